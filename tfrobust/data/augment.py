@@ -1,0 +1,80 @@
+"""Augmentation: frozen values that are pure functions of (image, stateless seed)."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from tfrobust.errors import UserError
+from tfrobust.spec import Spec, register
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class PadCrop(Spec):
+    """Pads all four sides and cuts the old size out at a uniformly random place.
+
+    The (2 padding + 1)^2 places are equally likely; the middle one is the image itself.
+
+    Args:
+      padding: pixels per side, at least 1.
+      mode: "zeros" (torchvision's RandomCrop; TRADES, RAT, FAIT) or "reflect" (without repeating the
+        border; robust_overfitting, AWP, LLR).
+
+    Raises:
+      UserError: an argument is out of range, or the image is too small to be reflected that far.
+    """
+
+    padding: int = 4
+    mode: str = "zeros"
+
+    def check(self):
+        if not isinstance(self.padding, int) or isinstance(self.padding, bool) or self.padding < 1:
+            raise UserError(
+                "`padding` of PadCrop must be a whole number of pixels, at least 1 (leave PadCrop out for "
+                f"none). Received: {self.padding!r}."
+            )
+        if self.mode not in ("zeros", "reflect"):
+            raise UserError(f'`mode` of PadCrop must be "zeros" or "reflect". Received: {self.mode!r}.')
+
+    def __call__(self, image, seed):
+        """Returns the shifted image.
+
+        Args:
+          image: (h, w, c), any dtype, static shape.
+          seed: (2,) integers.
+
+        Returns:
+          (h, w, c).
+        """
+        height, width, _ = image.shape
+        if self.mode == "reflect" and self.padding >= min(height, width):
+            raise UserError(
+                f"PadCrop can't reflect {self.padding} pixels of an image of {height} by {width}: `padding` "
+                'must be smaller than both sides. Use a smaller padding or mode="zeros".'
+            )
+        sides = [[self.padding] * 2, [self.padding] * 2, [0, 0]]
+        padded = tf.pad(image, sides, "CONSTANT" if self.mode == "zeros" else "REFLECT")
+        places = 2 * self.padding + 1
+        top, left = tf.unstack(
+            tf.random.stateless_uniform((2,), seed, 0, places, tf.int32, alg="philox")
+        )
+        return tf.slice(padded, [top, left, 0], image.shape)
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Flip(Spec):
+    """Mirrors left and right with probability 1/2. Not for images of text or digits."""
+
+    def __call__(self, image, seed):
+        """Returns the image or its mirror image.
+
+        Args:
+          image: (h, w, c), any dtype.
+          seed: (2,) integers.
+
+        Returns:
+          (h, w, c).
+        """
+        heads = tf.random.stateless_uniform((), seed, 0, 2, tf.int32, alg="philox")
+        return tf.where(heads == 1, tf.reverse(image, [1]), image)

@@ -1,0 +1,40 @@
+"""Random numbers that are functions of their key: orders of examples, and seeds of augmentation."""
+
+import numpy as np
+
+from tfrobust.errors import UserError
+
+# One stream per use, so that no two uses of a seed ever share random numbers.
+ORDER, AUGMENTATION, HELD_OUT = 0, 1, 2
+
+
+def check_seed(seed, name="seed"):
+    """Returns `seed` if it is an integer in [0, 2**63); raises `UserError` otherwise."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+        raise UserError(f"`{name}` must be an integer from 0 to 2**63 - 1. Received: {seed!r}.")
+    return int(seed)
+
+
+def random_bits(seed, index, stream, count):
+    """Returns `count` random 64-bit words of the Philox generator keyed by (seed, index).
+
+    NumPy promises that the raw words of a bit generator never change, which it does not promise for
+    `Generator.permutation`: a seed must name the same run next year.
+
+    Args:
+      seed: integer in [0, 2**63).
+      index: integer in [0, 2**63): the epoch, or the class.
+      stream: one of `ORDER`, `AUGMENTATION`, `HELD_OUT`.
+      count: number of words.
+
+    Returns:
+      uint64 array (count,).
+    """
+    key = np.array([seed, index], np.uint64)
+    counter = np.array([0, 0, 0, stream], np.uint64)
+    return np.random.Philox(key=key, counter=counter).random_raw(count)
+
+
+def permutation(count, seed, index, stream=ORDER):
+    """Returns a random order of `count` things, a function of (seed, index, stream) only: (count,) int64."""
+    return np.argsort(random_bits(seed, index, stream, count), kind="stable")
