@@ -1,0 +1,118 @@
+"""Files and folders that appear whole or not at all, whenever the process is killed.
+
+What is being written has a name with a leading dot; a rename, which the file system does at once or
+not at all, gives it its own. One process writes in a folder at a time.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+
+UNFINISHED = ".new"  # being written
+REPLACED = ".old"  # stepped aside for a new one of the same name
+DISCARDED = ".gone"  # being removed
+
+
+def write_text(path, text):
+    """Writes `text` to `path` whole: a reader sees the former content or all of the new one.
+
+    Args:
+        path: the file; its folder exists.
+        text: written as UTF-8.
+    """
+    path = pathlib.Path(path)
+    unfinished = _beside(path, UNFINISHED)
+    with open(unfinished, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
+    sync(path.parent)
+
+
+def write_json(path, value):
+    """Writes `value` as indented JSON, whole (see `write_text`)."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+@contextlib.contextmanager
+def whole_folder(path):
+    """Yields an empty folder to write into, which becomes `path` when the block ends well.
+
+    A folder that stood at `path` is replaced; if the process is killed in the instant between,
+    `recover` brings it back. An error in the block leaves everything as it was.
+
+    Args:
+        path: the folder to make; its parents are made too.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    recover(path.parent, path.name)
+    unfinished = _beside(path, UNFINISHED)
+    unfinished.mkdir()
+    try:
+        yield unfinished
+        for folder, _, names in os.walk(unfinished):
+            for name in names:
+                sync(pathlib.Path(folder, name))
+            sync(folder)
+    except Exception:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    replaced = _beside(path, REPLACED)
+    if path.exists():
+        os.rename(path, replaced)
+    os.rename(unfinished, path)
+    sync(path.parent)
+    if replaced.exists():
+        _remove(replaced)
+
+
+def remove_folder(path):
+    """Removes a folder; killed on the way, it leaves nothing that looks like the folder."""
+    path = pathlib.Path(path)
+    recover(path.parent, path.name)
+    discarded = _beside(path, DISCARDED)
+    os.rename(path, discarded)
+    _remove(discarded)
+
+
+def recover(folder, name=None):
+    """Clears what killed processes left in `folder`, and puts back a folder that had stepped aside.
+
+    Args:
+        folder: where to look; need not exist.
+        name: the one folder whose leftovers are meant; all if None.
+    """
+    folder = pathlib.Path(folder)
+    for suffix in (UNFINISHED, DISCARDED, REPLACED):
+        for leftover in sorted(folder.iterdir()) if folder.is_dir() else ():
+            original = leftover.with_name(leftover.name[1 : -len(suffix)] or "?")
+            if leftover != _beside(original, suffix) or name not in (None, original.name):
+                continue
+            if suffix == REPLACED and not original.exists():
+                os.rename(leftover, original)
+            else:
+                _remove(leftover)
+
+
+def sync(path):
+    """Waits until a file, or the list of names in a folder, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _beside(path, suffix):
+    return path.with_name(f".{path.name}{suffix}")
+
+
+def _remove(path):
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

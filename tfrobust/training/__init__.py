@@ -1,0 +1,1 @@
+"""The run: checkpoints, records, signals."""
