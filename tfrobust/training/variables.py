@@ -1,0 +1,108 @@
+"""Everything a Keras model carries from one step to the next, by name, to the last bit."""
+
+import re
+
+import numpy as np
+
+from tfrobust.errors import UserError
+
+
+def variables_of(model):
+    """All variables of a model: what to save so that training goes on as if never interrupted.
+
+    Those are the weights, the statistics, the states of seed generators, the optimizer's variables
+    and the metrics' variables (partial sums in the middle of an epoch).
+
+    Args:
+        model: a built `keras.Model`, compiled or not. Keras makes the variables of the optimizer and
+            of compiled metrics at the first batch, and in `fit` before `on_train_begin`.
+
+    Returns:
+        name -> variable, in a fixed order. A name is `group/position/path`, the path without the
+        numbers by which Keras tells layers of one process apart: every process gets the same names.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    if not model.built or (optimizer is not None and not optimizer.built):
+        raise RuntimeError(
+            f"The variables of {model.name} are not all made: build it and its optimizer first."
+        )
+    groups = {
+        "model": model.variables,
+        "optimizer": optimizer.variables if optimizer is not None else (),
+        "metrics": getattr(model, "metrics_variables", ()),
+    }
+    named, seen = {}, set()
+    for group, variables in groups.items():
+        for position, variable in enumerate(v for v in variables if id(v) not in seen):
+            seen.add(id(variable))
+            path = re.sub(r"_\d+(?=[/_]|$)", "", variable.path)
+            named[f"{group}/{position:04d}/{path}"] = variable
+    return named
+
+
+def snapshot(model):
+    """The values of `variables_of(model)`, copied.
+
+    Returns:
+        name -> array. A variable whose copies differ between replicas, such as a metric's partial
+        sum, gives one array for each: `name@0`, `name@1`, and so on.
+    """
+    arrays = {}
+    for name, variable in variables_of(model).items():
+        copies = [np.array(copy.numpy()) for copy in _copies(variable)]
+        if all(copy.tobytes() == copies[0].tobytes() for copy in copies):
+            arrays[name] = copies[0]
+        else:
+            arrays |= {f"{name}@{i}": copy for i, copy in enumerate(copies)}
+    return arrays
+
+
+def restore(model, arrays):
+    """Assigns what `snapshot` returned to a model that is made the same way; all of it or nothing.
+
+    Args:
+        model: as in `variables_of`.
+        arrays: name -> array.
+
+    Raises:
+        UserError: names, shapes or dtypes differ; they are listed, and no variable has changed.
+    """
+    saved = {}
+    for key, array in arrays.items():
+        saved.setdefault(re.sub(r"@\d+$", "", key), []).append(array)
+    missing, differing, assignments = [], [], []
+    for name, variable in variables_of(model).items():
+        copies, values = _copies(variable), saved.pop(name, [])
+        wanted = f"{variable.dtype} {tuple(variable.shape)}"
+        found = sorted({f"{array.dtype} {array.shape}" for array in values})
+        if not values:
+            missing.append(name)
+        elif len(values) not in (1, len(copies)):
+            differing.append(f"{name} (saved of {len(values)} replicas, expected {len(copies)})")
+        elif found != [wanted]:
+            differing.append(f"{name} (saved {found[0]}, expected {wanted})")
+        else:
+            values = values * len(copies) if len(values) == 1 else values
+            assignments += zip(copies, values)
+    extra = list(saved)
+    if missing or differing or extra:
+        problems = {"not saved": missing, "of another kind": differing, "not in the model": extra}
+        told = "; ".join(f"{what}: {_listed(names)}" for what, names in problems.items() if names)
+        raise UserError(
+            f"The saved state does not fit this model: {told}. "
+            "Make the model, the optimizer and the metrics as the run that saved it made them."
+        )
+    for copy, array in assignments:
+        # A copy, because TensorFlow may go on to use an array's own memory.
+        copy.assign(np.array(array))
+
+
+def _copies(variable):
+    """The `tf.Variable`s behind a Keras variable: one, or one for each replica."""
+    value = variable.value
+    return list(getattr(value, "values", (value,)))
+
+
+def _listed(names, most=5):
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
