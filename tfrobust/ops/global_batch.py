@@ -1,0 +1,42 @@
+"""The batch of all replicas together: one device and two compute the same numbers."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class GlobalBatch(NamedTuple):
+    """What a replica knows of the whole batch.
+
+    Attributes:
+        size: float32 scalar, examples on all replicas.
+        offset: examples on the replicas before this one.
+        replicas: Python int, how many replicas there are.
+    """
+
+    size: tf.Tensor
+    offset: int | tf.Tensor
+    replicas: int
+
+
+def global_batch(x):
+    """Counts the examples of `x` over all replicas. Call it in a replica, outside loops and conditions."""
+    context = tf.distribute.get_replica_context()
+    replicas = 1 if context is None else context.num_replicas_in_sync
+    local = tf.shape(x)[0]
+    if replicas == 1:
+        return GlobalBatch(tf.cast(local, tf.float32), 0, 1)
+    replica = tf.convert_to_tensor(context.replica_id_in_sync_group)
+    counts = tf.one_hot(replica, replicas) * tf.cast(local, tf.float32)
+    counts = context.all_reduce(tf.distribute.ReduceOp.SUM, counts)
+    before = tf.range(replicas) < replica
+    offset = tf.cast(tf.reduce_sum(tf.where(before, counts, 0.0)), tf.int32)
+    return GlobalBatch(tf.reduce_sum(counts), offset, replicas)
+
+
+def sum_over_replicas(tensors):
+    """Sums tensors over the replicas; outside a replica and on one device they stay as they are."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return tensors
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, tensors)

@@ -1,0 +1,26 @@
+"""What comes out of a classifier, in a precision in which losses may be computed."""
+
+import keras
+import tensorflow as tf
+
+
+def full_precision(logits):
+    """Logits in float32 if the model computed them in less; float64 stays."""
+    return logits if logits.dtype in (tf.float32, tf.float64) else tf.cast(logits, tf.float32)
+
+
+def inference(model):
+    """A function from images to full-precision logits, in inference mode.
+
+    Args:
+        model: a Keras model or layer, which is called with `training=False`, or any callable that
+            maps images (b, h, w, c) to logits (b, k).
+    """
+    if isinstance(model, keras.layers.Layer):
+        return lambda x: full_precision(model(x, training=False))
+    return lambda x: full_precision(model(x))
+
+
+def correct(y, logits):
+    """Whether the largest logit is the label's, shape (b,); on ties the lowest class counts."""
+    return tf.equal(tf.argmax(logits, axis=-1, output_type=y.dtype), y)

@@ -1,0 +1,24 @@
+"""Norms per example."""
+
+import tensorflow as tf
+
+
+def flat(x):
+    """`x` with all axes but the first made one: shape (b, n)."""
+    return tf.reshape(x, [tf.shape(x)[0], -1])
+
+
+def expand(values, x):
+    """Numbers per example, shape (b,), shaped to multiply `x` of shape (b, ...)."""
+    return tf.reshape(values, [-1] + [1] * (x.shape.rank - 1))
+
+
+def l2(x):
+    """Euclidean norm per example, shape (b,)."""
+    return tf.sqrt(tf.reduce_sum(tf.square(flat(x)), axis=1))
+
+
+def unit_l2(x):
+    """`x` divided by its Euclidean norm per example; a zero stays a zero."""
+    norm = l2(x)
+    return x * expand(tf.math.divide_no_nan(tf.ones_like(norm), norm), x)

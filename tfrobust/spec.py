@@ -1,0 +1,44 @@
+"""Values: parts of a method that are frozen, comparable, printable and serialisable."""
+
+import dataclasses
+
+import keras
+
+
+def register(cls):
+    """Registers a class with Keras under the package name `tfrobust`."""
+    return keras.saving.register_keras_serializable(package="tfrobust")(cls)
+
+
+class Spec:
+    """Base of the frozen dataclasses that methods are put together from.
+
+    A subclass is declared with `@register` and `@dataclasses.dataclass(frozen=True)`. It equals
+    another one with the same fields, prints as the call that makes it, and survives Keras's
+    serialisation.
+    """
+
+    def __post_init__(self):
+        # JSON has no tuples: a list that comes back from a config is a tuple again.
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                object.__setattr__(self, field.name, tuple(value))
+        self.check()
+
+    def check(self):
+        """Raises `UserError` if the fields do not make sense. Called by the constructor."""
+
+    def get_config(self):
+        return {
+            field.name: keras.saving.serialize_keras_object(_listed(getattr(self, field.name)))
+            for field in dataclasses.fields(self)
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
+
+
+def _listed(value):
+    return list(value) if isinstance(value, tuple) else value
