@@ -1,0 +1,23 @@
+"""Numbers per example from logits."""
+
+from tfrobust.losses.bregman import Bregman
+from tfrobust.losses.cross_entropy import cross_entropy
+from tfrobust.losses.margin import difference_of_logits_ratio, margin
+from tfrobust.losses.objectives import DLR, CrossEntropy, Margin, Objective, ToClean, ToLabel
+from tfrobust.losses.potentials import NegativeEntropy, Potential, SquaredNorm
+
+__all__ = [
+    "DLR",
+    "Bregman",
+    "CrossEntropy",
+    "Margin",
+    "NegativeEntropy",
+    "Objective",
+    "Potential",
+    "SquaredNorm",
+    "ToClean",
+    "ToLabel",
+    "cross_entropy",
+    "difference_of_logits_ratio",
+    "margin",
+]

@@ -1,0 +1,41 @@
+"""Losses made of differences between logits."""
+
+import tensorflow as tf
+
+
+def margin(y, logits):
+    """M = max over wrong classes of z_j, minus z_y. Positive exactly where the prediction is wrong.
+
+    The gradient goes to one runner-up, the lowest class on ties, as the reference codes have it.
+
+    Args:
+        y: labels, integers, shape (b,).
+        logits: shape (b, k), k at least 2.
+
+    Returns:
+        Shape (b,), in logits.
+    """
+    label = _take(logits, y)
+    is_label = tf.one_hot(y, tf.shape(logits)[-1], on_value=True, off_value=False, dtype=tf.bool)
+    wrong = tf.where(is_label, logits.dtype.min, logits)
+    return _take(logits, tf.argmax(wrong, axis=-1, output_type=y.dtype)) - label
+
+
+def difference_of_logits_ratio(y, logits):
+    """DLR = M / (z_(1) - z_(3) + 1e-12), with z_(i) the i-th largest logit; with two classes DLR = M.
+
+    Args:
+        y: labels, integers, shape (b,).
+        logits: shape (b, k), k static and at least 2.
+
+    Returns:
+        Shape (b,). In [-1, 0] where the label has the largest logit, above 0 otherwise.
+    """
+    if logits.shape[-1] < 3:
+        return margin(y, logits)
+    order = tf.math.top_k(logits, k=3).indices
+    return margin(y, logits) / (_take(logits, order[:, 0]) - _take(logits, order[:, 2]) + 1e-12)
+
+
+def _take(logits, index):
+    return tf.gather(logits, index, axis=-1, batch_dims=1)

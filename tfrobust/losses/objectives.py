@@ -1,0 +1,111 @@
+"""What an attack climbs: numbers per example from logits."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from tfrobust.errors import UserError
+from tfrobust.losses.bregman import Bregman
+from tfrobust.losses.cross_entropy import cross_entropy
+from tfrobust.losses.margin import difference_of_logits_ratio, margin
+from tfrobust.spec import Spec, register
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective(Spec):
+    """A number per example that grows as the prediction gets worse."""
+
+    @property
+    def needs_clean(self):
+        """Whether the logits at the clean images enter; they cost one forward pass."""
+        return False
+
+    def __call__(self, y, logits, clean_logits):
+        """The objective, shape (b,).
+
+        Args:
+            y: labels, integers, shape (b,).
+            logits: at the candidate images, shape (b, k).
+            clean_logits: at the clean images, shape (b, k), constant; None unless `needs_clean`.
+        """
+        raise NotImplementedError
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class CrossEntropy(Objective):
+    """logsumexp(z) - z_y. The usual choice; it loses its direction where the logit gap exceeds 16."""
+
+    def __call__(self, y, logits, clean_logits):
+        return cross_entropy(y, logits)
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class ToLabel(Objective):
+    """The divergence D(one-hot(y), p(x_adv)): cross-entropy for KL, squared error for `SquaredNorm`.
+
+    Args:
+        divergence: a `Bregman`.
+    """
+
+    divergence: Bregman = Bregman()
+
+    def __call__(self, y, logits, clean_logits):
+        return self.divergence.from_label(y, logits)
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class ToClean(Objective):
+    """The divergence D(p(x), p(x_adv)) of TRADES and its family; p(x) is constant.
+
+    Its gradient is exactly zero at x_adv = x, so the attack must start elsewhere.
+
+    Args:
+        divergence: a `Bregman`.
+    """
+
+    divergence: Bregman = Bregman()
+
+    @property
+    def needs_clean(self):
+        return True
+
+    def __call__(self, y, logits, clean_logits):
+        return self.divergence(clean_logits, logits)
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Margin(Objective):
+    """min(M - confidence, 0) + confidence, with M the largest wrong logit minus the label's.
+
+    M > 0 is a misclassification. With a confidence the attack stops pushing once M exceeds it
+    (Carlini-Wagner with kappa, written so that the value stays M); None never stops.
+
+    Args:
+        confidence: where the objective saturates, in logits, or None.
+    """
+
+    confidence: float | None = None
+
+    def check(self):
+        if self.confidence is not None and not self.confidence >= 0:
+            raise UserError(
+                "`confidence` must be None or a number of at least 0. "
+                f"Received: confidence={self.confidence!r}."
+            )
+
+    def __call__(self, y, logits, clean_logits):
+        value = margin(y, logits)
+        return value if self.confidence is None else tf.minimum(value, self.confidence)
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class DLR(Objective):
+    """The difference-of-logits ratio of AutoAttack: the margin, free of the logits' scale."""
+
+    def __call__(self, y, logits, clean_logits):
+        return difference_of_logits_ratio(y, logits)

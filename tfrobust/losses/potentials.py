@@ -1,0 +1,87 @@
+"""Convex functions of probabilities from which Bregman divergences are made."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from tfrobust.losses.cross_entropy import cross_entropy
+from tfrobust.spec import Spec, register
+
+
+@dataclasses.dataclass(frozen=True)
+class Potential(Spec):
+    """A differentiable convex function psi of a probability vector.
+
+    `value` and `mirror` suffice for a new potential; the other two may be overridden with forms
+    that are exact in logits, where probabilities would have been rounded to 0 or 1.
+    """
+
+    def value(self, logits):
+        """psi(softmax(logits)), shape (b,)."""
+        raise NotImplementedError
+
+    def mirror(self, logits):
+        """The gradient of psi with respect to the probabilities, at softmax(logits), shape (b, k)."""
+        raise NotImplementedError
+
+    def value_of_label(self, y, num_classes):
+        """psi at the one-hot vector of the label, shape (b,)."""
+        raise NotImplementedError
+
+    def divergence(self, logits_a, logits_b):
+        """psi(a) - psi(b) - <mirror(b), a - b>, shape (b,)."""
+        difference = tf.nn.softmax(logits_a) - tf.nn.softmax(logits_b)
+        slope = tf.reduce_sum(self.mirror(logits_b) * difference, axis=-1)
+        return self.value(logits_a) - self.value(logits_b) - slope
+
+    def divergence_from_label(self, y, logits):
+        """The divergence from the one-hot vector of the label to softmax(logits), shape (b,)."""
+        num_classes = tf.shape(logits)[-1]
+        difference = tf.one_hot(y, num_classes, dtype=logits.dtype) - tf.nn.softmax(logits)
+        slope = tf.reduce_sum(self.mirror(logits) * difference, axis=-1)
+        return self.value_of_label(y, num_classes) - self.value(logits) - slope
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class NegativeEntropy(Potential):
+    """psi(p) = sum_c p_c log p_c, natural logarithm. Its divergence is Kullback-Leibler's."""
+
+    def value(self, logits):
+        return tf.reduce_sum(tf.nn.softmax(logits) * tf.nn.log_softmax(logits), axis=-1)
+
+    def mirror(self, logits):
+        return tf.nn.log_softmax(logits) + 1.0
+
+    def value_of_label(self, y, num_classes):
+        return tf.zeros_like(y, dtype=tf.float32)
+
+    def divergence(self, logits_a, logits_b):
+        log_ratio = tf.nn.log_softmax(logits_a) - tf.nn.log_softmax(logits_b)
+        return tf.reduce_sum(tf.nn.softmax(logits_a) * log_ratio, axis=-1)
+
+    def divergence_from_label(self, y, logits):
+        return cross_entropy(y, logits)
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class SquaredNorm(Potential):
+    """psi(p) = sum_c p_c^2. Its divergence is the squared error of probabilities, in [0, 2]."""
+
+    def value(self, logits):
+        return tf.reduce_sum(tf.square(tf.nn.softmax(logits)), axis=-1)
+
+    def mirror(self, logits):
+        return 2.0 * tf.nn.softmax(logits)
+
+    def value_of_label(self, y, num_classes):
+        return tf.ones_like(y, dtype=tf.float32)
+
+    def divergence(self, logits_a, logits_b):
+        difference = tf.nn.softmax(logits_a) - tf.nn.softmax(logits_b)
+        return tf.reduce_sum(tf.square(difference), axis=-1)
+
+    def divergence_from_label(self, y, logits):
+        label = tf.one_hot(y, tf.shape(logits)[-1], dtype=logits.dtype)
+        return tf.reduce_sum(tf.square(label - tf.nn.softmax(logits)), axis=-1)

@@ -1,0 +1,7 @@
+"""Sets of images that an adversary may choose from."""
+
+from tfrobust.threat_models.base import ThreatModel
+from tfrobust.threat_models.l2 import L2
+from tfrobust.threat_models.linf import Linf
+
+__all__ = ["L2", "Linf", "ThreatModel"]

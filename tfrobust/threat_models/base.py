@@ -1,0 +1,44 @@
+"""What an adversary may do to an image."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from tfrobust.ops.numbers import number
+from tfrobust.spec import Spec
+
+
+@dataclasses.dataclass(frozen=True)
+class ThreatModel(Spec):
+    """All images within `epsilon` of the clean one, in some norm, and within the pixel box [0, 1].
+
+    Args:
+        epsilon: radius in pixel units of [0, 1]: a number, or as the field writes it, "8/255".
+    """
+
+    epsilon: float | str
+
+    def radius(self, scale=1.0):
+        """The radius, a number; `scale` in [0, 1], possibly a tensor, is for ramps."""
+        return number(self.epsilon, "epsilon") * scale
+
+    def project(self, candidate, x, radius):
+        """A point of the set around `x` near `candidate`; shape of `x`."""
+        raise NotImplementedError
+
+    def random_point(self, x, radius, keys):
+        """A point drawn uniformly from the ball around `x`, not yet cut to the pixel box."""
+        raise NotImplementedError
+
+    def steepest(self, gradient):
+        """The direction of length one, in this norm, along which `gradient` rises fastest."""
+        raise NotImplementedError
+
+    def distance(self, x_adv, x):
+        """How far `x_adv` is from `x`, shape (b,)."""
+        raise NotImplementedError
+
+
+def to_box(x):
+    """Pixels cut to [0, 1]."""
+    return tf.clip_by_value(x, 0.0, 1.0)
