@@ -1,0 +1,156 @@
+"""Projected gradient ascent: the one engine of the whole family."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from tfrobust.attacks.base import Attack, Perturbation
+from tfrobust.attacks.freeze import Freeze
+from tfrobust.attacks.starts import Start, Uniform
+from tfrobust.attacks.steppers import Steepest, Stepper
+from tfrobust.errors import UserError
+from tfrobust.losses.objectives import CrossEntropy, Objective
+from tfrobust.ops import norms
+from tfrobust.ops.logits import correct, inference
+from tfrobust.ops.numbers import integer, number
+from tfrobust.spec import register
+from tfrobust.threat_models.base import ThreatModel
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class PGD(Attack):
+    """Climbs an objective inside a threat model, one projected step after the other.
+
+    x_0 = start; x_{i+1} = project(x_i + move(gradient of the objective at x_i)); the last iterate
+    counts.
+
+    Use it for training and as a first measurement; its parts make the attacks of the literature:
+    one step with `relative_step_size=1.25` is FGSM with a random start, `objective=ToClean()` with
+    `start=Gaussian(0.001)` is the attack of TRADES, `stepper=Adam()` that of LLR.
+
+    Args:
+        threat_model: `Linf("8/255")`, `L2("128/255")`.
+        objective: what is climbed, summed over the batch so that examples do not interact.
+        steps: number of gradient steps, at least 1. Costs that many forward and backward passes,
+            and one forward pass more if the objective compares with the clean prediction.
+        step_size: length of a step in pixel units ("2/255"). A ramp of epsilon leaves it alone.
+        relative_step_size: length of a step in units of the radius; it follows a ramp. One of the
+            two sizes may be given; without any, the step is a quarter of the radius (2/255 at
+            8/255).
+        start: where the search begins.
+        stepper: how it moves.
+        freeze: which examples stop early, or None.
+        keep: numbers of steps after which the iterate is kept in `Perturbation.path`, each between
+            1 and `steps`.
+        jit_compile: compile with XLA. On CPUs XLA was slower for convolutional networks.
+
+    Raises:
+        UserError: for settings that cannot work, such as a divergence to the clean prediction from
+            a start at the clean image, where the gradient is exactly zero.
+
+    Reference: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", 2018.
+    """
+
+    threat_model: ThreatModel
+    objective: Objective = CrossEntropy()
+    steps: int = 10
+    step_size: float | str | None = None
+    relative_step_size: float | str | None = None
+    start: Start = Uniform()
+    stepper: Stepper = Steepest()
+    freeze: Freeze | None = None
+    keep: tuple = ()
+    jit_compile: bool = False
+
+    def check(self):
+        for name, kind in _KINDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise UserError(
+                    f"`{name}` must be a {kind.__name__}. Received: {name}={value!r}. "
+                    "Did you forget to call its class?"
+                )
+        if self.freeze is not None and not isinstance(self.freeze, Freeze):
+            raise UserError(f"`freeze` must be a Freeze or None. Received: {self.freeze!r}.")
+        integer(self.steps, "steps", 1)
+        if self.step_size is not None and self.relative_step_size is not None:
+            raise UserError(
+                "Give `step_size` (pixels) or `relative_step_size` (radii), not both. Received: "
+                f"step_size={self.step_size!r}, relative_step_size={self.relative_step_size!r}."
+            )
+        if self.step_size is not None:
+            number(self.step_size, "step_size", 0.0)
+        if self.relative_step_size is not None:
+            number(self.relative_step_size, "relative_step_size", 0.0)
+        if any(not 1 <= integer(i, "keep", 1) <= self.steps for i in self.keep):
+            raise UserError(
+                f"`keep` must hold whole numbers from 1 to steps={self.steps}. "
+                f"Received: keep={self.keep}."
+            )
+        if self.objective.needs_clean and self.start.is_clean:
+            raise UserError(
+                f"{self.objective!r} has a gradient of exactly zero at the clean image, where "
+                f"{self.start!r} begins: the attack would never move. Use start=Gaussian(0.001) "
+                "or start=Uniform()."
+            )
+
+    def search(self, model, x, y, keys, scale):
+        forward = inference(model)
+        radius = tf.cast(self.threat_model.radius(scale), x.dtype)
+        step_size = tf.cast(self._step_size(radius), x.dtype)
+        clean_logits = tf.stop_gradient(forward(x)) if self.objective.needs_clean else None
+        start = self.start(self.threat_model, x, radius, keys.fold_in(0))
+
+        def body(index, current, survived, kept, moves, frozen):
+            logits, gradient = self._gradient(forward, current, y, clean_logits)
+            is_correct = correct(y, logits)
+            move, moves = self.stepper(self.threat_model, gradient, step_size, index, moves)
+            proposal = self.threat_model.project(current + move, x, radius)
+            if self.freeze is not None:
+                active, frozen = self.freeze(frozen, is_correct)
+                proposal = tf.where(norms.expand(active, x), proposal, current)
+            kept = tuple(
+                tf.where(tf.equal(index + 1, number), proposal, former)
+                for number, former in zip(self.keep, kept, strict=True)
+            )
+            return (
+                index + 1,
+                proposal,
+                survived + tf.cast(is_correct, tf.int32),
+                kept,
+                moves,
+                frozen,
+            )
+
+        state = (
+            tf.constant(0),
+            start,
+            tf.zeros_like(y, tf.int32),
+            tuple(start for _ in self.keep),
+            self.stepper.initial_state(x),
+            () if self.freeze is None else self.freeze.initial_state(y),
+        )
+        state = tf.while_loop(lambda index, *_: index < self.steps, body, state)
+        return Perturbation(*tf.nest.map_structure(tf.stop_gradient, state[1:4]))
+
+    def _step_size(self, radius):
+        if self.step_size is not None:
+            return number(self.step_size, "step_size")
+        relative = 0.25 if self.relative_step_size is None else self.relative_step_size
+        return number(relative, "relative_step_size") * radius
+
+    def _gradient(self, forward, current, y, clean_logits):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(current)
+            logits = forward(current)
+            total = tf.reduce_sum(self.objective(y, logits, clean_logits))
+        return logits, tape.gradient(total, current)
+
+
+_KINDS = {
+    "threat_model": ThreatModel,
+    "objective": Objective,
+    "start": Start,
+    "stepper": Stepper,
+}

@@ -1,0 +1,84 @@
+"""How a search moves along a gradient."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from tfrobust.errors import UserError
+from tfrobust.ops.numbers import number
+from tfrobust.spec import Spec, register
+
+
+@dataclasses.dataclass(frozen=True)
+class Stepper(Spec):
+    """Turns gradients into moves."""
+
+    def initial_state(self, x):
+        """What the stepper remembers between steps: a tuple of tensors."""
+        return ()
+
+    def __call__(self, threat_model, gradient, step_size, index, state):
+        """The move, shape of `gradient`, and the new state.
+
+        Args:
+            threat_model: knows the steepest direction of its norm.
+            gradient: of the objective with respect to the images, (b, h, w, c).
+            step_size: length of a step, a float scalar.
+            index: number of the step, int32 scalar, from 0.
+            state: what the last call returned.
+        """
+        raise NotImplementedError
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Steepest(Stepper):
+    """step_size times the steepest direction: the sign for Linf, the normalised gradient for L2."""
+
+    def __call__(self, threat_model, gradient, step_size, index, state):
+        return step_size * threat_model.steepest(gradient), state
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Adam(Stepper):
+    """Adam's ascent on the perturbation; the step size is its learning rate.
+
+    m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2; move = rate * m_hat / (sqrt(v_hat) + epsilon)
+
+    Args:
+        beta_1, beta_2, epsilon: Adam's constants; the defaults are those of the LLR and IBP codes.
+        milestones: 0-based steps from which the rate is multiplied by the factor of the same place.
+        factors: of the rate, relative to the start; for LLR's evaluation milestones (100, 150) and
+            factors (0.1, 0.01).
+    """
+
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-9
+    milestones: tuple = ()
+    factors: tuple = ()
+
+    def check(self):
+        number(self.beta_1, "beta_1", 0.0, 1.0)
+        number(self.beta_2, "beta_2", 0.0, 1.0)
+        number(self.epsilon, "epsilon", 0.0)
+        if len(self.milestones) != len(self.factors):
+            raise UserError(
+                "`milestones` and `factors` must have the same length. "
+                f"Received: milestones={self.milestones}, factors={self.factors}."
+            )
+
+    def initial_state(self, x):
+        return tf.zeros_like(x), tf.zeros_like(x)
+
+    def __call__(self, threat_model, gradient, step_size, index, state):
+        dtype = gradient.dtype
+        first = self.beta_1 * state[0] + (1.0 - self.beta_1) * gradient
+        second = self.beta_2 * state[1] + (1.0 - self.beta_2) * tf.square(gradient)
+        count = tf.cast(index + 1, dtype)
+        first_hat = first / (1.0 - tf.pow(tf.cast(self.beta_1, dtype), count))
+        second_hat = second / (1.0 - tf.pow(tf.cast(self.beta_2, dtype), count))
+        passed = tf.reduce_sum(tf.cast(index >= tf.constant(self.milestones, tf.int32), tf.int32))
+        rate = step_size * tf.gather(tf.constant((1.0, *self.factors), dtype), passed)
+        return rate * first_hat / (tf.sqrt(second_hat) + self.epsilon), (first, second)
