@@ -1,0 +1,39 @@
+"""Adversarial training in its first form."""
+
+from tfrobust.losses.bregman import Bregman
+from tfrobust.methods.base import AdversarialModel
+from tfrobust.spec import register
+
+
+@register
+class ADV(AdversarialModel):
+    """Adversarial training (PGD-AT, and FGSM-RS with one step): the loss at the adversarial images only.
+
+    mean over examples of D(one-hot(y), p(x')), the cross-entropy for KL; x' is constant.
+
+    Use it first: it is the cheapest robust method, with one step two forward and backward passes a
+    batch. With one step watch the validation's robust accuracy for catastrophic overfitting.
+
+    Args:
+        classifier: Keras model, images (b, h, w, c) in [0, 1] to logits (b, k).
+        attack: `PGD(Linf("8/255"), steps=10, step_size="2/255")`, or one step with
+            `PGD(Linf("8/255"), steps=1, relative_step_size=1.25)`.
+        divergence: `Bregman`; with `Bregman(SquaredNorm())` and an attack on `ToLabel` of the same
+            it is PGD-AT with squared errors (SCORE).
+        **kwargs: see `AdversarialModel`. `attack_statistics="batch"` reproduces codes that attack
+            in training mode.
+
+    References: Madry et al., 2018 (multi-step); Wong, Rice, Kolter, "Fast is better than free",
+    2020 (one step).
+    """
+
+    parts = ("label_loss",)
+    settings = (*AdversarialModel.settings, "divergence")
+
+    def __init__(self, classifier, attack, *, divergence=Bregman(), **kwargs):
+        super().__init__(classifier, attack, **kwargs)
+        self.divergence = divergence
+
+    def per_example_loss(self, context):
+        loss = self.divergence.from_label(context.y, context.logits("adversarial"))
+        return context.record("label_loss", loss)

@@ -1,0 +1,220 @@
+"""The training step that all methods share."""
+
+import keras
+import tensorflow as tf
+
+from tfrobust.attacks.base import Attack
+from tfrobust.errors import UserError
+from tfrobust.losses.cross_entropy import cross_entropy
+from tfrobust.methods.context import StepContext
+from tfrobust.methods.points import LivePoint, shifted_point
+from tfrobust.methods.wrapper import ClassifierWrapper, unpack
+from tfrobust.ops.global_batch import global_batch
+from tfrobust.ops.logits import correct, inference
+from tfrobust.ops.random import BatchKeys, content_keys, seed_pair
+from tfrobust.ops.schedules import at, checked
+from tfrobust.ops.statistics import batch_statistics
+from tfrobust.regularizers.base import Regularizer
+from tfrobust.weights.base import WeightPerturbation
+
+ATTACK_STATISTICS = ("running", "batch", "batch_frozen")
+
+# What the random keys of a step are used for.
+_ATTACK, _WEIGHTS = 0, 1
+
+
+class AdversarialModel(ClassifierWrapper):
+    """Base of all methods: attack, weight point, one tape on the weights, update, logs.
+
+    A method overrides `per_example_loss`, sometimes `perturb`, and names in `parts` what it
+    records. The loss that is minimised is the sum over examples of
+
+        sample_weight * (per_example_loss + sum over regularizers of weight * term)
+
+    divided by the size of the global batch, plus the classifier's own weight penalties.
+
+    Args:
+        classifier: Keras model, images (b, h, w, c) in [0, 1] to logits (b, k), normalisation
+            inside.
+        attack: the `Attack` that makes the training points.
+        regularizers: list of `Regularizer`.
+        weight_perturbation: `WeightPerturbation` such as `AWP(5e-3)`, or None.
+        scale: factor of the attack's radius, a number in [0, 1] or a `Schedule` (a ramp of
+            epsilon).
+        eval_attack: the `Attack` of `evaluate` and of validation in `fit`, reported as
+            `robust_accuracy`; or None for clean accuracy only. Its noise depends on the image and
+            `seed`, not on the batch.
+        attack_statistics: how BatchNormalization normalises during the attack: "running" averages
+            (the default), by the "batch" as in training, moving the averages with every step of the
+            attack as some reference codes do, or "batch_frozen", by the batch without moving them.
+        seed: whole number; names every random number of training and validation.
+        name: of the Keras model.
+
+    Raises:
+        UserError: if a part is not of its kind.
+    """
+
+    parts = ()
+    settings = (
+        "classifier",
+        "attack",
+        "regularizers",
+        "weight_perturbation",
+        "scale",
+        "eval_attack",
+        "attack_statistics",
+        "seed",
+    )
+
+    def __init__(
+        self,
+        classifier,
+        attack,
+        *,
+        regularizers=(),
+        weight_perturbation=None,
+        scale=1.0,
+        eval_attack=None,
+        attack_statistics="running",
+        seed=0,
+        name=None,
+    ):
+        regularizers = tuple(regularizers)
+        _check_kind("attack", attack, Attack, optional="attack" not in self.settings)
+        _check_kind("eval_attack", eval_attack, Attack, optional=True)
+        _check_kind("weight_perturbation", weight_perturbation, WeightPerturbation, optional=True)
+        for regularizer in regularizers:
+            _check_kind("regularizers", regularizer, Regularizer)
+        if attack_statistics not in ATTACK_STATISTICS:
+            raise UserError(
+                f"`attack_statistics` must be one of {ATTACK_STATISTICS}. "
+                f"Received: {attack_statistics!r}."
+            )
+        names = (*self.parts, *(regularizer.name for regularizer in regularizers))
+        if len(set(names)) < len(names):
+            raise UserError(f"Two parts of the loss have the same name. Received: {names}.")
+        super().__init__(classifier, names, seed, name)
+        self.attack = attack
+        self.regularizers = regularizers
+        self.weight_perturbation = weight_perturbation
+        self.scale = scale if scale is None else checked(scale, "scale", 0.0, 1.0)
+        self.eval_attack = eval_attack
+        self.attack_statistics = attack_statistics
+
+    def per_example_loss(self, context):
+        """The method's loss, shape (b,), from a `StepContext`. Regularizers are added by the step."""
+        raise NotImplementedError(f"{type(self).__name__} does not define its loss.")
+
+    def perturb(self, x, y, keys, epoch):
+        """The adversary of this step: its `Perturbation`, and the images at each named point."""
+        model = self._attacked_model()
+        perturbation = self.attack(model, x, y, seed=keys, scale=at(self.scale, epoch))
+        return perturbation, {"clean": x, "adversarial": perturbation.x}
+
+    def train_step(self, data):
+        x, y, sample_weight = unpack(data)
+        batch, epoch = global_batch(x), self.epoch()
+        keys = BatchKeys(seed_pair(self.seed), batch.offset).fold_in(self.optimizer.iterations)
+        perturbation, points = self.perturb(x, y, keys.fold_in(_ATTACK), epoch)
+
+        def loss_at(point):
+            context = StepContext(point.forward, y, points, perturbation, batch, epoch)
+            values = self._per_example_total(context)
+            if sample_weight is not None:
+                values *= tf.cast(sample_weight, values.dtype)
+            penalty = tf.cast(point.penalty(), values.dtype)
+            share = tf.reduce_sum(values) / tf.cast(batch.size, values.dtype)
+            return share + penalty / batch.replicas, values + penalty, context
+
+        make_point = self._weight_point(loss_at, keys.fold_in(_WEIGHTS), epoch)
+        with tf.GradientTape() as tape:
+            point = make_point()
+            loss, values, context = loss_at(point)
+            loss = self.optimizer.scale_loss(loss)
+        variables = self.classifier.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        point.commit()
+        return self._report_training(context, values, sample_weight)
+
+    def test_step(self, data):
+        x, y, sample_weight = unpack(data)
+        forward = inference(self.classifier)
+        logits = forward(x)
+        self.loss_mean().update_state(cross_entropy(y, logits), sample_weight)
+        is_right = correct(y, logits)
+        self.means["accuracy"].update_state(tf.cast(is_right, tf.float32), sample_weight)
+        names = ["accuracy"]
+        if self.eval_attack is not None:
+            keys = content_keys(seed_pair(self.seed), x)
+            found = self.eval_attack(self.classifier, x, y, seed=keys)
+            is_robust = is_right & correct(y, forward(found.x))
+            self.means["robust_accuracy"].update_state(
+                tf.cast(is_robust, tf.float32), sample_weight
+            )
+            names.append("robust_accuracy")
+        return self.report("test", names, y, logits, sample_weight)
+
+    def _per_example_total(self, context):
+        total = self.per_example_loss(context)
+        for regularizer in self.regularizers:
+            term = context.record(regularizer.name, regularizer(context))
+            total += tf.cast(at(regularizer.weight, context.epoch), term.dtype) * term
+        return total
+
+    def _weight_point(self, loss_at, keys, epoch):
+        if self.weight_perturbation is None:
+            return lambda: LivePoint(self.classifier)
+        return shifted_point(
+            self.classifier,
+            self.weight_perturbation,
+            lambda point: loss_at(point)[0],
+            BatchKeys(keys.seed),
+            epoch,
+        )
+
+    def _attacked_model(self):
+        if self.attack_statistics == "running":
+            return self.classifier
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            raise UserError(
+                "Several replicas cannot gather the global batch's statistics inside an attack's loop. "
+                "Use attack_statistics='running', or one device. "
+                f"Received: attack_statistics={self.attack_statistics!r}."
+            )
+
+        def forward(x):
+            with batch_statistics(update=self.attack_statistics == "batch"):
+                return self.classifier(x, training=True)
+
+        return forward
+
+    def _report_training(self, context, values, sample_weight):
+        self.loss_mean().update_state(values)
+        logits = context.computed()
+        accuracies = {"clean": "accuracy", "adversarial": "adversarial_accuracy"}
+        for point, name in accuracies.items():
+            if point in logits:
+                context.record(name, tf.cast(correct(context.y, logits[point]), tf.float32))
+        for name, part in context.parts.items():
+            self.means[name].update_state(part, sample_weight)
+        names = list(context.parts)
+        return self.report("train", names, context.y, logits.get("clean"), sample_weight)
+
+    def get_config(self):
+        values = {name: getattr(self, name) for name in self.settings}
+        values = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+        serialize = keras.saving.serialize_keras_object
+        return {"name": self.name, **{name: serialize(value) for name, value in values.items()}}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
+
+
+def _check_kind(name, value, kind, optional=False):
+    if not (isinstance(value, kind) or (optional and value is None)):
+        raise UserError(
+            f"`{name}` must be {'None or ' if optional else ''}of kind {kind.__name__}. "
+            f"Received: {value!r}."
+        )

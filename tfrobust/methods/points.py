@@ -1,0 +1,81 @@
+"""The point in weight space at which a step takes its loss."""
+
+import keras
+import tensorflow as tf
+
+from tfrobust.ops.logits import full_precision
+
+
+class LivePoint:
+    """The classifier's own weights. BatchNormalization's statistics move as in plain training."""
+
+    def __init__(self, classifier):
+        self._classifier = classifier
+
+    def forward(self, x):
+        """Logits in training mode."""
+        return full_precision(self._classifier(x, training=True))
+
+    def penalty(self):
+        """Weight regularisation and other losses that the classifier's layers added."""
+        return _total(self._classifier.losses)
+
+    def commit(self):
+        """Nothing to do: the forward passes have moved the statistics."""
+
+
+class ShiftedPoint:
+    """Weights given as tensors. They are never assigned, so there is nothing to restore.
+
+    State that the forward passes move (BatchNormalization's statistics, dropout's seeds) goes from
+    one pass to the next, and into the classifier only by `commit`.
+    """
+
+    def __init__(self, classifier, weights):
+        self._classifier = classifier
+        self._weights = weights
+        self._state = [v.value for v in classifier.non_trainable_variables]
+        self._losses = []
+
+    def forward(self, x):
+        """Logits in training mode."""
+        logits, self._state, self._losses = self._classifier.stateless_call(
+            self._weights, self._state, x, training=True, return_losses=True
+        )
+        return full_precision(logits)
+
+    def penalty(self):
+        """Weight regularisation and other losses at these weights."""
+        return _total(self._losses)
+
+    def commit(self):
+        """Assigns the state that the forward passes have moved."""
+        for variable, value in zip(
+            self._classifier.non_trainable_variables, self._state, strict=True
+        ):
+            variable.assign(value)
+
+
+def _total(losses):
+    return (
+        tf.add_n([tf.cast(keras.ops.sum(loss), tf.float32) for loss in losses]) if losses else 0.0
+    )
+
+
+def shifted_point(classifier, perturbation, loss_at, keys, epoch):
+    """The function that makes the point w + v, with v found by `perturbation` at the present state.
+
+    It is called inside the tape that differentiates with respect to w, so that w is seen and v is
+    constant.
+    """
+    weights = [tf.convert_to_tensor(v.value) for v in classifier.trainable_variables]
+    shifts = perturbation(
+        lambda tensors: loss_at(ShiftedPoint(classifier, tensors)), weights, keys, epoch
+    )
+    shifts = [tf.stop_gradient(shift) for shift in shifts]
+
+    def make():
+        live = [v.value for v in classifier.trainable_variables]
+        return ShiftedPoint(classifier, [w + shift for w, shift in zip(live, shifts, strict=True)])
+
+    return make

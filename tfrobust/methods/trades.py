@@ -1,0 +1,58 @@
+"""TRADES: accuracy at the clean image, smoothness around it."""
+
+from tfrobust.losses.bregman import Bregman
+from tfrobust.methods.base import AdversarialModel
+from tfrobust.ops.schedules import at, checked
+from tfrobust.spec import register
+
+
+@register
+class TRADES(AdversarialModel):
+    """TRADES, and TRADES-MER with `regularizers=[MaximalEntropy(1.0)]`.
+
+    mean over examples of D(one-hot(y), p(x)) + beta * D(p(x), p(x'))
+
+    with D the Kullback-Leibler divergence, so that the first term is the cross-entropy. Gradients
+    flow through both arguments of the second; x' is constant. Clean and adversarial images are
+    forwarded separately.
+
+    Use it when clean accuracy matters too: beta trades one for the other.
+
+    Args:
+        classifier: Keras model, images (b, h, w, c) in [0, 1] to logits (b, k).
+        attack: one that climbs `ToClean()` from a start off the clean image:
+            `PGD(Linf("8/255"), ToClean(), steps=10, step_size="2/255", start=Gaussian(0.001))`.
+        beta: weight of the divergence, at least 0, or a `Schedule`. The papers also write lambda or
+            1/lambda for it.
+        divergence: `Bregman` of both terms; with `Bregman(SquaredNorm())`, and the attack on the
+            same, the method is SCORE.
+        label_divergence: `Bregman` of the first term where it differs: `Bregman()` keeps the cross-
+            entropy beside a squared second term.
+        **kwargs: see `AdversarialModel`.
+
+    Reference: Zhang et al., "Theoretically Principled Trade-off between Robustness and Accuracy",
+    2019. The code forwards the clean batch twice; here once, which moves the running statistics
+    once less.
+    """
+
+    parts = ("label_loss", "divergence")
+    settings = (*AdversarialModel.settings, "beta", "divergence", "label_divergence")
+
+    def __init__(
+        self, classifier, attack, *, beta=6.0, divergence=Bregman(), label_divergence=None, **kwargs
+    ):
+        super().__init__(classifier, attack, **kwargs)
+        self.beta = checked(beta, "beta", 0.0)
+        self.divergence = divergence
+        self.label_divergence = label_divergence
+
+    def per_example_loss(self, context):
+        label_divergence = self.label_divergence or self.divergence
+        label = label_divergence.from_label(context.y, context.logits("clean"))
+        context.record("label_loss", label)
+        smoothness = context.record("divergence", self.smoothness(context))
+        return label + at(self.beta, context.epoch) * smoothness
+
+    def smoothness(self, context):
+        """D(p(x), p(x')), shape (b,)."""
+        return self.divergence(context.logits("clean"), context.logits("adversarial"))

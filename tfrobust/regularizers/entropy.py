@@ -1,0 +1,43 @@
+"""Maximal entropy regularisation (MER)."""
+
+import dataclasses
+
+from tfrobust.errors import UserError
+from tfrobust.losses.bregman import Bregman
+from tfrobust.regularizers.base import Regularizer
+from tfrobust.spec import register
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class MaximalEntropy(Regularizer):
+    """Keeps predictions uncertain: subtracts their entropy from the loss.
+
+    -H(p(point)) for KL, + sum_c p_c^2 for the squared norm; in general psi(p(point)), times
+    `weight`.
+
+    Use it with TRADES or FAIT at a larger beta than without. With weight 1 at the clean images the
+    training cross-entropy stays well above zero: confidence is capped, which is what it is for.
+
+    Args:
+        weight: beta_cle or beta_adv of the paper, at least 0.
+        point: "clean", "adversarial", or another point that the method forwards.
+        divergence: the `Bregman` whose entropy is meant; the method's own, as a rule.
+
+    Reference: "Adversarial robustness from a Bregman view" (arXiv 2208.12511), MER.
+    """
+
+    point: str = "clean"
+    divergence: Bregman = Bregman()
+
+    def check(self):
+        super().check()
+        if not isinstance(self.point, str):
+            raise UserError(f"`point` must be a name such as 'clean'. Received: {self.point!r}.")
+
+    @property
+    def name(self):
+        return f"negative_entropy_{self.point}"
+
+    def __call__(self, context):
+        return -self.divergence.entropy(context.logits(self.point))

@@ -1,0 +1,22 @@
+"""Another point in weight space at which the loss is taken."""
+
+import dataclasses
+
+from tfrobust.spec import Spec
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightPerturbation(Spec):
+    """Moves the weights for the length of one loss; nothing is ever assigned."""
+
+    def __call__(self, loss_at, weights, keys, epoch):
+        """The shift of every weight, a list of tensors, constant for the gradient that follows.
+
+        Args:
+            loss_at: function of a list of weight tensors that returns this replica's share of the
+                loss; a tape that watches the tensors sees it.
+            weights: the trainable weights, a list of tensors.
+            keys: random keys of this step, the same on all replicas.
+            epoch: epochs that have passed, a float32 scalar.
+        """
+        raise NotImplementedError
