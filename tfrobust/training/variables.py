@@ -14,7 +14,7 @@ def variables_of(model):
     and the metrics' variables (partial sums in the middle of an epoch).
 
     Args:
-        model: a built `keras.Model`, compiled or not. Keras makes the variables of the optimizer and
+        model: a built `keras.Model`, compiled or not. Keras makes the optimizer's variables and those
             of compiled metrics at the first batch, and in `fit` before `on_train_begin`.
 
     Returns:
@@ -49,7 +49,7 @@ def snapshot(model):
     """
     arrays = {}
     for name, variable in variables_of(model).items():
-        copies = [np.array(copy.numpy()) for copy in _copies(variable)]
+        copies = [np.asarray(copy.numpy()) for copy in _copies(variable)]
         if all(copy.tobytes() == copies[0].tobytes() for copy in copies):
             arrays[name] = copies[0]
         else:
@@ -93,8 +93,7 @@ def restore(model, arrays):
             "Make the model, the optimizer and the metrics as the run that saved it made them."
         )
     for copy, array in assignments:
-        # A copy, because TensorFlow may go on to use an array's own memory.
-        copy.assign(np.array(array))
+        copy.assign(array)
 
 
 def _copies(variable):
