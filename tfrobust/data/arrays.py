@@ -5,7 +5,8 @@ import zipfile
 import numpy as np
 
 from tfrobust.data.checks import check_images, check_labels
-from tfrobust.data.splits import Split, make_splits
+from tfrobust.data.held_out import make_splits
+from tfrobust.data.splits import Split
 from tfrobust.errors import UserError
 
 
@@ -64,7 +65,8 @@ def _split(x, y, name, num_classes):
     x, y = check_images(x, f"x_{name}"), check_labels(y, f"y_{name}", num_classes)
     if len(x) != len(y):
         raise UserError(
-            f"`x_{name}` has {len(x)} images and `y_{name}` {len(y)} labels: give exactly one label each."
+            f"`x_{name}` has {len(x)} images and `y_{name}` {len(y)} labels: give exactly one "
+            "label each."
         )
     return Split(x, y)
 
@@ -105,8 +107,8 @@ def npz(path, validation=0.1, validation_seed=0, num_classes=None, name=None):
     unknown = sorted(set(values) - {*needed, *pair, "class_names"})
     if unknown or len(set(pair) & set(values)) == 1:
         raise UserError(
-            f"{path} holds the keys {sorted(values)}: beside {needed} there may be {pair} (both) and "
-            "'class_names'. Rename or remove the others."
+            f"{path} holds the keys {sorted(values)}: beside {needed} there may be {pair} (both) "
+            "and 'class_names'. Rename or remove the others."
         )
     if pair[0] in values:
         validation = tuple(values[key] for key in pair)

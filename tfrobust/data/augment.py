@@ -17,8 +17,8 @@ class PadCrop(Spec):
 
     Args:
       padding: pixels per side, at least 1.
-      mode: "zeros" (torchvision's RandomCrop; TRADES, RAT, FAIT) or "reflect" (without repeating the
-        border; robust_overfitting, AWP, LLR).
+      mode: "zeros" (torchvision's RandomCrop; TRADES, RAT, FAIT) or "reflect" (without repeating
+        the border; robust_overfitting, AWP, LLR).
 
     Raises:
       UserError: an argument is out of range, or the image is too small to be reflected that far.
@@ -30,11 +30,13 @@ class PadCrop(Spec):
     def check(self):
         if not isinstance(self.padding, int) or isinstance(self.padding, bool) or self.padding < 1:
             raise UserError(
-                "`padding` of PadCrop must be a whole number of pixels, at least 1 (leave PadCrop out for "
-                f"none). Received: {self.padding!r}."
+                "`padding` of PadCrop must be a whole number of pixels, at least 1 (leave PadCrop "
+                f"out for none). Received: {self.padding!r}."
             )
         if self.mode not in ("zeros", "reflect"):
-            raise UserError(f'`mode` of PadCrop must be "zeros" or "reflect". Received: {self.mode!r}.')
+            raise UserError(
+                f'`mode` of PadCrop must be "zeros" or "reflect". Received: {self.mode!r}.'
+            )
 
     def __call__(self, image, seed):
         """Returns the shifted image.
@@ -49,7 +51,8 @@ class PadCrop(Spec):
         height, width, _ = image.shape
         if self.mode == "reflect" and self.padding >= min(height, width):
             raise UserError(
-                f"PadCrop can't reflect {self.padding} pixels of an image of {height} by {width}: `padding` "
+                f"PadCrop can't reflect {self.padding} pixels of an image of {height} by {width}: "
+                "`padding` "
                 'must be smaller than both sides. Use a smaller padding or mode="zeros".'
             )
         sides = [[self.padding] * 2, [self.padding] * 2, [0, 0]]

@@ -21,13 +21,15 @@ def check_images(images, name="images"):
     images = np.asarray(images)
     if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
         raise UserError(
-            f"`{name}` has dtype {images.dtype}: images must be uint8 in 0..255 or float in [0, 1]. "
+            f"`{name}` has dtype {images.dtype}: images must be uint8 in 0..255 or float in [0, "
+            "1]. "
             f'If its values are 0..255, use {name}.astype("uint8").'
         )
     if images.ndim != 4:
         hint = f"Add the channel: {name}[..., None]." if images.ndim == 3 else "Reshape it."
         raise UserError(
-            f"`{name}` has shape {images.shape}: images must be (n, height, width, channels). {hint}"
+            f"`{name}` has shape {images.shape}: images must be (n, height, width, channels). "
+            f"{hint}"
         )
     if images.size == 0:
         raise UserError(f"`{name}` is empty, its shape is {images.shape}: give at least one image.")
@@ -75,7 +77,11 @@ def check_labels(labels, name="labels", num_classes=None):
     """
     labels = np.asarray(labels)
     if labels.ndim != 1:
-        hint = f"Reshape it to ({len(labels)},)." if labels.shape[1:] == (1,) else "Give one class index each."
+        hint = (
+            f"Reshape it to ({len(labels)},)."
+            if labels.shape[1:] == (1,)
+            else "Give one class index each."
+        )
         if labels.ndim == 2 and labels.shape[1] > 1:
             hint = f"If it is one-hot, use {name}.argmax(axis=-1)."
         raise UserError(f"`{name}` has shape {labels.shape}: labels must have shape (n,). {hint}")
@@ -90,8 +96,8 @@ def check_labels(labels, name="labels", num_classes=None):
         index = int(np.argmax(bad))
         wanted = "not be negative" if num_classes is None else f"be from 0 to {num_classes - 1}"
         raise UserError(
-            f"`{name}`[{index}] is {labels[index]}: labels must {wanted}. Renumber the classes from 0"
-            + ("." if num_classes is None else ", or correct the number of classes.")
+            f"`{name}`[{index}] is {labels[index]}: labels must {wanted}. Renumber the classes "
+            "from 0" + ("." if num_classes is None else ", or correct the number of classes.")
         )
     return labels.astype(np.int64, copy=False)
 

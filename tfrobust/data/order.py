@@ -36,5 +36,15 @@ def random_bits(seed, index, stream, count):
 
 
 def permutation(count, seed, index, stream=ORDER):
-    """Returns a random order of `count` things, a function of (seed, index, stream) only: (count,) int64."""
+    """Returns a random order of `count` things, a function of (seed, index, stream) only.
+
+    Args:
+      count: number of things.
+      seed: integer in [0, 2**63).
+      index: integer in [0, 2**63).
+      stream: one of `ORDER`, `AUGMENTATION`, `HELD_OUT`.
+
+    Returns:
+      int64 array (count,), each of 0..count-1 once.
+    """
     return np.argsort(random_bits(seed, index, stream, count), kind="stable")

@@ -24,8 +24,8 @@ def steps_per_epoch(split, batch_size):
     steps = len(split) // check_count(batch_size, "batch_size")
     if steps == 0:
         raise UserError(
-            f"`batch_size`={batch_size} is larger than the {len(split)} examples of the training split, and "
-            f"incomplete batches are dropped: use a batch size of at most {len(split)}."
+            f"`batch_size`={batch_size} is larger than the {len(split)} examples of the training "
+            f"split, and incomplete batches are dropped: use a batch size of at most {len(split)}."
         )
     return steps
 
@@ -33,11 +33,11 @@ def steps_per_epoch(split, batch_size):
 def training_dataset(split, batch_size, *, seed, epochs, augment=(), first_epoch=0, first_step=0):
     """Returns all batches of a run, epoch after epoch, in one `tf.data.Dataset`.
 
-    Epoch e visits the split in an order that depends on (seed, e) only, and drops what does not fill a
-    batch; other examples are dropped in other epochs. The augmentation of an example depends on
-    (seed, e, its id) only. So a dataset that starts at (first_epoch, first_step) yields exactly what an
-    uninterrupted one has left, and costs nothing to start there. Give `steps_per_epoch` to `fit`: the
-    next epoch is prefetched while the last one ends.
+    Epoch e visits the split in an order that depends on (seed, e) only, and drops what does not
+    fill a batch; other examples are dropped in other epochs. The augmentation of an example
+    depends on (seed, e, its id) only. So a dataset that starts at (first_epoch, first_step) yields
+    exactly what an uninterrupted one has left, and costs nothing to start there. Give
+    `steps_per_epoch` to `fit`: the next epoch is prefetched while the last one ends.
 
     The images are gathered from the split's own array, which is never copied or put in a graph.
 
@@ -47,12 +47,14 @@ def training_dataset(split, batch_size, *, seed, epochs, augment=(), first_epoch
       seed: the run's seed, an integer from 0.
       epochs: number of epochs of the whole run; the dataset ends with epoch number epochs - 1.
       augment: sequence of callables (image, seed) -> image, applied in this order to float32 images
-        (h, w, c) in [0, 1]; `seed` is a stateless seed (2,) of that callable's own. `PadCrop`, `Flip`.
+        (h, w, c) in [0, 1]; `seed` is a stateless seed (2,) of that callable's own. `PadCrop`,
+        `Flip`.
       first_epoch: epoch to start in, from 0.
       first_step: batches of that epoch to leave out, from 0.
 
     Returns:
-      Dataset of (x, y): float32 (batch_size, h, w, c) in [0, 1], int64 (batch_size,). Shapes are static.
+      Dataset of (x, y): float32 (batch_size, h, w, c) in [0, 1], int64 (batch_size,). Shapes are
+        static.
 
     Raises:
       UserError: the batch is larger than the split, or a number is out of range.
@@ -60,13 +62,20 @@ def training_dataset(split, batch_size, *, seed, epochs, augment=(), first_epoch
     steps = steps_per_epoch(split, batch_size)
     order.check_seed(seed)
     check_count(epochs, "epochs")
-    for name, value, most in (("first_epoch", first_epoch, epochs), ("first_step", first_step, steps)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value <= most:
+    for name, value, most in (
+        ("first_epoch", first_epoch, epochs),
+        ("first_step", first_step, steps),
+    ):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, np.integer))
+            or not 0 <= value <= most
+        ):
             raise UserError(
                 f"`{name}` must be an integer from 0 to {most} ({epochs} epochs of {steps} steps). "
                 f"Received: {value!r}."
             )
-    augment = tuple(augment)
+    augment = _checked(augment, split.image_shape)
 
     def batches():
         for epoch in range(first_epoch, epochs):
@@ -102,14 +111,16 @@ def evaluation_dataset(split, batch_size):
     """Returns a split in order, each example once, in batches of one static shape.
 
     The last batch is filled up with copies of its last example at weight 0: real images, so that an
-    attack meets nothing degenerate. Example i of batch j is example j * batch_size + i of the split.
+    attack meets nothing degenerate. Example i of batch j is example j * batch_size + i of the
+    split.
 
     Args:
       split: `Split` to evaluate on.
       batch_size: global batch size.
 
     Returns:
-      Dataset of (x, y, sample_weight): float32 (batch_size, h, w, c) in [0, 1], int64 (batch_size,),
+      Dataset of (x, y, sample_weight): float32 (batch_size, h, w, c) in [0, 1], int64
+        (batch_size,),
       float32 (batch_size,) of 1 for an example and 0 for a copy.
 
     Raises:
@@ -140,6 +151,24 @@ def evaluation_dataset(split, batch_size):
 def _to_float(images):
     # A division, not a product with a rounded 1/255: k/255 is then the nearest float32.
     return tf.cast(images, tf.float32) / 255.0 if images.dtype == tf.uint8 else images
+
+
+def _checked(augment, image_shape):
+    if not isinstance(augment, (tuple, list)) or not all(callable(t) for t in augment):
+        raise UserError(
+            "`augment` must be a sequence of callables (image, seed) -> image, such as [PadCrop(4), "
+            f"Flip()], or empty. Received: {augment!r}."
+        )
+    # Here and not in the graph, where TensorFlow would wrap the message in a trace of its own.
+    image = tf.zeros(image_shape)
+    for transform in augment:
+        result = transform(image, tf.zeros((2,), tf.int64))
+        if result.shape != image.shape or result.dtype != image.dtype:
+            raise UserError(
+                f"{transform!r} turned an image {image_shape} of float32 into {tuple(result.shape)} "
+                f"of {result.dtype.name}: augmentation must keep shape and type."
+            )
+    return tuple(augment)
 
 
 def _augmented(augment, image, example_id, keys):

@@ -1,0 +1,142 @@
+"""Folders of images by class: the pixels of lossless files come back, and a bad file is named."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfrobust.data import image_folder
+from tfrobust.data.resize import cover
+from tfrobust.errors import UserError
+
+RNG = np.random.default_rng(0)
+
+
+def fill(folder, count, size=(6, 4), mode="RGB"):
+    """Writes `count` random images; returns their pixels, in the order of their names."""
+    folder.mkdir(parents=True)
+    channels = {"RGB": (3,), "L": (), "RGBA": (4,)}[mode]
+    pixels = RNG.integers(0, 256, (count, *size, *channels), np.uint8)
+    for i, image in enumerate(pixels):
+        Image.fromarray(image).save(folder / f"{i:03}.png")
+    return pixels
+
+
+def test_train_and_test_folders(tmp_path):
+    train = {c: fill(tmp_path / "train" / c, 10) for c in ("cat", "ape")}
+    test = {c: fill(tmp_path / "test" / c, 3) for c in ("cat", "ape")}
+    (tmp_path / "train" / "cat" / ".hidden").write_text("")
+    splits = image_folder(tmp_path, (6, 4), validation=4)
+    assert splits.info.class_names == ("ape", "cat")
+    assert splits.info.counts == {"train": 16, "validation": 4, "test": 6}
+    np.testing.assert_array_equal(splits.test.images, np.concatenate([test["ape"], test["cat"]]))
+    np.testing.assert_array_equal(splits.test.labels, [0, 0, 0, 1, 1, 1])
+    source = np.concatenate([train["ape"], train["cat"]])
+    for split in (splits.train, splits.validation):
+        np.testing.assert_array_equal(split.images, source[split.ids])
+        np.testing.assert_array_equal(split.labels, split.ids // 10)
+    fill(tmp_path / "validation" / "cat", 2), fill(tmp_path / "validation" / "ape", 1)
+    assert image_folder(tmp_path, (6, 4)).info.counts == {"train": 20, "validation": 3, "test": 6}
+
+
+def test_one_tree_is_cut(tmp_path):
+    for c in ("a", "b"):
+        fill(tmp_path / c, 20)
+    splits = image_folder(tmp_path, (6, 4), validation=8, validation_seed=1)
+    assert splits.info.counts == {"train": 24, "validation": 8, "test": 8}
+    assert np.bincount(splits.test.labels).tolist() == [4, 4]
+    ids = [splits.train.ids, splits.validation.ids, splits.test.ids]
+    assert sorted(np.concatenate(ids)) == list(range(40))
+    again = image_folder(tmp_path, (6, 4), validation=5, validation_seed=9)
+    np.testing.assert_array_equal(again.test.ids, splits.test.ids)
+    assert len(image_folder(tmp_path, (6, 4), test=10).test) == 10
+
+
+def test_channels(tmp_path):
+    for c in ("a", "b"):
+        gray = fill(tmp_path / c, 5, mode="L")
+    splits = image_folder(tmp_path, (6, 4), channels=1, test=2, validation=2)
+    assert splits.info.image_shape == (6, 4, 1)
+    color = image_folder(tmp_path, (6, 4), channels=3, test=2, validation=2)
+    np.testing.assert_array_equal(color.train.images, np.repeat(splits.train.images, 3, axis=-1))
+    for image, place in zip(splits.train.images, splits.train.ids, strict=True):
+        if place >= 5:
+            np.testing.assert_array_equal(image[..., 0], gray[place - 5])
+
+
+def test_shrinking_is_the_mean_and_keeps_proportions():
+    # A linear ramp is its own average: away from the border, shrinking by 4 takes the middle of 4.
+    ramp = np.tile(np.arange(0, 160, 2, dtype=np.uint8)[:, None, None], (1, 40, 1))
+    small = cover(ramp, (20, 10)).numpy()
+    assert small.shape == (20, 10, 1)
+    np.testing.assert_allclose(
+        small[1:-1, :, 0], np.tile(np.arange(20)[1:-1, None] * 8 + 3, (1, 10)), atol=1
+    )
+    # A wide image loses its sides, not its shape.
+    wide = np.zeros((10, 30, 1), np.uint8)
+    wide[:, 10:20] = 200
+    np.testing.assert_array_equal(cover(wide, (5, 5)), np.full((5, 5, 1), 200))
+    np.testing.assert_array_equal(cover(wide, (10, 30)), wide)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for c in ("a", "b"):
+        fill(tmp_path / c, 5)
+    return tmp_path
+
+
+def test_an_unreadable_file_is_named(tree):
+    (tree / "b" / "bad.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match=r"/b/bad\.png can't be read as an image: cannot identify"):
+        image_folder(tree, 4)
+
+
+def test_a_truncated_file_is_named(tree):
+    data = (tree / "b" / "000.png").read_bytes()
+    (tree / "b" / "cut.png").write_bytes(data[: len(data) // 2])
+    with pytest.raises(UserError, match=r"/b/cut\.png can't be read as an image"):
+        image_folder(tree, 4)
+
+
+def test_more_than_eight_bits_are_refused(tree):
+    Image.fromarray(np.full((6, 4), 40000, np.uint16)).save(tree / "a" / "deep.png")
+    with pytest.raises(UserError, match=r"/a/deep\.png can't be read.*more than 8 bits"):
+        image_folder(tree, 4)
+
+
+def test_another_file_is_named(tree):
+    (tree / "a" / "labels.txt").write_text("")
+    with pytest.raises(UserError, match=r"/a/labels\.txt is no image file"):
+        image_folder(tree, 4)
+
+
+def test_a_class_without_images_is_named(tree):
+    (tree / "c").mkdir()
+    with pytest.raises(UserError, match=r"Class 2 of 3 \('c'\) has no training example"):
+        image_folder(tree, 4)
+
+
+def test_folders_that_do_not_fit_are_named(tmp_path):
+    with pytest.raises(UserError, match="none is not a folder"):
+        image_folder(tmp_path / "none", 4)
+    with pytest.raises(UserError, match=r"holds the class folders \[\]"):
+        image_folder(tmp_path, 4)
+    fill(tmp_path / "train" / "a", 3), fill(tmp_path / "train" / "b", 3)
+    with pytest.raises(UserError, match=r"/test does not exist"):
+        image_folder(tmp_path, 4)
+    fill(tmp_path / "test" / "a", 3), fill(tmp_path / "test" / "z", 3)
+    with pytest.raises(UserError, match=r"/test has the class folder 'z', which the training"):
+        image_folder(tmp_path, 4)
+    with pytest.raises(UserError, match="`test`=0.1 has no use"):
+        image_folder(tmp_path, 4, test=0.1)
+
+
+@pytest.mark.parametrize("size", [0, (4,), 2.5, (4, "4")], ids=repr)
+def test_a_bad_image_size_is_refused(tree, size):
+    with pytest.raises(UserError, match="`image_size` must be"):
+        image_folder(tree, size)
+
+
+def test_bad_channels_are_refused(tree):
+    with pytest.raises(UserError, match="`channels` must be 1"):
+        image_folder(tree, 4, channels=4)

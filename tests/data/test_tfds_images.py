@@ -1,0 +1,225 @@
+"""TFDS sets that are there, and the message for those that are not: quick, one line, no network."""
+
+import os
+import shutil
+import socket
+import time
+
+import numpy as np
+import pytest
+
+from tfrobust.data import Flip, PadCrop, tfds_images
+from tfrobust.data.tfds_images import AUGMENT
+from tfrobust.errors import UserError
+
+PLACES = [os.environ.get("TFDS_DATA_DIR", ""), "../shared/tfds"]
+DATA_DIR = next((p for p in PLACES if os.path.isdir(os.path.join(p, "mnist"))), None)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    def refuse(*arguments, **keywords):
+        raise AssertionError(f"the network was asked: {arguments}")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """A folder of small data sets in TFDS's own format."""
+    import tensorflow_datasets as tfds
+
+    folder = tmp_path_factory.mktemp("shelf")
+    rng = np.random.default_rng(0)
+
+    def put(name, shape, counts, label=None, size=None):
+        size = size or shape
+        tfds.dataset_builders.store_as_tfds_dataset(
+            name=name,
+            version="1.0.0",
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(shape=shape),
+                    "label": label or tfds.features.ClassLabel(names=["no", "yes"]),
+                    "note": tfds.features.Text(),
+                }
+            ),
+            split_datasets={
+                split: [
+                    (i, {"image": rng.integers(0, 256, size, np.uint8), "label": i % 2, "note": ""})
+                    for i in range(count)
+                ]
+                for split, count in counts.items()
+            },
+            data_dir=str(folder),
+        )
+
+    put("toy", (6, 4, 3), {"train": 40, "test": 10})
+    put("toy_varying", (None, None, 3), {"train": 20, "test": 4}, size=(9, 12, 3))
+    put("toy_untested", (6, 4, 1), {"train": 30, "validation": 6})
+    put("toy_number", (6, 4, 1), {"train": 4}, label=tfds.features.Scalar(np.int64))
+    return folder
+
+
+def stored(shelf, name, split):
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directory(str(shelf / name / "1.0.0"))
+    found = list(tfds.as_numpy(builder.as_dataset(split=split)))
+    return np.stack([e["image"] for e in found]), np.stack([e["label"] for e in found])
+
+
+def test_pixels_and_labels_are_those_that_tfds_gives(shelf):
+    splits = tfds_images("toy", shelf, validation=0.2)
+    assert splits.info.counts == {"train": 32, "validation": 8, "test": 10}
+    assert splits.info.class_names == ("no", "yes") and splits.info.image_shape == (6, 4, 3)
+    images, labels = stored(shelf, "toy", "train")
+    for split in (splits.train, splits.validation):
+        assert split.images.dtype == np.uint8
+        np.testing.assert_array_equal(split.images, images[split.ids])
+        np.testing.assert_array_equal(split.labels, labels[split.ids])
+    assert np.bincount(splits.validation.labels).tolist() == [4, 4]
+    np.testing.assert_array_equal(splits.test.images, stored(shelf, "toy", "test")[0])
+
+
+def test_the_environment_names_the_folder(shelf, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(shelf))
+    assert len(tfds_images("toy:1.0.0", validation=4).test) == 10
+
+
+def test_parts_of_splits(shelf):
+    splits = tfds_images(
+        "toy", shelf, validation=2, train_split="train[:50%]", test_split="train[50%:]"
+    )
+    assert splits.info.counts == {"train": 18, "validation": 2, "test": 20}
+    images, _ = stored(shelf, "toy", "train")
+    np.testing.assert_array_equal(splits.test.images, images[20:])
+
+
+def test_varying_images_need_a_size(shelf):
+    with pytest.raises(
+        UserError, match=r"have shape \(None, None, 3\), which varies: give `image_size`"
+    ):
+        tfds_images("toy_varying", shelf, validation=2)
+    splits = tfds_images("toy_varying", shelf, validation=2, image_size=(9, 12))
+    images, _ = stored(shelf, "toy_varying", "test")
+    np.testing.assert_array_equal(splits.test.images, images)
+    assert tfds_images("toy_varying", shelf, validation=2, image_size=5).info.image_shape == (
+        5,
+        5,
+        3,
+    )
+
+
+def test_a_missing_split_is_named(shelf):
+    with pytest.raises(
+        UserError, match=r"has no split 'test', it has \['train', 'validation'\]: set `test_split`"
+    ):
+        tfds_images("toy_untested", shelf, validation=2)
+    assert len(tfds_images("toy_untested", shelf, validation=2, test_split="validation").test) == 6
+
+
+def test_testing_on_the_training_split_is_refused(shelf):
+    with pytest.raises(UserError, match="are both 'train'"):
+        tfds_images("toy", shelf, test_split="train")
+
+
+def test_a_set_without_class_label_is_refused(shelf):
+    with pytest.raises(
+        UserError, match=r"is no image-classification data set.*\['image', 'label', 'note'\]"
+    ):
+        tfds_images("toy_number", shelf)
+
+
+def test_a_set_that_does_not_fit_is_refused_with_its_size(shelf):
+    # 50 images of 72 bytes.
+    gib = 50 * 72 / 2**30
+    with pytest.raises(UserError, match="takes 0.0 GiB in memory .*`memory_limit_gib`=1e-06"):
+        tfds_images("toy", shelf, memory_limit_gib=1e-6)
+    assert len(tfds_images("toy", shelf, validation=4, memory_limit_gib=gib).test) == 10
+
+
+def test_a_damaged_set_is_named(shelf, tmp_path):
+    shutil.copytree(shelf / "toy", tmp_path / "toy")
+    (record,) = (tmp_path / "toy" / "1.0.0").glob("*train.tfrecord*")
+    record.write_bytes(record.read_bytes()[:-100])
+    with pytest.raises(UserError, match="'toy' in .* is damaged after .* of 40 examples") as caught:
+        tfds_images("toy", tmp_path, validation=4)
+    assert "\n" not in str(caught.value)
+    record.unlink()
+    with pytest.raises(UserError, match="'toy' in .* is damaged after 0 of 40 examples"):
+        tfds_images("toy", tmp_path, validation=4)
+
+
+@pytest.mark.parametrize("name", ["cifar100", "svhn_cropped", "imagenet2012", "cifar10/none:3.*.*"])
+def test_a_set_that_is_not_there_is_explained_at_once(shelf, name):
+    start = time.monotonic()
+    with pytest.raises(UserError) as caught:
+        tfds_images(name, shelf)
+    assert time.monotonic() - start < 3
+    message = str(caught.value)
+    assert "\n" not in message and str(shelf) in message
+    assert f"`tfds build {name} --data_dir={shelf}` (or download=True)" in message
+    for words in ("is not prepared in", "TFDS_DATA_DIR", "--data_dir", "embedded `digits`"):
+        assert words in message
+    assert os.listdir(shelf) and not os.path.exists(shelf / "cifar100")
+
+
+def test_what_the_folder_holds_is_said(tmp_path):
+    with pytest.raises(UserError, match="not prepared in .*/none, which does not exist"):
+        tfds_images("mnist", tmp_path / "none")
+    with pytest.raises(UserError, match="which holds no TFDS data set"):
+        tfds_images("mnist", tmp_path)
+    (tmp_path / "cifar10").mkdir()
+    with pytest.raises(UserError, match="which holds cifar10"):
+        tfds_images("mnist", tmp_path)
+    with pytest.raises(UserError, match="has no complete copy of that version or config"):
+        tfds_images("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("cifar_10", "TFDS .* knows none of that name. Did you mean 'cifar10'?"),
+        ("zzzzqqqq", "knows none of that name. Check the name"),
+        ("huggingface:mnist", "Received: 'huggingface:mnist'"),
+        ("mnist/", "`name` must be a TFDS name"),
+        (3, "`name` must be a TFDS name"),
+    ],
+)
+def test_a_wrong_name_is_explained(shelf, name, message):
+    with pytest.raises(UserError, match=message):
+        tfds_images(name, shelf)
+
+
+def test_a_download_that_fails_is_explained(tmp_path, monkeypatch):
+    import tensorflow_datasets as tfds
+
+    def fail(*arguments, **keywords):
+        raise ConnectionError("no route\nto host")
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
+    with pytest.raises(
+        UserError, match="could not be downloaded and prepared in .*no route to host"
+    ) as caught:
+        tfds_images("mnist", tmp_path, download=True)
+    assert "\n" not in str(caught.value) and "TFDS_DATA_DIR" in str(caught.value)
+
+
+@pytest.mark.skipif(DATA_DIR is None, reason="no mnist in TFDS_DATA_DIR or ../shared/tfds")
+def test_mnist_has_the_true_counts_and_labels():
+    splits = tfds_images("mnist", DATA_DIR, train_split="train[:20%]", validation=1000)
+    assert splits.info.counts == {"train": 11000, "validation": 1000, "test": 10000}
+    assert splits.info.image_shape == (28, 28, 1) and splits.info.num_classes == 10
+    assert np.bincount(splits.test.labels).tolist() == [
+        980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009,
+    ]  # fmt: skip
+    # The published mean of the training set is 0.1307, that of the test set 0.1325.
+    assert abs(splits.test.images.mean() / 255 - 0.1325) < 5e-5
+    assert splits.info.augment == ()
+
+
+def test_customary_augmentation():
+    assert AUGMENT["cifar10"] == AUGMENT["cifar100"] == (PadCrop(4, "zeros"), Flip())
+    assert not {"mnist", "fashion_mnist", "svhn_cropped"} & set(AUGMENT)
