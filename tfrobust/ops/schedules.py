@@ -1,6 +1,7 @@
 """Numbers that change during training, as functions of the epochs that have passed."""
 
 import dataclasses
+import itertools
 
 import tensorflow as tf
 
@@ -14,6 +15,10 @@ class Schedule(Spec):
 
     def __call__(self, epoch):
         """The value, a float32 scalar, at `epoch`, a float32 scalar (0.5 is half way through the first)."""
+        raise NotImplementedError
+
+    def extremes(self):
+        """The smallest and the largest value that it can take; what uses it checks its limits by them."""
         raise NotImplementedError
 
 
@@ -42,8 +47,14 @@ class LinearRamp(Schedule):
         number(self.after, "after", minimum=0.0)
 
     def __call__(self, epoch):
-        done = tf.clip_by_value((epoch - self.after) / self.epochs, 0.0, 1.0)
-        return self.begin + (self.end - self.begin) * done
+        begin, end, epochs, after = (
+            number(getattr(self, name), name) for name in ("begin", "end", "epochs", "after")
+        )
+        return begin + (end - begin) * tf.clip_by_value((epoch - after) / epochs, 0.0, 1.0)
+
+    def extremes(self):
+        ends = number(self.begin, "begin"), number(self.end, "end")
+        return min(ends), max(ends)
 
 
 @register
@@ -61,24 +72,70 @@ class Steps(Schedule):
     values: tuple
 
     def check(self):
-        if len(self.values) != len(self.boundaries) + 1 or list(self.boundaries) != sorted(
-            self.boundaries
-        ):
+        boundaries = _numbers(self.boundaries, "boundaries")
+        values = _numbers(self.values, "values")
+        if len(values) != len(boundaries) + 1 or boundaries != sorted(boundaries):
             raise UserError(
                 "`Steps` needs growing boundaries and one more value than boundaries. "
                 f"Received: boundaries={self.boundaries}, values={self.values}."
             )
 
     def __call__(self, epoch):
-        passed = tf.reduce_sum(tf.cast(epoch >= tf.constant(self.boundaries, tf.float32), tf.int32))
-        return tf.gather(tf.constant(self.values, tf.float32), passed)
+        boundaries = tf.constant(_numbers(self.boundaries, "boundaries"), tf.float32)
+        passed = tf.reduce_sum(tf.cast(epoch >= boundaries, tf.int32))
+        return tf.gather(tf.constant(_numbers(self.values, "values"), tf.float32), passed)
+
+    def extremes(self):
+        values = _numbers(self.values, "values")
+        return min(values), max(values)
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class PiecewiseLinear(Schedule):
+    """Straight lines from point to point: warm-up, triangular and one-cycle learning rates.
+
+    Args:
+        epochs: growing; before the first and after the last point the value is constant.
+        values: one for each epoch.
+    """
+
+    epochs: tuple
+    values: tuple
+
+    def check(self):
+        growing = all(a < b for a, b in itertools.pairwise(self.epochs))
+        if not growing or len(self.epochs) != len(self.values) or not self.epochs:
+            raise UserError(
+                "`PiecewiseLinear` needs growing epochs and one value for each. "
+                f"Received: epochs={self.epochs}, values={self.values}."
+            )
+
+    def __call__(self, epoch):
+        result = tf.constant(self.values[0], tf.float32)
+        points = zip(self.epochs, self.values, strict=True)
+        for (left, low), (right, high) in itertools.pairwise(points):
+            done = tf.clip_by_value((epoch - left) / (right - left), 0.0, 1.0)
+            result += (high - low) * done
+        return result
+
+    def extremes(self):
+        return min(self.values), max(self.values)
 
 
 def at(value, epoch):
-    """The value of a number or a schedule at `epoch`."""
-    return value(epoch) if isinstance(value, Schedule) else value
+    """The value of a number (also a written one, "1/2") or a schedule at `epoch`."""
+    return value(epoch) if isinstance(value, Schedule) else number(value, "value")
 
 
 def checked(value, name, minimum=None, maximum=None):
-    """`value` if it is a schedule; otherwise the number that it stands for, within the limits."""
-    return value if isinstance(value, Schedule) else number(value, name, minimum, maximum)
+    """`value` if it is a schedule; otherwise the number that it stands for. Both within the limits."""
+    if not isinstance(value, Schedule):
+        return number(value, name, minimum, maximum)
+    for extreme in value.extremes():
+        number(extreme, name, minimum, maximum)
+    return value
+
+
+def _numbers(values, name):
+    return [number(value, name) for value in values]

@@ -1,1 +1,7 @@
-"""The run: checkpoints, records, signals."""
+"""The run: loop, checkpoints, records, signals."""
+
+from tfrobust.ops.schedules import LinearRamp, PiecewiseLinear, Steps
+from tfrobust.training.run import train
+from tfrobust.training.sgd import CoupledSGD
+
+__all__ = ["CoupledSGD", "LinearRamp", "PiecewiseLinear", "Steps", "train"]

@@ -1,0 +1,88 @@
+"""The only file that knows gin: configuration files in, a configured call and its record out."""
+
+import pathlib
+
+import gin
+
+from tfrobust.errors import UserError
+
+
+class Configuration:
+    """The configuration of a run: what the gin files and bindings say, and what of it was used.
+
+    Args:
+        files: paths of gin files, later ones override earlier ones.
+        bindings: lines of gin, which override the files.
+        root: folder in which `include 'gin/parts/...'` finds its files.
+
+    Raises:
+        UserError: a file is missing or says something that nothing understands.
+    """
+
+    def __init__(self, files, bindings=(), root="."):
+        gin.clear_config()
+        gin.add_config_file_search_path(str(root))
+        if not files:
+            raise UserError("Which configuration? Give --gin_file=gin/trades_mer.gin, for example.")
+        missing = [f for f in files if not any(pathlib.Path(r, f).is_file() for r in (".", root))]
+        if missing:
+            raise UserError(
+                f"There is no gin file {missing[0]!r}. The files to run are in the folder gin/."
+            )
+        try:
+            gin.parse_config_files_and_bindings(list(files), list(bindings))
+        except Exception as error:
+            raise UserError(f"The configuration cannot be read: {_one_line(error)}") from error
+        self.given = gin.config_str()
+
+    def configured(self, function):
+        """The function with the arguments that the configuration binds to it."""
+        try:
+            return gin.get_configurable(function)
+        except ValueError as error:
+            raise UserError(
+                f"The configuration binds nothing of `{function.__name__}`, so there is nothing to run. "
+                "Start from one of the files in the folder gin/."
+            ) from error
+
+    def used(self):
+        """All values that have been used so far, defaults included, as gin text."""
+        return gin.operative_config_str()
+
+    def check_all_used(self):
+        """Raises `UserError` for bindings that nothing has used; call it when everything is built."""
+        unused = sorted(set(_bindings(gin.config._CONFIG)) - _reached())
+        if unused:
+            named = ", ".join(_written(*binding) for binding in unused)
+            raise UserError(
+                f"Nothing uses these bindings: {named}. Look for a misspelt name or scope, or remove them."
+            )
+
+
+def _bindings(config):
+    for (scope, selector), arguments in config.items():
+        for argument in arguments:
+            yield scope, selector, argument
+
+
+def _reached():
+    # gin notes values under the scope of the call; a binding without a scope, or with a part of it, is used
+    # by calls in deeper scopes too.
+    reached = set()
+    for scope, selector, argument in _bindings(gin.config._OPERATIVE_CONFIG):
+        parts = scope.split("/") if scope else []
+        for depth in range(len(parts) + 1):
+            reached.add(("/".join(parts[:depth]), selector, argument))
+    return reached
+
+
+def _written(scope, selector, argument):
+    if selector == "gin.macro":
+        return scope
+    prefix = f"{scope}/" if scope else ""
+    return f"{prefix}{selector}.{argument}"
+
+
+def _one_line(error):
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:3]) or type(error).__name__

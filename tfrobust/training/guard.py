@@ -1,0 +1,20 @@
+"""Stops a run whose numbers are no longer numbers."""
+
+import math
+
+import keras
+
+from tfrobust.errors import NotFiniteError
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Raises `NotFiniteError` after the step whose loss was a NaN or an infinity."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = float((logs or {}).get("loss", 0.0))
+        if not math.isfinite(loss):
+            step = int(self.model.optimizer.iterations.numpy())
+            raise NotFiniteError(
+                f"The loss became {loss} at step {step}. Lower the learning rate, lengthen the "
+                "warm-up or clip gradients (optimizer argument `clipnorm`)."
+            )

@@ -1,0 +1,90 @@
+"""What a run would cost, measured on a few steps."""
+
+import resource
+import sys
+import time
+
+import keras
+import tensorflow as tf
+
+
+class _StepTimes(keras.callbacks.Callback):
+    """Notes when each batch ended, and stops after some seconds."""
+
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds = seconds
+        self.times = [time.monotonic()]
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.times.append(time.monotonic())
+        if self.times[-1] - self.times[1] > self.seconds and batch >= 1:
+            self.model.stop_training = True
+
+    on_test_batch_end = on_train_batch_end
+
+
+def print_plan(experiment, seconds=5.0, most_steps=50):
+    """Traces and times a few training and validation steps and prints what the whole run would take.
+
+    The classifier's weights change in memory; nothing is written.
+
+    Args:
+        experiment: `run.Experiment`.
+        seconds: time to spend on training steps, after tracing.
+        most_steps: at most so many of them.
+    """
+    method = experiment.method
+    training = _StepTimes(seconds)
+    steps = min(most_steps, experiment.steps_per_epoch * experiment.epochs)
+    method.fit(
+        experiment.training_dataset().take(steps).repeat(2 if steps == 1 else 1),
+        steps_per_epoch=max(steps, 2),
+        verbose=0,
+        callbacks=[training],
+    )
+    tracing = training.times[1] - training.times[0]
+    step = _median_gap(training.times)
+    validation = experiment.evaluation_dataset(experiment.splits.validation)
+    batches = int(validation.cardinality())
+    judging = _StepTimes(seconds)
+    method.evaluate(validation.take(1).repeat(3), verbose=0, callbacks=[judging])
+    batch = _median_gap(judging.times)
+    epoch = step * experiment.steps_per_epoch + batch * batches
+    classifier = method.classifier
+    count = sum(int(tf.size(v)) for v in classifier.trainable_variables)
+    print(
+        f"method            {type(method).__name__}\n"
+        f"parameters        {count:,}\n"
+        f"training examples {len(experiment.splits.train):,}\n"
+        f"steps             {experiment.steps_per_epoch:,} an epoch, {experiment.epochs} epochs\n"
+        f"tracing           {tracing:.1f} s\n"
+        f"training step     {step:.4f} s (batch {experiment.batch_size})\n"
+        f"validation        {batch * batches:.1f} s an epoch\n"
+        f"estimated time    {_duration(tracing + epoch * experiment.epochs)}, "
+        f"without the final test\n"
+        f"peak memory       {_memory()}\n"
+        "Nothing was written."
+    )
+
+
+def _median_gap(times):
+    # The first gap is tracing.
+    gaps = sorted(after - before for before, after in zip(times[1:-1], times[2:], strict=True))
+    return gaps[len(gaps) // 2]
+
+
+def _duration(seconds):
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
+
+
+def _memory():
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    parts = [f"{host / 2**30:.2f} GiB of this process"]
+    for device in tf.config.list_logical_devices("GPU"):
+        peak = tf.config.experimental.get_memory_info(device.name.removeprefix("/device:"))["peak"]
+        parts.append(f"{peak / 2**30:.2f} GiB on {device.name}")
+    return ", ".join(parts)

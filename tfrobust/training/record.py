@@ -1,0 +1,35 @@
+"""Every epoch's numbers in files."""
+
+import time
+
+import keras
+
+from tfrobust.training.progress import sorted_logs
+
+
+class RecordMetrics(keras.callbacks.Callback):
+    """Adds a row for each epoch to `metrics.csv` and `metrics.jsonl`, and counts the seconds of training.
+
+    Args:
+        log: `MetricsLog`.
+    """
+
+    def __init__(self, log):
+        super().__init__()
+        self.log = log
+        self.seconds = 0.0
+        self._began = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._began = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds += time.monotonic() - self._began
+        rate = float(self.model.optimizer.learning_rate)
+        self.log.append({"epoch": epoch, **sorted_logs(logs or {}), "learning_rate": rate})
+
+    def get_state(self):
+        return {"seconds": self.seconds}
+
+    def set_state(self, value):
+        self.seconds = value["seconds"]

@@ -1,0 +1,81 @@
+"""Devices, determinism, seeds: what must be settled before TensorFlow computes anything."""
+
+import contextlib
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from tfrobust.errors import UserError
+from tfrobust.spec import Spec, register
+
+STRATEGIES = ("none", "mirrored")
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Runtime(Spec):
+    """Where and how a run computes.
+
+    Args:
+        strategy: "none" for one device, "mirrored" for copies of the model on several.
+        devices: names such as ("GPU:0", "GPU:1"); empty means all GPUs, or the CPU. Naming "CPU:1" splits the
+            CPU into logical devices, which is for trying things out.
+        deterministic: use deterministic kernels only, so that a seed names a run to the last bit. Costs some
+            speed on GPUs.
+        precision: Keras's dtype policy: "float32", "mixed_bfloat16" or "mixed_float16".
+    """
+
+    strategy: str = "none"
+    devices: tuple = ()
+    deterministic: bool = True
+    precision: str = "float32"
+
+    def check(self):
+        if self.strategy not in STRATEGIES:
+            raise UserError(
+                f"`strategy` must be one of {STRATEGIES}. Received: strategy={self.strategy!r}."
+            )
+        if self.strategy == "none" and len(self.devices) > 1:
+            raise UserError(
+                f"Several devices need strategy='mirrored'. Received: devices={self.devices}."
+            )
+
+    def start(self, seed):
+        """Applies the settings and returns the context under which models are made.
+
+        Args:
+            seed: whole number; names the initial weights and Keras's own random numbers.
+        """
+        self._split_cpu()
+        if self.deterministic:
+            tf.config.experimental.enable_op_determinism()
+        keras.utils.set_random_seed(seed % 2**32)
+        keras.config.set_dtype_policy(self.precision)
+        if self.strategy == "mirrored":
+            return tf.distribute.MirroredStrategy(self._existing() or None).scope()
+        return tf.device(self._existing()[0]) if self.devices else contextlib.nullcontext()
+
+    def _split_cpu(self):
+        numbers = [int(d.split(":")[1]) for d in self.devices if d.startswith("CPU:")]
+        wanted = max(numbers, default=0) + 1
+        if wanted > 1:
+            try:
+                tf.config.set_logical_device_configuration(
+                    tf.config.list_physical_devices("CPU")[0],
+                    [tf.config.LogicalDeviceConfiguration()] * wanted,
+                )
+            except RuntimeError:
+                pass  # TensorFlow has started; `_existing` says whether the devices are there.
+
+    def _existing(self):
+        there = [d.name.split("device:")[1] for d in tf.config.list_logical_devices()]
+        missing = [d for d in self.devices if d not in there]
+        if missing:
+            raise UserError(f"There is no device {missing[0]!r} here. There are: {there}.")
+        return list(self.devices)
+
+
+def device_names():
+    """The logical devices of this process, for the record."""
+    return [d.name for d in tf.config.list_logical_devices()]

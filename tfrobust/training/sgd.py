@@ -1,0 +1,70 @@
+"""Stochastic gradient descent as the papers' code has it."""
+
+import keras
+
+from tfrobust.ops.numbers import number
+from tfrobust.spec import register
+
+
+@register
+class CoupledSGD(keras.optimizers.Optimizer):
+    """SGD with the semantics of PyTorch: coupled weight decay, momentum without the learning rate.
+
+    g <- g + weight_decay * w;  v <- momentum * v + g;  w <- w - rate * v   (Nesterov: g + momentum * v)
+
+    Use it for the recipes of the papers. Keras's SGD scales the momentum by the rate of the time,
+    so that after a drop of the rate it still takes about ten steps of the old size, and its
+    `weight_decay` is decoupled.
+
+    Args:
+        learning_rate: number, or a Keras `LearningRateSchedule`.
+        momentum: in [0, 1).
+        nesterov: whether to look ahead.
+        coupled_weight_decay: added to the gradient, times the weight, of all variables, as PyTorch
+            does; 0 for none. (Keras's own `weight_decay` would be decoupled; it is not offered here.)
+        decay_kernels_only: leave biases and BatchNormalization's scale and offset undecayed.
+        name: of the optimizer.
+        **kwargs: as for `keras.optimizers.Optimizer`: `clipnorm`, `use_ema`, ...
+    """
+
+    def __init__(
+        self,
+        learning_rate=0.1,
+        momentum=0.9,
+        nesterov=False,
+        coupled_weight_decay=0.0,
+        decay_kernels_only=False,
+        name="coupled_sgd",
+        **kwargs,
+    ):
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.momentum = number(momentum, "momentum", 0.0, 1.0)
+        self.nesterov = nesterov
+        self.coupled_weight_decay = number(coupled_weight_decay, "coupled_weight_decay", 0.0)
+        self.decay_kernels_only = decay_kernels_only
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.velocities = self.add_optimizer_variables(variables, "velocity")
+
+    def update_step(self, gradient, variable, learning_rate):
+        rate = keras.ops.cast(learning_rate, variable.dtype)
+        gradient = keras.ops.cast(gradient, variable.dtype)
+        if not (self.decay_kernels_only and len(variable.shape) < 2):
+            gradient = gradient + self.coupled_weight_decay * variable
+        velocity = self.velocities[self._get_variable_index(variable)]
+        moved = self.momentum * velocity + gradient
+        self.assign(velocity, moved)
+        step = gradient + self.momentum * moved if self.nesterov else moved
+        self.assign_sub(variable, rate * step)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "momentum": self.momentum,
+            "nesterov": self.nesterov,
+            "coupled_weight_decay": self.coupled_weight_decay,
+            "decay_kernels_only": self.decay_kernels_only,
+        }
