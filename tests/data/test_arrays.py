@@ -44,6 +44,7 @@ FAULTS = {
     "column": ("y_train", lambda a: a[:, None], r"`y_train` has shape \(20, 1\).*Reshape it to \(20,\)"),
     "unknown class": ("y_test", lambda a: changed(a, 6, 4), r"`test labels`\[6\] is 4: .*from 0 to 3"),
     "gap": ("y_train", lambda a: np.where(a == 2, 3, a), r"Class 2 of 4 \('2'\) has no training example"),
+    "one class": ("y_train", lambda a: a * 0, "There is one class only, the largest label is 0"),
     "sparse": ("y_train", lambda a: a * 10**9, "There are 3000000001 classes and 20 training examples"),
 }  # fmt: skip
 

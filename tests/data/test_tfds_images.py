@@ -12,8 +12,8 @@ from tfrobust.data import Flip, PadCrop, tfds_images
 from tfrobust.data.tfds_images import AUGMENT
 from tfrobust.errors import UserError
 
-PLACES = [os.environ.get("TFDS_DATA_DIR", ""), "../shared/tfds"]
-DATA_DIR = next((p for p in PLACES if os.path.isdir(os.path.join(p, "mnist"))), None)
+DATA_DIR = os.environ.get("TFDS_DATA_DIR", "")
+HAS_MNIST = os.path.isdir(os.path.join(DATA_DIR, "mnist"))
 
 
 @pytest.fixture(autouse=True)
@@ -207,7 +207,7 @@ def test_a_download_that_fails_is_explained(tmp_path, monkeypatch):
     assert "\n" not in str(caught.value) and "TFDS_DATA_DIR" in str(caught.value)
 
 
-@pytest.mark.skipif(DATA_DIR is None, reason="no mnist in TFDS_DATA_DIR or ../shared/tfds")
+@pytest.mark.skipif(not HAS_MNIST, reason="TFDS_DATA_DIR names no folder that holds mnist")
 def test_mnist_has_the_true_counts_and_labels():
     splits = tfds_images("mnist", DATA_DIR, train_split="train[:20%]", validation=1000)
     assert splits.info.counts == {"train": 11000, "validation": 1000, "test": 10000}

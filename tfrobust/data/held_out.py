@@ -90,6 +90,11 @@ def make_splits(
             f"label is {train.labels.max()}: every class needs an example. Renumber the classes "
             "0, 1, ... without gaps."
         )
+    if num_classes < 2:
+        raise UserError(
+            f"There is one class only, the largest label is {train.labels.max()}: a classifier needs at "
+            "least two. Number the classes 0, 1, ..."
+        )
     if not isinstance(validation, Split):
         train, validation = hold_out(train, validation, validation_seed)
     class_names = tuple(str(c) for c in (class_names or range(num_classes)))

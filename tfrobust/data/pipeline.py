@@ -120,8 +120,7 @@ def evaluation_dataset(split, batch_size):
 
     Returns:
       Dataset of (x, y, sample_weight): float32 (batch_size, h, w, c) in [0, 1], int64
-        (batch_size,),
-      float32 (batch_size,) of 1 for an example and 0 for a copy.
+        (batch_size,), float32 (batch_size,) of 1 for an example and 0 for a copy.
 
     Raises:
       UserError: the batch size is not a positive integer.
