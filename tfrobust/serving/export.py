@@ -1,0 +1,173 @@
+"""A trained classifier in two forms that other programs load: `.keras` and SavedModel."""
+
+import json
+import pathlib
+import zipfile
+
+import keras
+import tensorflow as tf
+
+import tfrobust
+from tfrobust import files, models
+from tfrobust.errors import UserError
+from tfrobust.models import swap
+
+
+def export_classifier(model, folder, class_names=None, image_shape=None):
+    """Writes a classifier so that it loads without tfrobust; the folder appears whole or not at all.
+
+        folder/classifier.keras    `keras.saving.load_model` gives a Keras model, pixels to logits
+        folder/saved_model/        `tf.saved_model.load`, TensorFlow Serving
+        folder/export.json         shapes, class names, versions, and the classes of which the
+                                   `.keras` file needs the code (none for the models of tfrobust)
+
+    The SavedModel has two signatures, both for any batch size:
+
+        serving_default    images   uint8 (b, h, w, c), as decoded from a file
+        pixels             pixels   float32 (b, h, w, c) in [0, 1], differentiable
+
+    each of which returns `logits` and `probabilities`, float32 (b, k), `class`, int64 (b,), and, if
+    names are given, `class_name`, string (b,).
+
+    Our exact BatchNormalization is exchanged for Keras's, which computes the same in inference. A model
+    with code of its own (a subclass of `keras.Model`) cannot be taken apart and is written as it is.
+
+    Args:
+        model: built Keras model, float pixels in [0, 1] to logits (b, k); not changed.
+        folder: replaced if it exists.
+        class_names: k names, in the order of the logits; optional.
+        image_shape: (h, w, c), where h and w may be None for any size; read from the model if it knows.
+
+    Returns:
+        The folder's path.
+
+    Raises:
+        UserError: a model that is not built, whose image shape is not known or whose outputs are not
+            logits (b, k), or another number of names than k.
+    """
+    folder = pathlib.Path(folder)
+    image_shape = _image_shape(model, image_shape)
+    num_classes = _num_classes(model, image_shape)
+    class_names = _checked_names(class_names, num_classes)
+    plain = _with_stock_layers(model)
+    with files.whole_folder(folder) as unfinished:
+        _write_keras_file(plain, unfinished / "classifier.keras")
+        _write_saved_model(plain, unfinished / "saved_model", image_shape, class_names)
+        description = {
+            "image_shape": image_shape,
+            "num_classes": num_classes,
+            "class_names": class_names,
+            "code_needed_by_keras_file": _code_needed(unfinished / "classifier.keras"),
+            "versions": {
+                "tfrobust": tfrobust.__version__,
+                "tensorflow": tf.__version__,
+                "keras": keras.__version__,
+            },
+        }
+        files.write_json(unfinished / "export.json", description)
+    return folder
+
+
+def _write_keras_file(model, path):
+    try:
+        model.save(path)
+    except NotImplementedError as error:
+        raise UserError(
+            f"{type(model).__name__} cannot be written as a .keras file: give the class a `get_config` "
+            "that returns its arguments."
+        ) from error
+
+
+def _write_saved_model(model, path, image_shape, class_names):
+    def outputs(pixels):
+        logits = tf.cast(model(pixels, training=False), tf.float32)
+        classes = tf.argmax(logits, axis=-1)
+        named = {"logits": logits, "probabilities": tf.nn.softmax(logits), "class": classes}
+        if class_names is not None:
+            named["class_name"] = tf.gather(tf.constant(class_names), classes)
+        return named
+
+    def of_images(images):
+        return outputs(tf.cast(images, tf.float32) / 255.0)
+
+    def of_pixels(pixels):
+        return outputs(pixels)
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for name, function, dtype, argument in (
+        ("serving_default", of_images, tf.uint8, "images"),
+        ("pixels", of_pixels, tf.float32, "pixels"),
+    ):
+        signature = [tf.TensorSpec((None, *image_shape), dtype, name=argument)]
+        archive.add_endpoint(name, function, input_signature=signature)
+    archive.write_out(path, verbose=False)
+
+
+def _with_stock_layers(model):
+    exact = [layer for layer in _layers(model) if isinstance(layer, models.BatchNormalization)]
+    can_be_taken_apart = all(_is_stock(m) for m in _layers(model) if isinstance(m, keras.Model))
+    return swap.with_stock_batch_normalization(model) if exact and can_be_taken_apart else model
+
+
+def _layers(layer):
+    yield layer
+    for inner in getattr(layer, "layers", ()):
+        yield from _layers(inner)
+
+
+def _is_stock(model):
+    return type(model).__module__.split(".")[0] == "keras"
+
+
+def _image_shape(model, image_shape):
+    if not model.built:
+        raise UserError(f"{model.name} has no weights yet: call it on a batch, then export it.")
+    if image_shape is None:
+        shape = getattr(model, "input_shape", None)
+        if shape is None:
+            raise UserError(
+                f"{model.name} does not know the shape of its images: give `image_shape=(h, w, c)`."
+            )
+        image_shape = shape[1:]
+    image_shape = tuple(image_shape)
+    if len(image_shape) != 3 or not isinstance(image_shape[-1], int):
+        raise UserError(f"Images have a shape (h, w, c). {model.name} takes {image_shape}.")
+    return image_shape
+
+
+def _num_classes(model, image_shape):
+    shape = getattr(
+        model.compute_output_spec(keras.KerasTensor((None, *image_shape))), "shape", None
+    )
+    if shape is None or len(shape) != 2 or shape[-1] is None:
+        raise UserError(f"A classifier gives logits of shape (b, k). {model.name} gives {shape}.")
+    return shape[-1]
+
+
+def _checked_names(names, num_classes):
+    if names is None:
+        return None
+    names = [str(name) for name in names]
+    if len(names) != num_classes:
+        raise UserError(
+            f"{num_classes} logits need {num_classes} class names. Received {len(names)}."
+        )
+    return names
+
+
+def _code_needed(path):
+    """Names of the classes in a `.keras` file that are not Keras's own."""
+    with zipfile.ZipFile(path) as file:
+        config = json.loads(file.read("config.json"))
+    needed, rest = set(), [config]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            if "class_name" in value and not str(value.get("module", "keras")).startswith("keras"):
+                named = "config" if value["class_name"] == "function" else "registered_name"
+                needed.add(value.get(named) or value["class_name"])
+            rest += value.values()
+        elif isinstance(value, list):
+            rest += value
+    return sorted(needed)
