@@ -80,7 +80,7 @@ def _written(scope, selector, argument):
     if selector == "gin.macro":
         return scope
     prefix = f"{scope}/" if scope else ""
-    return f"{prefix}{selector}.{argument}"
+    return f"{prefix}{selector.removeprefix('tfrobust.')}.{argument}"
 
 
 def _one_line(error):

@@ -95,7 +95,8 @@ class KeepState(keras.callbacks.Callback):
 def check_finite(arrays):
     """Raises `NotFiniteError` if an array holds a NaN or an infinity: such a state is never saved."""
     for name, array in arrays.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        # Kind V is bfloat16 and its like, which NumPy does not count among the floats.
+        if array.dtype.kind in "fV" and not np.isfinite(array.astype(np.float64)).all():
             raise NotFiniteError(f"{name} is not finite; the last good checkpoint is kept.")
 
 

@@ -111,7 +111,7 @@ def train(
         test_attack: `Attack` of the report's robust accuracy.
         epochs: passes over the training split, at least 1.
         batch_size: global batch size.
-        learning_rate: number, or a `Schedule` of epochs.
+        learning_rate: number, `Schedule` of epochs, or function of the number of epochs such as `one_cycle`.
         workdir: the run's folder.
         augment: sequence of augmentations; None for those that are usual with the data set, () for none.
         evaluation_batch_size: for validation and test; `batch_size` if None.
@@ -147,15 +147,16 @@ def train(
         steps_per_epoch = data_room.steps_per_epoch(splits.train, batch_size)
         classifier = model()
         check_classifier(classifier, splits.train, splits.info.num_classes)
+        epochs = integer(epochs, "epochs", 1)
         built = method(classifier, seed=seed)
-        rate = learning_rate_of(learning_rate, steps_per_epoch)
+        rate = learning_rate_of(learning_rate, epochs, steps_per_epoch)
         built.compile(optimizer(learning_rate=rate))
         built.steps_per_epoch = steps_per_epoch
         experiment = Experiment(
             splits,
             built,
             steps_per_epoch,
-            integer(epochs, "epochs", 1),
+            epochs,
             batch_size,
             evaluation_batch_size or batch_size,
             tuple(splits.info.augment if augment is None else augment),
@@ -176,14 +177,18 @@ def train(
         if workspace.has_run and workspace.report.is_file():
             print(f"{workspace.path} is complete: see {workspace.report}.")
             return None
-        workspace.claim(configuration.used() if configuration else "")
-        return _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra)
+        with workspace.claim(configuration.used() if configuration else ""):
+            return _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra)
 
 
 def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra):
     saved, skipped = checkpoint.newest(workspace.latest)
     for reason in skipped:
         print(f"Skipped a checkpoint that is not what was written: {reason}")
+    if skipped and saved is None:
+        raise UserError(
+            f"No checkpoint in {workspace.latest} is what was written. Remove that folder to start over."
+        )
     if saved is not None:
         state = saved.state
         print(f"Resuming at epoch {state['epoch'] + 1}, step {state['step']} of it.")

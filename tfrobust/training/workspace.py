@@ -1,6 +1,8 @@
 """The folder of a run, and what may be done with one that is not empty."""
 
+import contextlib
 import difflib
+import fcntl
 import pathlib
 
 from tfrobust import files
@@ -64,12 +66,25 @@ class Workspace:
                 f"Differences (- there, + now): {'; '.join(changed)}."
             )
 
+    @contextlib.contextmanager
     def claim(self, used):
-        """Makes the folder and writes the configuration, as given and as used.
+        """Makes the folder, writes the configuration, as given and as used, and keeps others out meanwhile.
 
         Args:
             used: text of the configuration with all values that were used.
+
+        Raises:
+            UserError: another process is running in the folder.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        files.write_text(self.config_used, used)
-        files.write_text(self.config, self.given)
+        with open(self.path / ".lock", "w") as lock:
+            try:
+                # The system lets go of the lock when the process ends, however it ends.
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise UserError(
+                    f"Another process is running in {self.path}. Wait for it, or choose another --workdir."
+                ) from error
+            files.write_text(self.config_used, used)
+            files.write_text(self.config, self.given)
+            yield

@@ -1,0 +1,83 @@
+"""Configurations: what gin files may say, and what of it is used."""
+
+import pathlib
+
+import pytest
+
+from tfrobust.config import Configuration
+from tfrobust.errors import UserError
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+HEAD = """
+from __gin__ import dynamic_registration
+from tfrobust import attacks
+from tfrobust import threat_models
+from tfrobust.training import plan
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "some.gin"
+    path.write_text(HEAD + text)
+    return str(path)
+
+
+def test_values_of_the_library_are_built_with_their_own_type_and_recorded(tmp_path):
+    text = """
+    EPSILON = '8/255'
+    train/attacks.PGD.threat_model = @threat_models.Linf()
+    attacks.PGD.steps = 3
+    train/attacks.PGD.step_size = '2/255'
+    threat_models.Linf.epsilon = %EPSILON
+    plan.print_plan.experiment = @train/attacks.PGD()
+    """
+    from tfrobust.training import plan
+
+    configuration = Configuration([write(tmp_path, text.replace("    ", ""))])
+    call = configuration.configured(plan.print_plan)
+    with pytest.raises(AttributeError, match="'PGD' object has no attribute 'method'"):
+        call(seconds=0.0)  # an attack is no experiment; but it was built
+    configuration.check_all_used()
+    assert "train/attacks.PGD.step_size = '2/255'" in configuration.used()
+
+
+@pytest.mark.parametrize(
+    ("binding", "message"),
+    [
+        ("attacks.PGD.stepz = 3", "stepz"),
+        ("attacks.PDG.steps = 3", "PDG"),
+        ("no_such_module.thing = 3", "no_such_module"),
+        ("EPSILON = = 3", "cannot be read"),
+    ],
+)
+def test_what_cannot_be_read_is_told_in_one_line(tmp_path, binding, message):
+    with pytest.raises(UserError, match=message) as error:
+        Configuration([write(tmp_path, "")], [binding])
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(UserError, match="no_such.gin"):
+        Configuration(["gin/no_such.gin"])
+    with pytest.raises(UserError, match="--gin_file"):
+        Configuration([])
+
+
+def test_bindings_that_nothing_used_are_named_under_their_scope(tmp_path):
+    text = "threat_models.Linf.epsilon = 0.1\nEPSILN = 0.2\nother/attacks.PGD.steps = 7\n"
+    configuration = Configuration([write(tmp_path, text)])
+    with pytest.raises(UserError) as error:
+        configuration.check_all_used()
+    for name in ("threat_models.Linf.epsilon", "EPSILN", "other/attacks.PGD.steps"):
+        assert name in str(error.value)
+
+
+def test_every_gin_file_can_be_read():
+    files = sorted(ROOT.glob("gin/*.gin")) + sorted(ROOT.glob("gin/paper/**/*.gin"))
+    assert files
+    for file in files:
+        text = Configuration([str(file)], root=ROOT).given
+        assert "training.train.method" in text.replace("\n", " ").replace(
+            "train:", "training.train."
+        )

@@ -1,0 +1,187 @@
+"""`bin/train.py` as a person meets it: what it refuses, in one line and before it writes anything."""
+
+import importlib.util
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from absl import logging
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DATA = """
+from __gin__ import dynamic_registration
+from tfrobust import data
+from tfrobust import training
+include 'gin/adv.gin'
+training.train.data = @data.npz
+data.npz.path = '{path}'
+data.npz.validation = 8
+"""
+SHORT = (
+    "EPOCHS = 1",
+    "train/attacks.PGD.steps = 1",
+    "validation/attacks.PGD.steps = 1",
+    "test/attacks.PGD.steps = 2",
+)
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("train_script", ROOT / "bin" / "train.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def run(script, tmp_path, capsys):
+    verbosity = logging.get_verbosity()
+
+    def call(*arguments, gin="gin/adv.gin", bindings=SHORT, workdir=tmp_path / "run"):
+        arguments = [
+            f"--gin_file={gin}",
+            f"--workdir={workdir}",
+            *(f"--gin_bindings={binding}" for binding in bindings),
+            *arguments,
+        ]
+        script.FLAGS.unparse_flags()
+        for flag in ("gin_file", "gin_bindings", "data_dir", "strategy", "resume", "dry_run"):
+            script.FLAGS[flag].unparse()
+        script.FLAGS(["train.py", *arguments])
+        status = script.main(["train.py"])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    yield call
+    logging.set_verbosity(verbosity)
+
+
+def refused(result, workdir, *messages):
+    status, _, told = result
+    assert status == 2
+    assert told.startswith("error: ") and told.count("\n") == 1
+    for message in messages:
+        assert message in told
+    assert not workdir.exists()
+
+
+@pytest.mark.parametrize(
+    ("binding", "messages"),
+    [
+        ("attacks.PGD.stepz = 3", ("stepz",)),
+        ("EPSILN = 0.1", ("EPSILN", "misspelt")),
+        ("valid/attacks.PGD.steps = 3", ("valid/attacks.PGD.steps",)),
+        ("EPSILON = 8", ("'8/255'",)),
+        ("EPSILON = 'eight'", ("epsilon='eight'",)),
+        ("models.digits_cnn.num_classes = 11", ("10 logits", "num_classes")),
+        ("models.digits_cnn.input_shape = (28, 28, 1)", ("(8, 8, 1)", "input_shape")),
+        ("training.train.batch_size = 5000", ("5000",)),
+        ("training.train.checkpoint_rule = 'best'", ("best_robust",)),
+        ("training.train.devices = ('CPU:0', 'CPU:1')", ("mirrored",)),
+        ("training.train.seed = -1", ("seed",)),
+    ],
+)
+def test_bad_settings_are_one_line_and_nothing_is_written(run, tmp_path, binding, messages):
+    refused(run(bindings=(*SHORT, binding)), tmp_path / "run", *messages)
+
+
+def test_a_softmax_at_the_end_is_found_before_training(run, tmp_path, monkeypatch):
+    (tmp_path / "softmax_model.py").write_text(
+        "import keras\n"
+        "def net():\n"
+        "    return keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(),\n"
+        "                             keras.layers.Dense(10, activation='softmax')])\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    gin = tmp_path / "softmax.gin"
+    gin.write_text(
+        "from __gin__ import dynamic_registration\nimport softmax_model\n"
+        "from tfrobust import training\ninclude 'gin/adv.gin'\n"
+        "training.train.model = @softmax_model.net\n"
+    )
+    refused(run(gin=gin), tmp_path / "run", "probabilities", "softmax")
+
+
+def images(kind):
+    generator = np.random.default_rng(0)
+    x, y = generator.random((40, 8, 8, 1)).astype("float32"), np.arange(40) % 10
+    if kind == "range":
+        x *= 255
+    if kind == "nan":
+        x[3, 0, 0, 0] = np.nan
+    if kind == "labels":
+        y[5] = -1
+    return {"x_train": x, "y_train": y, "x_test": x[:10], "y_test": y[:10]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"), [("range", "255"), ("nan", "NaN"), ("labels", "label")]
+)
+def test_bad_data_are_one_line_and_nothing_is_written(run, tmp_path, kind, message):
+    np.savez(tmp_path / "data.npz", **images(kind))
+    gin = tmp_path / "data.gin"
+    gin.write_text(DATA.format(path=tmp_path / "data.npz"))
+    refused(run(gin=gin), tmp_path / "run", message)
+
+
+def test_a_data_set_that_is_not_there_says_what_to_do(run, tmp_path):
+    gin = tmp_path / "mnist.gin"
+    gin.write_text(
+        "from __gin__ import dynamic_registration\nfrom tfrobust import data\n"
+        "from tfrobust import training\ninclude 'gin/adv.gin'\n"
+        "training.train.data = @data.tfds_images\ndata.tfds_images.name = 'mnist'\n"
+    )
+    result = run(f"--data_dir={tmp_path / 'nowhere'}", gin=gin)
+    refused(result, tmp_path / "run", "mnist", "TFDS_DATA_DIR")
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(run, tmp_path):
+    status, out, _ = run("--dry_run")
+    assert status == 0
+    for line in ("parameters", "training step", "estimated time", "peak memory"):
+        assert line in out
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_leaves_everything_and_is_not_repeated(run, tmp_path):
+    workdir = tmp_path / "run"
+    status, out, err = run(workdir=workdir)
+    assert (status, err) == (0, "")
+    assert "epoch 1/1" in out and "ETA" in out
+    for name in (
+        "config.gin config_used.gin run.json metrics.csv metrics.jsonl report.md "
+        "export/classifier.keras export/saved_model/saved_model.pb"
+    ).split():
+        assert (workdir / name).is_file(), name
+    assert list(workdir.glob("tensorboard/*/*tfevents*"))
+    row = json.loads((workdir / "metrics.jsonl").read_text())
+    assert {"loss", "label_loss", "val_accuracy", "val_robust_accuracy"} <= set(row)
+    report = (workdir / "report.md").read_text()
+    assert "95 % interval" in report and "/ 360" in report and "epoch 1 of 1" in report
+    assert json.loads((workdir / "run.json").read_text())["starts"][0]["status"] == "done"
+
+    status, out, _ = run(workdir=workdir)
+    assert status == 0 and "complete" in out
+
+    before = {p: p.stat().st_mtime_ns for p in workdir.rglob("*") if p.is_file()}
+    status, _, err = run(bindings=(*SHORT, "EPSILON = 0.1"), workdir=workdir)
+    assert status == 2 and "EPSILON = 0.15" in err and "EPSILON = 0.1" in err
+    status, _, err = run("--resume=never", workdir=workdir)
+    assert status == 2 and "holds a run already" in err
+    status, _, err = run("--resume=must", workdir=tmp_path / "other")
+    assert status == 2 and "to resume" in err
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("x")
+    status, _, err = run(workdir=tmp_path / "mine")
+    assert status == 2 and "not empty" in err
+    assert before == {p: p.stat().st_mtime_ns for p in workdir.rglob("*") if p.is_file()}
+
+
+def test_divergence_stops_with_status_3_and_keeps_no_broken_checkpoint(run, tmp_path):
+    status, _, err = run(bindings=(*SHORT, "PEAK_LEARNING_RATE = 1e30"))
+    assert status == 3 and err.startswith("diverged: ") and "learning rate" in err
+    assert not list((tmp_path / "run").glob("checkpoints/latest/step-*"))
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["starts"][0]["status"] == (
+        "not finite"
+    )
