@@ -37,9 +37,9 @@ class EpochLearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def one_cycle(epochs, peak, start=0.0, rise=0.4, hold=0.0):
-    """A learning rate that rises to its peak, stays, and falls to zero at the end of the run, in straight lines.
+    """A learning rate that rises to its peak, stays, and falls to zero at the end, in straight lines.
 
-    Use it where the length of the run may change: the corners are fractions of it. With the defaults it is the
+    Use it where the length of the run may change: the corners are fractions of it. The defaults are the
     cyclic rate of Wong et al. 2020 on MNIST.
 
     Args:
