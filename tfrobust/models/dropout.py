@@ -1,0 +1,50 @@
+"""Dropout that is the same on one device and on several."""
+
+import keras
+import tensorflow as tf
+
+from tfrobust.errors import UserError
+from tfrobust.ops.global_batch import global_batch
+from tfrobust.ops.numbers import number
+from tfrobust.ops.random import BatchKeys
+
+
+@keras.saving.register_keras_serializable(package="tfrobust")
+class Dropout(keras.layers.Layer):
+    """Sets inputs to zero with probability `rate` in training, and divides the others by 1 - rate.
+
+    Use it instead of `keras.layers.Dropout` where several devices train one model: here a mask
+    belongs to a row of the global batch, while Keras's layer draws the same masks on every replica.
+
+    Args:
+        rate: probability in [0, 1).
+        seed: whole number, or None to take one from Keras's global seed.
+
+    Raises:
+        UserError: for a rate outside its range.
+    """
+
+    # Methods ask for this before they train on several replicas.
+    draws_by_row = True
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = number(rate, "rate", 0.0, 1.0)
+        if self.rate == 1.0:
+            raise UserError(f"`rate` must be below 1. Received: rate={rate!r}.")
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self._build_at_init()
+
+    def call(self, inputs, training=False):
+        if not training or self.rate == 0.0:
+            return inputs
+        seed = tf.cast(self.seed_generator.next(), tf.int32)
+        draws = BatchKeys(seed, global_batch(inputs).offset).uniform(tf.shape(inputs))
+        return tf.where(draws >= self.rate, inputs / (1.0 - self.rate), tf.zeros_like(inputs))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
