@@ -2,7 +2,7 @@
 
 from tfrobust.losses.bregman import Bregman
 from tfrobust.methods.base import AdversarialModel
-from tfrobust.spec import register
+from tfrobust.spec import check_kind, register
 
 
 @register
@@ -32,6 +32,7 @@ class ADV(AdversarialModel):
 
     def __init__(self, classifier, attack, *, divergence=Bregman(), **kwargs):
         super().__init__(classifier, attack, **kwargs)
+        check_kind("divergence", divergence, Bregman)
         self.divergence = divergence
 
     def per_example_loss(self, context):

@@ -6,18 +6,18 @@ import tensorflow as tf
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.losses.cross_entropy import cross_entropy
+from tfrobust.methods.attacked_model import ATTACK_STATISTICS, attacked_model
 from tfrobust.methods.context import StepContext
 from tfrobust.methods.points import LivePoint, shifted_point
+from tfrobust.methods.update import apply, steps_made
 from tfrobust.methods.wrapper import ClassifierWrapper, unpack
 from tfrobust.ops.global_batch import global_batch
 from tfrobust.ops.logits import correct, inference
 from tfrobust.ops.random import BatchKeys, content_keys, seed_pair
 from tfrobust.ops.schedules import at, checked
-from tfrobust.ops.statistics import batch_statistics
 from tfrobust.regularizers.base import Regularizer
+from tfrobust.spec import check_kind
 from tfrobust.weights.base import WeightPerturbation
-
-ATTACK_STATISTICS = ("running", "batch", "batch_frozen")
 
 # What the random keys of a step are used for.
 _ATTACK, _WEIGHTS = 0, 1
@@ -31,7 +31,8 @@ class AdversarialModel(ClassifierWrapper):
 
         sample_weight * (per_example_loss + sum over regularizers of weight * term)
 
-    divided by the size of the global batch, plus the classifier's own weight penalties.
+    divided by the size of the global batch, plus what the classifier's layers add themselves
+    (kernel_regularizer, activity_regularizer; the latter of the first forward pass).
 
     Args:
         classifier: Keras model, images (b, h, w, c) in [0, 1] to logits (b, k), normalisation
@@ -46,7 +47,8 @@ class AdversarialModel(ClassifierWrapper):
             `seed`, not on the batch.
         attack_statistics: how BatchNormalization normalises during the attack: "running" averages
             (the default), by the "batch" as in training, moving the averages with every step of the
-            attack as some reference codes do, or "batch_frozen", by the batch without moving them.
+            attack as some reference codes do, or "batch_frozen", by the batch without moving them
+            (with `tfrobust.models.BatchNormalization`). Dropout follows: off with "running".
         seed: whole number; names every random number of training and validation.
         name: of the Keras model.
 
@@ -80,11 +82,11 @@ class AdversarialModel(ClassifierWrapper):
         name=None,
     ):
         regularizers = tuple(regularizers)
-        _check_kind("attack", attack, Attack, optional="attack" not in self.settings)
-        _check_kind("eval_attack", eval_attack, Attack, optional=True)
-        _check_kind("weight_perturbation", weight_perturbation, WeightPerturbation, optional=True)
+        check_kind("attack", attack, Attack, optional="attack" not in self.settings)
+        check_kind("eval_attack", eval_attack, Attack, optional=True)
+        check_kind("weight_perturbation", weight_perturbation, WeightPerturbation, optional=True)
         for regularizer in regularizers:
-            _check_kind("regularizers", regularizer, Regularizer)
+            check_kind("regularizers", regularizer, Regularizer)
         if attack_statistics not in ATTACK_STATISTICS:
             raise UserError(
                 f"`attack_statistics` must be one of {ATTACK_STATISTICS}. "
@@ -97,9 +99,10 @@ class AdversarialModel(ClassifierWrapper):
         self.attack = attack
         self.regularizers = regularizers
         self.weight_perturbation = weight_perturbation
-        self.scale = scale if scale is None else checked(scale, "scale", 0.0, 1.0)
+        self.scale = checked(scale, "scale", 0.0, 1.0)
         self.eval_attack = eval_attack
         self.attack_statistics = attack_statistics
+        self._attacked_model = attacked_model(classifier, attack_statistics)
 
     def per_example_loss(self, context):
         """The method's loss, shape (b,), from a `StepContext`. Regularizers are added by the step."""
@@ -107,14 +110,15 @@ class AdversarialModel(ClassifierWrapper):
 
     def perturb(self, x, y, keys, epoch):
         """The adversary of this step: its `Perturbation`, and the images at each named point."""
-        model = self._attacked_model()
-        perturbation = self.attack(model, x, y, seed=keys, scale=at(self.scale, epoch))
+        scale = at(self.scale, epoch)
+        perturbation = self.attack(self._attacked_model, x, y, seed=keys, scale=scale)
         return perturbation, {"clean": x, "adversarial": perturbation.x}
 
     def train_step(self, data):
         x, y, sample_weight = unpack(data)
         batch, epoch = global_batch(x), self.epoch()
-        keys = BatchKeys(seed_pair(self.seed), batch.offset).fold_in(self.optimizer.iterations)
+        steps = steps_made(self.optimizer)
+        keys = BatchKeys(seed_pair(self.seed), batch.offset).fold_in(steps)
         perturbation, points = self.perturb(x, y, keys.fold_in(_ATTACK), epoch)
 
         def loss_at(point):
@@ -122,20 +126,19 @@ class AdversarialModel(ClassifierWrapper):
             values = self._per_example_total(context)
             if sample_weight is not None:
                 values *= tf.cast(sample_weight, values.dtype)
-            penalty = tf.cast(point.penalty(), values.dtype)
             share = tf.reduce_sum(values) / tf.cast(batch.size, values.dtype)
-            return share + penalty / batch.replicas, values + penalty, context
+            return share, tf.cast(point.penalty(), values.dtype), values, context
 
         make_point = self._weight_point(loss_at, keys.fold_in(_WEIGHTS), epoch)
         with tf.GradientTape() as tape:
             point = make_point()
-            loss, values, context = loss_at(point)
-            loss = self.optimizer.scale_loss(loss)
+            share, penalty, values, context = loss_at(point)
+            loss = self.optimizer.scale_loss(share + penalty / batch.replicas)
         variables = self.classifier.trainable_variables
         gradients = tape.gradient(loss, variables)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        apply(self.optimizer, gradients, variables, batch.replicas)
         point.commit()
-        return self._report_training(context, values, sample_weight)
+        return self._report_training(context, values + penalty, sample_weight)
 
     def test_step(self, data):
         x, y, sample_weight = unpack(data)
@@ -173,22 +176,6 @@ class AdversarialModel(ClassifierWrapper):
             epoch,
         )
 
-    def _attacked_model(self):
-        if self.attack_statistics == "running":
-            return self.classifier
-        if self.distribute_strategy.num_replicas_in_sync > 1:
-            raise UserError(
-                "Several replicas cannot gather the global batch's statistics inside an attack's loop. "
-                "Use attack_statistics='running', or one device. "
-                f"Received: attack_statistics={self.attack_statistics!r}."
-            )
-
-        def forward(x):
-            with batch_statistics(update=self.attack_statistics == "batch"):
-                return self.classifier(x, training=True)
-
-        return forward
-
     def _report_training(self, context, values, sample_weight):
         self.loss_mean().update_state(values)
         logits = context.computed()
@@ -210,11 +197,3 @@ class AdversarialModel(ClassifierWrapper):
     @classmethod
     def from_config(cls, config):
         return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
-
-
-def _check_kind(name, value, kind, optional=False):
-    if not (isinstance(value, kind) or (optional and value is None)):
-        raise UserError(
-            f"`{name}` must be {'None or ' if optional else ''}of kind {kind.__name__}. "
-            f"Received: {value!r}."
-        )

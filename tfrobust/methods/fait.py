@@ -17,7 +17,7 @@ class FAIT(TRADES):
     divergence D(p(x), p(x')).
 
     Use it where TRADES costs too much clean accuracy: two short steps ask less of the classifier
-        than a long one.
+    than a long one.
 
     Args:
         classifier: Keras model, images (b, h, w, c) in [0, 1] to logits (b, k).

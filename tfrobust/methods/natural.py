@@ -2,7 +2,7 @@
 
 from tfrobust.losses.bregman import Bregman
 from tfrobust.methods.base import AdversarialModel
-from tfrobust.spec import register
+from tfrobust.spec import check_kind, register
 
 
 @register
@@ -49,6 +49,7 @@ class Natural(AdversarialModel):
             seed=seed,
             name=name,
         )
+        check_kind("divergence", divergence, Bregman)
         self.divergence = divergence
 
     def perturb(self, x, y, keys, epoch):

@@ -11,14 +11,18 @@ class LivePoint:
 
     def __init__(self, classifier):
         self._classifier = classifier
+        self._losses = None
 
     def forward(self, x):
         """Logits in training mode."""
-        return full_precision(self._classifier(x, training=True))
+        logits = self._classifier(x, training=True)
+        if self._losses is None:
+            self._losses = self._classifier.losses
+        return full_precision(logits)
 
     def penalty(self):
-        """Weight regularisation and other losses that the classifier's layers added."""
-        return _total(self._classifier.losses)
+        """Weight and activity regularisation, the latter as of the first forward pass."""
+        return _total(self._losses)
 
     def commit(self):
         """Nothing to do: the forward passes have moved the statistics."""
@@ -33,33 +37,34 @@ class ShiftedPoint:
 
     def __init__(self, classifier, weights):
         self._classifier = classifier
-        self._weights = weights
-        self._state = [v.value for v in classifier.non_trainable_variables]
-        self._losses = []
+        self._weights = list(zip(classifier.trainable_variables, weights, strict=True))
+        self._state = [(v, v.value) for v in classifier.non_trainable_variables]
+        self._losses = None
 
     def forward(self, x):
         """Logits in training mode."""
-        logits, self._state, self._losses = self._classifier.stateless_call(
-            self._weights, self._state, x, training=True, return_losses=True
-        )
+        # Not `stateless_call`, which skips what `__call__` does: casts, a `training` that a
+        # subclassed model's `call` does not name.
+        mapping = self._weights + self._state
+        with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
+            logits = self._classifier(x, training=True)
+            if self._losses is None:
+                self._losses = self._classifier.losses
+        self._state = [(v, scope.get_current_value(v)) for v, _ in self._state]
         return full_precision(logits)
 
     def penalty(self):
-        """Weight regularisation and other losses at these weights."""
+        """Weight and activity regularisation at these weights, the latter as of the first forward pass."""
         return _total(self._losses)
 
     def commit(self):
         """Assigns the state that the forward passes have moved."""
-        for variable, value in zip(
-            self._classifier.non_trainable_variables, self._state, strict=True
-        ):
+        for variable, value in self._state:
             variable.assign(value)
 
 
 def _total(losses):
-    return (
-        tf.add_n([tf.cast(keras.ops.sum(loss), tf.float32) for loss in losses]) if losses else 0.0
-    )
+    return tf.add_n([full_precision(tf.reduce_sum(loss)) for loss in losses]) if losses else 0.0
 
 
 def shifted_point(classifier, perturbation, loss_at, keys, epoch):

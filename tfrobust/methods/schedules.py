@@ -1,6 +1,9 @@
-"""Which settings change during training."""
+"""Which settings change during training, and how long an epoch is to them."""
 
 import dataclasses
+import math
+
+import tensorflow as tf
 
 from tfrobust.ops.schedules import Schedule
 from tfrobust.spec import Spec
@@ -15,3 +18,17 @@ def uses_schedule(value):
     if isinstance(value, dict):
         return any(uses_schedule(item) for item in value.values())
     return isinstance(value, (list, tuple)) and any(uses_schedule(item) for item in value)
+
+
+def steps_per_epoch(x, batch_size, options):
+    """Steps of an epoch of `fit` with these arguments, 0 where they do not tell."""
+    if options.get("steps_per_epoch"):
+        return float(options["steps_per_epoch"])
+    if isinstance(x, tf.data.Dataset):
+        return float(max(int(x.cardinality()), 0))
+    if hasattr(x, "num_batches"):
+        return float(x.num_batches or 0)
+    if not hasattr(x, "shape"):
+        return 0.0
+    kept = x.shape[0] - math.floor(x.shape[0] * options.get("validation_split", 0.0))
+    return float(math.ceil(kept / (batch_size or 32)))

@@ -1,9 +1,11 @@
 """TRADES: accuracy at the clean image, smoothness around it."""
 
+import tensorflow as tf
+
 from tfrobust.losses.bregman import Bregman
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.schedules import at, checked
-from tfrobust.spec import register
+from tfrobust.spec import check_kind, register
 
 
 @register
@@ -43,6 +45,8 @@ class TRADES(AdversarialModel):
     ):
         super().__init__(classifier, attack, **kwargs)
         self.beta = checked(beta, "beta", 0.0)
+        check_kind("divergence", divergence, Bregman)
+        check_kind("label_divergence", label_divergence, Bregman, optional=True)
         self.divergence = divergence
         self.label_divergence = label_divergence
 
@@ -51,7 +55,7 @@ class TRADES(AdversarialModel):
         label = label_divergence.from_label(context.y, context.logits("clean"))
         context.record("label_loss", label)
         smoothness = context.record("divergence", self.smoothness(context))
-        return label + at(self.beta, context.epoch) * smoothness
+        return label + tf.cast(at(self.beta, context.epoch), smoothness.dtype) * smoothness
 
     def smoothness(self, context):
         """D(p(x), p(x')), shape (b,)."""

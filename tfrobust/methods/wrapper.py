@@ -1,16 +1,17 @@
 """A classifier inside a Keras model: what every method needs from Keras, and no mathematics."""
 
 import contextlib
-import math
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfrobust.attacks.base import check_batch
 from tfrobust.errors import UserError
-from tfrobust.methods.schedules import uses_schedule
+from tfrobust.methods import checks
+from tfrobust.methods.schedules import steps_per_epoch, uses_schedule
+from tfrobust.methods.update import steps_made
 from tfrobust.ops.numbers import integer
+from tfrobust.ops.random import checked_seed
 
 
 class ClassifierWrapper(keras.Model):
@@ -33,7 +34,7 @@ class ClassifierWrapper(keras.Model):
                 f"Received: {type(classifier).__name__}."
             )
         self.classifier = classifier
-        self.seed = integer(seed, "seed", 0)
+        self.seed = checked_seed(seed)
         names = (*part_names, "accuracy", "adversarial_accuracy", "robust_accuracy")
         self.means = {name: keras.metrics.Mean(name=name) for name in names}
         self._length = self.add_weight(name="steps_per_epoch", initializer="zeros", trainable=False)
@@ -63,7 +64,7 @@ class ClassifierWrapper(keras.Model):
 
     def epoch(self):
         """Epochs that have passed, a float32 scalar that grows with every step."""
-        steps = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.float32)
+        steps = tf.cast(tf.convert_to_tensor(steps_made(self.optimizer)), tf.float32)
         return tf.math.divide_no_nan(steps, tf.convert_to_tensor(self._length))
 
     def compile(self, optimizer, *, loss=None, jit_compile=False, **kwargs):
@@ -77,17 +78,18 @@ class ClassifierWrapper(keras.Model):
             **kwargs: as for `keras.Model.compile`. `metrics` see the clean logits.
 
         Raises:
-            UserError: for a loss, XLA on several replicas, a strategy that Keras 3 cannot train
-                with here, or layers in float16 without loss scaling.
+            UserError: for a loss, layers in float16 without loss scaling, and for what would not be
+                the same on several replicas as on one: see `tfrobust.methods.checks`.
         """
         if loss is not None:
             raise UserError(
                 f"{type(self).__name__} brings its own loss: call compile(optimizer) without `loss`. "
                 f"Received: loss={loss!r}."
             )
-        _check_strategy(self.distribute_strategy, jit_compile)
-        _check_precision(self)
+        checks.check_strategy(self.distribute_strategy, jit_compile)
+        checks.check_precision(self)
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        checks.check_replicas(self)
 
     def compile_from_config(self, config):
         config = keras.saving.deserialize_keras_object(config)
@@ -95,30 +97,57 @@ class ClassifierWrapper(keras.Model):
         if self.built:
             self.optimizer.build(self.trainable_variables)
 
-    def fit(self, x=None, y=None, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
         """As `keras.Model.fit`. Images must be floating-point in [0, 1], labels integers of shape (b,)."""
-        _check_arrays(x, y)
+        self._check_data(x, y)
+        validation = kwargs.get("validation_data")
+        self._check_data(*(validation[:2] if isinstance(validation, tuple) else (validation, None)))
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)
         if not self._length_is_given:
-            self._length.assign(_steps_per_epoch(x, kwargs))
+            self._length.assign(steps_per_epoch(x, batch_size, kwargs))
         if uses_schedule(vars(self)) and not self.steps_per_epoch:
             raise UserError(
                 "A schedule counts epochs, and the length of this dataset is not known. "
                 "Give `steps_per_epoch` to fit, or set method.steps_per_epoch."
             )
-        return super().fit(x, y, **kwargs)
+        return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
 
-    def evaluate(self, x=None, y=None, **kwargs):
-        """As `keras.Model.evaluate`: clean accuracy, and `robust_accuracy` under the `eval_attack`."""
-        _check_arrays(x, y)
+    def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
+        """As `keras.Model.evaluate`: clean accuracy, and `robust_accuracy` under the `eval_attack`.
+
+        `loss` is the mean clean cross-entropy, the same number for every method. Sample weights
+        weigh all means, so that examples of weight 0 (padding) do not count.
+        """
+        self._check_data(x, y)
         with self._reporting("test"):
-            return super().evaluate(x, y, **kwargs)
+            return super().evaluate(x, y, batch_size=batch_size, **kwargs)
 
-    def predict(self, x, **kwargs):
+    def predict(self, x, batch_size=None, **kwargs):
         """As `keras.Model.predict`: logits."""
-        _check_arrays(x, None)
-        return super().predict(x, **kwargs)
+        self._check_data(x, None)
+        return super().predict(x, batch_size=batch_size, **kwargs)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Keras calls this before the first step. Its own version averages a batch over the replicas,
+        # which fails where they hold different numbers of examples; and it leaves a single device's
+        # model to the first step, where an attack's loop could not create variables.
+        metrics, optimizer = self._compile_metrics, self.optimizer
+        several = self.distribute_strategy.num_replicas_in_sync > 1
+        with self.distribute_strategy.scope():
+            if not all(layer.built for layer in self._flatten_layers()) or (
+                several and metrics is not None and not metrics.built
+            ):
+                if data_batch is None:
+                    data_batch = next(iter(next(iter(iterator))[2]))
+                local = self.distribute_strategy.experimental_local_results
+                first = keras.tree.map_structure(lambda value: local(value)[0], data_batch)
+                self._symbolic_build(data_batch=first)
+            if several and optimizer is not None and not optimizer.built:
+                optimizer.build(self.trainable_variables)
+
+    def _check_data(self, x, y):
+        checks.check_data(x, y, checks.num_classes(self.classifier))
 
     @contextlib.contextmanager
     def _reporting(self, mode):
@@ -159,50 +188,3 @@ def unpack(data):
     if sample_weight is not None:
         sample_weight = tf.cast(tf.reshape(sample_weight, [-1]), tf.float32)
     return x, y, sample_weight
-
-
-def _check_arrays(x, y):
-    """Arrays can be looked at before any work is done; datasets are checked as they come."""
-    if isinstance(x, np.ndarray):
-        check_batch(x[:1], np.zeros(1, np.int64) if y is None else np.asarray(y)[:1])
-        if not (np.min(x) >= 0.0 and np.max(x) <= 1.0):
-            raise UserError(
-                "Images must have all pixels in [0, 1], without NaN; normalisation belongs into the "
-                f"model. Received: minimum {np.min(x):g}, maximum {np.max(x):g}. Divide by 255?"
-            )
-
-
-def _steps_per_epoch(x, options):
-    if options.get("steps_per_epoch"):
-        return float(options["steps_per_epoch"])
-    if isinstance(x, tf.data.Dataset):
-        return float(max(int(x.cardinality()), 0))
-    if hasattr(x, "num_batches"):
-        return float(x.num_batches or 0)
-    if not hasattr(x, "shape"):
-        return 0.0
-    kept = x.shape[0] - math.floor(x.shape[0] * options.get("validation_split", 0.0))
-    return float(math.ceil(kept / (options.get("batch_size") or 32)))
-
-
-def _check_strategy(strategy, jit_compile):
-    multiple = strategy.num_replicas_in_sync > 1
-    if multiple and not isinstance(strategy, tf.distribute.MirroredStrategy):
-        raise UserError(
-            "Several devices are supported through tf.distribute.MirroredStrategy. "
-            f"Received: {type(strategy).__name__}."
-        )
-    if multiple and jit_compile:
-        raise UserError(
-            "XLA cannot compile the whole step on several replicas. Call compile with "
-            "jit_compile=False and give jit_compile=True to the attack instead."
-        )
-
-
-def _check_precision(method):
-    half = [layer.name for layer in method._flatten_layers() if layer.compute_dtype == "float16"]
-    if half and method.dtype_policy.name != "mixed_float16":
-        raise UserError(
-            f"Layer {half[0]!r} computes in float16, but the method does not, so no loss would be scaled. "
-            "Call keras.config.set_dtype_policy('mixed_float16') before building both."
-        )

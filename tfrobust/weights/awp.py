@@ -15,8 +15,9 @@ from tfrobust.weights.base import WeightPerturbation
 class AWP(WeightPerturbation):
     """Takes the loss at the weights that make it worst, layer by layer.
 
-    v_l = gamma * ||w_l|| * G_l / ||G_l||, with G the gradient of the method's own loss at fixed
-    adversarial images, for every kernel (rank above 1); biases and BatchNormalization stay. Then
+    v_l = gamma * ||w_l|| * G_l / ||G_l||, with G the gradient of the method's own loss (without
+    weight penalties, which the papers leave to the optimizer) at fixed adversarial images, for
+    every kernel (rank above 1); biases and BatchNormalization stay. Then
     the loss at w + v is minimised. It flattens the loss in weight space and reduces robust
     overfitting; it costs one more forward and backward pass of the loss.
 

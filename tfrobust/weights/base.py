@@ -14,7 +14,7 @@ class WeightPerturbation(Spec):
 
         Args:
             loss_at: function of a list of weight tensors that returns this replica's share of the
-                loss; a tape that watches the tensors sees it.
+                method's loss, without weight penalties; a tape that watches the tensors sees it.
             weights: the trainable weights, a list of tensors.
             keys: random keys of this step, the same on all replicas.
             epoch: epochs that have passed, a float32 scalar.
