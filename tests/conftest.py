@@ -19,3 +19,14 @@ tf.config.set_logical_device_configuration(
 @pytest.fixture(autouse=True)
 def seed():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def fresh_collectives():
+    # Two strategies in one process would number their collective operations alike, and meet.
+    tf.distribute.MirroredStrategy._collective_key_base += 100
+
+
+@pytest.fixture(scope="session")
+def two_replicas():
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

@@ -4,6 +4,8 @@ import dataclasses
 
 import keras
 
+from tfrobust.errors import UserError
+
 
 def register(cls):
     """Registers a class with Keras under the package name `tfrobust`."""
@@ -38,6 +40,18 @@ class Spec:
     @classmethod
     def from_config(cls, config):
         return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
+
+
+def check_kind(name, value, kind, optional=False):
+    """Raises `UserError` unless `value` is an instance of `kind`, or None where that is allowed."""
+    if isinstance(value, kind) or (optional and value is None):
+        return
+    # The class instead of an instance is what is mistaken most often.
+    hint = " Did you forget to call its class?" if isinstance(value, type) else ""
+    raise UserError(
+        f"`{name}` must be {'None or ' if optional else ''}of kind {kind.__name__}. "
+        f"Received: {name}={value!r}.{hint}"
+    )
 
 
 def _listed(value):

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import NamedTuple
 
+import keras
 import tensorflow as tf
 
 from tfrobust.errors import UserError
@@ -56,32 +57,40 @@ class Attack(Spec):
         x, y = check_batch(x, y)
         keys = keys_of(seed)
         scale = tf.cast(tf.convert_to_tensor(scale), x.dtype)
-        if tf.executing_eagerly() or self.jit_compile:
-            return self._compiled()(model, x, y, keys, scale)
-        return self.search(model, x, y, keys, scale)
+        if not tf.executing_eagerly():
+            return self.search(model, x, y, keys, scale)
+        if isinstance(model, keras.layers.Layer) and not model.built:
+            model(x[:1], training=False)  # Variables cannot be born inside a graph's loop.
+        return self._function("search", self.search)(model, x, y, keys, scale)
 
     def search(self, model, x, y, keys, scale):
         """The attack itself: tensors in, `Perturbation` out, nothing watched by a tape from outside."""
         raise NotImplementedError
 
-    def _compiled(self):
-        if not hasattr(self, "_function"):
-            function = tf.function(self.search, jit_compile=self.jit_compile, reduce_retracing=True)
-            object.__setattr__(self, "_function", function)
-        return self._function
+    def _function(self, name, function, **options):
+        """`function` as a `tf.function`, made once, so that it is traced once for a model."""
+        functions = self.__dict__.setdefault("_functions", {})
+        if name not in functions:
+            functions[name] = tf.function(function, reduce_retracing=True, **options)
+        return functions[name]
 
 
 def check_batch(x, y):
-    """Images and labels as tensors, with messages for what is often mistaken."""
+    """Images and labels (as int32) as tensors, with messages for what is often mistaken."""
     x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
+    check_specs(x, y)
+    return x, tf.cast(y, tf.int32)
+
+
+def check_specs(x, y):
+    """What dtypes and ranks tell about images and labels, which may be tensors or their specs."""
     if not x.dtype.is_floating:
         raise UserError(
             f"Images must be floating-point with pixels in [0, 1]. Received: dtype {x.dtype.name}. "
             "Divide by 255: tf.cast(images, tf.float32) / 255."
         )
-    if not y.dtype.is_integer or y.shape.rank != 1:
+    if not y.dtype.is_integer or y.shape.rank not in (None, 1):
         raise UserError(
-            "Labels must be integers of shape (b,), not one-hot vectors or probabilities. "
-            f"Received: dtype {y.dtype.name}, shape {tuple(y.shape)}."
+            "Labels must be integers of shape (b,), not one-hot vectors, probabilities or columns. "
+            f"Received: dtype {y.dtype.name}, shape {y.shape}."
         )
-    return x, y

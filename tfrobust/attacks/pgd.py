@@ -13,7 +13,7 @@ from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.ops import norms
 from tfrobust.ops.logits import correct, inference
 from tfrobust.ops.numbers import integer, number
-from tfrobust.spec import register
+from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
 
 
@@ -40,10 +40,12 @@ class PGD(Attack):
             8/255).
         start: where the search begins.
         stepper: how it moves.
-        freeze: which examples stop early, or None.
+        freeze: which examples stop early, or None. With a rule the start is projected before the
+            first gradient, since an example may stay there.
         keep: numbers of steps after which the iterate is kept in `Perturbation.path`, each between
             1 and `steps`.
-        jit_compile: compile with XLA. On CPUs XLA was slower for convolutional networks.
+        jit_compile: compile the loop with XLA; starts are drawn outside, where XLA cannot change
+            the numbers. On CPUs XLA was slower for convolutional networks.
 
     Raises:
         UserError: for settings that cannot work, such as a divergence to the clean prediction from
@@ -64,15 +66,11 @@ class PGD(Attack):
     jit_compile: bool = False
 
     def check(self):
-        for name, kind in _KINDS.items():
-            value = getattr(self, name)
-            if not isinstance(value, kind):
-                raise UserError(
-                    f"`{name}` must be a {kind.__name__}. Received: {name}={value!r}. "
-                    "Did you forget to call its class?"
-                )
-        if self.freeze is not None and not isinstance(self.freeze, Freeze):
-            raise UserError(f"`freeze` must be a Freeze or None. Received: {self.freeze!r}.")
+        check_kind("threat_model", self.threat_model, ThreatModel)
+        check_kind("objective", self.objective, Objective)
+        check_kind("start", self.start, Start)
+        check_kind("stepper", self.stepper, Stepper)
+        check_kind("freeze", self.freeze, Freeze, optional=True)
         integer(self.steps, "steps", 1)
         if self.step_size is not None and self.relative_step_size is not None:
             raise UserError(
@@ -83,7 +81,8 @@ class PGD(Attack):
             number(self.step_size, "step_size", 0.0)
         if self.relative_step_size is not None:
             number(self.relative_step_size, "relative_step_size", 0.0)
-        if any(not 1 <= integer(i, "keep", 1) <= self.steps for i in self.keep):
+        check_kind("keep", self.keep, tuple)
+        if any(integer(step, "keep", 1) > self.steps for step in self.keep):
             raise UserError(
                 f"`keep` must hold whole numbers from 1 to steps={self.steps}. "
                 f"Received: keep={self.keep}."
@@ -96,11 +95,19 @@ class PGD(Attack):
             )
 
     def search(self, model, x, y, keys, scale):
-        forward = inference(model)
         radius = tf.cast(self.threat_model.radius(scale), x.dtype)
+        start = tf.ensure_shape(self.start(self.threat_model, x, radius, keys.fold_in(0)), x.shape)
+        if self.freeze is not None:
+            start = self.threat_model.project(start, x, radius)
+        climb = self._climb
+        if self.jit_compile:
+            climb = self._function("climb", climb, jit_compile=True)
+        return climb(model, x, y, start, radius)
+
+    def _climb(self, model, x, y, start, radius):
+        forward = inference(model)
         step_size = tf.cast(self._step_size(radius), x.dtype)
         clean_logits = tf.stop_gradient(forward(x)) if self.objective.needs_clean else None
-        start = self.start(self.threat_model, x, radius, keys.fold_in(0))
 
         def body(index, current, survived, kept, moves, frozen):
             logits, gradient = self._gradient(forward, current, y, clean_logits)
@@ -111,17 +118,11 @@ class PGD(Attack):
                 active, frozen = self.freeze(frozen, is_correct)
                 proposal = tf.where(norms.expand(active, x), proposal, current)
             kept = tuple(
-                tf.where(tf.equal(index + 1, number), proposal, former)
-                for number, former in zip(self.keep, kept, strict=True)
+                tf.where(tf.equal(index + 1, step), proposal, former)
+                for step, former in zip(self.keep, kept, strict=True)
             )
-            return (
-                index + 1,
-                proposal,
-                survived + tf.cast(is_correct, tf.int32),
-                kept,
-                moves,
-                frozen,
-            )
+            survived += tf.cast(is_correct, tf.int32)
+            return index + 1, proposal, survived, kept, moves, frozen
 
         state = (
             tf.constant(0),
@@ -145,12 +146,11 @@ class PGD(Attack):
             tape.watch(current)
             logits = forward(current)
             total = tf.reduce_sum(self.objective(y, logits, clean_logits))
-        return logits, tape.gradient(total, current)
-
-
-_KINDS = {
-    "threat_model": ThreatModel,
-    "objective": Objective,
-    "start": Start,
-    "stepper": Stepper,
-}
+        gradient = tape.gradient(total, current)
+        if gradient is None:
+            raise UserError(
+                "The objective does not depend on the pixels by differentiable operations, so there is "
+                "nothing to climb. Is there an argmax, a rounding or a stop_gradient in the model?"
+            )
+        # One NaN would stay in the iterate for ever; without it the other pixels still move.
+        return logits, tf.where(tf.math.is_finite(gradient), gradient, tf.zeros_like(gradient))

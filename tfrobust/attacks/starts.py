@@ -82,5 +82,5 @@ class Gaussian(Start):
         number(self.stddev, "stddev", 1e-12)
 
     def __call__(self, threat_model, x, radius, keys):
-        point = x + self.stddev * keys.normal(tf.shape(x), x.dtype)
+        point = x + number(self.stddev, "stddev") * keys.normal(tf.shape(x), x.dtype)
         return to_box(point) if self.clip else point

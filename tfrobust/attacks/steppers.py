@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.errors import UserError
-from tfrobust.ops.numbers import number
+from tfrobust.ops.numbers import integer, number
 from tfrobust.spec import Spec, register
 
 
@@ -60,12 +60,15 @@ class Adam(Stepper):
     factors: tuple = ()
 
     def check(self):
-        number(self.beta_1, "beta_1", 0.0, 1.0)
-        number(self.beta_2, "beta_2", 0.0, 1.0)
-        number(self.epsilon, "epsilon", 0.0)
-        if len(self.milestones) != len(self.factors):
+        for name in ("beta_1", "beta_2"):
+            if number(getattr(self, name), name, 0.0, 1.0) == 1.0:
+                raise UserError(f"`{name}` must be below 1. Received: {name}=1.")
+        number(self.epsilon, "epsilon", 1e-30)
+        milestones = [integer(milestone, "milestones", 0) for milestone in self.milestones]
+        factors = [number(factor, "factors", 0.0) for factor in self.factors]
+        if len(milestones) != len(factors) or milestones != sorted(milestones):
             raise UserError(
-                "`milestones` and `factors` must have the same length. "
+                "`milestones` must grow and have one of the `factors` each. "
                 f"Received: milestones={self.milestones}, factors={self.factors}."
             )
 
@@ -74,11 +77,15 @@ class Adam(Stepper):
 
     def __call__(self, threat_model, gradient, step_size, index, state):
         dtype = gradient.dtype
-        first = self.beta_1 * state[0] + (1.0 - self.beta_1) * gradient
-        second = self.beta_2 * state[1] + (1.0 - self.beta_2) * tf.square(gradient)
-        count = tf.cast(index + 1, dtype)
-        first_hat = first / (1.0 - tf.pow(tf.cast(self.beta_1, dtype), count))
-        second_hat = second / (1.0 - tf.pow(tf.cast(self.beta_2, dtype), count))
+        beta_1, beta_2 = number(self.beta_1, "beta_1"), number(self.beta_2, "beta_2")
+        first = beta_1 * state[0] + (1.0 - beta_1) * gradient
+        second = beta_2 * state[1] + (1.0 - beta_2) * tf.square(gradient)
+        # In float32 1 - 0.999 would be wrong in the fifth digit.
+        count = tf.cast(index + 1, tf.float64)
+        first_hat = first / tf.cast(1.0 - tf.pow(tf.constant(beta_1, tf.float64), count), dtype)
+        second_hat = second / tf.cast(1.0 - tf.pow(tf.constant(beta_2, tf.float64), count), dtype)
+        factors = [1.0, *(number(factor, "factors") for factor in self.factors)]
         passed = tf.reduce_sum(tf.cast(index >= tf.constant(self.milestones, tf.int32), tf.int32))
-        rate = step_size * tf.gather(tf.constant((1.0, *self.factors), dtype), passed)
-        return rate * first_hat / (tf.sqrt(second_hat) + self.epsilon), (first, second)
+        rate = step_size * tf.gather(tf.constant(factors, dtype), passed)
+        move = rate * first_hat / (tf.sqrt(second_hat) + number(self.epsilon, "epsilon"))
+        return move, (first, second)

@@ -2,9 +2,8 @@
 
 import dataclasses
 
-from tfrobust.errors import UserError
 from tfrobust.losses.potentials import NegativeEntropy, Potential
-from tfrobust.spec import Spec, register
+from tfrobust.spec import Spec, check_kind, register
 
 
 @register
@@ -27,11 +26,7 @@ class Bregman(Spec):
     potential: Potential = NegativeEntropy()
 
     def check(self):
-        if not isinstance(self.potential, Potential):
-            raise UserError(
-                "`potential` must be a Potential such as NegativeEntropy() or SquaredNorm(). "
-                f"Received: potential={self.potential!r}."
-            )
+        check_kind("potential", self.potential, Potential)
 
     def __call__(self, logits_a, logits_b):
         """D(softmax(logits_a), softmax(logits_b)); logits have shape (b, k), the result shape (b,)."""

@@ -4,11 +4,11 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.losses.margin import difference_of_logits_ratio, margin
-from tfrobust.spec import Spec, register
+from tfrobust.ops.numbers import number
+from tfrobust.spec import Spec, check_kind, register
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +51,9 @@ class ToLabel(Objective):
 
     divergence: Bregman = Bregman()
 
+    def check(self):
+        check_kind("divergence", self.divergence, Bregman)
+
     def __call__(self, y, logits, clean_logits):
         return self.divergence.from_label(y, logits)
 
@@ -67,6 +70,9 @@ class ToClean(Objective):
     """
 
     divergence: Bregman = Bregman()
+
+    def check(self):
+        check_kind("divergence", self.divergence, Bregman)
 
     @property
     def needs_clean(self):
@@ -91,15 +97,14 @@ class Margin(Objective):
     confidence: float | None = None
 
     def check(self):
-        if self.confidence is not None and not self.confidence >= 0:
-            raise UserError(
-                "`confidence` must be None or a number of at least 0. "
-                f"Received: confidence={self.confidence!r}."
-            )
+        if self.confidence is not None:
+            number(self.confidence, "confidence", 0.0)
 
     def __call__(self, y, logits, clean_logits):
         value = margin(y, logits)
-        return value if self.confidence is None else tf.minimum(value, self.confidence)
+        if self.confidence is None:
+            return value
+        return tf.minimum(value, number(self.confidence, "confidence"))
 
 
 @register

@@ -39,7 +39,8 @@ class Potential(Spec):
         num_classes = tf.shape(logits)[-1]
         difference = tf.one_hot(y, num_classes, dtype=logits.dtype) - tf.nn.softmax(logits)
         slope = tf.reduce_sum(self.mirror(logits) * difference, axis=-1)
-        return self.value_of_label(y, num_classes) - self.value(logits) - slope
+        value_of_label = tf.cast(self.value_of_label(y, num_classes), logits.dtype)
+        return value_of_label - self.value(logits) - slope
 
 
 @register

@@ -22,5 +22,10 @@ def inference(model):
 
 
 def correct(y, logits):
-    """Whether the largest logit is the label's, shape (b,); on ties the lowest class counts."""
-    return tf.equal(tf.argmax(logits, axis=-1, output_type=y.dtype), y)
+    """Whether the largest logit is the label's, shape (b,).
+
+    On ties the lowest class counts. Where a logit is NaN nothing is right: argmax would name a
+    class all the same.
+    """
+    is_number = ~tf.reduce_any(tf.math.is_nan(logits), axis=-1)
+    return is_number & tf.equal(tf.argmax(logits, axis=-1, output_type=y.dtype), y)

@@ -20,5 +20,7 @@ def l2(x):
 
 def unit_l2(x):
     """`x` divided by its Euclidean norm per example; a zero stays a zero."""
-    norm = l2(x)
-    return x * expand(tf.math.divide_no_nan(tf.ones_like(norm), norm), x)
+    # Squares of numbers below 1e-19 underflow in float32, so the largest is made 1 first.
+    largest = tf.reduce_max(tf.abs(flat(x)), axis=1)
+    x = tf.math.divide_no_nan(x, expand(largest, x))
+    return tf.math.divide_no_nan(x, expand(l2(x), x))

@@ -1,23 +1,25 @@
 """Numbers as users write them: `"8/255"` is eight of 255 grey levels."""
 
 import fractions
+import math
 
 from tfrobust.errors import UserError
 
 
-def number(value, name, minimum=None, maximum=None):
+def number(value, name, minimum=None, maximum=None, pixels=False):
     """Returns the float that a user wrote as a number, as "8/255" or as "0.031".
 
     Args:
         value: number or string. Written values are read exactly, by `fractions.Fraction`.
         name: what the user calls it; appears in the message.
         minimum, maximum: the smallest and the largest value allowed, or None.
+        pixels: whether it is a length in pixel units; the message then says so.
 
     Returns:
-        A Python float.
+        A finite Python float.
 
     Raises:
-        UserError: if the value cannot be read or lies outside the limits.
+        UserError: if the value cannot be read, is not finite or lies outside the limits.
     """
     try:
         if isinstance(value, bool):
@@ -25,19 +27,29 @@ def number(value, name, minimum=None, maximum=None):
         result = float(
             fractions.Fraction(value.replace(" ", "")) if isinstance(value, str) else value
         )
-    except (ValueError, TypeError, ZeroDivisionError) as error:
+    except (ValueError, TypeError, OverflowError, ZeroDivisionError) as error:
         raise UserError(
             f"`{name}` must be a number or a string such as '8/255'. Received: {name}={value!r}."
         ) from error
-    low = float("-inf") if minimum is None else minimum
-    high = float("inf") if maximum is None else maximum
-    if not low <= result <= high:
-        hint = f" Did you mean '{value}/255'?" if 1 < result <= 255 and high == 1.0 else ""
+    low = -math.inf if minimum is None else minimum
+    high = math.inf if maximum is None else maximum
+    if not (math.isfinite(result) and low <= result <= high):
+        unit = " for pixels in [0, 1]" if pixels else ""
         raise UserError(
-            f"`{name}` must lie between {low:g} and {high:g} for pixels in [0, 1]. "
-            f"Received: {name}={value!r}.{hint}"
+            f"`{name}` must {_limits(minimum, maximum)}{unit}. Received: {name}={value!r}."
+            + (f" Did you mean '{result:g}/255'?" if pixels and 1 < result <= 255 else "")
         )
     return result
+
+
+def _limits(minimum, maximum):
+    if minimum is None and maximum is None:
+        return "be finite"
+    if maximum is None:
+        return f"be finite and at least {minimum:g}"
+    if minimum is None:
+        return f"be finite and at most {maximum:g}"
+    return f"lie between {minimum:g} and {maximum:g}"
 
 
 def integer(value, name, minimum):

@@ -5,6 +5,7 @@ and two draw the same noise. `ExampleKeys` is for evaluation: an example is know
 so that the batch size and the order do not matter.
 """
 
+import numbers
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -87,12 +88,18 @@ class ExampleKeys(NamedTuple):
         return tf.reshape(rows, shape)
 
 
+def checked_seed(seed):
+    """`seed` as a Python int if it is a whole number in [0, 2**62), otherwise raises `UserError`."""
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**62:
+        raise UserError(
+            f"`seed` must be a whole number of at least 0 and below 2**62. Received: seed={seed!r}."
+        )
+    return int(seed)
+
+
 def seed_pair(seed):
     """The int32 pair, shape (2,), that stands for a run's whole-number seed."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**62:
-        raise UserError(
-            f"`seed` must be a whole number between 0 and 2**62. Received: seed={seed!r}."
-        )
+    seed = checked_seed(seed)
     return tf.constant([seed & 0x7FFFFFFF, seed >> 31], tf.int32)
 
 
@@ -100,16 +107,16 @@ def keys_of(seed):
     """Keys from whatever a caller has: a whole number, a seed of shape (2,), seeds of shape (b, 2), keys."""
     if isinstance(seed, (BatchKeys, ExampleKeys)):
         return seed
-    if isinstance(seed, int):
+    if isinstance(seed, numbers.Number) or seed is None:
         return BatchKeys(seed_pair(seed))
-    seed = tf.cast(tf.convert_to_tensor(seed), tf.int32)
-    if seed.shape.rank == 1 and seed.shape[0] == 2:
-        return BatchKeys(seed)
-    if seed.shape.rank == 2 and seed.shape[1] == 2:
-        return ExampleKeys(seed)
+    seed = tf.convert_to_tensor(seed)
+    if seed.dtype.is_integer and seed.shape.rank == 1 and seed.shape[0] == 2:
+        return BatchKeys(tf.cast(seed, tf.int32))
+    if seed.dtype.is_integer and seed.shape.rank == 2 and seed.shape[1] == 2:
+        return ExampleKeys(tf.cast(seed, tf.int32))
     raise UserError(
-        "`seed` must be a whole number, a tensor of shape (2,) or one of shape (b, 2). "
-        f"Received: shape {tuple(seed.shape)}."
+        "`seed` must be a whole number, an integer tensor of shape (2,) or one of shape (b, 2). "
+        f"Received: dtype {seed.dtype.name}, shape {seed.shape}."
     )
 
 

@@ -4,8 +4,9 @@ import dataclasses
 
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
+from tfrobust.ops.schedules import checked
 from tfrobust.regularizers.base import Regularizer
-from tfrobust.spec import register
+from tfrobust.spec import check_kind, register
 
 
 @register
@@ -31,7 +32,8 @@ class MaximalEntropy(Regularizer):
     divergence: Bregman = Bregman()
 
     def check(self):
-        super().check()
+        checked(self.weight, "weight", 0.0)
+        check_kind("divergence", self.divergence, Bregman)
         if not isinstance(self.point, str):
             raise UserError(f"`point` must be a name such as 'clean'. Received: {self.point!r}.")
 

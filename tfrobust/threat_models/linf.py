@@ -23,7 +23,7 @@ class Linf(ThreatModel):
     """
 
     def check(self):
-        number(self.epsilon, "epsilon", 0.0, 1.0)
+        number(self.epsilon, "epsilon", 0.0, 1.0, pixels=True)
 
     def project(self, candidate, x, radius):
         """The nearest point: clipped to the ball, then to the box."""
