@@ -92,7 +92,10 @@ def npz(path, validation=0.1, validation_seed=0, num_classes=None, name=None):
     """
     try:
         file = np.load(path, allow_pickle=False)
-        values = None if isinstance(file, np.ndarray) else dict(file)
+        values = None
+        if not isinstance(file, np.ndarray):
+            with file:
+                values = dict(file)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         reason = "it does not exist" if isinstance(error, FileNotFoundError) else f"{error}"
         raise UserError(
