@@ -116,7 +116,7 @@ def images(kind):
 
 
 @pytest.mark.parametrize(
-    ("kind", "message"), [("range", "255"), ("nan", "NaN"), ("labels", "label")]
+    ("kind", "message"), [("range", "255"), ("nan", "finite"), ("labels", "label")]
 )
 def test_bad_data_are_one_line_and_nothing_is_written(run, tmp_path, kind, message):
     np.savez(tmp_path / "data.npz", **images(kind))
