@@ -88,11 +88,11 @@ def test_killed_in_the_middle_of_an_epoch_then_at_one_s_end(uninterrupted, tmp_p
     process = start(workdir)
     wait_for_step(workdir, process, STEPS + 3)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    finish(process)
     process = start(workdir, "--resume=must")
     wait_for_step(workdir, process, 2 * STEPS)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    finish(process)
     status, out, err = finish(start(workdir))
     assert status == 0, err
     assert "Resuming at epoch" in out

@@ -7,6 +7,26 @@ import gin
 from tfrobust.errors import UserError
 
 
+# So that bindings may name what the files do not import.
+_ROOMS = (
+    "from __gin__ import dynamic_registration",
+    *(
+        f"from tfrobust import {room}"
+        for room in (
+            "attacks",
+            "data",
+            "losses",
+            "methods",
+            "models",
+            "regularizers",
+            "threat_models",
+            "training",
+            "weights",
+        )
+    ),
+)
+
+
 class Configuration:
     """The configuration of a run: what the gin files and bindings say, and what of it was used.
 
@@ -21,16 +41,13 @@ class Configuration:
 
     def __init__(self, files, bindings=(), root="."):
         gin.clear_config()
-        gin.add_config_file_search_path(str(root))
+        # First, because gin logs an error for every place where an included file is not.
+        gin.config._LOCATION_PREFIXES[:] = [str(pathlib.Path(root).resolve()), ""]
         if not files:
             raise UserError("Which configuration? Give --gin_file=gin/trades_mer.gin, for example.")
-        missing = [f for f in files if not any(pathlib.Path(r, f).is_file() for r in (".", root))]
-        if missing:
-            raise UserError(
-                f"There is no gin file {missing[0]!r}. The files to run are in the folder gin/."
-            )
+        paths = [_found(file, root) for file in files]
         try:
-            gin.parse_config_files_and_bindings(list(files), list(bindings))
+            gin.parse_config_files_and_bindings(paths, [*_ROOMS, *bindings] if bindings else None)
         except Exception as error:
             raise UserError(f"The configuration cannot be read: {_one_line(error)}") from error
         self.given = gin.config_str()
@@ -57,6 +74,14 @@ class Configuration:
             raise UserError(
                 f"Nothing uses these bindings: {named}. Look for a misspelt name or scope, or remove them."
             )
+
+
+def _found(file, root):
+    for folder in (".", root):
+        path = pathlib.Path(folder, file).resolve()
+        if path.is_file():
+            return str(path)
+    raise UserError(f"There is no gin file {file!r}. The files to run are in the folder gin/.")
 
 
 def _bindings(config):

@@ -151,6 +151,8 @@ def train(
         built = method(classifier, seed=seed)
         rate = learning_rate_of(learning_rate, epochs, steps_per_epoch)
         built.compile(optimizer(learning_rate=rate))
+        # Keras would make the optimizer's variables at the first step, too late to restore them.
+        built.optimizer.build(built.classifier.trainable_variables)
         built.steps_per_epoch = steps_per_epoch
         experiment = Experiment(
             splits,
