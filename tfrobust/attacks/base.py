@@ -71,7 +71,9 @@ class Attack(Spec):
         """`function` as a `tf.function`, made once, so that it is traced once for a model."""
         functions = self.__dict__.setdefault("_functions", {})
         if name not in functions:
-            functions[name] = tf.function(function, reduce_retracing=True, **options)
+            # Without AutoGraph, as in a Keras training step; it would hide our own errors, too.
+            options = {"autograph": False, "reduce_retracing": True, **options}
+            functions[name] = tf.function(function, **options)
         return functions[name]
 
 

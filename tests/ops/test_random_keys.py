@@ -1,0 +1,103 @@
+"""Noise belongs to an example: its row in the global batch, its seed, or its pixels."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfrobust.errors import UserError
+from tfrobust.ops import random
+from tfrobust.ops.random import BatchKeys, ExampleKeys
+
+SHAPE = (7, 3, 3, 1)
+
+
+def draws(keys, shape):
+    return [
+        getattr(keys, name)(shape, dtype).numpy()
+        for name in ("uniform", "normal")
+        for dtype in (tf.float32, tf.float64)
+    ]
+
+
+@pytest.mark.parametrize("offset", [0, 1, 4, 6, 7])
+def test_rows_of_a_replica_are_rows_of_the_whole(offset):
+    seed = random.seed_pair(3)
+    for given in (offset, tf.constant(offset)):
+        part = BatchKeys(seed, given)
+        for whole, rows in zip(
+            draws(BatchKeys(seed), SHAPE), draws(part, (7 - offset, 3, 3, 1)), strict=True
+        ):
+            np.testing.assert_array_equal(rows, whole[offset:])
+
+
+def test_fold_in_keeps_the_offset_and_changes_the_draw():
+    keys = BatchKeys(random.seed_pair(3), 2)
+    assert keys.fold_in(5).offset == 2
+    folded = [keys.fold_in(number).uniform(SHAPE).numpy() for number in (0, 1, 0)]
+    np.testing.assert_array_equal(folded[0], folded[2])
+    assert np.abs(folded[0] - folded[1]).max() > 0.1
+    assert np.abs(folded[0] - keys.uniform(SHAPE)).max() > 0.1
+
+
+def test_distributions():
+    keys = BatchKeys(random.seed_pair(11))
+    uniform, normal = keys.uniform((100_000, 1)).numpy(), keys.normal((100_000, 1)).numpy()
+    assert uniform.min() >= 0.0 and uniform.max() < 1.0
+    # Four standard errors.
+    assert abs(uniform.mean() - 0.5) < 4 * (1 / 12 / 1e5) ** 0.5
+    assert abs(normal.mean()) < 4 * 1e-5**0.5
+    assert abs(normal.var() - 1.0) < 4 * (2 / 1e5) ** 0.5
+
+
+def test_example_keys_do_not_see_batch_or_order():
+    seeds = np.arange(14).reshape(7, 2)
+    order = [4, 0, 6]
+    whole, some = ExampleKeys(tf.constant(seeds, tf.int32)), random.keys_of(seeds[order])
+    for all_rows, rows in zip(
+        draws(whole.fold_in(2), SHAPE), draws(some.fold_in(2), (3, 3, 3, 1)), strict=True
+    ):
+        np.testing.assert_array_equal(rows, all_rows[order])
+    assert len(np.unique(whole.uniform(SHAPE)[:, 0, 0, 0])) == 7
+    np.testing.assert_array_equal(whole.uniform((7,)).shape, (7,))
+
+
+def test_content_keys_name_an_image_by_its_pixels():
+    x = np.random.default_rng(0).random(SHAPE).astype("float32")
+    x[5] = x[2]
+    keys = random.content_keys(4, x).seeds.numpy()
+    np.testing.assert_array_equal(random.content_keys(4, x[[6, 2]]).seeds, keys[[6, 2]])
+    np.testing.assert_array_equal(keys[5], keys[2])
+    assert len(np.unique(keys, axis=0)) == 6
+    # One pixel by one unit in the last place, and two pixels swapped, are other images.
+    moved = x.copy()
+    moved[0, 0, 0, 0] = np.nextafter(moved[0, 0, 0, 0], 1)
+    moved[1, 0, 0, 0], moved[1, 0, 1, 0] = x[1, 0, 1, 0], x[1, 0, 0, 0]
+    others = random.content_keys(4, moved).seeds.numpy()
+    assert (others != keys).any(axis=1).tolist() == [True, True] + [False] * 5
+    assert (random.content_keys(5, x).seeds.numpy() != keys).any(axis=1).all()
+
+
+def test_the_same_keys_in_a_graph_and_under_xla():
+    keys = BatchKeys(random.seed_pair(3))
+    for jit in (False, True):
+        folded = tf.function(lambda: keys.fold_in(9).seed, jit_compile=jit)()
+        np.testing.assert_array_equal(folded, keys.fold_in(9).seed)
+    np.testing.assert_array_equal(tf.function(lambda: keys.normal(SHAPE))(), keys.normal(SHAPE))
+
+
+def test_seed_pair_holds_62_bits():
+    pairs = {tuple(random.seed_pair(s).numpy()) for s in (0, 1, 2**31, 2**31 - 1, 2**62 - 1)}
+    assert len(pairs) == 5
+    assert tuple(random.seed_pair(np.int64(5)).numpy()) == (5, 0)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**62, 1.5, True, None, np.zeros(3, int), np.zeros((2, 2))])
+def test_what_is_no_seed(seed):
+    with pytest.raises(UserError, match="`seed` must be a whole number"):
+        random.keys_of(seed)
+
+
+def test_keys_of_keeps_keys():
+    for keys in (BatchKeys(random.seed_pair(1), 3), ExampleKeys(tf.zeros((4, 2), tf.int32))):
+        assert random.keys_of(keys) is keys
+    np.testing.assert_array_equal(random.keys_of(7).seed, random.seed_pair(7))
