@@ -1,9 +1,7 @@
-"""What a training step costs, in passes through the classifier."""
+"""Which methods' training steps are measured, and the passes that each is made of."""
 
-import collections
 import dataclasses
-import statistics
-import time
+import functools
 from collections.abc import Callable
 
 import keras
@@ -11,16 +9,12 @@ import tensorflow as tf
 
 from tfrobust.attacks import PGD, Gaussian
 from tfrobust.errors import UserError
-from tfrobust.losses.objectives import ToClean
+from tfrobust.losses import CrossEntropy, ToClean
 from tfrobust.methods import ADV, FAIT, TRADES, Natural
-from tfrobust.models.batch_normalization import BatchNormalization
-from tfrobust.ops.logits import full_precision, inference
 from tfrobust.regularizers import MaximalEntropy
 from tfrobust.threat_models import Linf
-from tfrobust.training.memory import Memory
+from tfrobust.training.passes import PASSES
 from tfrobust.weights import AWP
-
-PASSES = ("forward", "training forward", "to the input", "to the weights")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,10 +23,10 @@ class Subject:
 
     Args:
         make: function from a classifier to the method.
-        forward: forward passes of a step whose result is not differentiated.
+        forward: forward passes of a step that nothing is differentiated through.
         to_input: passes forward and back to the images, in inference mode.
         to_weights: passes forward and back to the weights, in training mode.
-        papers: the step's cost in steps of ADV-1 and of ADV-10 on CIFAR-10, where a paper has them.
+        papers: what a step costs in steps of ADV-1 and of ADV-10 on CIFAR-10, in the paper on ATLAS.
     """
 
     make: Callable
@@ -41,38 +35,37 @@ class Subject:
     to_weights: int = 1
     papers: tuple = (None, None)
 
-    def sum_of_passes(self, times):
-        """Seconds that the passes of a step take, from the seconds of each of `PASSES`."""
-        return (
-            self.forward * times["forward"]
-            + self.to_input * times["to the input"]
-            + self.to_weights * times["to the weights"]
-        )
+    def counts(self):
+        """How often a step goes through each of `PASSES`."""
+        counts = (self.forward, 0, self.to_input, self.to_weights)
+        return dict(zip(PASSES, counts, strict=True))
 
 
-def _fgsm(classifier):
+def _fast(classifier):
     return ADV(classifier, PGD(Linf("8/255"), steps=1, relative_step_size=1.25))
 
 
 def _climb(steps, **settings):
     # The attack of TRADES and its family.
-    return PGD(Linf("8/255"), ToClean(), steps, start=Gaussian(), **settings)
+    return PGD(Linf("8/255"), ToClean(), steps, "2/255", start=Gaussian(), **settings)
 
 
-# One line a method. The papers' ratios are those of ATLAS.
+def _adv(classifier):
+    return ADV(classifier, PGD(Linf("8/255"), CrossEntropy(), steps=10, step_size="2/255"))
+
+
+_MER = {"regularizers": [MaximalEntropy()]}
+
+# One line a method.
 SUBJECTS = {
     "Natural": Subject(Natural),
-    "ADV-1": Subject(_fgsm, 0, 1, 1, (1.0, 0.18)),
-    "ADV-10": Subject(lambda c: ADV(c, PGD(Linf("8/255"))), 0, 10, 1, (5.52, 1.0)),
+    "ADV-1": Subject(_fast, 0, 1, 1, (1.0, 0.18)),
+    "ADV-10": Subject(_adv, 0, 10, 1, (5.52, 1.0)),
     "TRADES-1": Subject(lambda c: TRADES(c, _climb(1)), 1, 1, 2, (2.20, 0.40)),
     "TRADES-10": Subject(lambda c: TRADES(c, _climb(10)), 1, 10, 2, (8.08, 1.46)),
-    "TRADES-MER": Subject(
-        lambda c: TRADES(c, _climb(10), regularizers=[MaximalEntropy()]), 1, 10, 2
-    ),
+    "TRADES-MER": Subject(lambda c: TRADES(c, _climb(10), **_MER), 1, 10, 2),
     "FAIT": Subject(lambda c: FAIT(c, _climb(10, keep=(2,))), 1, 10, 3),
-    "FAIT-MER": Subject(
-        lambda c: FAIT(c, _climb(10, keep=(2,)), regularizers=[MaximalEntropy()]), 1, 10, 3
-    ),
+    "FAIT-MER": Subject(lambda c: FAIT(c, _climb(10, keep=(2,)), **_MER), 1, 10, 3),
     "AWP-TRADES": Subject(lambda c: TRADES(c, _climb(10), weight_perturbation=AWP()), 1, 10, 4),
 }
 
@@ -83,48 +76,47 @@ def chosen(names):
     Raises:
         UserError: for a name that is not among them.
     """
-    unknown = [name for name in names if name not in SUBJECTS]
-    if unknown:
-        raise UserError(f"There is no method {unknown[0]!r}. There are: {', '.join(SUBJECTS)}.")
+    for name in names:
+        if name not in SUBJECTS:
+            raise UserError(f"There is no method {name!r}. There are: {', '.join(SUBJECTS)}.")
     return {name: SUBJECTS[name] for name in names or SUBJECTS}
 
 
-def passes(model, x, y):
-    """The `PASSES` of a classifier at a batch: name -> function without arguments."""
-    variables = [v.value for v in model.trainable_variables]
+def calls_of(subjects, passes, steps):
+    """What is measured of the methods: all passes of a step one after the other, then the step.
 
-    def loss(logits):
-        values = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits)
-        return tf.reduce_mean(values)
+    Args:
+        subjects: dict from a name to its `Subject`.
+        passes: dict from each of `PASSES` to a function.
+        steps: dict from a name to its `Step`.
 
-    def to_input():
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(x)
-            value = loss(inference(model)(x))
-        return tape.gradient(value, x)
+    Returns:
+        Dict from ("passes", name) and ("step", name) to a function without arguments.
+    """
+    calls = {}
+    for name, subject in subjects.items():
+        sequence = [passes[p] for p, count in subject.counts().items() for _ in range(count)]
+        calls["passes", name] = functools.partial(_call_all, sequence)
+        calls["step", name] = steps[name]
+    return calls
 
-    def to_weights():
-        with tf.GradientTape() as tape:
-            value = loss(full_precision(model(x, training=True)))
-        return tape.gradient(value, variables)
 
-    def forward():
-        return inference(model)(x)
-
-    def training_forward():
-        return model(x, training=True)
-
-    functions = (forward, training_forward, to_input, to_weights)
-    return {name: tf.function(f) for name, f in zip(PASSES, functions, strict=True)}
+def _call_all(functions):
+    for function in functions:
+        function()
 
 
 class Step:
-    """A method's training step, the one that `fit` runs, on one batch again and again."""
+    """A method's training step, the one that `fit` runs, on the same batch again and again.
+
+    Attributes:
+        traces: how often it has been traced.
+    """
 
     def __init__(self, subject, classifier, x, y):
         self.traces = 0
         method = subject.make(classifier)
-        method.compile(keras.optimizers.SGD(1e-4, momentum=0.9))
+        method.compile(_optimizer())
         method.optimizer.build(method.trainable_variables)
         step = method.train_step
 
@@ -142,72 +134,17 @@ class Step:
 
 
 def update(model):
-    """Function without arguments: the optimizer's update of all weights, which no pass contains."""
-    optimizer = keras.optimizers.SGD(1e-4, momentum=0.9)
-    variables = model.trainable_variables
+    """The optimizer's update of all weights, which every step makes once and no pass contains."""
+    optimizer, variables = _optimizer(), model.trainable_variables
     optimizer.build(variables)
     gradients = [tf.zeros(v.shape) for v in variables]
-    return tf.function(lambda: optimizer.apply_gradients(zip(gradients, variables, strict=True)))
+
+    def apply():
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+    return tf.function(apply)
 
 
-def measured(subjects, repeats, often=(), clock=time.perf_counter):
-    """Seconds that functions take, measured in turns, so that what else the machine does meets all.
-
-    Args:
-        subjects: dict from a name to a function without arguments.
-        repeats: rounds that count; one before them traces and warms up.
-        often: names that are measured before each of the others, rather than once a round.
-
-    Returns:
-        Dicts from a name to the median of its seconds, and to its peak memory in bytes, or None.
-    """
-    rest = [name for name in subjects if name not in often]
-    order = [n for name in rest for n in (*often, name)] if rest else list(often)
-    seconds = collections.defaultdict(list)
-    peaks = collections.defaultdict(list)
-    memory = Memory()
-    for warm in range(repeats + 1):
-        for name in order if warm else subjects:
-            memory.start()
-            begin = clock()
-            subjects[name]()
-            tf.test.experimental.sync_devices()
-            if warm:
-                seconds[name].append(clock() - begin)
-                peaks[name].append(memory.peak())
-    return (
-        {name: statistics.median(values) for name, values in seconds.items()},
-        {name: None if None in values else max(values) for name, values in peaks.items()},
-    )
-
-
-def layer_subjects(shape):
-    """Forward and backward passes of both BatchNormalization layers, for inputs of a shape (b, h, w, c)."""
-    subjects = {}
-    x = tf.random.stateless_normal(shape, (0, 0))
-    for kind, layer in (
-        ("ours", BatchNormalization()),
-        ("Keras's", keras.layers.BatchNormalization()),
-    ):
-        layer.build(shape)
-        model = layer
-        subjects |= {(kind, name): f for name, f in _layer_passes(model, x).items()}
-    return subjects
-
-
-def _layer_passes(layer, x):
-    variables = [v.value for v in layer.trainable_variables]
-
-    def backward(training):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = layer(x, training=training)
-        return tape.gradient(y, [x, *variables] if training else x, output_gradients=x)
-
-    functions = (
-        lambda: layer(x, training=False),
-        lambda: layer(x, training=True),
-        lambda: backward(False),
-        lambda: backward(True),
-    )
-    return {name: tf.function(f) for name, f in zip(PASSES, functions, strict=True)}
+def _optimizer():
+    # The rate is small so that a thousand steps on one batch stay finite.
+    return keras.optimizers.SGD(1e-4, momentum=0.9)

@@ -1,7 +1,7 @@
-"""How much memory tensors take."""
+"""How much memory is taken."""
 
-import ctypes
-import pathlib
+import resource
+import sys
 
 import tensorflow as tf
 
@@ -11,9 +11,12 @@ class Memory:
 
     def __init__(self):
         gpus = tf.config.list_logical_devices("GPU")
-        self._devices = [gpu.name.removeprefix("/device:") for gpu in gpus]
-        if not gpus and _count_on_cpu():
-            self._devices = ["CPU:0"]
+        self._devices = [gpu.name.removeprefix("/device:") for gpu in gpus] or ["CPU:0"]
+        try:
+            self.start()
+        except ValueError:
+            # Tensors of a CPU are counted only where TensorFlow uses oneDNN.
+            self._devices = []
 
     def start(self):
         """Forgets the former peak."""
@@ -21,19 +24,14 @@ class Memory:
             tf.config.experimental.reset_memory_stats(device)
 
     def peak(self):
-        """Bytes, or None where TensorFlow does not tell."""
+        """Bytes, or None where TensorFlow does not count."""
         if not self._devices:
             return None
         return sum(tf.config.experimental.get_memory_info(d)["peak"] for d in self._devices)
 
 
-def _count_on_cpu():
-    # TensorFlow counts a CPU's tensors only when told to, and has no Python function for that. The size
-    # of the process would not do: its allocator never gives memory back.
-    for library in pathlib.Path(tf.__file__).parent.glob("libtensorflow_framework.*"):
-        try:
-            ctypes.CDLL(str(library))._ZN3tsl23EnableCPUAllocatorStatsEv()
-            return True
-        except (OSError, AttributeError):
-            continue
-    return False
+def process_peak():
+    """Bytes that this process has held at most, everything included."""
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
