@@ -51,6 +51,7 @@ class Configuration:
         except Exception as error:
             raise UserError(f"The configuration cannot be read: {_one_line(error)}") from error
         self.given = gin.config_str()
+        self.files = [_shown(path, root) for path in paths]
 
     def configured(self, function):
         """The function with the arguments that the configuration binds to it."""
@@ -82,6 +83,12 @@ def _found(file, root):
         if path.is_file():
             return str(path)
     raise UserError(f"There is no gin file {file!r}. The files to run are in the folder gin/.")
+
+
+def _shown(path, root):
+    # Relative to the repository where that says more than the machine's own path.
+    root = pathlib.Path(root).resolve()
+    return str(pathlib.Path(path).relative_to(root)) if root in pathlib.Path(path).parents else path
 
 
 def _bindings(config):

@@ -51,8 +51,7 @@ class KeepState(keras.callbacks.Callback):
         self._first_step = state.state["step"]
         if self._first_step == 0:
             self.model.reset_metrics()
-        for name, owner in self.stateful.items():
-            owner.set_state(state.state["stateful"][name])
+        restore_callbacks(self.stateful, state)
 
     def on_train_batch_begin(self, batch, logs=None):
         if self._first_step + batch == self.steps_per_epoch - 1:
@@ -90,6 +89,12 @@ class KeepState(keras.callbacks.Callback):
         }
         checkpoint.save(self.folder, epoch * self.steps_per_epoch + step, arrays, state)
         self._saved_at = time.monotonic()
+
+
+def restore_callbacks(stateful, saved):
+    """Gives every stateful callback back what it remembered when `saved` was made."""
+    for name, owner in stateful.items():
+        owner.set_state(saved.state["stateful"][name])
 
 
 def check_finite(arrays):

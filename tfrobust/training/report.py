@@ -1,4 +1,4 @@
-"""`report.md`: what came out of a run, and how."""
+"""`report.md` and `report.json`: what came out of a run, and how."""
 
 from tfrobust import files
 from tfrobust.evaluation.interval import binomial_interval
@@ -12,7 +12,7 @@ _CHOICE = {
 
 
 def write_report(workspace, experiment, measured, best, rule, training_seconds, test_seconds):
-    """Writes `report.md` and returns its text.
+    """Writes `report.json`, then `report.md`, and returns the text of the latter.
 
     Args:
         workspace: `Workspace` of the run.
@@ -23,19 +23,33 @@ def write_report(workspace, experiment, measured, best, rule, training_seconds, 
         training_seconds, test_seconds: how long both took.
     """
     splits, method = experiment.splits, experiment.method
+    result = {
+        "method": type(method).__name__,
+        "data": splits.info.name,
+        "gin_files": list(experiment.gin_files),
+        "threat_model": repr(experiment.test_attack.threat_model),
+        "test_attack": repr(experiment.test_attack),
+        "clean": _counted(measured.clean),
+        "robust": _counted(measured.robust),
+        "checkpoint": {"rule": rule, "epoch": best["epoch"] + 1, "value": best["value"]},
+        "epochs": experiment.epochs,
+        "seed": experiment.seed,
+        "training_seconds": round(training_seconds, 1),
+        "test_seconds": round(test_seconds, 1),
+    }
     monitor = KeepBest.RULES[rule]
     value = (
         f" ({monitor} {best['value']:.4f} on {len(splits.validation)} images)" if monitor else ""
     )
-    text = f"""# {type(method).__name__} on {splits.info.name}
+    text = f"""# {result["method"]} on {result["data"]}
 
 | on the test split | accuracy | 95 % interval | right / all |
 | --- | --- | --- | --- |
-{_row("clean", measured.clean)}
-{_row("under the test attack", measured.robust)}
+{_row("clean", result["clean"])}
+{_row("under the test attack", result["robust"])}
 
-- Test attack: `{experiment.test_attack!r}`. Counted after a fresh forward pass, in inference mode,
-  with the distance and the pixel box of every image checked. Intervals are Wilson's.
+- Test attack: `{result["test_attack"]}`. Counted after a fresh forward pass, in inference mode, with
+  the distance and the pixel box of every image checked. Intervals are Wilson's.
 - Checkpoint: epoch {best["epoch"] + 1} of {experiment.epochs}, {_CHOICE[rule]}{value}.
   The test split had no part in the choice.
 - Training: {training_seconds:.0f} s; test: {test_seconds:.0f} s. Seed {experiment.seed}.
@@ -43,14 +57,20 @@ def write_report(workspace, experiment, measured, best, rule, training_seconds, 
 - Configuration: `config.gin` as given, `config_used.gin` with every value used. Versions, devices and
   commands: `run.json`. Numbers of every epoch: `metrics.csv`. The classifier: `export/`.
 """
+    files.write_json(workspace.path / "report.json", result)
     files.write_text(workspace.report, text)
     return text
 
 
-def _row(name, flags):
+def _counted(flags):
     right, total = int(flags.sum()), len(flags)
-    low, high = binomial_interval(right, total)
+    return {"right": right, "total": total, "interval": list(binomial_interval(right, total))}
+
+
+def _row(name, counted):
+    low, high = counted["interval"]
+    accuracy = counted["right"] / counted["total"]
     return (
-        f"| {name} | {100 * right / total:.2f} % | {100 * low:.2f} to {100 * high:.2f} % "
-        f"| {right} / {total} |"
+        f"| {name} | {100 * accuracy:.2f} % | {100 * low:.2f} to {100 * high:.2f} % "
+        f"| {counted['right']} / {counted['total']} |"
     )

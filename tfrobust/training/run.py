@@ -14,7 +14,7 @@ from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.numbers import integer
 from tfrobust.serving.export import export_classifier
 from tfrobust.training import checkpoint, variables
-from tfrobust.training.checkpointing import KeepBest, KeepState
+from tfrobust.training.checkpointing import KeepBest, KeepState, restore_callbacks
 from tfrobust.training.contract import check_classifier
 from tfrobust.training.guard import StopOnNaN
 from tfrobust.training.learning_rate import learning_rate_of
@@ -42,6 +42,7 @@ class Experiment:
         augment: sequence of augmentations.
         test_attack: `Attack` of the report.
         seed: whole number.
+        gin_files: where the configuration was read from.
     """
 
     splits: data_room.Splits
@@ -53,6 +54,7 @@ class Experiment:
     augment: tuple
     test_attack: Attack
     seed: int
+    gin_files: tuple = ()
 
     def training_dataset(self, epoch=0, step=0, epochs=None):
         """All training batches from a step of an epoch on."""
@@ -164,6 +166,7 @@ def train(
             tuple(splits.info.augment if augment is None else augment),
             test_attack,
             seed,
+            tuple(configuration.files if configuration else ()),
         )
         if checkpoint_rule == "best_robust" and built.eval_attack is None:
             raise UserError(
@@ -217,6 +220,8 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
         ]
         if epoch < experiment.epochs:
             _fit(experiment, epoch, step, callbacks)
+        else:
+            restore_callbacks(stateful, saved)
         return _finish(experiment, workspace, checkpoint_rule, metrics, stop)
 
 
