@@ -138,9 +138,8 @@ class BatchNormalization(keras.layers.Layer):
         multiplier = tf.math.rsqrt(variance + self.epsilon)
         if self.scale:
             multiplier *= tf.cast(self.gamma, x.dtype)
-        addend = -mean * multiplier
-        if self.center:
-            addend += tf.cast(self.beta, x.dtype)
+        beta = tf.cast(self.beta, x.dtype) if self.center else 0.0
+        addend = beta - mean * multiplier
         return tf.cast(x * multiplier + addend, self.compute_dtype)
 
     def _mode(self, training):
