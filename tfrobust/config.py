@@ -6,7 +6,6 @@ import gin
 
 from tfrobust.errors import UserError
 
-
 # So that bindings may name what the files do not import.
 _ROOMS = (
     "from __gin__ import dynamic_registration",
