@@ -10,7 +10,8 @@ from tfrobust.losses import Margin
 from tfrobust.threat_models import Linf
 
 
-def moves(gradients, stepper=Adam(), rate=0.1, dtype=tf.float32):
+def moves(gradients, stepper=None, rate=0.1, dtype=tf.float32):
+    stepper = stepper or Adam()
     state = stepper.initial_state(tf.zeros(np.shape(gradients[0]), dtype))
     result = []
     for index, gradient in enumerate(gradients):

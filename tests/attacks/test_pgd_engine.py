@@ -136,7 +136,7 @@ def test_prefixes_and_kept_iterates(model):
 
 
 def test_divergence_from_the_clean_image(model, plain):
-    """A start at the clean image is refused since the attack would stay there, as Uniform at radius 0 does."""
+    """Its gradient vanishes at the clean image: a start there is refused, one beside it moves."""
     with pytest.raises(UserError, match="the attack would never move. Use start=Gaussian"):
         PGD(Linf(0.1), ToClean(), start=Clean())
     attack = PGD(Linf(0.1), ToClean(), steps=5, start=Gaussian(0.001))

@@ -43,11 +43,6 @@ class ClassifierWrapper(keras.Model):
         self._reported = {}
         self.built = classifier.built
 
-    def build(self, input_shape):
-        if not self.classifier.built:
-            self.classifier.build(input_shape)
-        self.built = True
-
     def call(self, x, training=False):
         """Logits of the classifier."""
         return self.classifier(x, training=training)
@@ -143,7 +138,8 @@ class ClassifierWrapper(keras.Model):
                 local = self.distribute_strategy.experimental_local_results
                 first = keras.tree.map_structure(lambda value: local(value)[0], data_batch)
                 self._symbolic_build(data_batch=first)
-            if several and optimizer is not None and not optimizer.built:
+            # A graph that creates variables is traced twice.
+            if optimizer is not None and not optimizer.built:
                 optimizer.build(self.trainable_variables)
 
     def _check_data(self, x, y):

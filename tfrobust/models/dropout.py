@@ -46,5 +46,13 @@ class Dropout(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape
 
+    def save_own_variables(self, store):
+        # Keras does not save where a seed generator stands; a run that goes on from a file would
+        # draw other masks than one that was never interrupted.
+        store["seed_generator_state"] = self.seed_generator.state.numpy()
+
+    def load_own_variables(self, store):
+        self.seed_generator.state.assign(store["seed_generator_state"])
+
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}

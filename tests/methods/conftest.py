@@ -1,0 +1,125 @@
+"""The contract of methods: a new one joins with a line in METHODS, and all that is shared is tested on it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfrobust.attacks import PGD, Adam, Gaussian
+from tfrobust.losses import Bregman, SquaredNorm, ToClean, ToLabel
+from tfrobust.methods import ADV, FAIT, TRADES, Natural
+from tfrobust.models.batch_normalization import BatchNormalization
+from tfrobust.models.dropout import Dropout
+from tfrobust.regularizers import MaximalEntropy
+from tfrobust.threat_models import L2, Linf
+from tfrobust.weights import AWP
+
+SQUARED = Bregman(SquaredNorm())
+KL_PGD = {"objective": ToClean(), "steps": 2, "step_size": 0.04, "start": Gaussian(0.001)}
+
+# Name -> the method around a classifier. Settings as in use, and together all parts at least once.
+METHODS = {
+    "natural": Natural,
+    "adv_one_step": lambda c, **o: ADV(c, PGD(Linf(0.1), steps=1, relative_step_size=1.25), **o),
+    "adv": lambda c, **o: ADV(
+        c,
+        PGD(Linf("8/255"), ToLabel(SQUARED), steps=2, stepper=Adam(), step_size=0.02),
+        divergence=SQUARED,
+        weight_perturbation=AWP(0.01),
+        **o,
+    ),
+    "trades": lambda c, **o: TRADES(c, PGD(L2(0.3), **KL_PGD), beta=6.0, **o),
+    "fait_mer": lambda c, **o: FAIT(
+        c,
+        PGD(Linf(0.1), keep=(1,), **KL_PGD),
+        regularizers=[MaximalEntropy(1.0), MaximalEntropy(0.5, "adversarial")],
+        weight_perturbation=AWP(0.05),
+        **o,
+    ),
+}
+
+RNG = np.random.default_rng(0)
+X = RNG.random((15, 4, 4, 1)).astype("float32")
+Y = (np.arange(15) % 3).astype("int64")
+WEIGHTS = np.linspace(0.0, 2.0, 15).astype("float32")
+
+
+@pytest.fixture(params=METHODS)
+def make_method(request):
+    return METHODS[request.param]
+
+
+@pytest.fixture
+def data():
+    """Fifteen weighted examples: batches of 7, 7 and 1."""
+    return tf.data.Dataset.from_tensor_slices((X, Y, WEIGHTS)).batch(7)
+
+
+def layers():
+    return [
+        keras.layers.Conv2D(2, 3, use_bias=False, kernel_initializer="glorot_normal"),
+        BatchNormalization(),
+        keras.layers.Activation("softplus"),
+        Dropout(0.2, seed=5),
+        keras.layers.Flatten(),
+        keras.layers.Dense(3, kernel_regularizer=keras.regularizers.L2(0.01)),
+    ]
+
+
+class Subclassed(keras.Model):
+    """Names no `training` argument: Keras hands it to the layers behind its back."""
+
+    def __init__(self):
+        super().__init__()
+        self.parts = layers()
+
+    def call(self, x):
+        for part in self.parts:
+            x = part(x)
+        return x
+
+
+def functional():
+    inputs = x = keras.Input((4, 4, 1))
+    for layer in layers():
+        x = layer(x)
+    return keras.Model(inputs, x)
+
+
+CLASSIFIERS = {
+    "functional": functional,
+    "sequential": lambda: keras.Sequential([keras.Input((4, 4, 1)), *layers()]),
+    "deferred": lambda: keras.Sequential(layers()),
+    "subclassed": Subclassed,
+}
+
+
+@pytest.fixture
+def make_classifier():
+    """The same classifier at every call, of a kind."""
+
+    def make(kind="functional"):
+        keras.utils.set_random_seed(1)
+        return CLASSIFIERS[kind]()
+
+    return make
+
+
+@pytest.fixture
+def eagerly():
+    """Without tracing, which takes most of the time of a short test."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def same_weights():
+    """Compares the weights of two models."""
+
+    def compare(a, b, atol=0.0):
+        assert len(a.weights) == len(b.weights)
+        for u, v in zip(a.weights, b.weights, strict=True):
+            np.testing.assert_allclose(u.numpy(), v.numpy(), rtol=0, atol=atol, err_msg=u.path)
+
+    return compare

@@ -1,0 +1,171 @@
+"""What every method does as a Keras model."""
+
+import copy
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfrobust.attacks import PGD
+from tfrobust.errors import UserError
+from tfrobust.ops.schedules import LinearRamp
+from tfrobust.threat_models import Linf
+
+
+def compiled(make_method, classifier, **options):
+    method = make_method(classifier, seed=4, **options)
+    method.compile(keras.optimizers.SGD(0.05, momentum=0.9))
+    return method
+
+
+def count_traces(method):
+    """A list that grows whenever Python runs the training step, that is when it is traced."""
+    calls, step = [], method.train_step
+
+    def train_step(data):
+        calls.append(1)
+        return step(data)
+
+    method.train_step = train_step
+    return calls
+
+
+def test_fit_save_load_and_go_on(make_method, make_classifier, data, tmp_path, same_weights):
+    """One epoch, a .keras file, and one more epoch are two epochs; the step is traced once."""
+    path = str(tmp_path / "method.keras")
+    method = compiled(make_method, make_classifier(), eval_attack=PGD(Linf(0.1), steps=1))
+    before = [w.numpy() for w in method.classifier.trainable_weights]
+    calls = count_traces(method)
+    first = method.fit(data, verbose=0).history
+    method.save(path)
+    again = keras.saving.load_model(path)
+    assert type(again) is type(method)
+    assert json.dumps(again.get_config()) == json.dumps(method.get_config())
+    assert again.attack == method.attack and again.regularizers == method.regularizers
+    same_weights(again, method)
+    assert int(again.optimizer.iterations.numpy()) == 3
+    for u, v in zip(again.optimizer.variables, method.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(u.numpy(), v.numpy())
+    second = method.fit(data, verbose=0).history
+    resumed = again.fit(data, verbose=0).history
+    same_weights(again.classifier, method.classifier)
+    assert resumed == second
+    assert len(calls) == 1
+    moved = [
+        np.abs(w.numpy() - old).max()
+        for w, old in zip(method.classifier.trainable_weights, before, strict=True)
+    ]
+    assert min(moved) > 0.0
+    assert {"loss", *method.parts} <= set(first)
+    assert all(np.isfinite(value).all() for value in first.values())
+
+    scores = method.evaluate(data, return_dict=True, verbose=0)
+    assert set(scores) == {"loss", "accuracy", "robust_accuracy"}
+    assert 0.0 <= scores["robust_accuracy"] <= scores["accuracy"] <= 1.0
+    # Not a matter of batches, though the attack starts at random.
+    fours = tf.data.Dataset.from_tensor_slices(next(iter(data.unbatch().batch(15)))).batch(4)
+    other = method.evaluate(fours, return_dict=True, verbose=0)
+    np.testing.assert_allclose(list(other.values()), list(scores.values()), rtol=1e-6)
+
+    images = data.map(lambda x, y, w: x)
+    logits = method.predict(images, verbose=0)
+    expected = method.classifier.predict(images, verbose=0)
+    np.testing.assert_allclose(logits, expected, atol=1e-6)
+    # The classifier is a plain Keras model.
+    method.classifier.save(path)
+    plain = keras.saving.load_model(path).predict(images, verbose=0)
+    np.testing.assert_allclose(plain, expected, atol=1e-6)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_kinds_of_classifiers(make_method, make_classifier, data, same_weights):
+    methods = {}
+    for kind in ("functional", "sequential", "deferred", "subclassed"):
+        methods[kind] = compiled(make_method, make_classifier(kind))
+        methods[kind].fit(data, verbose=0)
+    for method in methods.values():
+        same_weights(method.classifier, methods["functional"].classifier, atol=1e-6)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_bfloat16(make_method, make_classifier, data):
+    history = {}
+    for policy in ("float32", "mixed_bfloat16"):
+        keras.config.set_dtype_policy(policy)
+        try:
+            method = compiled(make_method, make_classifier())
+            history[policy] = method.fit(data, verbose=0).history["loss"]
+        finally:
+            keras.config.set_dtype_policy("float32")
+    assert all(w.dtype == "float32" for w in method.classifier.trainable_weights)
+    np.testing.assert_allclose(history["mixed_bfloat16"], history["float32"], rtol=0.2)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_the_seed_names_the_run(make_method, make_classifier, data, same_weights):
+    def run(seed):
+        method = make_method(make_classifier(), seed=seed)
+        method.compile(keras.optimizers.SGD(0.05))
+        keras.utils.set_random_seed(7 + seed)  # which must not matter
+        method.fit(data, verbose=0)
+        return method
+
+    same_weights(run(3).classifier, run(3).classifier)
+    if run(3).attack is not None:
+        with pytest.raises(AssertionError):
+            same_weights(run(3).classifier, run(4).classifier)
+
+
+def test_refused_before_any_work(make_method, make_classifier, data):
+    method = make_method(make_classifier())
+    with pytest.raises(UserError, match="brings its own loss"):
+        method.compile("sgd", loss="sparse_categorical_crossentropy")
+    method.compile("sgd")
+    x, y = (np.concatenate(part) for part in zip(*((x, y) for x, y, _ in data), strict=True))
+    bad = [
+        ((255 * x).astype("uint8"), y, "dtype uint8. Divide by 255"),
+        (2 * x, y, r"pixels in \[0, 1\].*maximum 1.9"),
+        (x - 0.5, y, "minimum -0.4"),
+        (np.full_like(x, np.nan), y, "without NaN"),
+        (x, np.eye(3, dtype="float32")[y], "not one-hot"),
+        (x, np.eye(3, dtype="int32")[y], "not one-hot"),
+        (x, y[:, None], r"columns. Received: dtype int64, shape \(15, 1\)"),
+        (x, y + 1, "between 0 and 2, since the classifier has 3 logits"),
+        (x, y - 1, "between 0 and 2"),
+    ]
+    for images, labels, message in bad:
+        for call in (method.fit, method.evaluate):
+            with pytest.raises(UserError, match=message):
+                call(images, labels)
+        with pytest.raises(UserError, match=message):
+            method.fit(x, y, validation_data=(images, labels))
+        if images.dtype != x.dtype or labels.shape != y.shape:
+            dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(5)
+            for arguments in ({"x": dataset}, {"x": data, "validation_data": dataset}):
+                with pytest.raises(UserError, match="not one-hot|Divide by 255|columns"):
+                    method.fit(**arguments)
+    for images, message in ((bad[0][0], "Divide by 255"), (bad[1][0], r"\[0, 1\]")):
+        with pytest.raises(UserError, match=message):
+            method.predict(images)
+    assert int(method.optimizer.iterations.numpy()) == 0
+
+
+def test_config_of_every_setting(make_method, make_classifier):
+    method = make_method(make_classifier(), seed=9, name="run", eval_attack=PGD(Linf(0.2)))
+    config = keras.saving.serialize_keras_object(method)
+    assert config["registered_name"] == f"tfrobust>{type(method).__name__}"
+    again = keras.saving.deserialize_keras_object(copy.deepcopy(config))
+    assert (again.seed, again.name, again.eval_attack) == (9, "run", PGD(Linf(0.2)))
+    assert json.dumps(keras.saving.serialize_keras_object(again)) == json.dumps(config)
+    for name in set(method.settings) - {"classifier"}:
+        assert getattr(again, name) == getattr(method, name)
+
+
+def test_a_ramp_needs_the_length_of_an_epoch(make_method, make_classifier, data):
+    method = make_method(make_classifier())
+    method.compile("sgd")
+    method.ramp = LinearRamp(3)
+    with pytest.raises(UserError, match="Give `steps_per_epoch` to fit"):
+        method.fit(data.repeat())
