@@ -1,0 +1,60 @@
+"""Every gin file builds, uses all of its bindings, and the ones on the digits reach what they should."""
+
+import json
+import os
+import pathlib
+
+import pytest
+
+from tfrobust import training
+from tfrobust.config import Configuration
+from tfrobust.training import run
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+FILES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("gin/*.gin"))
+NEEDS_DATA = [name for name in FILES if "mnist" in name or "cifar" in name]
+EMBEDDED = [name for name in FILES if name not in NEEDS_DATA]
+
+
+def train(name, workdir, bindings=(), **options):
+    configuration = Configuration([name], bindings, root=ROOT)
+    return configuration.configured(training.train)(
+        workdir=workdir, configuration=configuration, **options
+    )
+
+
+def needs_data():
+    if not os.environ.get("TFDS_DATA_DIR"):
+        pytest.skip("needs prepared TFDS data sets: set TFDS_DATA_DIR")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_gin_file_builds_and_nothing_in_it_is_unused(name, tmp_path, monkeypatch):
+    if name in NEEDS_DATA:
+        needs_data()
+    built = []
+    monkeypatch.setattr(run, "print_plan", built.append)
+    assert train(name, tmp_path / "run", dry_run=True) is None
+    assert built[0].method.optimizer.built
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_a_robust_method_is_far_above_natural_training_on_the_digits(name, tmp_path):
+    train(name, tmp_path / "run")
+    result = json.loads((tmp_path / "run" / "report.json").read_text())
+    clean, robust = (result[key]["right"] / result[key]["total"] for key in ("clean", "robust"))
+    if "natural" in name:
+        assert clean >= 0.95 and robust <= 0.5
+    else:
+        assert clean >= 0.95 and robust >= 0.80
+    assert result["training_seconds"] < 180
+
+
+@pytest.mark.slow
+def test_one_step_adversarial_training_on_mnist(tmp_path):
+    needs_data()
+    train("gin/mnist_adv_one_step.gin", tmp_path / "run")
+    result = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert result["clean"]["right"] >= 9850 and result["robust"]["right"] >= 9400
