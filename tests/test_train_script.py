@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from absl import logging
 
+from tfrobust.training import checkpoint
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = """
 from __gin__ import dynamic_registration
@@ -185,3 +187,77 @@ def test_divergence_stops_with_status_3_and_keeps_no_broken_checkpoint(run, tmp_
     assert json.loads((tmp_path / "run" / "run.json").read_text())["starts"][0]["status"] == (
         "not finite"
     )
+
+
+STOPPER = """
+import os, signal
+import keras
+
+class Stop(keras.callbacks.Callback):
+    def __init__(self, where, at):
+        super().__init__()
+        self.where, self.at, self.seen = where, at, 0
+
+    def _count(self, where):
+        self.seen += where == self.where
+        if where == self.where and self.seen == self.at:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._count("training")
+
+    def on_test_batch_end(self, batch, logs=None):
+        self._count("validation")
+
+PLAN = []
+
+def make():
+    return Stop(*PLAN.pop(0)) if PLAN else keras.callbacks.Callback()
+"""
+
+
+@pytest.mark.parametrize("strategy", ["none", "mirrored"])
+def test_sigterm_anywhere_then_the_same_command_ends_with_the_same_bits(
+    run, tmp_path, monkeypatch, strategy
+):
+    name = f"stopper_{strategy}"
+    (tmp_path / f"{name}.py").write_text(STOPPER)
+    monkeypatch.syspath_prepend(tmp_path)
+    gin = tmp_path / "stopped.gin"
+    gin.write_text(
+        f"from __gin__ import dynamic_registration\nimport {name}\nfrom tfrobust import training\n"
+        f"include 'gin/adv.gin'\ntraining.train.callbacks = [@{name}.make]\n"
+        "training.train.evaluation_batch_size = 60\n"
+    )
+    settings = (*SHORT, "EPOCHS = 2", "training.train.batch_size = 255")
+    if strategy == "mirrored":
+        settings = (*settings, "training.train.devices = ('CPU:0', 'CPU:1')")
+
+    def once(workdir, plan=()):
+        importlib.import_module(name).PLAN[:] = plan
+        flags = (f"--strategy={strategy}",)
+        return run(*flags, gin=gin, bindings=settings, workdir=tmp_path / workdir)
+
+    status, _, err = once("whole")
+    assert (status, err) == (0, "")
+    # In the middle of the first epoch, in its validation, in the second one's last step, then at its end.
+    for plan, position in (
+        (("training", 2), (0, 2)),
+        (("validation", 3), (0, 3)),
+        (("training", 2), (1, 1)),
+    ):
+        status, _, err = once("stopped", [plan])
+        assert status == 75 and "interrupted: " in err
+        state = checkpoint.newest(tmp_path / "stopped/checkpoints/latest")[0].state
+        assert (state["epoch"], state["step"]) == position
+    status, out, err = once("stopped")
+    assert (status, err) == (0, "") and "Resuming at epoch 2, step 1" in out
+    for folder in ("latest", "best"):
+        ours, theirs = (
+            checkpoint.newest(tmp_path / w / "checkpoints" / folder)[0].arrays
+            for w in ("stopped", "whole")
+        )
+        for array in theirs:
+            np.testing.assert_array_equal(ours[array], theirs[array], err_msg=array)
+    ours, theirs = ((tmp_path / w / "metrics.jsonl").read_text() for w in ("stopped", "whole"))
+    assert ours == theirs
