@@ -155,7 +155,12 @@ class ClassifierWrapper(keras.Model):
 
     def get_metrics_result(self):
         """Only what the present mode updates: a metric that nothing fed would read 0 and mislead."""
-        results = super().get_metrics_result()
+        results = {}
+        for metric in self.metrics:
+            # Compiled metrics are built when they first see clean logits.
+            if metric is not self._compile_metrics or metric.built:
+                result = metric.result()
+                results.update(result if isinstance(result, dict) else {metric.name: result})
         names = self._reported.get(self._mode, results)
         return {name: results[name] for name in names if name in results}
 
@@ -168,8 +173,8 @@ class ClassifierWrapper(keras.Model):
         names = ["loss", *names]
         if clean_logits is not None:
             self.compute_metrics(None, y, clean_logits, sample_weight)
-            compiled = [m.result() for m in self.metrics if isinstance(m.result(), dict)]
-            names += [name for result in compiled for name in result if name not in names]
+            compiled = () if self._compile_metrics is None else self._compile_metrics.result()
+            names += [name for name in compiled if name not in names]
         self._reported[mode] = names
         with self._reporting(mode):
             return self.get_metrics_result()
