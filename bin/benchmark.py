@@ -10,7 +10,7 @@ after the other.
 F is a forward pass and I a forward pass and back to the images, both in inference mode; W is a forward
 pass in training mode and back to the weights, without the optimizer's update; "with update" counts that
 too. CPU is the ratio before it in seconds of all threads together, which other processes disturb less.
-Times and ratios are medians; peaks are those of TensorFlow's tensors, all weights included.
+Times and ratios are medians; peaks are tensors beyond those between two calls, such as the weights.
 
 Exit status: 0 done; 2 something in the request cannot work.
 """

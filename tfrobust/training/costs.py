@@ -15,7 +15,8 @@ class Cost(NamedTuple):
     Attributes:
         wall: seconds on the clock.
         cpu: seconds of all threads together. Other processes disturb them less; waiting costs none.
-        memory: bytes of all tensors at the peak, or None where TensorFlow does not tell.
+        memory: bytes of tensors at the peak beyond those before the call, or None where TensorFlow
+            does not tell.
     """
 
     wall: float
@@ -45,7 +46,7 @@ def measured(calls, repeats):
             calls[name]()
             tf.test.experimental.sync_devices()
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-            costs[name].append(Cost(wall, cpu, memory.peak()))
+            costs[name].append(Cost(wall, cpu, memory.growth()))
         # Who comes first finds cold caches.
         order.reverse()
     return costs

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 
 class Memory:
-    """Peak memory of all tensors since the last `start`: on the GPUs if there are any, else of the CPU."""
+    """Peak memory of tensors since the last `start`: on the GPUs if there are any, else of the CPU."""
 
     def __init__(self):
         gpus = tf.config.list_logical_devices("GPU")
@@ -19,15 +19,17 @@ class Memory:
             self._devices = []
 
     def start(self):
-        """Forgets the former peak."""
+        """Forgets the former peak, and takes what is there as given."""
         for device in self._devices:
             tf.config.experimental.reset_memory_stats(device)
+        self._before = self._bytes("current")
 
-    def peak(self):
-        """Bytes, or None where TensorFlow does not count."""
-        if not self._devices:
-            return None
-        return sum(tf.config.experimental.get_memory_info(d)["peak"] for d in self._devices)
+    def growth(self):
+        """Bytes at the peak beyond those at the start, or None where TensorFlow does not count."""
+        return self._bytes("peak") - self._before if self._devices else None
+
+    def _bytes(self, what):
+        return sum(tf.config.experimental.get_memory_info(d)[what] for d in self._devices)
 
 
 def process_peak():
