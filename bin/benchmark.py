@@ -67,11 +67,12 @@ def run():
     model = _model((FLAGS.image_size, FLAGS.image_size, 3))
     x = tf.random.stateless_uniform((FLAGS.batch_size, *model.input_shape[1:]), (0, 1))
     y = tf.random.stateless_uniform((FLAGS.batch_size,), (0, 2), 0, 10, tf.int32)
+    weights = sum(int(tf.size(v)) for v in model.trainable_variables)
     devices = ", ".join(device.name for device in tf.config.list_logical_devices())
     print(
         f"tfrobust {__version__}, TensorFlow {tf.__version__}, Keras {keras.__version__}, "
         f"Python {platform.python_version()}; {platform.machine()}, {os.cpu_count()} cores, {devices}\n"
-        f"{model.name}, {model.count_params():,} parameters, images {tuple(x.shape)}, "
+        f"{model.name}, {weights:,} trainable weights, images {tuple(x.shape)}, "
         f"medians of {FLAGS.repeats} rounds",
         flush=True,
     )
