@@ -92,7 +92,7 @@ def test_directions():
     clean, candidate = tf.constant([[0.0, 0.0]]), tf.math.log(tf.constant([[3.0, 1.0]]))
     value = ToClean()(None, candidate, clean)
     np.testing.assert_allclose(value, [np.log(2 / 3**0.5)], rtol=1e-6)
-    assert ToClean().needs_clean and not CrossEntropy().needs_clean
+    assert ToClean().flat_at_clean and not CrossEntropy().flat_at_clean
 
 
 def test_to_label():

@@ -77,9 +77,9 @@ def test_accumulated_gradients(same_weights):
     epochs = []
 
     class Recording(ADV):
-        def perturb(self, x, y, keys, epoch):
-            epochs.append(float(epoch))
-            return super().perturb(x, y, keys, epoch)
+        def perturb(self, step):
+            epochs.append(float(step.epoch))
+            return super().perturb(step)
 
     accumulating = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
     fitted(

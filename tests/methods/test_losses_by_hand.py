@@ -14,7 +14,10 @@ from tfrobust.attacks import PGD, Clean
 from tfrobust.errors import UserError
 from tfrobust.losses import Bregman, SquaredNorm
 from tfrobust.methods import ADV, FAIT, TRADES, Natural
+from tfrobust.methods.context import Step
 from tfrobust.models.batch_normalization import BatchNormalization
+from tfrobust.ops.global_batch import global_batch
+from tfrobust.ops.random import keys_of
 from tfrobust.ops.schedules import LinearRamp, Steps
 from tfrobust.regularizers import MaximalEntropy
 from tfrobust.threat_models import Linf
@@ -238,8 +241,8 @@ def test_ramp_of_epsilon_follows_fit():
     method.compile(keras.optimizers.SGD(0.0))
     seen, perturb = [], method.perturb
 
-    def recording(x, y, keys, epoch):
-        perturbation, points = perturb(x, y, keys, epoch)
+    def recording(step):
+        perturbation, points = perturb(step)
         seen.append(float(X - perturbation.x[0, 0, 0, 0]))
         return perturbation, points
 
@@ -285,14 +288,10 @@ def test_attack_statistics_normalise(mode, right):
     attack = PGD(Linf(0.1), steps=1, step_size=0.0, start=Clean())
     method = ADV(normalized(), attack, attack_statistics=mode)
     x = tf.reshape(tf.constant([0.25, 0.75]), (2, 1, 1, 1))
-    perturbation, _ = method.perturb(x, tf.constant([1, 1]), seed_keys(), 0.0)
+    keys = keys_of(0)
+    step = Step(x, tf.constant([1, 1]), global_batch(x), tf.constant(0.0), keys, keys, keys)
+    perturbation, _ = method.perturb(step)
     assert perturbation.survived.numpy().tolist() == [right, 1]
-
-
-def seed_keys():
-    from tfrobust.ops.random import keys_of
-
-    return keys_of(0)
 
 
 def test_stock_statistics_cannot_be_frozen():

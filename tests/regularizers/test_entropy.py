@@ -1,5 +1,7 @@
 """Maximal entropy: psi of the prediction, at a point that the method has."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,9 @@ import tensorflow as tf
 
 from tfrobust.errors import UserError
 from tfrobust.losses import Bregman, SquaredNorm
-from tfrobust.methods.context import StepContext
+from tfrobust.methods.context import Step, StepContext
+from tfrobust.ops.global_batch import global_batch
+from tfrobust.ops.random import keys_of
 from tfrobust.ops.schedules import LinearRamp
 from tfrobust.regularizers import MaximalEntropy
 
@@ -17,7 +21,9 @@ LOGITS = tf.math.log(tf.constant([[0.5, 0.25, 0.25], [1 / 3, 1 / 3, 1 / 3]]))
 @pytest.fixture
 def context():
     points = {"clean": LOGITS, "adversarial": 0.0 * LOGITS}
-    return StepContext(lambda x: x, tf.constant([0, 1]), points, None, None, tf.constant(0.0))
+    keys, labels = keys_of(0), tf.constant([0, 1])
+    step = Step(LOGITS, labels, global_batch(LOGITS), tf.constant(0.0), keys, keys, keys)
+    return StepContext(types.SimpleNamespace(forward=lambda x: x), step, points, None)
 
 
 def test_values(context):

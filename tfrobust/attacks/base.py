@@ -35,7 +35,7 @@ class Attack(Spec):
     random state.
     """
 
-    def __call__(self, model, x, y, *, seed, scale=1.0):
+    def __call__(self, model, x, y, *, seed, scale=1.0, epoch=0.0):
         """Attacks the images.
 
         Args:
@@ -46,6 +46,7 @@ class Attack(Spec):
             seed: whole number, seed tensor of shape (2,), one seed per example of shape (b, 2), or
                 keys of `tfrobust.ops.random`. The same seed gives the same result.
             scale: factor of the radius in [0, 1], for ramps.
+            epoch: epochs of training that have passed, for settings that are schedules.
 
         Returns:
             A `Perturbation`.
@@ -57,13 +58,14 @@ class Attack(Spec):
         x, y = check_batch(x, y)
         keys = keys_of(seed)
         scale = tf.cast(tf.convert_to_tensor(scale), x.dtype)
+        epoch = tf.cast(tf.convert_to_tensor(epoch), tf.float32)
         if not tf.executing_eagerly():
-            return self.search(model, x, y, keys, scale)
+            return self.search(model, x, y, keys, scale, epoch)
         if isinstance(model, keras.layers.Layer) and not model.built:
             model(x[:1], training=False)  # Variables cannot be born inside a graph's loop.
-        return self._function("search", self.search)(model, x, y, keys, scale)
+        return self._function("search", self.search)(model, x, y, keys, scale, epoch)
 
-    def search(self, model, x, y, keys, scale):
+    def search(self, model, x, y, keys, scale, epoch):
         """The attack itself: tensors in, `Perturbation` out, nothing watched by a tape from outside."""
         raise NotImplementedError
 

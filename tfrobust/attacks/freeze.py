@@ -5,6 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.ops.numbers import integer
+from tfrobust.ops.schedules import Schedule, at
 from tfrobust.spec import Spec, register
 
 
@@ -12,8 +13,8 @@ from tfrobust.spec import Spec, register
 class Freeze(Spec):
     """Decides, example by example, which ones still move."""
 
-    def initial_state(self, y):
-        """What the rule remembers, a tensor of shape (b,)."""
+    def initial_state(self, y, epoch):
+        """What the rule remembers, a tensor of shape (b,); `epoch` is for schedules."""
         raise NotImplementedError
 
     def __call__(self, state, correct):
@@ -37,17 +38,18 @@ class EarlyStop(Freeze):
     tolerance 0.
 
     Args:
-        tolerance: the paper's tau, a whole number of at least 0. With tau = steps the attack is
-            plain PGD.
+        tolerance: the paper's tau, a whole number of at least 0, or a `Schedule` of one such as
+            `Steps((30, 50, 70), (0, 1, 2, 3))`. With tau = steps the attack is plain PGD.
     """
 
-    tolerance: int = 0
+    tolerance: int | Schedule = 0
 
     def check(self):
-        integer(self.tolerance, "tolerance", 0)
+        if not isinstance(self.tolerance, Schedule):
+            integer(self.tolerance, "tolerance", 0)
 
-    def initial_state(self, y):
-        return tf.fill(tf.shape(y), self.tolerance)
+    def initial_state(self, y, epoch):
+        return tf.fill(tf.shape(y), tf.cast(at(self.tolerance, epoch), tf.int32))
 
     def __call__(self, state, correct):
         # A frozen example has state -1 and stays misclassified where it is, so it stays frozen.

@@ -87,14 +87,14 @@ class PGD(Attack):
                 f"`keep` must hold whole numbers from 1 to steps={self.steps}. "
                 f"Received: keep={self.keep}."
             )
-        if self.objective.needs_clean and self.start.is_clean:
+        if self.objective.flat_at_clean and self.start.is_clean:
             raise UserError(
                 f"{self.objective!r} has a gradient of exactly zero at the clean image, where "
                 f"{self.start!r} begins: the attack would never move. Use start=Gaussian(0.001) "
                 "or start=Uniform()."
             )
 
-    def search(self, model, x, y, keys, scale):
+    def search(self, model, x, y, keys, scale, epoch):
         radius = tf.cast(self.threat_model.radius(scale), x.dtype)
         start = tf.ensure_shape(self.start(self.threat_model, x, radius, keys.fold_in(0)), x.shape)
         if self.freeze is not None:
@@ -102,15 +102,18 @@ class PGD(Attack):
         climb = self._climb
         if self.jit_compile:
             climb = self._function("climb", climb, jit_compile=True)
-        return climb(model, x, y, start, radius)
+        return climb(model, x, y, start, radius, epoch)
 
-    def _climb(self, model, x, y, start, radius):
+    def _climb(self, model, x, y, start, radius, epoch):
         forward = inference(model)
         step_size = tf.cast(self._step_size(radius), x.dtype)
-        clean_logits = tf.stop_gradient(forward(x)) if self.objective.needs_clean else None
+        reference = self.objective.reference(forward, x, y)
+        reference = (
+            tf.nest.map_structure(tf.stop_gradient, reference) if reference is not None else None
+        )
 
         def body(index, current, survived, kept, moves, frozen):
-            logits, gradient = self._gradient(forward, current, y, clean_logits)
+            logits, gradient = self._gradient(forward, current, y, reference)
             is_correct = correct(y, logits)
             move, moves = self.stepper(self.threat_model, gradient, step_size, index, moves)
             proposal = self.threat_model.project(current + move, x, radius)
@@ -130,7 +133,7 @@ class PGD(Attack):
             tf.zeros_like(y, tf.int32),
             tuple(start for _ in self.keep),
             self.stepper.initial_state(x),
-            () if self.freeze is None else self.freeze.initial_state(y),
+            () if self.freeze is None else self.freeze.initial_state(y, epoch),
         )
         state = tf.while_loop(lambda index, *_: index < self.steps, body, state)
         return Perturbation(*tf.nest.map_structure(tf.stop_gradient, state[1:4]))
@@ -141,11 +144,11 @@ class PGD(Attack):
         relative = 0.25 if self.relative_step_size is None else self.relative_step_size
         return number(relative, "relative_step_size") * radius
 
-    def _gradient(self, forward, current, y, clean_logits):
+    def _gradient(self, forward, current, y, reference):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(current)
             logits = forward(current)
-            total = tf.reduce_sum(self.objective(y, logits, clean_logits))
+            total = tf.reduce_sum(self.objective(y, logits, reference, current))
         gradient = tape.gradient(total, current)
         if gradient is None:
             raise UserError(

@@ -16,17 +16,27 @@ class Objective(Spec):
     """A number per example that grows as the prediction gets worse."""
 
     @property
-    def needs_clean(self):
-        """Whether the logits at the clean images enter; they cost one forward pass."""
+    def flat_at_clean(self):
+        """Whether the gradient is exactly zero at the clean image, where no search may begin then."""
         return False
 
-    def __call__(self, y, logits, clean_logits):
+    def reference(self, forward, x, y):
+        """What is computed once, before the search: tensors, constant in it, or None.
+
+        Args:
+            forward: function from images to logits.
+            x, y: clean images and their labels.
+        """
+        return None
+
+    def __call__(self, y, logits, reference=None, candidate=None):
         """The objective, shape (b,).
 
         Args:
             y: labels, integers, shape (b,).
             logits: at the candidate images, shape (b, k).
-            clean_logits: at the clean images, shape (b, k), constant; None unless `needs_clean`.
+            reference: what `reference` returned.
+            candidate: the candidate images, which a tape watches.
         """
         raise NotImplementedError
 
@@ -36,7 +46,7 @@ class Objective(Spec):
 class CrossEntropy(Objective):
     """logsumexp(z) - z_y. The usual choice; it loses its direction where the logit gap exceeds 16."""
 
-    def __call__(self, y, logits, clean_logits):
+    def __call__(self, y, logits, reference=None, candidate=None):
         return cross_entropy(y, logits)
 
 
@@ -54,7 +64,7 @@ class ToLabel(Objective):
     def check(self):
         check_kind("divergence", self.divergence, Bregman)
 
-    def __call__(self, y, logits, clean_logits):
+    def __call__(self, y, logits, reference=None, candidate=None):
         return self.divergence.from_label(y, logits)
 
 
@@ -75,11 +85,14 @@ class ToClean(Objective):
         check_kind("divergence", self.divergence, Bregman)
 
     @property
-    def needs_clean(self):
+    def flat_at_clean(self):
         return True
 
-    def __call__(self, y, logits, clean_logits):
-        return self.divergence(clean_logits, logits)
+    def reference(self, forward, x, y):
+        return forward(x)
+
+    def __call__(self, y, logits, reference=None, candidate=None):
+        return self.divergence(reference, logits)
 
 
 @register
@@ -100,7 +113,7 @@ class Margin(Objective):
         if self.confidence is not None:
             number(self.confidence, "confidence", 0.0)
 
-    def __call__(self, y, logits, clean_logits):
+    def __call__(self, y, logits, reference=None, candidate=None):
         value = margin(y, logits)
         if self.confidence is None:
             return value
@@ -112,5 +125,5 @@ class Margin(Objective):
 class DLR(Objective):
     """The difference-of-logits ratio of AutoAttack: the margin, free of the logits' scale."""
 
-    def __call__(self, y, logits, clean_logits):
+    def __call__(self, y, logits, reference=None, candidate=None):
         return difference_of_logits_ratio(y, logits)

@@ -7,8 +7,9 @@ from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.methods.attacked_model import ATTACK_STATISTICS, attacked_model
-from tfrobust.methods.context import StepContext
-from tfrobust.methods.points import LivePoint, shifted_point
+from tfrobust.methods.checks import check_second_derivatives
+from tfrobust.methods.context import Step, StepContext
+from tfrobust.methods.points import LivePoint, perturbed_inference, shifted_point
 from tfrobust.methods.update import apply, steps_made
 from tfrobust.methods.wrapper import ClassifierWrapper, unpack
 from tfrobust.ops.global_batch import global_batch
@@ -20,7 +21,7 @@ from tfrobust.spec import check_kind
 from tfrobust.weights.base import WeightPerturbation
 
 # What the random keys of a step are used for.
-_ATTACK, _WEIGHTS = 0, 1
+_ATTACK, _WEIGHTS, _LOSS = 0, 1, 2
 
 
 class AdversarialModel(ClassifierWrapper):
@@ -39,7 +40,10 @@ class AdversarialModel(ClassifierWrapper):
             inside.
         attack: the `Attack` that makes the training points.
         regularizers: list of `Regularizer`.
-        weight_perturbation: `WeightPerturbation` such as `AWP(5e-3)`, or None.
+        weight_perturbation: `WeightPerturbation` such as `AWP(5e-3)`, at which the loss is taken, or
+            None.
+        attack_weights: `WeightPerturbation` such as weight noise, at which the attack sees the
+            classifier in inference mode, or None.
         scale: factor of the attack's radius, a number in [0, 1] or a `Schedule` (a ramp of
             epsilon).
         eval_attack: the `Attack` of `evaluate` and of validation in `fit`, reported as
@@ -57,11 +61,16 @@ class AdversarialModel(ClassifierWrapper):
     """
 
     parts = ()
+    # Points at which the method asks for `StepContext.pullback`.
+    watched = ()
+    # Whether the loss contains derivatives, so that training differentiates twice.
+    differentiates_twice = False
     settings = (
         "classifier",
         "attack",
         "regularizers",
         "weight_perturbation",
+        "attack_weights",
         "scale",
         "eval_attack",
         "attack_statistics",
@@ -75,6 +84,7 @@ class AdversarialModel(ClassifierWrapper):
         *,
         regularizers=(),
         weight_perturbation=None,
+        attack_weights=None,
         scale=1.0,
         eval_attack=None,
         attack_statistics="running",
@@ -85,6 +95,7 @@ class AdversarialModel(ClassifierWrapper):
         check_kind("attack", attack, Attack, optional="attack" not in self.settings)
         check_kind("eval_attack", eval_attack, Attack, optional=True)
         check_kind("weight_perturbation", weight_perturbation, WeightPerturbation, optional=True)
+        check_kind("attack_weights", attack_weights, WeightPerturbation, optional=True)
         for regularizer in regularizers:
             check_kind("regularizers", regularizer, Regularizer)
         if attack_statistics not in ATTACK_STATISTICS:
@@ -92,6 +103,13 @@ class AdversarialModel(ClassifierWrapper):
                 f"`attack_statistics` must be one of {ATTACK_STATISTICS}. "
                 f"Received: {attack_statistics!r}."
             )
+        if attack_weights is not None and attack_statistics != "running":
+            raise UserError(
+                "`attack_weights` are attacked in inference mode. Received with it: "
+                f"attack_statistics={attack_statistics!r}; leave one of them away."
+            )
+        if self.differentiates_twice or any(r.differentiates_twice for r in regularizers):
+            check_second_derivatives(classifier)
         names = (*self.parts, *(regularizer.name for regularizer in regularizers))
         if len(set(names)) < len(names):
             raise UserError(f"Two parts of the loss have the same name. Received: {names}.")
@@ -99,6 +117,7 @@ class AdversarialModel(ClassifierWrapper):
         self.attack = attack
         self.regularizers = regularizers
         self.weight_perturbation = weight_perturbation
+        self.attack_weights = attack_weights
         self.scale = checked(scale, "scale", 0.0, 1.0)
         self.eval_attack = eval_attack
         self.attack_statistics = attack_statistics
@@ -108,28 +127,42 @@ class AdversarialModel(ClassifierWrapper):
         """The method's loss, shape (b,), from a `StepContext`. Regularizers are added by the step."""
         raise NotImplementedError(f"{type(self).__name__} does not define its loss.")
 
-    def perturb(self, x, y, keys, epoch):
-        """The adversary of this step: its `Perturbation`, and the images at each named point."""
-        scale = at(self.scale, epoch)
-        perturbation = self.attack(self._attacked_model, x, y, seed=keys, scale=scale)
-        return perturbation, {"clean": x, "adversarial": perturbation.x}
+    def perturb(self, step):
+        """The adversary of a `Step`: its `Perturbation`, and the images at each named point."""
+        perturbation = self.attack(
+            self.attacked(step),
+            step.x,
+            step.y,
+            seed=step.attack_keys,
+            scale=at(self.scale, step.epoch),
+            epoch=step.epoch,
+        )
+        return perturbation, {"clean": step.x, "adversarial": perturbation.x}
+
+    def attacked(self, step):
+        """The model or function that the attack of a `Step` sees."""
+        if self.attack_weights is None:
+            return self._attacked_model
+        return perturbed_inference(
+            self.classifier, self.attack_weights, step.weight_keys, step.epoch
+        )
 
     def train_step(self, data):
         x, y, sample_weight = unpack(data)
-        batch, epoch = global_batch(x), self.epoch()
-        steps = steps_made(self.optimizer)
-        keys = BatchKeys(seed_pair(self.seed), batch.offset).fold_in(steps)
-        perturbation, points = self.perturb(x, y, keys.fold_in(_ATTACK), epoch)
+        step = self._begin(x, y)
+        batch = step.batch
+        perturbation, points = self.perturb(step)
+        watched = {name for part in (self, *self.regularizers) for name in part.watched}
 
         def loss_at(point):
-            context = StepContext(point.forward, y, points, perturbation, batch, epoch)
+            context = StepContext(point, step, points, perturbation, watched)
             values = self._per_example_total(context)
             if sample_weight is not None:
                 values *= tf.cast(sample_weight, values.dtype)
             share = tf.reduce_sum(values) / tf.cast(batch.size, values.dtype)
             return share, tf.cast(point.penalty(), values.dtype), values, context
 
-        make_point = self._weight_point(loss_at, keys.fold_in(_WEIGHTS), epoch)
+        make_point = self._weight_point(loss_at, step)
         with tf.GradientTape() as tape:
             point = make_point()
             share, penalty, values, context = loss_at(point)
@@ -165,15 +198,22 @@ class AdversarialModel(ClassifierWrapper):
             total += tf.cast(at(regularizer.weight, context.epoch), term.dtype) * term
         return total
 
-    def _weight_point(self, loss_at, keys, epoch):
+    def _begin(self, x, y):
+        batch = global_batch(x)
+        keys = BatchKeys(seed_pair(self.seed), batch.offset).fold_in(steps_made(self.optimizer))
+        weight_keys = BatchKeys(keys.fold_in(_WEIGHTS).seed)
+        attack_keys, loss_keys = keys.fold_in(_ATTACK), keys.fold_in(_LOSS)
+        return Step(x, y, batch, self.epoch(), attack_keys, loss_keys, weight_keys)
+
+    def _weight_point(self, loss_at, step):
         if self.weight_perturbation is None:
             return lambda: LivePoint(self.classifier)
         return shifted_point(
             self.classifier,
             self.weight_perturbation,
             lambda point: loss_at(point)[0],
-            BatchKeys(keys.seed),
-            epoch,
+            step.weight_keys,
+            step.epoch,
         )
 
     def _report_training(self, context, values, sample_weight):

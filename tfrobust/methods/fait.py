@@ -59,8 +59,8 @@ class FAIT(TRADES):
                 f"Received: {attack!r}."
             )
 
-    def perturb(self, x, y, keys, epoch):
-        perturbation, points = super().perturb(x, y, keys, epoch)
+    def perturb(self, step):
+        perturbation, points = super().perturb(step)
         return perturbation, {**points, "intermediate": perturbation.path[0]}
 
     def smoothness(self, context):

@@ -52,8 +52,8 @@ class Natural(AdversarialModel):
         check_kind("divergence", divergence, Bregman)
         self.divergence = divergence
 
-    def perturb(self, x, y, keys, epoch):
-        return None, {"clean": x}
+    def perturb(self, step):
+        return None, {"clean": step.x}
 
     def per_example_loss(self, context):
         loss = self.divergence.from_label(context.y, context.logits("clean"))

@@ -67,6 +67,22 @@ def _total(losses):
     return tf.add_n([full_precision(tf.reduce_sum(loss)) for loss in losses]) if losses else 0.0
 
 
+def perturbed_inference(classifier, perturbation, keys, epoch):
+    """A function from images to logits in inference mode, at weights that noise has moved."""
+    weights = [tf.convert_to_tensor(v.value) for v in classifier.trainable_variables]
+    shifts = perturbation(None, weights, keys, epoch)
+    mapping = [
+        (v, w + shift)
+        for v, w, shift in zip(classifier.trainable_variables, weights, shifts, strict=True)
+    ]
+
+    def forward(x):
+        with keras.StatelessScope(state_mapping=mapping):
+            return full_precision(classifier(x, training=False))
+
+    return forward
+
+
 def shifted_point(classifier, perturbation, loss_at, keys, epoch):
     """The function that makes the point w + v, with v found by `perturbation` at the present state.
 

@@ -16,6 +16,16 @@ class Regularizer(Spec):
 
     weight: float | Schedule = 1.0
 
+    @property
+    def watched(self):
+        """Points at which the term asks for `StepContext.pullback`."""
+        return ()
+
+    @property
+    def differentiates_twice(self):
+        """Whether the term contains a derivative, so that training differentiates twice."""
+        return False
+
     def check(self):
         checked(self.weight, "weight")
 

@@ -85,6 +85,8 @@ class KeepState(keras.callbacks.Callback):
         state = {
             "epoch": epoch,
             "step": step,
+            # A callback that ends the run early has ended it for good.
+            "stopped": step == 0 and bool(self.model.stop_training),
             "stateful": {name: owner.get_state() for name, owner in self.stateful.items()},
         }
         checkpoint.save(self.folder, epoch * self.steps_per_epoch + step, arrays, state)

@@ -218,7 +218,7 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
                 workspace.latest, experiment.steps_per_epoch, stop, save_seconds, stateful, saved
             ),
         ]
-        if epoch < experiment.epochs:
+        if epoch < experiment.epochs and not (saved and saved.state["stopped"]):
             _fit(experiment, epoch, step, callbacks)
         else:
             restore_callbacks(stateful, saved)
