@@ -10,7 +10,8 @@ after the other.
 F is a forward pass and I a forward pass and back to the images, both in inference mode; W is a forward
 pass in training mode and back to the weights, without the optimizer's update; "with update" counts that
 too. CPU is the ratio before it in seconds of all threads together, which other processes disturb less.
-Times and ratios are medians; peaks are tensors beyond those between two calls, such as the weights.
+Times and ratios are medians; peaks are tensors beyond those between two calls, such as the
+weights; on a CPU only tensors of more than 256 KiB are counted.
 
 Exit status: 0 done; 2 something in the request cannot work.
 """
@@ -103,11 +104,11 @@ def run():
 
 
 def _model(image_shape):
-    from tfrobust.models import digits_cnn, preact_resnet
+    from tfrobust import models
 
     if FLAGS.model == "digits_cnn":
-        return digits_cnn.digits_cnn(image_shape)
-    return preact_resnet.preact_resnet18(FLAGS.width, image_shape)
+        return models.digits_cnn(image_shape)
+    return models.preact_resnet18(FLAGS.width, image_shape)
 
 
 def _print(head, rows):

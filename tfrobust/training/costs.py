@@ -15,8 +15,8 @@ class Cost(NamedTuple):
     Attributes:
         wall: seconds on the clock.
         cpu: seconds of all threads together. Other processes disturb them less; waiting costs none.
-        memory: bytes of tensors at the peak beyond those before the call, or None where TensorFlow
-            does not tell.
+        memory: bytes of tensors at the peak beyond those before the call, or None where nothing was
+            counted.
     """
 
     wall: float

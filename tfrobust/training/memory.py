@@ -7,7 +7,10 @@ import tensorflow as tf
 
 
 class Memory:
-    """Peak memory of tensors since the last `start`: on the GPUs if there are any, else of the CPU."""
+    """Peak memory of tensors since the last `start`: on the GPUs if there are any, else of the CPU.
+
+    On a CPU TensorFlow counts with oneDNN only, and only tensors of more than 256 KiB.
+    """
 
     def __init__(self):
         gpus = tf.config.list_logical_devices("GPU")
@@ -15,7 +18,6 @@ class Memory:
         try:
             self.start()
         except ValueError:
-            # Tensors of a CPU are counted only where TensorFlow uses oneDNN.
             self._devices = []
 
     def start(self):
@@ -25,8 +27,8 @@ class Memory:
         self._before = self._bytes("current")
 
     def growth(self):
-        """Bytes at the peak beyond those at the start, or None where TensorFlow does not count."""
-        return self._bytes("peak") - self._before if self._devices else None
+        """Bytes at the peak beyond those at the start, or None where nothing was counted."""
+        return self._bytes("peak") - self._before or None
 
     def _bytes(self, what):
         return sum(tf.config.experimental.get_memory_info(d)[what] for d in self._devices)
