@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfrobust import L2, PGD, Linf
 from tfrobust.attacks import Attack, Clean, Perturbation
 from tfrobust.errors import UserError
-from tfrobust.evaluation.measure import measure
+from tfrobust.evaluation.measure import Judge, measure
 
 GENERATOR = np.random.default_rng(0)
 WEIGHTS = GENERATOR.normal(size=(9, 3)).astype("float32")
@@ -52,7 +52,7 @@ def test_two_classes_are_counted_as_the_closed_form_says():
 
     data = tf.data.Dataset.from_tensors((X, y, np.ones(50, "float32")))
     attack = PGD(Linf(0.05), steps=1, relative_step_size=1.0, start=Clean())
-    measured = measure(model, data, attack)
+    measured = measure(Judge(model, attack), data)
     assert measured.clean.all()
     np.testing.assert_array_equal(measured.robust, margin > 0.05 * np.abs(w).sum())
     assert 0 < measured.robust.mean() < 1
@@ -60,12 +60,12 @@ def test_two_classes_are_counted_as_the_closed_form_says():
 
 def test_neither_batch_size_nor_order_matter_and_padding_is_left_out():
     attack = PGD(L2(0.2), steps=3)
-    whole = measure(linear, batches(50), attack)
-    parts = measure(linear, batches(7), attack)
+    whole = measure(Judge(linear, attack), batches(50))
+    parts = measure(Judge(linear, attack), batches(7))
     assert len(parts.clean) == 50
     np.testing.assert_array_equal(whole.robust, parts.robust)
     order = GENERATOR.permutation(50)
-    mixed = measure(linear, batches(50, order), attack)
+    mixed = measure(Judge(linear, attack), batches(50, order))
     np.testing.assert_array_equal(mixed.robust, whole.robust[order])
 
 
@@ -82,9 +82,19 @@ class Cheat(Attack):
 
 def test_an_attack_outside_its_threat_model_is_not_counted():
     with pytest.raises(UserError, match="example 0 lies outside"):
-        measure(linear, batches(50), Cheat())
+        measure(Judge(linear, Cheat()), batches(50))
 
 
 def test_logits_that_are_not_finite_are_not_counted():
     with pytest.raises(UserError, match="not finite"):
-        measure(lambda x: linear(x) * np.float32(np.nan), batches(50), PGD(Linf(0.1), steps=1))
+        measure(
+            Judge(lambda x: linear(x) * np.float32(np.nan), PGD(Linf(0.1), steps=1)), batches(50)
+        )
+
+
+def test_an_example_stands_if_it_stands_before_all():
+    judges = [
+        Judge(linear, PGD(L2(e), steps=3), seed) for e, seed in ((0.2, 0), (0.1, 1), (0.25, 2))
+    ]
+    single = [measure(judge, batches(10)).robust for judge in judges]
+    np.testing.assert_array_equal(measure(judges, batches(10)).robust, np.all(single, axis=0))

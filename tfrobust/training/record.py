@@ -1,5 +1,6 @@
 """Every epoch's numbers in files."""
 
+import statistics
 import time
 
 import keras
@@ -18,10 +19,21 @@ class RecordMetrics(keras.callbacks.Callback):
         super().__init__()
         self.log = log
         self.seconds = 0.0
-        self._began = time.monotonic()
+        self._began = self._step_began = time.monotonic()
+        self._steps = []
 
     def on_epoch_begin(self, epoch, logs=None):
         self._began = time.monotonic()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._step_began = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._steps.append(time.monotonic() - self._step_began)
+
+    def step_seconds(self):
+        """Median seconds of a training step of this process, None if it made none."""
+        return statistics.median(self._steps) if self._steps else None
 
     def on_epoch_end(self, epoch, logs=None):
         self.seconds += time.monotonic() - self._began

@@ -11,7 +11,7 @@ _CHOICE = {
 }
 
 
-def write_report(workspace, experiment, measured, best, rule, training_seconds, test_seconds):
+def write_report(workspace, experiment, measured, best, rule, metrics, test_seconds):
     """Writes `report.json`, then `report.md`, and returns the text of the latter.
 
     Args:
@@ -20,7 +20,8 @@ def write_report(workspace, experiment, measured, best, rule, training_seconds, 
         measured: `Measured` test accuracies.
         best: state of the checkpoint that was judged: its 0-based "epoch" and the rule's "value".
         rule: name of the checkpoint rule.
-        training_seconds, test_seconds: how long both took.
+        metrics: `RecordMetrics`, which knows how long training took.
+        test_seconds: how long the test took.
     """
     splits, method = experiment.splits, experiment.method
     result = {
@@ -34,7 +35,8 @@ def write_report(workspace, experiment, measured, best, rule, training_seconds, 
         "checkpoint": {"rule": rule, "epoch": best["epoch"] + 1, "value": best["value"]},
         "epochs": experiment.epochs,
         "seed": experiment.seed,
-        "training_seconds": round(training_seconds, 1),
+        "training_seconds": round(metrics.seconds, 1),
+        "step_seconds": metrics.step_seconds(),
         "test_seconds": round(test_seconds, 1),
     }
     monitor = KeepBest.RULES[rule]
@@ -52,7 +54,7 @@ def write_report(workspace, experiment, measured, best, rule, training_seconds, 
   the distance and the pixel box of every image checked. Intervals are Wilson's.
 - Checkpoint: epoch {best["epoch"] + 1} of {experiment.epochs}, {_CHOICE[rule]}{value}.
   The test split had no part in the choice.
-- Training: {training_seconds:.0f} s; test: {test_seconds:.0f} s. Seed {experiment.seed}.
+- Training: {metrics.seconds:.0f} s; test: {test_seconds:.0f} s. Seed {experiment.seed}.
 - Data: {len(splits.train)} training, {len(splits.validation)} validation, {len(splits.test)} test images.
 - Configuration: `config.gin` as given, `config_used.gin` with every value used. Versions, devices and
   commands: `run.json`. Numbers of every epoch: `metrics.csv`. The classifier: `export/`.

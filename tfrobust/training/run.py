@@ -9,7 +9,7 @@ import numpy as np
 from tfrobust import data as data_room
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import Interrupted, NotFiniteError, UserError
-from tfrobust.evaluation.measure import measure
+from tfrobust.evaluation.measure import Judge, measure
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.numbers import integer
 from tfrobust.serving.export import export_classifier
@@ -286,16 +286,20 @@ def _finish(experiment, workspace, checkpoint_rule, metrics, stop):
 
     began = time.monotonic()
     measured = measure(
-        classifier,
+        Judge(classifier, experiment.test_attack, experiment.seed),
         experiment.evaluation_dataset(experiment.splits.test),
-        experiment.test_attack,
-        experiment.seed,
         leave_if_asked,
     )
     seconds = time.monotonic() - began
     export_classifier(classifier, workspace.export, class_names=experiment.splits.info.class_names)
     text = write_report(
-        workspace, experiment, measured, best.state, checkpoint_rule, metrics.seconds, seconds
+        workspace,
+        experiment,
+        measured,
+        best.state,
+        checkpoint_rule,
+        metrics,
+        seconds,
     )
     print(text)
     return measured
