@@ -1,11 +1,11 @@
 """What a run would cost, measured on a few steps."""
 
-import resource
-import sys
 import time
 
 import keras
 import tensorflow as tf
+
+from tfrobust.training.memory import process_peak
 
 
 class _StepTimes(keras.callbacks.Callback):
@@ -80,10 +80,7 @@ def _duration(seconds):
 
 
 def _memory():
-    # Linux counts in KiB, macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    parts = [f"{host / 2**30:.2f} GiB of this process"]
+    parts = [f"{process_peak() / 2**30:.2f} GiB of this process"]
     for device in tf.config.list_logical_devices("GPU"):
         peak = tf.config.experimental.get_memory_info(device.name.removeprefix("/device:"))["peak"]
         parts.append(f"{peak / 2**30:.2f} GiB on {device.name}")
