@@ -7,9 +7,20 @@ The names below are the ones that most programs need; the rest is found in the r
 from tfrobust.attacks import PGD, Gaussian, Uniform
 from tfrobust.errors import UserError
 from tfrobust.losses import Bregman, CrossEntropy, Margin, SquaredNorm, ToClean, ToLabel
-from tfrobust.methods import ADV, FAIT, TRADES, AdversarialModel, Natural
+from tfrobust.methods import (
+    ADV,
+    ATLAS,
+    FAIT,
+    GAIRAT,
+    JAC,
+    MART,
+    TRADES,
+    AdversarialModel,
+    Natural,
+    TradesJac,
+)
 from tfrobust.ops.schedules import LinearRamp, Steps
-from tfrobust.regularizers import MaximalEntropy
+from tfrobust.regularizers import Jacobian, MaximalEntropy
 from tfrobust.threat_models import L2, Linf
 from tfrobust.weights import AWP
 
@@ -17,15 +28,20 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ADV",
+    "ATLAS",
     "AWP",
     "FAIT",
+    "GAIRAT",
+    "JAC",
     "L2",
+    "MART",
     "PGD",
     "TRADES",
     "AdversarialModel",
     "Bregman",
     "CrossEntropy",
     "Gaussian",
+    "Jacobian",
     "LinearRamp",
     "Linf",
     "Margin",
@@ -35,6 +51,7 @@ __all__ = [
     "Steps",
     "ToClean",
     "ToLabel",
+    "TradesJac",
     "Uniform",
     "UserError",
 ]

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfrobust.attacks import PGD, Adam, Gaussian
 from tfrobust.losses import Bregman, SquaredNorm, ToClean, ToLabel
-from tfrobust.methods import ADV, FAIT, TRADES, Natural
+from tfrobust.methods import ADV, FAIT, GAIRAT, MART, TRADES, Natural
 from tfrobust.models.batch_normalization import BatchNormalization
 from tfrobust.models.dropout import Dropout
 from tfrobust.regularizers import MaximalEntropy
@@ -36,6 +36,16 @@ METHODS = {
         PGD(Linf(0.1), keep=(1,), **KL_PGD),
         regularizers=[MaximalEntropy(1.0), MaximalEntropy(0.5, "adversarial")],
         weight_perturbation=AWP(0.05),
+        **o,
+    ),
+    "mart": lambda c, **o: MART(
+        c, PGD(Linf(0.1), steps=2, step_size=0.04, start=Gaussian(0.02)), offset=1e-4, **o
+    ),
+    "gairat": lambda c, **o: GAIRAT(
+        c,
+        PGD(Linf(0.1), steps=2, step_size=0.06),
+        burn_in=0.4,
+        weight_perturbation=AWP(0.01),
         **o,
     ),
 }

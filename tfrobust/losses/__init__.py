@@ -1,5 +1,6 @@
 """Numbers per example from logits."""
 
+from tfrobust.losses.boosted import boosted_cross_entropy
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.losses.margin import difference_of_logits_ratio, margin
@@ -17,6 +18,7 @@ __all__ = [
     "SquaredNorm",
     "ToClean",
     "ToLabel",
+    "boosted_cross_entropy",
     "cross_entropy",
     "difference_of_logits_ratio",
     "margin",

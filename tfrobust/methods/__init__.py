@@ -1,9 +1,25 @@
 """Training methods: each a Keras model around a classifier."""
 
 from tfrobust.methods.adv import ADV
+from tfrobust.methods.atlas import ATLAS
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.fait import FAIT
+from tfrobust.methods.gairat import GAIRAT
+from tfrobust.methods.jac import JAC
+from tfrobust.methods.mart import MART
 from tfrobust.methods.natural import Natural
 from tfrobust.methods.trades import TRADES
+from tfrobust.methods.trades_jac import TradesJac
 
-__all__ = ["ADV", "FAIT", "TRADES", "AdversarialModel", "Natural"]
+__all__ = [
+    "ADV",
+    "ATLAS",
+    "FAIT",
+    "GAIRAT",
+    "JAC",
+    "MART",
+    "TRADES",
+    "AdversarialModel",
+    "Natural",
+    "TradesJac",
+]
