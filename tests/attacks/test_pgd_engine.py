@@ -11,6 +11,7 @@ from tfrobust.losses import Bregman, CrossEntropy, Margin, SquaredNorm, ToClean
 from tfrobust.models.batch_normalization import BatchNormalization
 from tfrobust.ops.logits import correct
 from tfrobust.ops.random import ExampleKeys
+from tfrobust.ops.schedules import Steps
 from tfrobust.threat_models import L2, Linf
 
 RNG = np.random.default_rng(1)
@@ -192,6 +193,46 @@ def test_early_stop_against_a_loop(model, plain, tolerance):
     freeze = EarlyStop(tolerance)
     attack = PGD(Linf(eps), steps=steps, step_size=size, start=Clean(), freeze=freeze)
     np.testing.assert_allclose(attack(model, X, Y, seed=0).x, x, atol=1e-6)
+
+
+def test_early_stop_does_not_give_tolerance_back():
+    """Tolerance 1 is used up by the first wrong iterate; right ones in between change nothing."""
+    rule = EarlyStop(1)
+    state = rule.initial_state(tf.zeros(2, tf.int32), tf.constant(0.0))
+    history = []
+    for right in ([False, True], [True, False], [False, True], [False, False]):
+        active, state = rule(state, tf.constant(right))
+        history.append(active.numpy().tolist())
+    assert history == [[True, True], [True, True], [False, True], [False, False]]
+
+
+def test_early_stop_on_a_schedule():
+    """Friendly adversarial training: tolerance 0 until epoch 50, 1 until 90, then 2."""
+    rule = EarlyStop(Steps((50, 90), (0, 1, 2)))
+    states = [rule.initial_state(tf.zeros(1, tf.int32), tf.constant(e)) for e in (49.9, 50.0, 99.0)]
+    assert [int(state[0]) for state in states] == [0, 1, 2]
+    with pytest.raises(UserError, match="`tolerance` must be"):
+        EarlyStop(Steps((50,), (-1, 2)))
+
+
+def test_examples_do_not_interact():
+    """Summed over the batch: Adam's move g / (|g| + 1e-9) would shrink with a mean."""
+
+    def model(x):
+        return 1e-9 * tf.reshape(x, [-1, 16]) @ tf.reshape(tf.cos(tf.range(48.0)), (16, 3))
+
+    attack = PGD(Linf(0.1), Margin(), steps=2, stepper=Adam(), step_size=0.01)
+    whole = attack(model, X, Y, seed=SEEDS).x
+    alone = attack(model, X[3:4], Y[3:4], seed=SEEDS[3:4]).x
+    np.testing.assert_allclose(whole[3:4], alone, atol=1e-6)
+
+
+def test_defaults_are_those_of_the_papers():
+    assert Uniform() == Uniform(clip=True)
+    assert Gaussian() == Gaussian(stddev=0.001, clip=False)
+    assert EarlyStop() == EarlyStop(tolerance=0)
+    assert Adam() == Adam(beta_1=0.9, beta_2=0.999, epsilon=1e-9)
+    assert PGD(Linf(0.1)) == PGD(Linf(0.1), CrossEntropy(), steps=10, start=Uniform())
 
 
 def test_an_example_frozen_at_the_start_is_in_the_set(model, plain):

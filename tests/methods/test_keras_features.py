@@ -1,5 +1,7 @@
 """Compile and fit options, metrics and callbacks that Keras users reach for."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -137,6 +139,39 @@ def test_robust_accuracy_is_what_it_says():
         np.testing.assert_allclose(scores["robust_accuracy"], right.mean(), rtol=1e-6)
         if epsilon == 0.0:
             assert scores["robust_accuracy"] == scores["accuracy"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording(PGD):
+    """Keeps what it found, in eager execution."""
+
+    found: list = dataclasses.field(default_factory=list, compare=False)
+
+    def search(self, *arguments):
+        perturbation = super().search(*arguments)
+        self.found.append(perturbation.x.numpy())
+        return perturbation
+
+    def check(self):
+        object.__setattr__(self, "found", [])
+        super().check()
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_noise_of_training_and_of_evaluation():
+    """New at every step of training; in evaluation the image's own, whatever the batch and the epoch."""
+    attack = Recording(Linf(0.3), steps=1, step_size=0.0)
+    method = ADV(network(), attack, eval_attack=Recording(Linf(0.3), steps=1, step_size=0.0))
+    method.compile(keras.optimizers.SGD(0.1))
+    data = tf.data.Dataset.from_tensor_slices((X, Y))
+    method.fit(data.batch(12), epochs=2, verbose=0)
+    first, second = attack.found
+    assert np.abs(first - second).max() > 0.1
+    for batch_size in (12, 5):
+        method.evaluate(data.batch(batch_size), verbose=0)
+    whole, *parts = method.eval_attack.found
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    assert np.abs(whole - X).max() > 0.1
 
 
 def test_callbacks_see_validation_and_stop():

@@ -21,7 +21,7 @@ from tfrobust.ops.random import keys_of
 from tfrobust.ops.schedules import LinearRamp, Steps
 from tfrobust.regularizers import MaximalEntropy
 from tfrobust.threat_models import Linf
-from tfrobust.weights import AWP
+from tfrobust.weights import AWP, WeightPerturbation
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -219,6 +219,21 @@ def test_awp_shift_per_kernel():
     np.testing.assert_array_equal(unused[2], [[0.0], [0.0]])
     with pytest.raises(UserError, match="`gamma` must be"):
         AWP(-0.1)
+
+
+class Flipped(WeightPerturbation):
+    """From w = 2 to w = -2, kernels only."""
+
+    def __call__(self, loss_at, weights, keys, epoch):
+        return [-2.0 * weight for weight in weights]
+
+
+def test_attack_at_other_weights():
+    """At w = -2 the attack moves x up, to x' = 3/4; the loss is taken at w = 2: -log sigmoid(1.5)."""
+    logs, kernel = one_step(lambda c: ADV(c, ATTACK, attack_weights=Flipped()))
+    check(logs, kernel, 0.20141, lambda w: -np.log(sigmoid(w * 0.75)))
+    with pytest.raises(UserError, match="attacked in inference mode"):
+        ADV(classifier(), ATTACK, attack_weights=Flipped(), attack_statistics="batch")
 
 
 def test_ramp_of_beta():

@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.ops.numbers import integer
-from tfrobust.ops.schedules import Schedule, at
+from tfrobust.ops.schedules import Schedule, at, checked
 from tfrobust.spec import Spec, register
 
 
@@ -45,6 +45,7 @@ class EarlyStop(Freeze):
     tolerance: int | Schedule = 0
 
     def check(self):
+        checked(self.tolerance, "tolerance", 0.0)
         if not isinstance(self.tolerance, Schedule):
             integer(self.tolerance, "tolerance", 0)
 
