@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrobust.attacks import PGD, Adam, Gaussian
-from tfrobust.losses import Bregman, SquaredNorm, ToClean, ToLabel
-from tfrobust.methods import ADV, FAIT, GAIRAT, MART, TRADES, Natural
+from tfrobust.attacks import PGD, Adam, Clean, EarlyStop, Gaussian
+from tfrobust.losses import Bregman, LinearityError, SquaredNorm, ToClean, ToLabel
+from tfrobust.methods import ADV, FAIT, GAIRAT, LLR, MART, TRADES, Natural
 from tfrobust.models.batch_normalization import BatchNormalization
 from tfrobust.models.dropout import Dropout
-from tfrobust.regularizers import MaximalEntropy
+from tfrobust.ops.schedules import Steps
+from tfrobust.regularizers import Curvature, GradientAlignment, MaximalEntropy
 from tfrobust.threat_models import L2, Linf
 from tfrobust.weights import AWP
 
@@ -46,6 +47,30 @@ METHODS = {
         PGD(Linf(0.1), steps=2, step_size=0.06),
         burn_in=0.4,
         weight_perturbation=AWP(0.01),
+        **o,
+    ),
+    "fat": lambda c, **o: ADV(
+        c,
+        PGD(
+            Linf(0.2),
+            steps=3,
+            step_size=0.06,
+            freeze=EarlyStop(Steps((0.4,), (0, 1))),
+            step_noise=0.01,
+        ),
+        **o,
+    ),
+    "llr": lambda c, **o: LLR(
+        c,
+        PGD(Linf(0.3), LinearityError(), steps=2, stepper=Adam(), step_size=0.1),
+        weight_perturbation=AWP(0.01),
+        **o,
+    ),
+    "cure": lambda c, **o: Natural(c, regularizers=[Curvature(4.0, 0.5)], **o),
+    "grad_align": lambda c, **o: ADV(
+        c,
+        PGD(Linf(0.1), steps=1, relative_step_size=1.25, start=Clean()),
+        regularizers=[GradientAlignment(0.2, Linf(0.1))],
         **o,
     ),
 }

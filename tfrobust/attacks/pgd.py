@@ -42,6 +42,8 @@ class PGD(Attack):
         stepper: how it moves.
         freeze: which examples stop early, or None. With a rule the start is projected before the
             first gradient, since an example may stay there.
+        step_noise: standard deviation, in pixel units, of normal noise added in every step before the
+            projection; 0.001 in friendly adversarial training.
         keep: numbers of steps after which the iterate is kept in `Perturbation.path`, each between
             1 and `steps`.
         jit_compile: compile the loop with XLA; starts are drawn outside, where XLA cannot change
@@ -62,6 +64,7 @@ class PGD(Attack):
     start: Start = Uniform()
     stepper: Stepper = Steepest()
     freeze: Freeze | None = None
+    step_noise: float = 0.0
     keep: tuple = ()
     jit_compile: bool = False
 
@@ -81,11 +84,20 @@ class PGD(Attack):
             number(self.step_size, "step_size", 0.0)
         if self.relative_step_size is not None:
             number(self.relative_step_size, "relative_step_size", 0.0)
+        if number(self.step_noise, "step_noise", 0.0) and self.jit_compile:
+            raise UserError(
+                "XLA would draw other numbers. Leave away `step_noise` or `jit_compile`. Received: "
+                f"step_noise={self.step_noise!r}, jit_compile=True."
+            )
         check_kind("keep", self.keep, tuple)
         if any(integer(step, "keep", 1) > self.steps for step in self.keep):
             raise UserError(
                 f"`keep` must hold whole numbers from 1 to steps={self.steps}. "
                 f"Received: keep={self.keep}."
+            )
+        if self.objective.needs_target:
+            raise UserError(
+                f"PGD chooses no class to aim at, so it cannot climb {self.objective!r}. Use APGD with `targets`."
             )
         if self.objective.flat_at_clean and self.start.is_clean:
             raise UserError(
@@ -102,9 +114,9 @@ class PGD(Attack):
         climb = self._climb
         if self.jit_compile:
             climb = self._function("climb", climb, jit_compile=True)
-        return climb(model, x, y, start, radius, epoch)
+        return climb(model, x, y, start, radius, epoch, keys.fold_in(1))
 
-    def _climb(self, model, x, y, start, radius, epoch):
+    def _climb(self, model, x, y, start, radius, epoch, keys):
         forward = inference(model)
         step_size = tf.cast(self._step_size(radius), x.dtype)
         reference = self.objective.reference(forward, x, y)
@@ -116,6 +128,9 @@ class PGD(Attack):
             logits, gradient = self._gradient(forward, current, y, reference)
             is_correct = correct(y, logits)
             move, moves = self.stepper(self.threat_model, gradient, step_size, index, moves)
+            if self.step_noise:
+                noise = keys.fold_in(index).normal(tf.shape(x), x.dtype)
+                move += number(self.step_noise, "step_noise") * tf.ensure_shape(noise, x.shape)
             proposal = self.threat_model.project(current + move, x, radius)
             if self.freeze is not None:
                 active, frozen = self.freeze(frozen, is_correct)
