@@ -53,6 +53,10 @@ class StepContext:
         self._watched = frozenset(watched)
         self._logits = {}
         self._tapes = {}
+        self._expected = {}
+        self._before = {}
+        self._derivatives = {}
+        self._shared = {}
 
     def x(self, name):
         """The images at a point, (b, h, w, c)."""
@@ -66,14 +70,78 @@ class StepContext:
         """Logits at a point in training mode, shape (b, k): computed on first use, then shared."""
         if name not in self._logits:
             x = self.x(name)
+            if name in self._expected:
+                self._before[name] = self.point.shifted()
             if name in self._watched:
                 with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
                     tape.watch(x)
-                    self._logits[name] = self.point.forward(x)
+                    self._logits[name] = self._forward(name, x)
                 self._tapes[name] = tape
             else:
-                self._logits[name] = self.point.forward(x)
+                self._logits[name] = self._forward(name, x)
         return self._logits[name]
+
+    def _forward(self, name, x):
+        direction, order = self._expected.get(name, (None, 0))
+        if direction is None:
+            return self.point.forward(x)
+        logits, derivatives = self.point.directional(x, direction, order)
+        self._derivatives[name] = (direction, derivatives)
+        return logits
+
+    def expect(self, name, direction=None, order=1):
+        """Says before a point's shared pass that a term will ask for `derivatives` or `logits_aside`.
+
+        The pass then carries the derivatives along, and passes aside draw the same dropout masks. A
+        second direction at the same point gets a pass of its own.
+
+        Args:
+            name: of the point.
+            direction, order: see `derivatives`; None for passes aside only.
+        """
+        if self._expected.get(name, (None,))[0] is None:
+            self._expected[name] = (direction, order)
+
+    def derivatives(self, name, direction, order=1):
+        """Derivatives of a point's logits along a direction in weight space, by forward mode.
+
+        They come from the shared pass if the direction (the same list) was `expect`ed before it,
+        otherwise from a pass that leaves no trace. A tape may differentiate them once more.
+
+        Args:
+            name: of the point.
+            direction: list of a tensor for each trainable weight, or None where it stays.
+            order: 1 or 2.
+
+        Returns:
+            (J u,) or (J u, u^T H u), tensors of shape (b, k).
+        """
+        known, derivatives = self._derivatives.get(name, (None, ()))
+        if known is direction and len(derivatives) >= order:
+            return derivatives[:order]
+        return self._aside(name).directional(self.x(name), direction, order)[1]
+
+    def logits_aside(self, name, shifts=None):
+        """Logits at a point, in training mode at the weights plus shifts, by a pass that leaves no trace.
+
+        Running statistics do not move; without shifts it is the shared pass, where there is one.
+
+        Args:
+            name: of the point.
+            shifts: list of a tensor for each trainable weight, or None where it stays.
+        """
+        if shifts is None and name in self._logits:
+            return self._logits[name]
+        return self._aside(name, shifts).forward(self.x(name))
+
+    def _aside(self, name, shifts=None):
+        return self._before.get(name, self.point).shifted(shifts)
+
+    def once(self, key, make):
+        """What `make()` returned for this key in this step, so that several terms share it."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        return self._shared[key]
 
     def pullback(self, name, vectors):
         """J^T v: the gradient of <vectors, logits> with respect to the images at a point.

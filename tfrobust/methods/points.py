@@ -1,61 +1,125 @@
 """The point in weight space at which a step takes its loss."""
 
+import contextlib
+
 import keras
 import tensorflow as tf
 
 from tfrobust.ops.logits import full_precision
 
 
-class LivePoint:
-    """The classifier's own weights. BatchNormalization's statistics move as in plain training."""
+class Point:
+    """What the two have in common.
+
+    Attributes:
+        classifier: the Keras model.
+    """
 
     def __init__(self, classifier):
-        self._classifier = classifier
+        self.classifier = classifier
         self._losses = None
 
-    def forward(self, x):
-        """Logits in training mode."""
-        logits = self._classifier(x, training=True)
-        if self._losses is None:
-            self._losses = self._classifier.losses
-        return full_precision(logits)
+    @property
+    def variables(self):
+        """The classifier's trainable variables, in the order in which shifts are listed."""
+        return self.classifier.trainable_variables
 
     def penalty(self):
-        """Weight and activity regularisation, the latter as of the first forward pass."""
-        return _total(self._losses)
+        """Weight and activity regularisation at these weights, the latter as of the first forward pass."""
+        losses = self._losses or ()
+        return tf.add_n([full_precision(tf.reduce_sum(v)) for v in losses]) if losses else 0.0
+
+
+class LivePoint(Point):
+    """The classifier's own weights. BatchNormalization's statistics move as in plain training."""
+
+    def forward(self, x, training=True):
+        """Logits, in training mode unless a term is defined in inference mode."""
+        logits = self.classifier(x, training=training)
+        if self._losses is None:
+            self._losses = self.classifier.losses
+        return full_precision(logits)
+
+    def directional(self, x, direction, order=1):
+        """As `forward`, with derivatives along a direction in weight space: see `ShiftedPoint`."""
+        point = self.shifted()
+        result = point.directional(x, direction, order)
+        point.commit()
+        if self._losses is None:
+            self._losses = point._losses
+        return result
+
+    def shifted(self, shifts=None):
+        """The `ShiftedPoint` at w + shifts, from the present state; what it does stays its own."""
+        weights = [tf.convert_to_tensor(v.value) for v in self.variables]
+        state = [
+            (v, tf.convert_to_tensor(v.value)) for v in self.classifier.non_trainable_variables
+        ]
+        return ShiftedPoint(self.classifier, moved(weights, shifts), state)
 
     def commit(self):
         """Nothing to do: the forward passes have moved the statistics."""
 
 
-class ShiftedPoint:
+class ShiftedPoint(Point):
     """Weights given as tensors. They are never assigned, so there is nothing to restore.
 
     State that the forward passes move (BatchNormalization's statistics, dropout's seeds) goes from
     one pass to the next, and into the classifier only by `commit`.
     """
 
-    def __init__(self, classifier, weights):
-        self._classifier = classifier
+    def __init__(self, classifier, weights, state=None):
+        super().__init__(classifier)
         self._weights = list(zip(classifier.trainable_variables, weights, strict=True))
-        self._state = [(v, v.value) for v in classifier.non_trainable_variables]
-        self._losses = None
+        self._state = state or [(v, v.value) for v in classifier.non_trainable_variables]
 
-    def forward(self, x):
-        """Logits in training mode."""
+    def forward(self, x, training=True):
+        """Logits, in training mode unless a term is defined in inference mode."""
         # Not `stateless_call`, which skips what `__call__` does: casts, a `training` that a
         # subclassed model's `call` does not name.
         mapping = self._weights + self._state
         with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
-            logits = self._classifier(x, training=True)
+            logits = self.classifier(x, training=training)
             if self._losses is None:
-                self._losses = self._classifier.losses
+                self._losses = self.classifier.losses
         self._state = [(v, scope.get_current_value(v)) for v, _ in self._state]
         return full_precision(logits)
 
-    def penalty(self):
-        """Weight and activity regularisation at these weights, the latter as of the first forward pass."""
-        return _total(self._losses)
+    def directional(self, x, direction, order=1):
+        """As `forward`, with derivatives of the logits along a direction in weight space.
+
+        By forward mode: one vector for every example, in the same pass, which an outer tape may
+        differentiate once more.
+
+        Args:
+            x: images, (b, h, w, c).
+            direction: list of a tensor for each trainable weight, or None where it stays.
+            order: 1, or 2 for second derivatives too.
+
+        Returns:
+            Logits, and a tuple of `order` tensors of their shape (b, k): (J u,) or (J u, u^T H u).
+        """
+        pairs = [
+            (weight, tf.cast(part, weight.dtype))
+            for (_, weight), part in zip(self._weights, direction, strict=True)
+            if part is not None
+        ]
+        primals, tangents = [w for w, _ in pairs], [u for _, u in pairs]
+        with contextlib.ExitStack() as stack:
+            accumulators = [
+                stack.enter_context(tf.autodiff.ForwardAccumulator(primals, tangents))
+                for _ in range(order)
+            ]
+            derivatives = [self.forward(x)]
+            # The innermost first: the others have recorded what it computes.
+            for accumulator in reversed(accumulators):
+                derivatives.append(accumulator.jvp(derivatives[-1], "zero"))
+        return derivatives[0], tuple(derivatives[1:])
+
+    def shifted(self, shifts=None):
+        """Another such point at these weights plus shifts, from this one's present state."""
+        weights = [weight for _, weight in self._weights]
+        return ShiftedPoint(self.classifier, moved(weights, shifts), list(self._state))
 
     def commit(self):
         """Assigns the state that the forward passes have moved."""
@@ -63,8 +127,11 @@ class ShiftedPoint:
             variable.assign(value)
 
 
-def _total(losses):
-    return tf.add_n([full_precision(tf.reduce_sum(loss)) for loss in losses]) if losses else 0.0
+def moved(weights, shifts):
+    """Weights plus shifts, lists of tensors; None among the shifts, or for all of them, adds nothing."""
+    if shifts is None:
+        return weights
+    return [w if u is None else w + u for w, u in zip(weights, shifts, strict=True)]
 
 
 def perturbed_inference(classifier, perturbation, keys, epoch):

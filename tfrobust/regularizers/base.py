@@ -16,6 +16,14 @@ class Regularizer(Spec):
 
     weight: float | Schedule = 1.0
 
+    # Whether a weight perturbation such as AWP is searched with this term in the loss.
+    seen_by_weight_perturbation = True
+
+    @property
+    def parts(self):
+        """Names under which the term records more than its own value."""
+        return ()
+
     @property
     def watched(self):
         """Points at which the term asks for `StepContext.pullback`."""
@@ -23,7 +31,7 @@ class Regularizer(Spec):
 
     @property
     def differentiates_twice(self):
-        """Whether the term contains a derivative, so that training differentiates twice."""
+        """Whether the term contains a derivative: True, or "inference" if of inference mode only."""
         return False
 
     def check(self):
@@ -33,6 +41,12 @@ class Regularizer(Spec):
     def name(self):
         """Under this name the unweighted mean appears in the logs."""
         return type(self).__name__.lower()
+
+    def check_classifier(self, classifier):
+        """Refuses, or warns of, a classifier for which the term does not make sense."""
+
+    def prepare(self, context):
+        """Called before the method's loss: the term may say what it expects of the passes to come."""
 
     def __call__(self, context):
         """The term, shape (b,). `context` is the `StepContext` of the running step."""

@@ -1,0 +1,31 @@
+"""What a classifier is made of, as far as a loss must know it."""
+
+import keras
+
+# Continuous and piecewise linear: second derivatives miss what happens at their kinks.
+_KINKED = ("relu", "relu6", "leaky_relu", "hard_sigmoid", "hard_tanh", "hard_silu", "hard_shrink")
+_KINKED_LAYERS = (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.PReLU)
+
+
+def kinked_layer(classifier):
+    """The name of a layer whose activation is piecewise linear, such as ReLU, or None."""
+    for layer in classifier._flatten_layers():
+        activation = getattr(layer, "activation", None)
+        if getattr(activation, "__name__", "") in _KINKED or isinstance(layer, _KINKED_LAYERS):
+            return layer.name
+    return None
+
+
+def half_precision_layer(classifier):
+    """The name of a layer that computes in less than float32, or None."""
+    for layer in classifier._flatten_layers():
+        if layer.compute_dtype in ("bfloat16", "float16"):
+            return layer.name
+    return None
+
+
+def last_dense(classifier):
+    """The last of the classifier's Dense layers, in the order of its layers, or None."""
+    layers = classifier._flatten_layers()
+    dense = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
+    return dense[-1] if dense else None

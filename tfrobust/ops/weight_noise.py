@@ -1,0 +1,49 @@
+"""Gaussian noise on weights: one draw for a step, wherever in the step it is asked for."""
+
+import tensorflow as tf
+
+from tfrobust.errors import UserError
+from tfrobust.ops.numbers import number
+
+SCALES = ("absolute", "layer_relative")
+_SMALLEST_RANK = {"kernels": 2, "conv_kernels": 3, "all": 0}
+
+
+def check_weight_noise(sigma, noise, parameters):
+    """Raises `UserError` unless `gaussian_shifts` can make something of these."""
+    number(sigma, "sigma", 0.0)
+    for name, value, known in (
+        ("noise", noise, SCALES),
+        ("parameters", parameters, tuple(_SMALLEST_RANK)),
+    ):
+        if value not in known:
+            raise UserError(
+                f"`{name}` must be one of {', '.join(map(repr, known))}. "
+                f"Received: {name}={value!r}."
+            )
+
+
+def gaussian_shifts(weights, keys, sigma, noise="absolute", parameters="kernels"):
+    """Noise for every weight: the same for the same keys, with a draw of its own for each weight.
+
+    Args:
+        weights: list of tensors.
+        keys: `BatchKeys` that are the same on all replicas (`Step.weight_keys`).
+        sigma: standard deviation, at least 0.
+        noise: "absolute", or "layer_relative" for sigma in units of each weight's root mean square.
+        parameters: "kernels" (rank above 1), "conv_kernels" (rank above 2) or "all".
+
+    Returns:
+        List of tensors, constant to any tape, and None for weights that stay.
+    """
+    sigma = number(sigma, "sigma")
+    shifts = []
+    for index, weight in enumerate(weights):
+        if weight.shape.rank < _SMALLEST_RANK[parameters]:
+            shifts.append(None)
+            continue
+        shift = sigma * keys.fold_in(index).normal(weight.shape, weight.dtype)
+        if noise == "layer_relative":
+            shift *= tf.stop_gradient(tf.sqrt(tf.reduce_mean(tf.square(weight))))
+        shifts.append(shift)
+    return shifts
