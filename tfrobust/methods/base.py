@@ -1,5 +1,7 @@
 """The training step that all methods share."""
 
+import itertools
+
 import keras
 import tensorflow as tf
 
@@ -110,7 +112,10 @@ class AdversarialModel(ClassifierWrapper):
             )
         if self.differentiates_twice or any(r.differentiates_twice for r in regularizers):
             check_second_derivatives(classifier)
-        names = (*self.parts, *(regularizer.name for regularizer in regularizers))
+        for regularizer in regularizers:
+            regularizer.check_classifier(classifier)
+        own = [(regularizer.name, *regularizer.parts) for regularizer in regularizers]
+        names = (*self.parts, *itertools.chain(*own))
         if len(set(names)) < len(names):
             raise UserError(f"Two parts of the loss have the same name. Received: {names}.")
         super().__init__(classifier, names, seed, name)
@@ -154,9 +159,9 @@ class AdversarialModel(ClassifierWrapper):
         perturbation, points = self.perturb(step)
         watched = {name for part in (self, *self.regularizers) for name in part.watched}
 
-        def loss_at(point):
+        def loss_at(point, regularizers=self.regularizers):
             context = StepContext(point, step, points, perturbation, watched)
-            values = self._per_example_total(context)
+            values = self._per_example_total(context, regularizers)
             if sample_weight is not None:
                 values *= tf.cast(sample_weight, values.dtype)
             share = tf.reduce_sum(values) / tf.cast(batch.size, values.dtype)
@@ -191,9 +196,11 @@ class AdversarialModel(ClassifierWrapper):
             names.append("robust_accuracy")
         return self.report("test", names, y, logits, sample_weight)
 
-    def _per_example_total(self, context):
+    def _per_example_total(self, context, regularizers):
+        for regularizer in regularizers:
+            regularizer.prepare(context)
         total = self.per_example_loss(context)
-        for regularizer in self.regularizers:
+        for regularizer in regularizers:
             term = context.record(regularizer.name, regularizer(context))
             total += tf.cast(at(regularizer.weight, context.epoch), term.dtype) * term
         return total
@@ -208,10 +215,11 @@ class AdversarialModel(ClassifierWrapper):
     def _weight_point(self, loss_at, step):
         if self.weight_perturbation is None:
             return lambda: LivePoint(self.classifier)
+        seen = [r for r in self.regularizers if r.seen_by_weight_perturbation]
         return shifted_point(
             self.classifier,
             self.weight_perturbation,
-            lambda point: loss_at(point)[0],
+            lambda point: loss_at(point, seen)[0],
             step.weight_keys,
             step.epoch,
         )
