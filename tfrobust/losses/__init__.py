@@ -6,11 +6,13 @@ from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.losses.margin import difference_of_logits_ratio, margin
 from tfrobust.losses.objectives import DLR, CrossEntropy, Margin, Objective, ToClean, ToLabel
 from tfrobust.losses.potentials import NegativeEntropy, Potential, SquaredNorm
+from tfrobust.losses.squared_difference import HalfSquaredDifference
 
 __all__ = [
     "DLR",
     "Bregman",
     "CrossEntropy",
+    "HalfSquaredDifference",
     "Margin",
     "NegativeEntropy",
     "Objective",

@@ -2,5 +2,6 @@
 
 from tfrobust.weights.awp import AWP
 from tfrobust.weights.base import WeightPerturbation
+from tfrobust.weights.noise import WeightNoise
 
-__all__ = ["AWP", "WeightPerturbation"]
+__all__ = ["AWP", "WeightNoise", "WeightPerturbation"]

@@ -1,0 +1,20 @@
+"""Half the squared distance of two vectors, for vectors that are no logits."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from tfrobust.spec import Spec, register
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class HalfSquaredDifference(Spec):
+    """1/2 ||a - b||^2, shape (b,), of vectors of shape (b, k).
+
+    Use it for derivatives of logits where expected values in closed form matter, as in
+    `regularizers.TaylorTerms`; unlike a `Bregman` it sees a constant added to all k.
+    """
+
+    def __call__(self, a, b):
+        return 0.5 * tf.reduce_sum(tf.math.squared_difference(a, b), axis=-1)

@@ -1,0 +1,47 @@
+"""Gaussian noise on the weights."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from tfrobust.ops.weight_noise import check_weight_noise, gaussian_shifts
+from tfrobust.spec import register
+from tfrobust.weights.base import WeightPerturbation
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class WeightNoise(WeightPerturbation):
+    """Moves the weights by Gaussian noise u ~ N(0, sigma^2), one draw a step.
+
+    As `attack_weights` it is RAT's attack: all steps, all images and both predictions of a
+    divergence see w + u. As `weight_perturbation` the loss is taken at w + u: the randomised loss
+    without expansion, for ablations. A step has one u: given to both, and to
+    `regularizers.TaylorTerms` with the same sigma, noise and parameters, it is the same on all
+    replicas.
+
+    Args:
+        sigma: standard deviation, at least 0. At 0.01 the expansion describes the noisy network no
+            more (1e-3 for smooth activations, 1e-4 for ReLU), but the terms have a useful size.
+        noise: "absolute"; or "layer_relative", sigma in units of each weight's root mean square,
+            for networks whose layers differ much in scale.
+        parameters: "kernels", of rank above 1; "conv_kernels", of rank above 2, with sigma 1e-4 as
+            in the reference code of RAT; or "all", with biases and BatchNormalization.
+
+    Reference: Jin et al., "Randomized Adversarial Training via Taylor Expansion", 2023. Its code
+    goes by names and so leaves out the convolutions of some shortcuts.
+    """
+
+    sigma: float = 0.01
+    noise: str = "absolute"
+    parameters: str = "kernels"
+
+    def check(self):
+        check_weight_noise(self.sigma, self.noise, self.parameters)
+
+    def __call__(self, loss_at, weights, keys, epoch):
+        shifts = gaussian_shifts(weights, keys, self.sigma, self.noise, self.parameters)
+        return [
+            tf.zeros_like(weight) if shift is None else shift
+            for weight, shift in zip(weights, shifts, strict=True)
+        ]
