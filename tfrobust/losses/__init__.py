@@ -3,6 +3,7 @@
 from tfrobust.losses.boosted import boosted_cross_entropy
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.cross_entropy import cross_entropy
+from tfrobust.losses.linearity import LinearityError
 from tfrobust.losses.margin import difference_of_logits_ratio, margin
 from tfrobust.losses.objectives import DLR, CrossEntropy, Margin, Objective, ToClean, ToLabel
 from tfrobust.losses.potentials import NegativeEntropy, Potential, SquaredNorm
@@ -13,6 +14,7 @@ __all__ = [
     "Bregman",
     "CrossEntropy",
     "HalfSquaredDifference",
+    "LinearityError",
     "Margin",
     "NegativeEntropy",
     "Objective",

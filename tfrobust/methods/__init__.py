@@ -6,6 +6,7 @@ from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.fait import FAIT
 from tfrobust.methods.gairat import GAIRAT
 from tfrobust.methods.jac import JAC
+from tfrobust.methods.llr import LLR
 from tfrobust.methods.mart import MART
 from tfrobust.methods.natural import Natural
 from tfrobust.methods.trades import TRADES
@@ -17,6 +18,7 @@ __all__ = [
     "FAIT",
     "GAIRAT",
     "JAC",
+    "LLR",
     "MART",
     "TRADES",
     "AdversarialModel",

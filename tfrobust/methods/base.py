@@ -9,9 +9,9 @@ from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.methods.attacked_model import ATTACK_STATISTICS, attacked_model
-from tfrobust.methods.checks import check_second_derivatives
 from tfrobust.methods.context import Step, StepContext
 from tfrobust.methods.points import LivePoint, perturbed_inference, shifted_point
+from tfrobust.methods.second_derivatives import check_second_derivatives
 from tfrobust.methods.update import apply, steps_made
 from tfrobust.methods.wrapper import ClassifierWrapper, unpack
 from tfrobust.ops.global_batch import global_batch
@@ -65,7 +65,8 @@ class AdversarialModel(ClassifierWrapper):
     parts = ()
     # Points at which the method asks for `StepContext.pullback`.
     watched = ()
-    # Whether the loss contains derivatives, so that training differentiates twice.
+    # Whether the loss contains derivatives, so that training differentiates twice: True, or
+    # "inference" where only passes in inference mode are differentiated so.
     differentiates_twice = False
     settings = (
         "classifier",
@@ -110,8 +111,9 @@ class AdversarialModel(ClassifierWrapper):
                 "`attack_weights` are attacked in inference mode. Received with it: "
                 f"attack_statistics={attack_statistics!r}; leave one of them away."
             )
-        if self.differentiates_twice or any(r.differentiates_twice for r in regularizers):
-            check_second_derivatives(classifier)
+        twice = {part.differentiates_twice for part in (self, *regularizers)} - {False}
+        if twice:
+            check_second_derivatives(classifier, training=True in twice)
         for regularizer in regularizers:
             regularizer.check_classifier(classifier)
         own = [(regularizer.name, *regularizer.parts) for regularizer in regularizers]
@@ -120,6 +122,7 @@ class AdversarialModel(ClassifierWrapper):
             raise UserError(f"Two parts of the loss have the same name. Received: {names}.")
         super().__init__(classifier, names, seed, name)
         self.attack = attack
+        self._second_derivatives = bool(twice)
         self.regularizers = regularizers
         self.weight_perturbation = weight_perturbation
         self.attack_weights = attack_weights

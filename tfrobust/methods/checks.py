@@ -1,7 +1,5 @@
 """What is refused before any work is done, and why."""
 
-import warnings
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -97,13 +95,14 @@ def check_replicas(method):
             raise UserError(
                 f"Layer {layer.name!r}, a keras.layers.BatchNormalization, normalises by each replica's "
                 "own part of the batch, so that several replicas would train another model than "
-                "one. Use tfrobust.models.BatchNormalization."
+                "one. Use tfrobust.models.with_exact_batch_normalization(classifier)."
             )
         if getattr(layer, "_seed_generators", ()) and not getattr(layer, "draws_by_row", False):
             raise UserError(
                 f"Layer {layer.name!r}, a {type(layer).__name__}, draws the same numbers on every "
                 "replica, so that several replicas would train another model than one. Use "
-                "tfrobust.models.Dropout for dropout, and augment images in the dataset."
+                "tfrobust.models.with_exact_batch_normalization(classifier) for dropout, and augment "
+                "images in the dataset."
             )
     if method.optimizer.gradient_accumulation_steps:
         raise UserError(
@@ -115,20 +114,6 @@ def check_replicas(method):
             "Gradients cannot be clipped as on one device on several replicas in float16. Use "
             "mixed_bfloat16, leave the clipping away, or use one device."
         )
-
-
-def check_second_derivatives(classifier):
-    """Warns of layers whose second derivatives are wrong, for methods that differentiate twice."""
-    for layer in classifier._flatten_layers():
-        if is_stock_batch_normalization(layer) and layer.trainable:
-            warnings.warn(
-                f"Layer {layer.name!r}, a keras.layers.BatchNormalization, has wrong second derivatives in "
-                "training mode: gradients of a Jacobian penalty are off by up to 1 %, of |delta . grad| "
-                "by up to 8 %, second derivatives along the weights by 20 to 120 %. Use "
-                "tfrobust.models.with_exact_batch_normalization(classifier), which keeps the weights.",
-                stacklevel=4,
-            )
-            return
 
 
 def is_stock_batch_normalization(layer):

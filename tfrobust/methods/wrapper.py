@@ -9,6 +9,7 @@ from tfrobust.attacks.base import check_batch
 from tfrobust.errors import UserError
 from tfrobust.methods import checks
 from tfrobust.methods.schedules import steps_per_epoch, uses_schedule
+from tfrobust.methods.second_derivatives import check_compiled
 from tfrobust.methods.update import steps_made
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.random import checked_seed
@@ -39,6 +40,7 @@ class ClassifierWrapper(keras.Model):
         self.means = {name: keras.metrics.Mean(name=name) for name in names}
         self._length = self.add_weight(name="steps_per_epoch", initializer="zeros", trainable=False)
         self._length_is_given = False
+        self._second_derivatives = False
         self._mode = "train"
         self._reported = {}
         self.built = classifier.built
@@ -83,6 +85,8 @@ class ClassifierWrapper(keras.Model):
             )
         checks.check_strategy(self.distribute_strategy, jit_compile)
         checks.check_precision(self)
+        if jit_compile and self._second_derivatives:
+            check_compiled(self.classifier)
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
         checks.check_replicas(self)
 

@@ -1,0 +1,26 @@
+"""The cross-entropy and its gradient with respect to the pixels."""
+
+import tensorflow as tf
+
+from tfrobust.losses.cross_entropy import cross_entropy
+
+
+def loss_and_gradient(forward, x, y):
+    """Cross-entropy per example, and the gradient of its sum with respect to the images.
+
+    Both can be differentiated again. Where a forward pass ties the images of a batch together
+    (BatchNormalization by the batch), the gradient contains what an image does to the others.
+
+    Args:
+        forward: function from images to logits (b, k).
+        x: images, (b, h, w, c).
+        y: labels, integers, shape (b,).
+
+    Returns:
+        Losses, shape (b,), and gradients, of the shape of `x`.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        loss = cross_entropy(y, forward(x))
+        total = tf.reduce_sum(loss)
+    return loss, tape.gradient(total, x, unconnected_gradients="zero")

@@ -1,0 +1,138 @@
+"""Layers through which TensorFlow does not differentiate twice as it should.
+
+Measured in float64 against central differences of the squared input gradient, TensorFlow 2.21.
+"""
+
+import warnings
+
+import keras
+
+from tfrobust.errors import UserError
+from tfrobust.methods.checks import is_stock_batch_normalization
+
+_KINKED = {
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_tanh",
+    "leaky_relu",
+    "relu",
+    "relu6",
+    "soft_shrink",
+    "threshold",
+}
+_KINKED_LAYERS = (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.PReLU)
+_MAX_POOLING = (keras.layers.MaxPooling1D, keras.layers.MaxPooling2D, keras.layers.MaxPooling3D)
+
+
+def check_second_derivatives(classifier, training=True):
+    """Warns of layers whose second derivatives are wrong, refuses those that have none.
+
+    Args:
+        classifier: Keras model.
+        training: whether passes in training mode are differentiated twice, or only passes in
+            inference mode, where Keras's BatchNormalization is exact.
+
+    Raises:
+        UserError: for a layer that TensorFlow cannot differentiate twice; the first step would fail.
+    """
+    seen = set()
+    for layer in _operations(classifier):
+        reason, refused = _fault(layer, training)
+        if refused:
+            raise UserError(_told(layer, reason))
+        if reason and reason not in seen:
+            seen.add(reason)
+            warnings.warn(_told(layer, reason), stacklevel=4)
+
+
+def check_compiled(classifier):
+    """Warns of layers whose second derivatives are wrong where XLA compiles the step."""
+    for layer in _operations(classifier):
+        if isinstance(layer, _MAX_POOLING) and _overlaps(layer):
+            warnings.warn(
+                _told(
+                    layer,
+                    "has overlapping windows, whose second derivatives are wrong under XLA: gradients of "
+                    "a penalty on the input gradient were off by 1 to 18 %. Call compile with "
+                    "jit_compile=False, or make strides as large as the windows",
+                ),
+                stacklevel=3,
+            )
+            return
+
+
+def warn_of_kinks(classifier, reason):
+    """Warns once of a piecewise linear activation, with the caller's `reason` and advice."""
+    for layer in _operations(classifier):
+        function = getattr(getattr(layer, "activation", None), "__name__", "")
+        name = type(layer).__name__.lower()
+        if isinstance(layer, _KINKED_LAYERS) or {function, name} & _KINKED:
+            warnings.warn(_told(layer, f"is piecewise linear: {reason}"), stacklevel=3)
+            return
+
+
+def _operations(model):
+    """All layers, and the operations of functional models that are no layers."""
+    for layer in model._flatten_layers():
+        yield layer
+        for operation in getattr(layer, "operations", ()):
+            if not isinstance(operation, keras.layers.Layer):
+                yield operation
+
+
+def _told(layer, reason):
+    return f"Layer {layer.name!r}, a {type(layer).__name__}, {reason}."
+
+
+def _fault(layer, training):
+    """What is wrong with a layer's second derivatives, or None, and whether it must be refused."""
+    if is_stock_batch_normalization(layer):
+        if not (training and layer.trainable):
+            return None, False
+        return (
+            "has wrong second derivatives in training mode: gradients of a Jacobian penalty are off "
+            "by up to 1 %, of |delta . grad| by up to 8 %, second derivatives along the weights by 20 to "
+            "120 %. Use tfrobust.models.with_exact_batch_normalization(classifier), which keeps the weights"
+        ), False
+    if isinstance(layer, keras.layers.LayerNormalization):
+        if getattr(layer, "rms_scaling", False):
+            return None, False
+        return _NORMALIZATION, False
+    if isinstance(layer, keras.layers.GroupNormalization):
+        return _NORMALIZATION, False
+    if getattr(getattr(layer, "activation", None), "__name__", "") == "softsign":
+        return "uses softsign, which TensorFlow cannot differentiate twice. Use tanh", True
+    return _resizing_fault(layer)
+
+
+_NORMALIZATION = (
+    "has wrong second derivatives: Keras stops a gradient inside the variance; gradients of a penalty "
+    "on the input gradient were off by 0.1 to 2 %. Use tfrobust.models.BatchNormalization, or "
+    "keras.layers.RMSNormalization"
+)
+
+
+def _resizing_fault(layer):
+    interpolation = getattr(layer, "interpolation", None)
+    if isinstance(layer, keras.layers.UpSampling2D):
+        exact = interpolation == "nearest"
+    elif isinstance(layer, keras.layers.Resizing) or type(layer).__name__ == "Resize":
+        exact = False
+    else:
+        exact = True
+    if exact:
+        return None, False
+    advice = (
+        "Resize in the dataset, or use strides, pooling or UpSampling2D(interpolation='nearest')"
+    )
+    if interpolation == "bilinear" and not getattr(layer, "antialias", False):
+        return (
+            "has no second derivative in TensorFlow, silently: gradients of a penalty on the input gradient "
+            f"were off by 50 to 100 %. {advice}"
+        ), False
+    return f"cannot be differentiated twice by TensorFlow. {advice}", True
+
+
+def _overlaps(layer):
+    return any(s < p for s, p in zip(layer.strides, layer.pool_size, strict=True))
