@@ -5,8 +5,7 @@
     python bin/compare.py --gin_file=gin/trades.gin --gin_file=gin/adv.gin --seeds=0
 
 Runs that are complete are not repeated, and an interrupted one goes on. "strongest" is the strongest
-evaluation of the project: PGD-100 on cross-entropy, margin and DLR, twice each; an example stands if it
-stands before all six.
+evaluation of the project: APGD-CE and APGD-T as in AutoAttack; an example stands if it stands before both.
 
 Exit status: 0 done; 2 something cannot work; 3 a run diverged; 75 stopped by a signal, call again to go on.
 """

@@ -97,7 +97,8 @@ class PGD(Attack):
             )
         if self.objective.needs_target:
             raise UserError(
-                f"PGD chooses no class to aim at, so it cannot climb {self.objective!r}. Use APGD with `targets`."
+                f"PGD chooses no class to aim at and cannot climb {self.objective!r}. "
+                "Use APGD with `targets`."
             )
         if self.objective.flat_at_clean and self.start.is_clean:
             raise UserError(

@@ -2,10 +2,23 @@
 
 from tfrobust.losses.boosted import boosted_cross_entropy
 from tfrobust.losses.bregman import Bregman
+from tfrobust.losses.clipping import LossClipping
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.losses.linearity import LinearityError
-from tfrobust.losses.margin import difference_of_logits_ratio, margin
-from tfrobust.losses.objectives import DLR, CrossEntropy, Margin, Objective, ToClean, ToLabel
+from tfrobust.losses.margin import (
+    difference_of_logits_ratio,
+    margin,
+    targeted_difference_of_logits_ratio,
+)
+from tfrobust.losses.objectives import (
+    DLR,
+    CrossEntropy,
+    Margin,
+    Objective,
+    TargetedDLR,
+    ToClean,
+    ToLabel,
+)
 from tfrobust.losses.potentials import NegativeEntropy, Potential, SquaredNorm
 from tfrobust.losses.squared_difference import HalfSquaredDifference
 
@@ -15,15 +28,18 @@ __all__ = [
     "CrossEntropy",
     "HalfSquaredDifference",
     "LinearityError",
+    "LossClipping",
     "Margin",
     "NegativeEntropy",
     "Objective",
     "Potential",
     "SquaredNorm",
+    "TargetedDLR",
     "ToClean",
     "ToLabel",
     "boosted_cross_entropy",
     "cross_entropy",
     "difference_of_logits_ratio",
     "margin",
+    "targeted_difference_of_logits_ratio",
 ]

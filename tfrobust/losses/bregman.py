@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import tensorflow as tf
+
 from tfrobust.losses.potentials import NegativeEntropy, Potential
 from tfrobust.spec import Spec, check_kind, register
 
@@ -32,9 +34,18 @@ class Bregman(Spec):
         """D(softmax(logits_a), softmax(logits_b)); logits have shape (b, k), the result shape (b,)."""
         return self.potential.divergence(logits_a, logits_b)
 
-    def from_label(self, y, logits):
-        """D(one-hot(y), softmax(logits)), shape (b,): cross-entropy for KL, SCORE's loss for the square."""
-        return self.potential.divergence_from_label(y, logits)
+    def from_label(self, y, logits, smoothing=0.0):
+        """D(t, softmax(logits)), shape (b,): cross-entropy for KL, SCORE's loss for the square.
+
+        t is the one-hot vector of the label or, with `smoothing` s in [0, 1), gives the label 1 - s
+        and every other of the k classes s / (k - 1). For KL this is the cross-entropy with t minus
+        the entropy of t, which is constant.
+        """
+        if not smoothing:
+            return self.potential.divergence_from_label(y, logits)
+        k = logits.shape[-1]
+        target = tf.one_hot(y, k, 1.0 - smoothing, smoothing / (k - 1), dtype=logits.dtype)
+        return self.potential.divergence(tf.math.log(target), logits)
 
     def entropy(self, logits):
         """The concave partner -psi(softmax(logits)), shape (b,): Shannon's entropy for KL."""

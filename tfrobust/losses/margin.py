@@ -37,5 +37,27 @@ def difference_of_logits_ratio(y, logits):
     return margin(y, logits) / (_take(logits, order[:, 0]) - _take(logits, order[:, 2]) + 1e-12)
 
 
+def targeted_difference_of_logits_ratio(y, target, logits):
+    """DLR_t = (z_t - z_y) / (z_(1) - (z_(3) + z_(4)) / 2 + 1e-12), with z_(i) the i-th largest logit.
+
+    With three classes the denominator is z_(1) - z_(3), with two it is 1: there is one other class.
+
+    Args:
+        y: labels, integers, shape (b,).
+        target: classes to aim at, integers, shape (b,).
+        logits: shape (b, k), k static and at least 2.
+
+    Returns:
+        Shape (b,).
+    """
+    difference = _take(logits, target) - _take(logits, y)
+    if logits.shape[-1] < 3:
+        return difference
+    order = tf.math.top_k(logits, k=min(4, logits.shape[-1])).indices
+    # With three classes the third and the last are the same.
+    lower = 0.5 * (_take(logits, order[:, 2]) + _take(logits, order[:, -1]))
+    return difference / (_take(logits, order[:, 0]) - lower + 1e-12)
+
+
 def _take(logits, index):
     return tf.gather(logits, index, axis=-1, batch_dims=1)

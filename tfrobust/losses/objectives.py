@@ -6,7 +6,11 @@ import tensorflow as tf
 
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.cross_entropy import cross_entropy
-from tfrobust.losses.margin import difference_of_logits_ratio, margin
+from tfrobust.losses.margin import (
+    difference_of_logits_ratio,
+    margin,
+    targeted_difference_of_logits_ratio,
+)
 from tfrobust.ops.numbers import number
 from tfrobust.spec import Spec, check_kind, register
 
@@ -18,6 +22,11 @@ class Objective(Spec):
     @property
     def flat_at_clean(self):
         """Whether the gradient is exactly zero at the clean image, where no search may begin then."""
+        return False
+
+    @property
+    def needs_target(self):
+        """Whether `reference` is a class to aim at, shape (b,), which the attack chooses."""
         return False
 
     def reference(self, forward, x, y):
@@ -127,3 +136,16 @@ class DLR(Objective):
 
     def __call__(self, y, logits, reference=None, candidate=None):
         return difference_of_logits_ratio(y, logits)
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class TargetedDLR(Objective):
+    """AutoAttack's targeted difference-of-logits ratio; the attack chooses the class to aim at."""
+
+    @property
+    def needs_target(self):
+        return True
+
+    def __call__(self, y, logits, reference=None, candidate=None):
+        return targeted_difference_of_logits_ratio(y, reference, logits)

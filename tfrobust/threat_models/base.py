@@ -30,6 +30,10 @@ class ThreatModel(Spec):
         """A point drawn uniformly from the ball around `x`, not yet cut to the pixel box."""
         raise NotImplementedError
 
+    def random_surface_point(self, x, radius, keys):
+        """A random point at distance `radius` from `x`, not yet cut to the pixel box."""
+        raise NotImplementedError
+
     def steepest(self, gradient):
         """The direction of length one, in this norm, along which `gradient` rises fastest."""
         raise NotImplementedError

@@ -51,6 +51,10 @@ class L2(ThreatModel):
         direction = norms.unit_l2(keys.fold_in(0).normal(tf.shape(x), x.dtype))
         return x + radius * norms.expand(length, x) * direction
 
+    def random_surface_point(self, x, radius, keys):
+        """Uniform on the sphere."""
+        return x + radius * norms.unit_l2(keys.normal(tf.shape(x), x.dtype))
+
     def steepest(self, gradient):
         return norms.unit_l2(gradient)
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfrobust.ops.norms import flat
+from tfrobust.ops.norms import expand, flat
 from tfrobust.ops.numbers import number
 from tfrobust.spec import register
 from tfrobust.threat_models.base import ThreatModel, to_box
@@ -31,6 +31,12 @@ class Linf(ThreatModel):
 
     def random_point(self, x, radius, keys):
         return x + radius * (2.0 * keys.uniform(tf.shape(x), x.dtype) - 1.0)
+
+    def random_surface_point(self, x, radius, keys):
+        """Uniform in the cube, stretched until one pixel touches the surface."""
+        noise = 2.0 * keys.uniform(tf.shape(x), x.dtype) - 1.0
+        largest = tf.reduce_max(flat(tf.abs(noise)), axis=1)
+        return x + radius * noise / (expand(largest, x) + 1e-12)
 
     def steepest(self, gradient):
         return tf.sign(gradient)

@@ -1,0 +1,226 @@
+"""Auto-PGD: the step size follows from the progress that is made."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from tfrobust.attacks.base import Attack, Perturbation
+from tfrobust.errors import UserError
+from tfrobust.losses.objectives import CrossEntropy, Objective
+from tfrobust.ops import norms
+from tfrobust.ops.logits import correct, inference
+from tfrobust.ops.numbers import integer, number
+from tfrobust.spec import check_kind, register
+from tfrobust.threat_models.base import ThreatModel
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class APGD(Attack):
+    """APGD-CE, APGD-DLR and, with a targeted objective, APGD-T of AutoAttack.
+
+    z = project(q + eta * steepest(g));  q <- project(q + a (z - q) + (1 - a) (q - q_old))
+
+    with a = 3/4, and 1 in the first step. eta begins at twice the radius. At checkpoints that get
+    closer to each other it is halved, and the search goes back to its best point, where the loss
+    grew in at most `rho` of the steps since the last one, or where neither the step size nor the
+    best loss has changed since then.
+
+    Use it where a number must be trusted: it has no step size to choose. Any misclassified iterate
+    counts. A call returns the first misclassified iterate, or the one of the first run with the
+    largest loss where none was found. It costs restarts * max(targets, 1) * (steps + 1) * eot
+    forward and backward passes at most, and a forward pass for targets; a run ends when all
+    examples are broken.
+
+    Args:
+        threat_model: `Linf` or `L2`.
+        objective: `CrossEntropy()`, `DLR()`, or `TargetedDLR()` with `targets`.
+        steps: gradient steps of one run, at least 1; AutoAttack has 100.
+        restarts: runs from new starts (and, with targets, for each of them), at least 1.
+        targets: how many classes are aimed at in turn, those with the largest logits at the clean
+            image after the label; 0 for an untargeted objective, 9 in AutoAttack.
+        rho: fraction of steps in which the loss must grow, in [0, 1].
+        eot: gradients that are averaged for each step, at least 1; for randomised models. The last
+            evaluation gives loss and prediction.
+
+    Raises:
+        UserError: for settings that cannot work together.
+
+    Reference: Croce, Hein, "Reliable evaluation of adversarial robustness with an ensemble of
+    diverse parameter-free attacks", 2020. As in its code: the loss must grow in at most (not fewer
+    than) rho of the steps, the first growth is counted from 0, and going back leaves the momentum's
+    last point.
+    """
+
+    threat_model: ThreatModel
+    objective: Objective = CrossEntropy()
+    steps: int = 100
+    restarts: int = 1
+    targets: int = 0
+    rho: float = 0.75
+    eot: int = 1
+
+    def check(self):
+        check_kind("threat_model", self.threat_model, ThreatModel)
+        check_kind("objective", self.objective, Objective)
+        integer(self.steps, "steps", 1)
+        integer(self.restarts, "restarts", 1)
+        integer(self.targets, "targets", 0)
+        integer(self.eot, "eot", 1)
+        number(self.rho, "rho", 0.0, 1.0)
+        if self.objective.needs_target != (self.targets > 0):
+            raise UserError(
+                f"A targeted objective needs `targets` of at least 1, and no other takes them. Received: "
+                f"objective={self.objective!r}, targets={self.targets}."
+            )
+
+    @property
+    def jit_compile(self):
+        return False
+
+    def search(self, model, x, y, keys, scale, epoch):
+        forward = inference(model)
+        radius = tf.cast(self.threat_model.radius(scale), x.dtype)
+        order = self._order(forward, x, y)
+        runs = self.restarts * max(self.targets, 1)
+
+        def run(number, broken, found, survived):
+            target = None if order is None else order[:, number // self.restarts]
+            state = self._start(x, y, radius, keys.fold_in(number))
+            state = tf.while_loop(
+                lambda s: (s["index"] < self.steps) & ~tf.reduce_all(broken | s["broken"]),
+                lambda s: (self._step(forward, x, y, target, radius, s),),
+                (state,),
+            )[0]
+            newly = ~broken & state["broken"]
+            # The best point of the first run stands for an example that no run breaks.
+            take = newly | (~broken & ~state["broken"] & tf.equal(number, 0))
+            best = tf.where(norms.expand(state["broken"], x), state["adversarial"], state["best"])
+            found = tf.where(norms.expand(take, x), best, found)
+            return number + 1, broken | newly, found, survived + state["survived"]
+
+        nobody = tf.zeros_like(y, tf.bool)
+        loop = (tf.constant(0), nobody, x, tf.zeros_like(y, tf.int32))
+        _, _, found, survived = tf.while_loop(
+            lambda number, broken, *_: (number < runs) & ~tf.reduce_all(broken), run, loop
+        )
+        return Perturbation(tf.stop_gradient(found), survived)
+
+    def _order(self, forward, x, y):
+        """Classes to aim at, (b, targets): by clean logit, the label left out."""
+        if not self.targets:
+            return None
+        logits = forward(x)
+        if logits.shape[-1] < self.targets + 1:
+            raise UserError(
+                f"There are {logits.shape[-1]} classes, so at most {logits.shape[-1] - 1} targets. "
+                f"Received: targets={self.targets}."
+            )
+        is_label = tf.one_hot(y, logits.shape[-1], True, False, dtype=tf.bool)
+        others = tf.where(is_label, logits.dtype.min, logits)
+        return tf.cast(tf.math.top_k(others, self.targets).indices, y.dtype)
+
+    def _start(self, x, y, radius, keys):
+        start = self.threat_model.random_surface_point(x, radius, keys)
+        zeros, ones = tf.zeros_like(y, x.dtype), tf.ones_like(y, x.dtype)
+        start = tf.ensure_shape(tf.clip_by_value(start, 0.0, 1.0), x.shape)
+        count = tf.zeros_like(y, tf.int32)
+        return {
+            # -1: the start has not been evaluated yet.
+            "index": tf.constant(-1),
+            "current": start,
+            "former": start,
+            "gradient": tf.zeros_like(x),
+            "best": start,
+            "best_gradient": tf.zeros_like(x),
+            "best_loss": zeros,
+            "former_loss": zeros,
+            "checked_loss": zeros,
+            "step_size": ones * 2.0 * radius,
+            "halved": tf.ones_like(y, tf.bool),
+            "grown": count,
+            "survived": count,
+            "broken": tf.zeros_like(y, tf.bool),
+            "adversarial": x,
+        }
+
+    def _step(self, forward, x, y, target, radius, s):
+        first = s["index"] < 0
+        current = tf.where(first, s["current"], self._moved(x, radius, s))
+        logits, loss, gradient = self._evaluated(forward, current, y, target)
+        is_right = correct(y, logits)
+        better = first | (loss > s["best_loss"])
+        newly = ~is_right & ~s["broken"]
+        new = {
+            "index": s["index"] + 1,
+            "former": s["current"],
+            "best": tf.where(norms.expand(better, x), current, s["best"]),
+            "best_gradient": tf.where(norms.expand(better, x), gradient, s["best_gradient"]),
+            "best_loss": tf.where(better, loss, s["best_loss"]),
+            # The code compares the loss after the first step with 0, not with the start's.
+            "former_loss": tf.where(first, tf.zeros_like(loss), loss),
+            "grown": s["grown"] + tf.cast(~first & (loss > s["former_loss"]), tf.int32),
+            "survived": s["survived"] + tf.cast(is_right, tf.int32),
+            "broken": s["broken"] | newly,
+            "adversarial": tf.where(norms.expand(newly, x), current, s["adversarial"]),
+            "checked_loss": tf.where(first, loss, s["checked_loss"]),
+        }
+        return self._checked({**s, **new, "current": current, "gradient": gradient})
+
+    def _moved(self, x, radius, s):
+        current, project = s["current"], self.threat_model.project
+        share = tf.cast(tf.where(tf.equal(s["index"], 0), 1.0, 0.75), x.dtype)
+        size = norms.expand(s["step_size"], x)
+        ahead = project(current + size * self.threat_model.steepest(s["gradient"]), x, radius)
+        momentum = current - s["former"]
+        return project(current + share * (ahead - current) + (1.0 - share) * momentum, x, radius)
+
+    def _evaluated(self, forward, current, y, target):
+        total = tf.zeros_like(current)
+        for _ in range(self.eot):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(current)
+                logits = forward(current)
+                loss = self.objective(y, logits, target, current)
+                value = tf.reduce_sum(loss)
+            gradient = tape.gradient(value, current)
+            # One NaN would stay in the iterate for ever.
+            total += tf.where(tf.math.is_finite(gradient), gradient, tf.zeros_like(gradient))
+        return logits, loss, total / self.eot
+
+    def _checked(self, s):
+        """Halves step sizes and goes back to the best points, where a checkpoint finds no progress."""
+        windows = tf.constant(checkpoint_windows(self.steps))
+        # Row index - 1 holds the steps since the last checkpoint, 0 where there is none.
+        window = tf.gather(windows, tf.maximum(s["index"] - 1, 0)) * tf.cast(
+            s["index"] > 0, tf.int32
+        )
+        here = window > 0
+        few = tf.cast(s["grown"], tf.float32) <= self.rho * tf.cast(window, tf.float32)
+        stuck = ~s["halved"] & (s["checked_loss"] >= s["best_loss"])
+        halve = here & (few | stuck)
+        image = norms.expand(halve, s["current"])
+        return {
+            **s,
+            "step_size": tf.where(halve, s["step_size"] / 2.0, s["step_size"]),
+            "current": tf.where(image, s["best"], s["current"]),
+            "gradient": tf.where(image, s["best_gradient"], s["gradient"]),
+            "halved": tf.where(here, halve, s["halved"]),
+            "checked_loss": tf.where(here, s["best_loss"], s["checked_loss"]),
+            "grown": tf.where(here, tf.zeros_like(s["grown"]), s["grown"]),
+        }
+
+
+def checkpoint_windows(steps):
+    """For each step, made so far 1 to `steps`: the length of the window that ends with it, or 0.
+
+    The first window has 22 % of the steps, each next one 3 % less, but never fewer than 6 %.
+    """
+    window, least, less = (max(int(part * steps), 1) for part in (0.22, 0.06, 0.03))
+    ends, since = [], 0
+    for _ in range(steps):
+        since += 1
+        ends.append(window if since == window else 0)
+        if ends[-1]:
+            since, window = 0, max(window - less, least)
+    return ends
