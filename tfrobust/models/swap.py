@@ -1,9 +1,10 @@
-"""The same classifier with the other BatchNormalization: Keras's to export, ours to train."""
+"""The same classifier with the other BatchNormalization and Dropout: Keras's to export, ours to train."""
 
 import keras
 
 from tfrobust.errors import UserError
 from tfrobust.models.batch_normalization import BatchNormalization
+from tfrobust.models.dropout import Dropout
 
 _SHARED = ("name", "trainable", "dtype", "momentum", "epsilon", "center", "scale") + tuple(
     f"{weight}_{kind}"
@@ -11,9 +12,11 @@ _SHARED = ("name", "trainable", "dtype", "momentum", "epsilon", "center", "scale
     for kind in ("initializer", "regularizer", "constraint")
 )
 
+_DROPOUT = {BatchNormalization: Dropout, keras.layers.BatchNormalization: keras.layers.Dropout}
+
 
 def with_stock_batch_normalization(model):
-    """A copy whose BatchNormalization layers are Keras's: its `.keras` file loads without tfrobust.
+    """A copy whose BatchNormalization and Dropout are Keras's: its `.keras` file loads without tfrobust.
 
     For export and for comparisons. Inference gives the same logits; training does not, because
     Keras's layer keeps the biased variance, sees one replica's batch, and has wrong second
@@ -32,7 +35,7 @@ def with_stock_batch_normalization(model):
 
 
 def with_exact_batch_normalization(model):
-    """A copy whose BatchNormalization layers are tfrobust's, with the momentum and epsilon they had.
+    """A copy whose BatchNormalization and Dropout are tfrobust's, with the settings that they had.
 
     For a classifier that was built with Keras's layers and is to be trained by a method with a
     derivative in its loss, or on several devices.
@@ -60,6 +63,10 @@ def _swapped(model, old, new):
     def clone(layer):
         if type(layer) is old:
             return _translated(layer, new)
+        if type(layer) is _DROPOUT[old] and not getattr(layer, "noise_shape", None):
+            config = layer.get_config()
+            names = ("name", "trainable", "dtype", "rate", "seed")
+            return _DROPOUT[new].from_config({name: config[name] for name in names})
         return type(layer).from_config(layer.get_config())
 
     copy = keras.models.clone_model(model, clone_function=clone, recursive=True)

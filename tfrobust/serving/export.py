@@ -29,7 +29,7 @@ def export_classifier(model, folder, class_names=None, image_shape=None):
     each of which returns `logits` and `probabilities`, float32 (b, k), `class`, int64 (b,), and, if
     names are given, `class_name`, string (b,).
 
-    Our exact BatchNormalization is exchanged for Keras's, which computes the same in inference. A model
+    Our BatchNormalization and Dropout are exchanged for Keras's, the same in inference. A model
     with code of its own (a subclass of `keras.Model`) cannot be taken apart and is written as it is.
 
     Args:
@@ -105,7 +105,8 @@ def _write_saved_model(model, path, image_shape, class_names):
 
 
 def _with_stock_layers(model):
-    exact = [layer for layer in _layers(model) if isinstance(layer, models.BatchNormalization)]
+    ours = (models.BatchNormalization, models.Dropout)
+    exact = [layer for layer in _layers(model) if isinstance(layer, ours)]
     can_be_taken_apart = all(_is_stock(m) for m in _layers(model) if isinstance(m, keras.Model))
     return swap.with_stock_batch_normalization(model) if exact and can_be_taken_apart else model
 
