@@ -8,12 +8,14 @@ from tfrobust.regularizers.gradient_alignment import (
     GradientAlignment,
     gradient_alignment_weight,
 )
+from tfrobust.regularizers.jacobian import Jacobian
 from tfrobust.regularizers.taylor import TaylorTerms
 
 __all__ = [
     "Curvature",
     "GapLabels",
     "GradientAlignment",
+    "Jacobian",
     "MaximalEntropy",
     "Regularizer",
     "TaylorTerms",
