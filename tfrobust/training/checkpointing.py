@@ -9,6 +9,8 @@ import numpy as np
 from tfrobust.errors import Interrupted, NotFiniteError
 from tfrobust.training import checkpoint, variables
 
+_CALLBACK = "callback/"
+
 
 class KeepState(keras.callbacks.Callback):
     """Saves the whole state of a run, and puts a saved one back.
@@ -26,7 +28,7 @@ class KeepState(keras.callbacks.Callback):
         stop: object that is true once the run shall stop, such as `StopRequest`.
         seconds: at most this much work is lost by a kill, beyond the present step.
         stateful: name -> object with `get_state()` and `set_state(value)`, JSON values: callbacks
-            that remember.
+            that remember. For arrays they have `get_arrays()` and `set_arrays(name -> array)` too.
         resume_from: `checkpoint.Checkpoint` to put back when training begins, or None.
     """
 
@@ -47,7 +49,7 @@ class KeepState(keras.callbacks.Callback):
         if self.resume_from is None:
             return
         state, self.resume_from = self.resume_from, None
-        variables.restore(self.model, state.arrays)
+        variables.restore(self.model, model_arrays(state.arrays))
         self._first_step = state.state["step"]
         if self._first_step == 0:
             self.model.reset_metrics()
@@ -81,6 +83,12 @@ class KeepState(keras.callbacks.Callback):
             raise Interrupted(f"Stopped on request; the state is saved in {self.folder}.")
 
     def _save(self, epoch, step, arrays):
+        arrays = arrays | {
+            f"{_CALLBACK}{name}/{key}": array
+            for name, owner in self.stateful.items()
+            if hasattr(owner, "get_arrays")
+            for key, array in owner.get_arrays().items()
+        }
         check_finite(arrays)
         state = {
             "epoch": epoch,
@@ -97,6 +105,16 @@ def restore_callbacks(stateful, saved):
     """Gives every stateful callback back what it remembered when `saved` was made."""
     for name, owner in stateful.items():
         owner.set_state(saved.state["stateful"][name])
+        if hasattr(owner, "set_arrays"):
+            begin = f"{_CALLBACK}{name}/"
+            owner.set_arrays(
+                {k.removeprefix(begin): v for k, v in saved.arrays.items() if k.startswith(begin)}
+            )
+
+
+def model_arrays(arrays):
+    """Those of a checkpoint's arrays that belong to the model, without the callbacks'."""
+    return {name: array for name, array in arrays.items() if not name.startswith(_CALLBACK)}
 
 
 def check_finite(arrays):
