@@ -1,7 +1,10 @@
 """Adversarial training in its first form."""
 
+from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
+from tfrobust.losses.clipping import LossClipping
 from tfrobust.methods.base import AdversarialModel
+from tfrobust.ops.numbers import number
 from tfrobust.spec import check_kind, register
 
 
@@ -20,6 +23,8 @@ class ADV(AdversarialModel):
             `PGD(Linf("8/255"), steps=1, relative_step_size=1.25)`.
         divergence: `Bregman`; with `Bregman(SquaredNorm())` and an attack on `ToLabel` of the same
             it is PGD-AT with squared errors (SCORE).
+        label_smoothing: see `TRADES`.
+        clipping: `LossClipping(0.4)` of squared errors, or None.
         **kwargs: see `AdversarialModel`. `attack_statistics="batch"` reproduces codes that attack
             in training mode.
 
@@ -28,13 +33,31 @@ class ADV(AdversarialModel):
     """
 
     parts = ("label_loss",)
-    settings = (*AdversarialModel.settings, "divergence")
+    settings = (*AdversarialModel.settings, "divergence", "label_smoothing", "clipping")
 
-    def __init__(self, classifier, attack, *, divergence=Bregman(), **kwargs):
+    def __init__(
+        self,
+        classifier,
+        attack,
+        *,
+        divergence=Bregman(),
+        label_smoothing=0.0,
+        clipping=None,
+        **kwargs,
+    ):
         super().__init__(classifier, attack, **kwargs)
         check_kind("divergence", divergence, Bregman)
+        check_kind("clipping", clipping, LossClipping, optional=True)
         self.divergence = divergence
+        self.label_smoothing = number(label_smoothing, "label_smoothing", 0.0, 0.999)
+        if clipping is not None:
+            clipping.check_divergence(divergence)
+            if clipping.term != "total":
+                raise UserError(f"The loss has one term: clip its total. Received: {clipping!r}.")
+        self.clipping = clipping
 
     def per_example_loss(self, context):
-        loss = self.divergence.from_label(context.y, context.logits("adversarial"))
-        return context.record("label_loss", loss)
+        logits = context.logits("adversarial")
+        loss = self.divergence.from_label(context.y, logits, self.label_smoothing)
+        context.record("label_loss", loss)
+        return loss if self.clipping is None else self.clipping(loss, logits)

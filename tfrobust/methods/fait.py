@@ -1,7 +1,6 @@
 """FAIT: TRADES with the path to the adversarial image cut in two."""
 
 from tfrobust.errors import UserError
-from tfrobust.losses.bregman import Bregman
 from tfrobust.methods.trades import TRADES
 from tfrobust.spec import register
 
@@ -24,8 +23,7 @@ class FAIT(TRADES):
         attack: that of TRADES, keeping one iterate: `PGD(..., steps=10, keep=(2,))`; with
             keep=(10,) FAIT is TRADES.
         beta: the paper's lambda, 12 for FAIT and 30 for FAIT-MER there.
-        divergence, label_divergence: see `TRADES`.
-        **kwargs: see `AdversarialModel`.
+        **kwargs: see `TRADES`.
 
     Raises:
         UserError: if the attack does not keep exactly one iterate.
@@ -41,18 +39,9 @@ class FAIT(TRADES):
         attack,
         *,
         beta=12.0,
-        divergence=Bregman(),
-        label_divergence=None,
         **kwargs,
     ):
-        super().__init__(
-            classifier,
-            attack,
-            beta=beta,
-            divergence=divergence,
-            label_divergence=label_divergence,
-            **kwargs,
-        )
+        super().__init__(classifier, attack, beta=beta, **kwargs)
         if len(getattr(attack, "keep", ())) != 1:
             raise UserError(
                 "FAIT needs an attack that keeps one iterate, such as PGD(..., keep=(2,)). "

@@ -3,7 +3,9 @@
 import tensorflow as tf
 
 from tfrobust.losses.bregman import Bregman
+from tfrobust.losses.clipping import LossClipping
 from tfrobust.methods.base import AdversarialModel
+from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import at, checked
 from tfrobust.spec import check_kind, register
 
@@ -30,6 +32,9 @@ class TRADES(AdversarialModel):
             same, the method is SCORE.
         label_divergence: `Bregman` of the first term where it differs: `Bregman()` keeps the cross-
             entropy beside a squared second term.
+        label_smoothing: s in [0, 1): the target of the first term gives the label 1 - s and spreads
+            s over the other classes. Against overconfidence, mostly with extra data.
+        clipping: `LossClipping` of squared errors, or None.
         **kwargs: see `AdversarialModel`.
 
     Reference: Zhang et al., "Theoretically Principled Trade-off between Robustness and Accuracy",
@@ -38,10 +43,26 @@ class TRADES(AdversarialModel):
     """
 
     parts = ("label_loss", "divergence")
-    settings = (*AdversarialModel.settings, "beta", "divergence", "label_divergence")
+    settings = (
+        *AdversarialModel.settings,
+        "beta",
+        "divergence",
+        "label_divergence",
+        "label_smoothing",
+        "clipping",
+    )
 
     def __init__(
-        self, classifier, attack, *, beta=6.0, divergence=Bregman(), label_divergence=None, **kwargs
+        self,
+        classifier,
+        attack,
+        *,
+        beta=6.0,
+        divergence=Bregman(),
+        label_divergence=None,
+        label_smoothing=0.0,
+        clipping=None,
+        **kwargs,
     ):
         super().__init__(classifier, attack, **kwargs)
         self.beta = checked(beta, "beta", 0.0)
@@ -49,13 +70,25 @@ class TRADES(AdversarialModel):
         check_kind("label_divergence", label_divergence, Bregman, optional=True)
         self.divergence = divergence
         self.label_divergence = label_divergence
+        self.label_smoothing = number(label_smoothing, "label_smoothing", 0.0, 0.999)
+        check_kind("clipping", clipping, LossClipping, optional=True)
+        if clipping is not None:
+            for one in (divergence, label_divergence or divergence):
+                clipping.check_divergence(one)
+        self.clipping = clipping
 
     def per_example_loss(self, context):
+        logits = context.logits("clean")
         label_divergence = self.label_divergence or self.divergence
-        label = label_divergence.from_label(context.y, context.logits("clean"))
+        label = label_divergence.from_label(context.y, logits, self.label_smoothing)
         context.record("label_loss", label)
         smoothness = context.record("divergence", self.smoothness(context))
-        return label + tf.cast(at(self.beta, context.epoch), smoothness.dtype) * smoothness
+        if self.clipping is not None and self.clipping.term == "divergence":
+            smoothness = self.clipping(smoothness, logits)
+        total = label + tf.cast(at(self.beta, context.epoch), smoothness.dtype) * smoothness
+        if self.clipping is not None and self.clipping.term == "total":
+            total = self.clipping(total, logits)
+        return total
 
     def smoothness(self, context):
         """D(p(x), p(x')), shape (b,)."""
