@@ -5,12 +5,25 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrobust.attacks import PGD, Adam, Clean, EarlyStop, Gaussian
-from tfrobust.losses import Bregman, LinearityError, SquaredNorm, ToClean, ToLabel
-from tfrobust.methods import ADV, FAIT, GAIRAT, LLR, MART, TRADES, Natural
+from tfrobust.attacks import PGD, Adam, Clean, Corner, EarlyStop, Gaussian
+from tfrobust.losses import Bregman, LinearityError, LossClipping, SquaredNorm, ToClean, ToLabel
+from tfrobust.methods import (
+    ADV,
+    ATLAS,
+    FAIT,
+    GAIRAT,
+    GAT,
+    HAT,
+    JAC,
+    LLR,
+    MART,
+    TRADES,
+    Natural,
+    TradesJac,
+)
 from tfrobust.models.batch_normalization import BatchNormalization
 from tfrobust.models.dropout import Dropout
-from tfrobust.ops.schedules import Steps
+from tfrobust.ops.schedules import LinearRamp, Steps
 from tfrobust.regularizers import Curvature, GradientAlignment, MaximalEntropy
 from tfrobust.threat_models import L2, Linf
 from tfrobust.weights import AWP
@@ -38,6 +51,19 @@ METHODS = {
         regularizers=[MaximalEntropy(1.0), MaximalEntropy(0.5, "adversarial")],
         weight_perturbation=AWP(0.05),
         **o,
+    ),
+    "jac": lambda c, **o: JAC(c, alpha=0.05, projections=2, kind="rademacher", **o),
+    "atlas": lambda c, **o: ATLAS(
+        c,
+        PGD(Linf(0.1), steps=1, relative_step_size=1.25),
+        alpha=0.05,
+        beta=3.0,
+        scale=LinearRamp(1, 0.5),
+        weight_perturbation=AWP(0.01),
+        **o,
+    ),
+    "trades_jac": lambda c, **o: TradesJac(
+        c, PGD(Linf(0.1), **KL_PGD), alpha=LinearRamp(2, 0.01, 0.05), beta=3.0, **o
     ),
     "mart": lambda c, **o: MART(
         c, PGD(Linf(0.1), steps=2, step_size=0.04, start=Gaussian(0.02)), offset=1e-4, **o
@@ -73,7 +99,38 @@ METHODS = {
         regularizers=[GradientAlignment(0.2, Linf(0.1))],
         **o,
     ),
+    "gat": lambda c, **o: GAT(
+        c, PGD(Linf(0.1), steps=1, relative_step_size=1.0, start=Corner(0.5)), beta=5.0, **o
+    ),
+    "score_clipped": lambda c, **o: TRADES(
+        c,
+        PGD(Linf(0.1), **KL_PGD),
+        divergence=SQUARED,
+        label_smoothing=0.1,
+        clipping=LossClipping(0.3),
+        **o,
+    ),
+    "hat": lambda c, **o: HAT(
+        c,
+        PGD(Linf(0.1), **KL_PGD),
+        helper=helper(),
+        weight_perturbation=AWP(0.01),
+        **o,
+    ),
 }
+
+
+def helper():
+    """It draws nothing from Keras's own seed, which the classifier's weights depend on."""
+    initializer = keras.initializers.GlorotUniform(seed=4)
+    parts = [
+        BatchNormalization(),
+        keras.layers.Flatten(),
+        Dropout(0.2, seed=5),
+        keras.layers.Dense(3, kernel_initializer=initializer),
+    ]
+    return keras.Sequential([keras.Input((4, 4, 1)), *parts])
+
 
 RNG = np.random.default_rng(0)
 X = RNG.random((15, 4, 4, 1)).astype("float32")

@@ -82,9 +82,9 @@ def test_fit_save_load_and_go_on(make_method, make_classifier, data, tmp_path, s
 @pytest.mark.usefixtures("eagerly")
 def test_kinds_of_classifiers(make_method, make_classifier, data, same_weights):
     methods = {}
-    for kind in ("functional", "sequential", "deferred", "subclassed"):
+    for kind in ("functional", "deferred", "subclassed"):
         methods[kind] = compiled(make_method, make_classifier(kind))
-        methods[kind].fit(data, verbose=0)
+        methods[kind].fit(data.take(1), verbose=0)
     for method in methods.values():
         same_weights(method.classifier, methods["functional"].classifier, atol=1e-6)
 
@@ -105,17 +105,18 @@ def test_bfloat16(make_method, make_classifier, data):
 
 @pytest.mark.usefixtures("eagerly")
 def test_the_seed_names_the_run(make_method, make_classifier, data, same_weights):
-    def run(seed):
+    def run(seed, elsewhere):
         method = make_method(make_classifier(), seed=seed)
         method.compile(keras.optimizers.SGD(0.05))
-        keras.utils.set_random_seed(7 + seed)  # which must not matter
-        method.fit(data, verbose=0)
+        keras.utils.set_random_seed(elsewhere)  # which must not matter
+        method.fit(data.take(1), verbose=0)
         return method
 
-    same_weights(run(3).classifier, run(3).classifier)
-    if run(3).attack is not None:
+    method = run(3, 7)
+    same_weights(method.classifier, run(3, 8).classifier)
+    if method.attack is not None:
         with pytest.raises(AssertionError):
-            same_weights(run(3).classifier, run(4).classifier)
+            same_weights(method.classifier, run(4, 7).classifier)
 
 
 def test_refused_before_any_work(make_method, make_classifier, data):
@@ -159,7 +160,7 @@ def test_config_of_every_setting(make_method, make_classifier):
     again = keras.saving.deserialize_keras_object(copy.deepcopy(config))
     assert (again.seed, again.name, again.eval_attack) == (9, "run", PGD(Linf(0.2)))
     assert json.dumps(keras.saving.serialize_keras_object(again)) == json.dumps(config)
-    for name in set(method.settings) - {"classifier"}:
+    for name in set(method.settings) - {"classifier", "helper"}:
         assert getattr(again, name) == getattr(method, name)
 
 

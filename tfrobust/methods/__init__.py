@@ -5,6 +5,8 @@ from tfrobust.methods.atlas import ATLAS
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.fait import FAIT
 from tfrobust.methods.gairat import GAIRAT
+from tfrobust.methods.gat import GAT
+from tfrobust.methods.hat import HAT
 from tfrobust.methods.jac import JAC
 from tfrobust.methods.llr import LLR
 from tfrobust.methods.mart import MART
@@ -17,6 +19,8 @@ __all__ = [
     "ATLAS",
     "FAIT",
     "GAIRAT",
+    "GAT",
+    "HAT",
     "JAC",
     "LLR",
     "MART",

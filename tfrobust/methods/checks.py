@@ -90,7 +90,7 @@ def check_replicas(method):
     """Layers and optimizers of Keras with which several replicas would train another model than one."""
     if method.distribute_strategy.num_replicas_in_sync == 1:
         return
-    for layer in method._flatten_layers():
+    for layer in method.classifier._flatten_layers():
         if is_stock_batch_normalization(layer) and layer.trainable:
             raise UserError(
                 f"Layer {layer.name!r}, a keras.layers.BatchNormalization, normalises by each replica's "

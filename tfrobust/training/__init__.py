@@ -1,8 +1,21 @@
 """The run: loop, checkpoints, records, signals."""
 
 from tfrobust.ops.schedules import LinearRamp, PiecewiseLinear, Steps
+from tfrobust.training.collapse import StopAtCollapse
+from tfrobust.training.helper import TrainHelper
 from tfrobust.training.learning_rate import one_cycle
+from tfrobust.training.plateau import Plateau
 from tfrobust.training.run import train
 from tfrobust.training.sgd import CoupledSGD
 
-__all__ = ["CoupledSGD", "LinearRamp", "PiecewiseLinear", "Steps", "one_cycle", "train"]
+__all__ = [
+    "CoupledSGD",
+    "LinearRamp",
+    "PiecewiseLinear",
+    "Plateau",
+    "Steps",
+    "StopAtCollapse",
+    "TrainHelper",
+    "one_cycle",
+    "train",
+]

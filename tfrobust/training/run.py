@@ -123,8 +123,10 @@ def train(
         strategy, devices, deterministic, precision: see `Runtime`.
         save_seconds: at most so many seconds of training are lost by a kill.
         image_epochs: epochs between two image grids in TensorBoard.
-        callbacks: functions without arguments that return Keras callbacks. One that remembers something from
-            epoch to epoch needs `get_state()` and `set_state(value)`, and an attribute `name`, to be resumed.
+        callbacks: functions without arguments that return Keras callbacks, such as `Plateau`. One that
+            remembers something from epoch to epoch needs `get_state()` and `set_state(value)`, and an
+            attribute `name`, to be resumed; for arrays `get_arrays()` and `set_arrays(value)` beside
+            them. One that needs the data has `set_experiment(experiment)`.
         resume: "auto", "never" or "must"; see `Workspace`.
         dry_run: build everything, time a few steps, print the plan, write nothing.
         configuration: `config.Configuration` the call comes from, or None.
@@ -174,6 +176,10 @@ def train(
                 "'best_clean' or 'last'."
             )
         extra = [make() for make in callbacks]
+        for callback in extra:
+            callback.set_model(built)  # where it may refuse, before anything is written
+            if hasattr(callback, "set_experiment"):
+                callback.set_experiment(experiment)
         if configuration:
             configuration.check_all_used()
         if dry_run:

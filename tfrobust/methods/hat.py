@@ -1,0 +1,94 @@
+"""HAT: TRADES that keeps its boundaries from moving further than they need."""
+
+import keras
+import tensorflow as tf
+
+from tfrobust.errors import UserError
+from tfrobust.losses.cross_entropy import cross_entropy
+from tfrobust.methods.trades import TRADES
+from tfrobust.ops.logits import inference
+from tfrobust.ops.numbers import number
+from tfrobust.ops.schedules import at, checked
+from tfrobust.spec import check_kind, register
+
+
+@register
+class HAT(TRADES):
+    """Helper-based adversarial training.
+
+    mean over examples of D(one-hot(y), p(x)) + beta * D(p(x), p(x')) + gamma * CE(p(x_h), y_h)
+
+    with x_h = x + h (x' - x), cut neither to the pixel box nor to epsilon, and y_h the class that a
+    naturally trained, frozen helper sees in x'. x', x_h and y_h are constant.
+
+    Use it where TRADES costs too much clean accuracy. It needs a helper, and one training pass and
+    one forward pass of the helper more than TRADES.
+
+    Args:
+        classifier: Keras model, images (b, h, w, c) in [0, 1] to logits (b, k).
+        attack: that of TRADES.
+        helper: Keras model like the classifier, trained without any robustness. It is frozen, and
+            saved with the method. In `tfrobust.training.train` an untrained one will do, with the
+            callback `TrainHelper`.
+        beta: weight of the divergence, at least 0, or a `Schedule`.
+        gamma: weight of the helper's term, at least 0, or a `Schedule`; with 0 it is TRADES.
+        reach: h, above 0.
+        adversarial_label: with True the second term is beta * CE(p(x'), y), adversarial training on
+            clean and adversarial images with a helper.
+        **kwargs: see `TRADES`.
+
+    Raises:
+        UserError: if the helper is not a model of its own.
+
+    Reference: Rade and Moosavi-Dezfooli, "Reducing Excessive Margin to Achieve a Better Accuracy vs.
+    Robustness Trade-off", 2022.
+    """
+
+    parts = (*TRADES.parts, "helper_loss")
+    settings = (*TRADES.settings, "helper", "gamma", "reach", "adversarial_label")
+
+    def __init__(
+        self,
+        classifier,
+        attack,
+        *,
+        helper,
+        beta=2.5,
+        gamma=0.5,
+        reach=2.0,
+        adversarial_label=False,
+        **kwargs,
+    ):
+        super().__init__(classifier, attack, beta=beta, **kwargs)
+        check_kind("helper", helper, keras.Model)
+        check_kind("adversarial_label", adversarial_label, bool)
+        shared = {id(v) for v in classifier.variables} & {id(v) for v in helper.variables}
+        if helper is classifier or shared:
+            raise UserError(
+                "`helper` must be a model of its own: it stays as it is while the classifier is trained. "
+                "Received: one that shares the classifier's weights."
+            )
+        helper.trainable = False
+        self.helper = helper
+        self.built = classifier.built and helper.built
+        self.gamma = checked(gamma, "gamma", 0.0)
+        self.reach = number(reach, "reach", 1e-9)
+        self.adversarial_label = adversarial_label
+
+    def perturb(self, step):
+        perturbation, points = super().perturb(step)
+        helped = step.x + self.reach * (perturbation.x - step.x)
+        return perturbation, {**points, "helped": helped}
+
+    def per_example_loss(self, context):
+        total = super().per_example_loss(context)
+        seen = inference(self.helper)(context.x("adversarial"))
+        seen = tf.argmax(seen, axis=-1, output_type=tf.int32)
+        helped = context.record("helper_loss", cross_entropy(seen, context.logits("helped")))
+        return total + tf.cast(at(self.gamma, context.epoch), helped.dtype) * helped
+
+    def smoothness(self, context):
+        """D(p(x), p(x')), or the cross-entropy at x', shape (b,)."""
+        if self.adversarial_label:
+            return cross_entropy(context.y, context.logits("adversarial"))
+        return super().smoothness(context)
