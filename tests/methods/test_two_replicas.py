@@ -106,7 +106,7 @@ def sequential(*layers):
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (keras.layers.BatchNormalization, "another model than one. Use tfrobust.models.Batch"),
+        (keras.layers.BatchNormalization, "another model than one. Use tfrobust.models.with_exact"),
         (lambda: keras.layers.Dropout(0.5), "a Dropout, draws the same numbers on every replica"),
         (lambda: keras.layers.GaussianNoise(0.1), "augment images in the dataset"),
     ],
