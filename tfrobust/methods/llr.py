@@ -1,5 +1,7 @@
 """LLR: a loss that is linear around every image."""
 
+import warnings
+
 import tensorflow as tf
 
 from tfrobust.errors import UserError
@@ -7,7 +9,7 @@ from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.losses.linearity import inner_product
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.checks import is_stock_batch_normalization
-from tfrobust.methods.second_derivatives import warn_of_kinks
+from tfrobust.ops.layers import kinked_layer
 from tfrobust.ops.schedules import at, checked
 from tfrobust.ops.statistics import capture_statistics, impose_statistics
 from tfrobust.spec import register
@@ -102,10 +104,13 @@ class LLR(AdversarialModel):
                     "the clean batch's statistics in other passes, as LLR needs. Use "
                     "tfrobust.models.with_exact_batch_normalization(classifier), which keeps the weights."
                 )
-        warn_of_kinks(
-            classifier,
-            "the input gradient in LLR's loss jumps, and |e| is not smooth. Use softplus, as the paper does",
-        )
+        kinked = kinked_layer(classifier)
+        if kinked:
+            warnings.warn(
+                f"Layer {kinked!r} is piecewise linear: the input gradient in LLR's loss jumps, and |e| is "
+                "not smooth. Use activation='softplus', as the paper does.",
+                stacklevel=2,
+            )
         self.lam = checked(lam, "lam", 0.0)
         self.mu = checked(mu, "mu", 0.0)
         self.w_nom = checked(w_nom, "w_nom", 0.0)

@@ -9,19 +9,8 @@ import keras
 
 from tfrobust.errors import UserError
 from tfrobust.methods.checks import is_stock_batch_normalization
+from tfrobust.ops.layers import activation_name, layers_and_operations
 
-_KINKED = {
-    "hard_shrink",
-    "hard_sigmoid",
-    "hard_silu",
-    "hard_tanh",
-    "leaky_relu",
-    "relu",
-    "relu6",
-    "soft_shrink",
-    "threshold",
-}
-_KINKED_LAYERS = (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.PReLU)
 _MAX_POOLING = (keras.layers.MaxPooling1D, keras.layers.MaxPooling2D, keras.layers.MaxPooling3D)
 
 
@@ -37,7 +26,7 @@ def check_second_derivatives(classifier, training=True):
         UserError: for a layer that TensorFlow cannot differentiate twice; the first step would fail.
     """
     seen = set()
-    for layer in _operations(classifier):
+    for layer in layers_and_operations(classifier):
         reason, refused = _fault(layer, training)
         if refused:
             raise UserError(_told(layer, reason))
@@ -48,7 +37,7 @@ def check_second_derivatives(classifier, training=True):
 
 def check_compiled(classifier):
     """Warns of layers whose second derivatives are wrong where XLA compiles the step."""
-    for layer in _operations(classifier):
+    for layer in layers_and_operations(classifier):
         if isinstance(layer, _MAX_POOLING) and _overlaps(layer):
             warnings.warn(
                 _told(
@@ -60,25 +49,6 @@ def check_compiled(classifier):
                 stacklevel=3,
             )
             return
-
-
-def warn_of_kinks(classifier, reason):
-    """Warns once of a piecewise linear activation, with the caller's `reason` and advice."""
-    for layer in _operations(classifier):
-        function = getattr(getattr(layer, "activation", None), "__name__", "")
-        name = type(layer).__name__.lower()
-        if isinstance(layer, _KINKED_LAYERS) or {function, name} & _KINKED:
-            warnings.warn(_told(layer, f"is piecewise linear: {reason}"), stacklevel=3)
-            return
-
-
-def _operations(model):
-    """All layers, and the operations of functional models that are no layers."""
-    for layer in model._flatten_layers():
-        yield layer
-        for operation in getattr(layer, "operations", ()):
-            if not isinstance(operation, keras.layers.Layer):
-                yield operation
 
 
 def _told(layer, reason):
@@ -101,7 +71,7 @@ def _fault(layer, training):
         return _NORMALIZATION, False
     if isinstance(layer, keras.layers.GroupNormalization):
         return _NORMALIZATION, False
-    if getattr(getattr(layer, "activation", None), "__name__", "") == "softsign":
+    if activation_name(layer) == "softsign":
         return "uses softsign, which TensorFlow cannot differentiate twice. Use tanh", True
     return _resizing_fault(layer)
 

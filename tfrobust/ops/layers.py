@@ -4,14 +4,30 @@ import keras
 
 # Continuous and piecewise linear: second derivatives miss what happens at their kinks.
 _KINKED = ("relu", "relu6", "leaky_relu", "hard_sigmoid", "hard_tanh", "hard_silu", "hard_shrink")
+_KINKED += tuple(name.replace("_", "") for name in _KINKED)  # As operations they are classes.
 _KINKED_LAYERS = (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.PReLU)
+
+
+def layers_and_operations(model):
+    """All layers at any depth, and what functional models call without a layer, such as keras.ops.relu."""
+    for layer in model._flatten_layers():
+        yield layer
+        for operation in getattr(layer, "operations", ()):
+            if not isinstance(operation, keras.layers.Layer):
+                yield operation
+
+
+def activation_name(layer):
+    """The name of a layer's activation or of an operation ("relu", "leakyrelu"), or ""."""
+    if not isinstance(layer, keras.layers.Layer):
+        return type(layer).__name__.lower()
+    return getattr(getattr(layer, "activation", None), "__name__", "")
 
 
 def kinked_layer(classifier):
     """The name of a layer whose activation is piecewise linear, such as ReLU, or None."""
-    for layer in classifier._flatten_layers():
-        activation = getattr(layer, "activation", None)
-        if getattr(activation, "__name__", "") in _KINKED or isinstance(layer, _KINKED_LAYERS):
+    for layer in layers_and_operations(classifier):
+        if activation_name(layer) in _KINKED or isinstance(layer, _KINKED_LAYERS):
             return layer.name
     return None
 

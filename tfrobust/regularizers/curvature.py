@@ -8,6 +8,7 @@ from tfrobust.errors import UserError
 from tfrobust.losses.input_gradient import loss_and_gradient
 from tfrobust.ops import norms
 from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.ops.statistics import batch_statistics, running_statistics
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import register
 
@@ -19,8 +20,8 @@ class Curvature(Regularizer):
 
     || grad l(x + h v) - grad l(x) ||_2^power,   v = sign(grad l(x)) / || sign(grad l(x)) ||_2
 
-    per example, with l the cross-entropy in inference mode (running averages, no dropout), v
-    constant and both gradients differentiated. It is not divided by h.
+    per example, with l the cross-entropy in inference mode, v constant and both gradients
+    differentiated. It is not divided by h.
 
     Use it to make a trained classifier more robust without any attack in training: fine-tune with a
     small learning rate, or let `weight` begin at 0. A difference over a finite h sees the kinks of a
@@ -32,6 +33,10 @@ class Curvature(Regularizer):
             goes through (0.1, 0.4, 0.8, 1.8, 3) in five epochs, in units of normalised images.
         power: 2, the paper's square, or 1, the code's norm, to reproduce its numbers.
         point: "clean", or another point of the method.
+        statistics: "running", with which BatchNormalization normalises in inference mode, as in the
+            code; or "batch", each of the two passes by its own, for learning rates so large that the
+            averages lag behind: the network would become flat by their measure only. Neither moves
+            them.
 
     Raises:
         UserError: for settings outside of this.
@@ -42,10 +47,11 @@ class Curvature(Regularizer):
     h: float | Schedule = 1.5
     power: int = 2
     point: str = "clean"
+    statistics: str = "running"
 
     @property
     def differentiates_twice(self):
-        return "inference"
+        return "inference" if self.statistics == "running" else True
 
     def check(self):
         checked(self.weight, "weight", 0.0)
@@ -54,14 +60,21 @@ class Curvature(Regularizer):
             raise UserError(f"`power` must be 1 or 2. Received: power={self.power!r}.")
         if not isinstance(self.point, str):
             raise UserError(f"`point` must be a name such as 'clean'. Received: {self.point!r}.")
+        if self.statistics not in ("running", "batch"):
+            raise UserError(
+                f"`statistics` must be 'running' or 'batch'. Received: {self.statistics!r}."
+            )
 
     @property
     def name(self):
         return f"curvature_{self.point}"
 
     def __call__(self, context):
+        by_batch = self.statistics == "batch"
+
         def forward(x):
-            return context.point.forward(x, training=False)
+            with batch_statistics(update=False) if by_batch else running_statistics():
+                return context.point.forward(x, training=False)
 
         x = context.x(self.point)
         _, gradient = loss_and_gradient(forward, x, context.y)
