@@ -27,6 +27,9 @@ class ClassifierWrapper(keras.Model):
         name: of the Keras model.
     """
 
+    # How often a training step updates the weights. Epochs are counted in steps.
+    updates_per_step = 1
+
     def __init__(self, classifier, part_names, seed, name):
         super().__init__(name=name)
         if not isinstance(classifier, keras.Model):
@@ -62,7 +65,8 @@ class ClassifierWrapper(keras.Model):
     def epoch(self):
         """Epochs that have passed, a float32 scalar that grows with every step."""
         steps = tf.cast(tf.convert_to_tensor(steps_made(self.optimizer)), tf.float32)
-        return tf.math.divide_no_nan(steps, tf.convert_to_tensor(self._length))
+        length = tf.convert_to_tensor(self._length) * self.updates_per_step
+        return tf.math.divide_no_nan(steps, length)
 
     def compile(self, optimizer, *, loss=None, jit_compile=False, **kwargs):
         """Configures training as Keras does, without a loss, since the method is the loss.
@@ -71,7 +75,8 @@ class ClassifierWrapper(keras.Model):
             optimizer: a Keras optimizer or its name.
             loss: must stay None.
             jit_compile: compile the whole step with XLA, on one device. Off by default: on CPUs it
-                was 2 to 30 times slower for convolutional networks.
+                was 2 to 30 times slower for convolutional networks. XLA draws other random numbers
+                for the same seed; compiling the attack only (`PGD(..., jit_compile=True)`) does not.
             **kwargs: as for `keras.Model.compile`. `metrics` see the clean logits.
 
         Raises:
