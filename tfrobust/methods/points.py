@@ -1,10 +1,9 @@
 """The point in weight space at which a step takes its loss."""
 
-import contextlib
-
 import keras
 import tensorflow as tf
 
+from tfrobust.ops import forward_mode
 from tfrobust.ops.logits import full_precision
 
 
@@ -99,22 +98,21 @@ class ShiftedPoint(Point):
         Returns:
             Logits, and a tuple of `order` tensors of their shape (b, k): (J u,) or (J u, u^T H u).
         """
-        pairs = [
-            (weight, tf.cast(part, weight.dtype))
-            for (_, weight), part in zip(self._weights, direction, strict=True)
-            if part is not None
-        ]
-        primals, tangents = [w for w, _ in pairs], [u for _, u in pairs]
-        with contextlib.ExitStack() as stack:
-            accumulators = [
-                stack.enter_context(tf.autodiff.ForwardAccumulator(primals, tangents))
-                for _ in range(order)
-            ]
-            derivatives = [self.forward(x)]
-            # The innermost first: the others have recorded what it computes.
-            for accumulator in reversed(accumulators):
-                derivatives.append(accumulator.jvp(derivatives[-1], "zero"))
-        return derivatives[0], tuple(derivatives[1:])
+        weights = [weight for _, weight in self._weights]
+        shifts = [None if u is None else tf.cast(u, w.dtype) for w, u in zip(weights, direction)]
+
+        def forward(x, *weights):
+            point = ShiftedPoint(self.classifier, weights, list(self._state))
+            logits = point.forward(x)
+            return logits, point._losses, [value for _, value in point._state]
+
+        logits, derivatives, losses, state = forward_mode.directional(
+            forward, [x, *weights], [None, *shifts], order
+        )
+        if self._losses is None:
+            self._losses = losses
+        self._state = [(v, value) for (v, _), value in zip(self._state, state, strict=True)]
+        return logits, derivatives
 
     def shifted(self, shifts=None):
         """Another such point at these weights plus shifts, from this one's present state."""
