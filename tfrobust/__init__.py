@@ -18,6 +18,7 @@ from tfrobust.methods import (
     MART,
     TRADES,
     AdversarialModel,
+    Free,
     Natural,
     TradesJac,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "AdversarialModel",
     "Bregman",
     "CrossEntropy",
+    "Free",
     "Gaussian",
     "Jacobian",
     "LinearRamp",

@@ -18,6 +18,7 @@ from tfrobust.methods import (
     LLR,
     MART,
     TRADES,
+    Free,
     Natural,
     TradesJac,
 )
@@ -117,6 +118,7 @@ METHODS = {
         weight_perturbation=AWP(0.01),
         **o,
     ),
+    "free": lambda c, **o: Free(c, Linf(0.1), batch_shape=(8, 4, 4, 1), replays=3, **o),
 }
 
 

@@ -4,6 +4,7 @@ from tfrobust.methods.adv import ADV
 from tfrobust.methods.atlas import ATLAS
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.fait import FAIT
+from tfrobust.methods.free import Free
 from tfrobust.methods.gairat import GAIRAT
 from tfrobust.methods.gat import GAT
 from tfrobust.methods.hat import HAT
@@ -26,6 +27,7 @@ __all__ = [
     "MART",
     "TRADES",
     "AdversarialModel",
+    "Free",
     "Natural",
     "TradesJac",
 ]

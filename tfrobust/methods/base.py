@@ -160,15 +160,9 @@ class AdversarialModel(ClassifierWrapper):
         step = self._begin(x, y)
         batch = step.batch
         perturbation, points = self.perturb(step)
-        watched = {name for part in (self, *self.regularizers) for name in part.watched}
 
         def loss_at(point, regularizers=self.regularizers):
-            context = StepContext(point, step, points, perturbation, watched)
-            values = self._per_example_total(context, regularizers)
-            if sample_weight is not None:
-                values *= tf.cast(sample_weight, values.dtype)
-            share = tf.reduce_sum(values) / tf.cast(batch.size, values.dtype)
-            return share, tf.cast(point.penalty(), values.dtype), values, context
+            return self._loss_at(point, step, points, perturbation, sample_weight, regularizers)
 
         make_point = self._weight_point(loss_at, step)
         with tf.GradientTape() as tape:
@@ -198,6 +192,16 @@ class AdversarialModel(ClassifierWrapper):
             )
             names.append("robust_accuracy")
         return self.report("test", names, y, logits, sample_weight)
+
+    def _loss_at(self, point, step, points, perturbation, sample_weight, regularizers):
+        """This replica's share of the loss, the penalty, values per example and their context."""
+        watched = {name for part in (self, *self.regularizers) for name in part.watched}
+        context = StepContext(point, step, points, perturbation, watched)
+        values = self._per_example_total(context, regularizers)
+        if sample_weight is not None:
+            values *= tf.cast(sample_weight, values.dtype)
+        share = tf.reduce_sum(values) / tf.cast(step.batch.size, values.dtype)
+        return share, tf.cast(point.penalty(), values.dtype), values, context
 
     def _per_example_total(self, context, regularizers):
         for regularizer in regularizers:

@@ -39,7 +39,7 @@ class Progress(keras.callbacks.Callback):
         if self._live and time.monotonic() - self._drawn > 0.2:
             self._drawn = time.monotonic()
             total = self.epochs * self.steps_per_epoch
-            step = int(self.model.optimizer.iterations.numpy())
+            step = self._step()
             filled = min(self.width, self.width * step // total)
             bar = "=" * filled + "." * (self.width - filled)
             self._write(
@@ -48,7 +48,7 @@ class Progress(keras.callbacks.Callback):
             )
 
     def on_epoch_end(self, epoch, logs=None):
-        step = int(self.model.optimizer.iterations.numpy())
+        step = self._step()
         numbers = "  ".join(f"{name} {value:.4f}" for name, value in sorted_logs(logs).items())
         seconds = time.monotonic() - self._epoch_began
         begin, end = ("\r", "\x1b[K\n") if self._live else ("", "\n")
@@ -56,6 +56,10 @@ class Progress(keras.callbacks.Callback):
             f"{begin}epoch {epoch + 1}/{self.epochs}  {seconds:.1f}s  {numbers}  "
             f"ETA {_clock(self._left(step))}{end}"
         )
+
+    def _step(self):
+        updates = int(self.model.optimizer.iterations.numpy())
+        return updates // getattr(self.model, "updates_per_step", 1)
 
     def _left(self, step):
         passed = time.monotonic() - self._began

@@ -153,7 +153,8 @@ def train(
         check_classifier(classifier, splits.train, splits.info.num_classes)
         epochs = integer(epochs, "epochs", 1)
         built = method(classifier, seed=seed)
-        rate = learning_rate_of(learning_rate, epochs, steps_per_epoch)
+        updates = steps_per_epoch * built.updates_per_step
+        rate = learning_rate_of(learning_rate, epochs, updates)
         built.compile(optimizer(learning_rate=rate))
         # Keras would make the optimizer's variables at the first step, too late to restore them.
         built.optimizer.build(built.classifier.trainable_variables)
