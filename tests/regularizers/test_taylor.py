@@ -123,12 +123,12 @@ def test_the_draw_is_the_attacks_for_every_noise():
     )
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_expected_values(form):
+def test_expected_values():
     """E T1 = sigma^2/2 ||J - J'||^2, E T2 = sigma^4/2 sum_c (2 ||A_c||^2 + (tr A_c)^2)."""
     x, x_adv = images(2, 4)
     gap = np.sum((x - x_adv).numpy() ** 2, axis=1)
-    settings = {"sigma": 0.3, "form": form, "divergence": SQUARED}
+    # Where `finite` is exact, and quicker by far for so many draws.
+    settings = {"sigma": 0.3, "form": "finite", "divergence": SQUARED}
     classes, hidden = 50, 40
     first, _ = value(
         TaylorTerms(draws=30, **settings), LivePoint(linear(classes)), x, x_adv, seed=5

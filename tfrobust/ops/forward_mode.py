@@ -29,7 +29,8 @@ def directional(function, inputs, direction, order=1):
         graph = tf.function(
             lambda *inputs: _forward(function, inputs, direction, order), autograph=False
         )
-        return graph(*inputs)
+        # A graph also under `tf.config.run_functions_eagerly`.
+        return graph.get_concrete_function(*inputs)(*inputs)
     constant = []
 
     @tf.custom_gradient
