@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrobust.attacks import PGD, Adam, Clean, Uniform
+from tfrobust.attacks import PGD, Adam, Clean
 from tfrobust.errors import UserError
 from tfrobust.losses import LinearityError
 from tfrobust.methods import LLR, Natural
@@ -185,10 +185,8 @@ def test_the_attack_moves_by_adam_and_finds_errors():
     step = step_of(x, y)
     model = method.attacked(step)
 
-    def found(rate, steps, start=Uniform()):
-        attack = PGD(
-            Linf(0.3), LinearityError(), steps=steps, step_size=rate, stepper=Adam(), start=start
-        )
+    def found(rate, steps):
+        attack = PGD(Linf(0.3), LinearityError(), steps=steps, step_size=rate, stepper=Adam())
         return attack(model, x, y, seed=3).x
 
     begin = found(0.0, 1)
