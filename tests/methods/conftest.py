@@ -1,5 +1,7 @@
 """The contract of methods: a new one joins with a line in METHODS, and all that is shared is tested on it."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -25,14 +27,35 @@ from tfrobust.methods import (
 from tfrobust.models.batch_normalization import BatchNormalization
 from tfrobust.models.dropout import Dropout
 from tfrobust.ops.schedules import LinearRamp, Steps
-from tfrobust.regularizers import Curvature, GradientAlignment, MaximalEntropy
+from tfrobust.regularizers import (
+    Curvature,
+    GapLabels,
+    GradientAlignment,
+    MaximalEntropy,
+    TaylorTerms,
+)
 from tfrobust.threat_models import L2, Linf
-from tfrobust.weights import AWP
+from tfrobust.weights import AWP, WeightNoise
 
 SQUARED = Bregman(SquaredNorm())
 # The divergence's gradient at 0.001 from the clean image would have three digits left, and one
 # device and two would differ by what is made of the others.
 KL_PGD = {"objective": ToClean(), "steps": 2, "step_size": 0.04, "start": Gaussian(0.02)}
+
+def rat_finite(classifier, **options):
+    noise = {"sigma": 0.3, "noise": "layer_relative"}
+    with warnings.catch_warnings():
+        # It warns of differences in bfloat16.
+        warnings.simplefilter("ignore")
+        return ADV(
+            classifier,
+            PGD(Linf(0.1), steps=2, step_size=0.04),
+            regularizers=[TaylorTerms(0.2, order=2, form="finite", **noise)],
+            attack_weights=WeightNoise(**noise),
+            **options,
+        )
+
+
 
 # Name -> the method around a classifier. Settings as in use, and together all parts at least once.
 METHODS = {
@@ -119,6 +142,22 @@ METHODS = {
         **o,
     ),
     "free": lambda c, **o: Free(c, Linf(0.1), batch_shape=(8, 4, 4, 1), replays=3, **o),
+    "rat_exact": lambda c, **o: TRADES(
+        c,
+        PGD(Linf(0.1), **KL_PGD),
+        regularizers=[TaylorTerms(0.3, sigma=0.05)],
+        attack_weights=WeightNoise(0.05),
+        weight_perturbation=AWP(0.05),
+        **o,
+    ),
+    "rat_finite": rat_finite,
+    "rat_reference": lambda c, **o: TRADES(
+        c,
+        PGD(Linf(0.1), **KL_PGD),
+        regularizers=[GapLabels(0.2)],
+        attack_weights=WeightNoise(0.01, parameters="conv_kernels"),
+        **o,
+    ),
 }
 
 
