@@ -4,9 +4,17 @@ The names below are the ones that most programs need; the rest is found in the r
 `tfrobust.attacks`, `losses`, `methods`, `models`, `regularizers`, `threat_models`, `weights`.
 """
 
-from tfrobust.attacks import PGD, Gaussian, Uniform
+from tfrobust.attacks import PGD, Adam, Clean, Gaussian, Uniform
 from tfrobust.errors import UserError
-from tfrobust.losses import Bregman, CrossEntropy, Margin, SquaredNorm, ToClean, ToLabel
+from tfrobust.losses import (
+    Bregman,
+    CrossEntropy,
+    LinearityError,
+    Margin,
+    SquaredNorm,
+    ToClean,
+    ToLabel,
+)
 from tfrobust.methods import (
     ADV,
     ATLAS,
@@ -15,6 +23,7 @@ from tfrobust.methods import (
     GAT,
     HAT,
     JAC,
+    LLR,
     MART,
     TRADES,
     AdversarialModel,
@@ -23,7 +32,7 @@ from tfrobust.methods import (
     TradesJac,
 )
 from tfrobust.ops.schedules import LinearRamp, Steps
-from tfrobust.regularizers import Jacobian, MaximalEntropy
+from tfrobust.regularizers import Curvature, GradientAlignment, Jacobian, MaximalEntropy
 from tfrobust.threat_models import L2, Linf
 from tfrobust.weights import AWP
 
@@ -39,16 +48,22 @@ __all__ = [
     "HAT",
     "JAC",
     "L2",
+    "LLR",
     "MART",
     "PGD",
     "TRADES",
+    "Adam",
     "AdversarialModel",
     "Bregman",
+    "Clean",
     "CrossEntropy",
+    "Curvature",
     "Free",
     "Gaussian",
+    "GradientAlignment",
     "Jacobian",
     "LinearRamp",
+    "LinearityError",
     "Linf",
     "Margin",
     "MaximalEntropy",
