@@ -64,7 +64,7 @@ def test_steps_are_made_of_the_passes_that_the_table_counts(name, batch):
     assert counting.runs == {
         "inference": subject.forward + subject.to_input,
         "training": subject.to_weights,
-        "backward": subject.to_input + subject.to_weights,
+        "backward": subject.to_input + subject.to_weights + subject.jacobians,
     }
     assert step.traces == 1
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfrobust.attacks import PGD, Gaussian
 from tfrobust.errors import UserError
 from tfrobust.losses import CrossEntropy, ToClean
-from tfrobust.methods import ADV, FAIT, TRADES, Natural
+from tfrobust.methods import ADV, ATLAS, FAIT, JAC, TRADES, Natural, TradesJac
 from tfrobust.regularizers import MaximalEntropy
 from tfrobust.threat_models import Linf
 from tfrobust.training.passes import PASSES
@@ -26,6 +26,9 @@ class Subject:
         forward: forward passes of a step that nothing is differentiated through.
         to_input: passes forward and back to the images, in inference mode.
         to_weights: passes forward and back to the weights, in training mode.
+        jacobians: gradients of projected logits to the images that are differentiated again. Each goes
+            back and back twice through a pass that is counted already, about the cost of one more
+            pass to the weights, as which it is counted.
         papers: what a step costs in steps of ADV-1 and of ADV-10 on CIFAR-10, in the paper on ATLAS.
     """
 
@@ -34,15 +37,22 @@ class Subject:
     to_input: int = 0
     to_weights: int = 1
     papers: tuple = (None, None)
+    jacobians: int = 0
 
     def counts(self):
         """How often a step goes through each of `PASSES`."""
-        counts = (self.forward, 0, self.to_input, self.to_weights)
+        counts = (self.forward, 0, self.to_input, self.to_weights + self.jacobians)
         return dict(zip(PASSES, counts, strict=True))
 
 
 def _fast(classifier):
     return ADV(classifier, PGD(Linf("8/255"), steps=1, relative_step_size=1.25))
+
+
+def _atlas(steps, **weights):
+    size = {"relative_step_size": 1.25} if steps == 1 else {"step_size": 0.007}
+    attack = PGD(Linf("8/255"), steps=steps, **size)
+    return lambda classifier: ATLAS(classifier, attack, **weights)
 
 
 def _climb(steps, **settings):
@@ -63,6 +73,12 @@ SUBJECTS = {
     "ADV-10": Subject(_adv, 0, 10, 1, (5.52, 1.0)),
     "TRADES-1": Subject(lambda c: TRADES(c, _climb(1)), 1, 1, 2, (2.20, 0.40)),
     "TRADES-10": Subject(lambda c: TRADES(c, _climb(10)), 1, 10, 2, (8.08, 1.46)),
+    "JAC": Subject(JAC, 0, 0, 1, (1.88, 0.34), 1),
+    "ATLAS-1": Subject(_atlas(1), 0, 1, 2, (2.92, 0.53), 1),
+    "ATLAS-l": Subject(_atlas(1, beta=0), 0, 1, 1, (2.40, 0.43), 1),
+    "ATLAS-g": Subject(_atlas(1, alpha=0), 0, 1, 2, (1.52, 0.28)),
+    "ATLAS-10": Subject(_atlas(10), 0, 10, 2, (7.52, 1.36), 1),
+    "TradesJac": Subject(lambda c: TradesJac(c, _climb(1)), 1, 1, 2, (4.56, 0.83), 1),
     "TRADES-MER": Subject(lambda c: TRADES(c, _climb(10), **_MER), 1, 10, 2),
     "FAIT": Subject(lambda c: FAIT(c, _climb(10, keep=(2,))), 1, 10, 3),
     "FAIT-MER": Subject(lambda c: FAIT(c, _climb(10, keep=(2,)), **_MER), 1, 10, 3),
