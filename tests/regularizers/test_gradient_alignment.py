@@ -148,6 +148,23 @@ def test_gradient(mode, detach_clean, slope_error):
     assert slope_error(model, value, expected=lambda: value(Held)) < 1e-7
 
 
+def test_statistics_move_in_three_passes(monkeypatch):
+    """As in the code: the adversarial images, the clean ones and the others of the ball."""
+    moves, move = [], BatchNormalization._move_running_statistics
+    monkeypatch.setattr(
+        BatchNormalization,
+        "_move_running_statistics",
+        lambda self, *batch: (moves.append(self.name), move(self, *batch)),
+    )
+    attack = PGD(Linf(0.1), steps=1, relative_step_size=1.0, start=Clean())
+    for term, passes in (([], 1), ([GradientAlignment(1.0, Linf(0.1))], 3)):
+        method = ADV(network(), attack, regularizers=term)
+        method.compile(keras.optimizers.SGD(0.1))
+        moves.clear()
+        method.train_on_batch(X.numpy(), Y.numpy())
+        assert len(moves) == passes
+
+
 def test_small_gradients_keep_their_direction():
     """At a gap of 60 they are 1e-26, whose squares no float32 holds."""
     offsets = tf.constant([[60.0, 0.0, 0.0]])
