@@ -1,6 +1,7 @@
 """The run: loop, checkpoints, records, signals."""
 
 from tfrobust.ops.schedules import LinearRamp, PiecewiseLinear, Steps
+from tfrobust.training.averaging import EMA, SWA
 from tfrobust.training.collapse import StopAtCollapse
 from tfrobust.training.helper import TrainHelper
 from tfrobust.training.learning_rate import one_cycle
@@ -9,6 +10,8 @@ from tfrobust.training.run import train
 from tfrobust.training.sgd import CoupledSGD
 
 __all__ = [
+    "EMA",
+    "SWA",
     "CoupledSGD",
     "LinearRamp",
     "PiecewiseLinear",

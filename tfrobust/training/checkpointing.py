@@ -57,45 +57,49 @@ class KeepState(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         if self._first_step + batch == self.steps_per_epoch - 1:
-            self._before_last_step = variables.snapshot(self.model)
+            self._before_last_step = self._now()
 
     def on_train_batch_end(self, batch, logs=None):
         step = self._first_step + batch + 1
         if step == self.steps_per_epoch:
             return
         if self.stop or time.monotonic() - self._saved_at > self.seconds:
-            self._save(self._epoch, step, variables.snapshot(self.model))
+            self._save(self._epoch, step, *self._now())
             self._leave_if_asked()
 
     def on_test_batch_end(self, batch, logs=None):
         if self.stop:
             if self._before_last_step is not None:
-                self._save(self._epoch, self.steps_per_epoch - 1, self._before_last_step)
+                self._save(self._epoch, self.steps_per_epoch - 1, *self._before_last_step)
             self._leave_if_asked()
 
     def on_epoch_end(self, epoch, logs=None):
         self._before_last_step = None
-        self._save(epoch + 1, 0, variables.snapshot(self.model))
+        self._save(epoch + 1, 0, *self._now())
         self._leave_if_asked()
 
     def _leave_if_asked(self):
         if self.stop:
             raise Interrupted(f"Stopped on request; the state is saved in {self.folder}.")
 
-    def _save(self, epoch, step, arrays):
-        arrays = arrays | {
+    def _now(self):
+        """The arrays of the model and of the callbacks, and what else these remember."""
+        arrays = variables.snapshot(self.model) | {
             f"{_CALLBACK}{name}/{key}": array
             for name, owner in self.stateful.items()
             if hasattr(owner, "get_arrays")
             for key, array in owner.get_arrays().items()
         }
+        return arrays, {name: owner.get_state() for name, owner in self.stateful.items()}
+
+    def _save(self, epoch, step, arrays, remembered):
         check_finite(arrays)
         state = {
             "epoch": epoch,
             "step": step,
             # A callback that ends the run early has ended it for good.
             "stopped": step == 0 and bool(self.model.stop_training),
-            "stateful": {name: owner.get_state() for name, owner in self.stateful.items()},
+            "stateful": remembered,
         }
         checkpoint.save(self.folder, epoch * self.steps_per_epoch + step, arrays, state)
         self._saved_at = time.monotonic()

@@ -49,7 +49,7 @@ def snapshot(model):
     """
     arrays = {}
     for name, variable in variables_of(model).items():
-        copies = [np.asarray(copy.numpy()) for copy in _copies(variable)]
+        copies = [np.asarray(copy.numpy()) for copy in copies_of(variable)]
         if all(copy.tobytes() == copies[0].tobytes() for copy in copies):
             arrays[name] = copies[0]
         else:
@@ -72,7 +72,7 @@ def restore(model, arrays):
         saved.setdefault(re.sub(r"@\d+$", "", key), []).append(array)
     missing, differing, assignments = [], [], []
     for name, variable in variables_of(model).items():
-        copies, values = _copies(variable), saved.pop(name, [])
+        copies, values = copies_of(variable), saved.pop(name, [])
         wanted = f"{variable.dtype} {tuple(variable.shape)}"
         found = sorted({f"{array.dtype} {array.shape}" for array in values})
         if not values:
@@ -96,7 +96,7 @@ def restore(model, arrays):
         copy.assign(array)
 
 
-def _copies(variable):
+def copies_of(variable):
     """The `tf.Variable`s behind a Keras variable: one, or one for each replica."""
     value = variable.value
     return list(getattr(value, "values", (value,)))
