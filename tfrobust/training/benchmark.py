@@ -7,11 +7,25 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from tfrobust.attacks import PGD, Gaussian
+from tfrobust.attacks import PGD, Adam, Clean, Corner, EarlyStop, Gaussian
 from tfrobust.errors import UserError
-from tfrobust.losses import CrossEntropy, ToClean
-from tfrobust.methods import ADV, ATLAS, FAIT, JAC, TRADES, Natural, TradesJac
-from tfrobust.regularizers import MaximalEntropy
+from tfrobust.losses import CrossEntropy, LinearityError, ToClean
+from tfrobust.methods import (
+    ADV,
+    ATLAS,
+    FAIT,
+    GAIRAT,
+    GAT,
+    HAT,
+    JAC,
+    LLR,
+    MART,
+    TRADES,
+    Free,
+    Natural,
+    TradesJac,
+)
+from tfrobust.regularizers import Curvature, GradientAlignment, MaximalEntropy
 from tfrobust.threat_models import Linf
 from tfrobust.training.passes import PASSES
 from tfrobust.weights import AWP
@@ -26,9 +40,11 @@ class Subject:
         forward: forward passes of a step that nothing is differentiated through.
         to_input: passes forward and back to the images, in inference mode.
         to_weights: passes forward and back to the weights, in training mode.
-        jacobians: gradients of projected logits to the images that are differentiated again. Each goes
+        jacobians: gradients to the images that are differentiated again. Each goes
             back and back twice through a pass that is counted already, about the cost of one more
             pass to the weights, as which it is counted.
+        in_inference_mode: how many of the passes to the weights run in inference mode.
+        training_forward: forward passes in training mode that nothing is differentiated through.
         papers: what a step costs in steps of ADV-1 and of ADV-10 on CIFAR-10, in the paper on ATLAS.
     """
 
@@ -38,10 +54,13 @@ class Subject:
     to_weights: int = 1
     papers: tuple = (None, None)
     jacobians: int = 0
+    in_inference_mode: int = 0
+    training_forward: int = 0
 
     def counts(self):
         """How often a step goes through each of `PASSES`."""
-        counts = (self.forward, 0, self.to_input, self.to_weights + self.jacobians)
+        to_weights = self.to_weights + self.jacobians
+        counts = (self.forward, self.training_forward, self.to_input, to_weights)
         return dict(zip(PASSES, counts, strict=True))
 
 
@@ -64,6 +83,34 @@ def _adv(classifier):
     return ADV(classifier, PGD(Linf("8/255"), CrossEntropy(), steps=10, step_size="2/255"))
 
 
+def _llr(classifier):
+    size = {"step_size": 0.1, "stepper": Adam()}
+    return LLR(classifier, PGD(Linf("8/255"), LinearityError(), steps=10, **size))
+
+
+def _cure(classifier):
+    return Natural(classifier, regularizers=[Curvature(4.0)])
+
+
+def _grad_align(classifier):
+    attack = PGD(Linf("8/255"), steps=1, relative_step_size=1.25, start=Clean())
+    return ADV(classifier, attack, regularizers=[GradientAlignment(0.2, Linf("8/255"))])
+
+
+def _ten(**settings):
+    return PGD(Linf("8/255"), CrossEntropy(), steps=10, step_size="2/255", **settings)
+
+
+def _hat(classifier):
+    return HAT(classifier, _climb(10), helper=keras.models.clone_model(classifier))
+
+
+def _free(classifier):
+    # Room for more images than a batch has.
+    return Free(classifier, Linf("8/255"), batch_shape=(1024, *classifier.input_shape[1:]))
+
+
+_GUIDED = PGD(Linf("8/255"), steps=1, relative_step_size=1.0, start=Corner(0.5))
 _MER = {"regularizers": [MaximalEntropy()]}
 
 # One line a method.
@@ -82,6 +129,16 @@ SUBJECTS = {
     "TRADES-MER": Subject(lambda c: TRADES(c, _climb(10), **_MER), 1, 10, 2),
     "FAIT": Subject(lambda c: FAIT(c, _climb(10, keep=(2,))), 1, 10, 3),
     "FAIT-MER": Subject(lambda c: FAIT(c, _climb(10, keep=(2,)), **_MER), 1, 10, 3),
+    "LLR": Subject(_llr, 1, 11, 3, jacobians=1, in_inference_mode=2),
+    "CURE": Subject(_cure, 0, 0, 3, jacobians=2, in_inference_mode=2),
+    "GradAlign": Subject(_grad_align, 0, 1, 3, jacobians=2),
+    "MART": Subject(lambda c: MART(c, _ten()), 0, 10, 2),
+    "GAIRAT": Subject(lambda c: GAIRAT(c, _ten(), burn_in=0), 0, 10, 1),
+    "FAT": Subject(lambda c: ADV(c, _ten(freeze=EarlyStop(1), step_noise=0.001)), 0, 10, 1),
+    "FAT-TRADES": Subject(lambda c: TRADES(c, _climb(10, freeze=EarlyStop(1))), 1, 10, 2),
+    "HAT": Subject(_hat, 2, 10, 3),
+    "GAT": Subject(lambda c: GAT(c, _GUIDED), 0, 1, 2, training_forward=1),
+    "Free-8": Subject(_free, 0, 0, 8),
     "AWP-TRADES": Subject(lambda c: TRADES(c, _climb(10), weight_perturbation=AWP()), 1, 10, 4),
 }
 
