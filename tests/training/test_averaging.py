@@ -172,6 +172,22 @@ def classifier():
     return keras.Model(inputs, keras.layers.Dense(10)(x))
 
 
+@pytest.mark.parametrize("make", [lambda data: SWA(1, data), lambda data: EMA(0.9, 1)])
+def test_one_device_equals_two(make, two_replicas):
+    train = small().train
+    dataset = tf.data.Dataset.from_tensor_slices((train.images, train.labels)).batch(48)
+    weights = []
+    for strategy in (None, two_replicas):
+        keras.utils.set_random_seed(4)
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            method = Natural(classifier())
+            method.compile(keras.optimizers.SGD(0.1))
+        method.fit(dataset, epochs=2, verbose=0, callbacks=[make(dataset)])
+        weights.append([w.numpy() for w in method.classifier.weights])
+    for one, two in zip(*weights, strict=True):
+        np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-5)
+
+
 class Stop(keras.callbacks.Callback):
     """Sends SIGTERM when something happens for the n-th time."""
 
