@@ -11,8 +11,11 @@ from tfrobust.config import Configuration
 from tfrobust.training import run
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-FILES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("gin/*.gin"))
+PATHS = [*ROOT.glob("gin/*.gin"), *ROOT.glob("gin/paper/*/*.gin")]
+FILES = sorted(str(path.relative_to(ROOT)) for path in PATHS)
 NEEDS_DATA = [name for name in FILES if "mnist" in name or "cifar" in name]
+# Clean and robust accuracy of methods that see no attack, or one step from the clean image or of old noise, in training.
+FLOORS = {"cure": (0.93, 0.58), "free": (0.94, 0.75), "grad_align": (0.95, 0.72)}
 EMBEDDED = [name for name in FILES if name not in NEEDS_DATA]
 
 
@@ -50,7 +53,8 @@ def test_a_robust_method_is_far_above_natural_training_on_the_digits(name, tmp_p
     elif name == "gin/jac.gin":  # which makes no attack
         assert clean >= 0.92 and robust >= 0.55
     else:
-        assert clean >= 0.95 and robust >= 0.80
+        least_clean, least_robust = FLOORS.get(pathlib.Path(name).stem, (0.95, 0.80))
+        assert clean >= least_clean and robust >= least_robust
     assert result["training_seconds"] < 180
 
 
