@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PATHS = [*ROOT.glob("gin/*.gin"), *ROOT.glob("gin/paper/*/*.gin")]
 FILES = sorted(str(path.relative_to(ROOT)) for path in PATHS)
 NEEDS_DATA = [name for name in FILES if "mnist" in name or "cifar" in name]
-# Clean and robust accuracy of methods that see no attack, or one step from the clean image or of old noise, in training.
+# Clean and robust accuracy of methods that see no attack, or a single step of a weak one, in training.
 FLOORS = {"cure": (0.93, 0.58), "free": (0.94, 0.75), "grad_align": (0.95, 0.72)}
 EMBEDDED = [name for name in FILES if name not in NEEDS_DATA]
 
