@@ -26,6 +26,7 @@ flags.DEFINE_multi_string("gin_file", [], "What to compare. Default: gin/*.gin o
 flags.DEFINE_multi_string("gin_bindings", [], "Lines of gin for every run, such as 'EPOCHS = 30'.")
 flags.DEFINE_list("seeds", ["0", "1", "2"], "A run for each of these seeds.")
 flags.DEFINE_string("workdir", "runs/compare", "Folder of the runs.")
+flags.DEFINE_bool("run", True, "Train what is not complete; with --norun it counts as not run.")
 flags.DEFINE_string("readme", None, "File in which the table between the markers is replaced.")
 
 BEGIN, END = "<!-- comparison: begin -->", "<!-- comparison: end -->"
@@ -66,9 +67,14 @@ def compare():
     for seed in FLAGS.seeds:
         for gin in gin_files:
             folder = pathlib.Path(FLAGS.workdir, pathlib.Path(gin).stem, f"seed_{seed}")
+            if not FLAGS.run and not (folder / "report.json").is_file():
+                continue
             print(f"{gin}, seed {seed}", flush=True)
-            configuration = Configuration([gin], [*FLAGS.gin_bindings, f"SEED = {seed}"], ROOT)
-            configuration.configured(training.train)(workdir=folder, configuration=configuration)
+            if FLAGS.run:
+                configuration = Configuration([gin], [*FLAGS.gin_bindings, f"SEED = {seed}"], ROOT)
+                configuration.configured(training.train)(
+                    workdir=folder, configuration=configuration
+                )
             report = comparing.report_of(folder)
             strongest = strongest or comparing.StrongestAttack(comparing.threat_model_of(report))
             results[gin].append(comparing.judge_run(folder, splits, strongest))
