@@ -42,6 +42,7 @@ SQUARED = Bregman(SquaredNorm())
 # device and two would differ by what is made of the others.
 KL_PGD = {"objective": ToClean(), "steps": 2, "step_size": 0.04, "start": Gaussian(0.02)}
 
+
 def rat_finite(classifier, **options):
     noise = {"sigma": 0.3, "noise": "layer_relative"}
     with warnings.catch_warnings():
@@ -54,7 +55,6 @@ def rat_finite(classifier, **options):
             attack_weights=WeightNoise(**noise),
             **options,
         )
-
 
 
 # Name -> the method around a classifier. Settings as in use, and together all parts at least once.
@@ -95,7 +95,7 @@ METHODS = {
     "gairat": lambda c, **o: GAIRAT(
         c,
         PGD(Linf(0.1), steps=2, step_size=0.06),
-        burn_in=0.4,
+        burn_in=0.2,
         weight_perturbation=AWP(0.01),
         **o,
     ),
