@@ -163,12 +163,13 @@ def deep():
 
 
 def total(model, terms, x, x_adv, shift=None, seed=3):
-    """The sum of a term over the batch, at the live weights or at w + shift, as a function of w."""
+    """TRADES's divergence plus the term, summed, at the live weights w or at w + shift."""
     point = LivePoint(model)
     if shift is not None:
         weights = [v.value + s for v, s in zip(model.trainable_variables, shift, strict=True)]
         point = ShiftedPoint(model, weights)
-    return tf.reduce_sum(value(terms, point, x, x_adv, seed)[0])
+    values, context = value(terms, point, x, x_adv, seed)
+    return tf.reduce_sum(values + Bregman()(*map(context.logits, ("clean", "adversarial"))))
 
 
 def test_exact_is_the_limit_of_finite(deep):
@@ -254,6 +255,23 @@ def test_gradients(form, order, where, deep):
     h = 1e-3
     one, two = along(h) - along(-h), along(2 * h) - along(-2 * h)
     np.testing.assert_allclose(slope(), (8 * one - two) / (12 * h), rtol=1e-6)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_eager_is_graph(order, deep):
+    """Where TensorFlow's own forward mode forgets what a tape should know."""
+    model, x, x_adv = deep
+    terms = TaylorTerms(order=order, sigma=0.2)
+    variables = [v.value for v in model.trainable_variables]
+
+    def gradients():
+        with tf.GradientTape() as tape:
+            result = total(model, terms, x, x_adv)
+        return tape.gradient(result, variables, unconnected_gradients="zero")
+
+    in_graph = tf.function(gradients, autograph=False)()
+    for eager, graph in zip(gradients(), in_graph, strict=True):
+        np.testing.assert_allclose(eager, graph, rtol=1e-8, atol=1e-10)
 
 
 def test_passes_aside_leave_no_trace_and_share_dropout():

@@ -8,9 +8,10 @@ import tensorflow as tf
 def directional(function, inputs, direction, order=1):
     """The value of a function and its derivatives along a direction, in one pass.
 
-    A gradient tape around nested `ForwardAccumulator`s loses terms without a word (TensorFlow 2.21:
-    gradients of second derivatives are off by 50 to 100 %), and in eager mode their values may be
-    wrong too. A graph's own gradients are right, so for order 2 those are used.
+    TensorFlow 2.21 has gradients here that are wrong without a word. A tape around nested
+    `ForwardAccumulator`s loses terms, 50 to 100 % of the gradient, where a graph's own gradients
+    are right: those are used for order 2. In eager mode a tape forgets operations, also those of
+    the value, whose derivatives have been garbage-collected: so there a graph is made.
 
     Args:
         function: of the tensors `inputs`; returns a value, a list of floating-point tensors through
@@ -23,14 +24,14 @@ def directional(function, inputs, direction, order=1):
         The value; the tuple of its derivatives, `order` tensors of the value's shape; and the two
         lists.
     """
-    if order == 1:
-        return _forward(function, inputs, direction, order)
     if tf.executing_eagerly():
         graph = tf.function(
             lambda *inputs: _forward(function, inputs, direction, order), autograph=False
         )
         # A graph also under `tf.config.run_functions_eagerly`.
         return graph.get_concrete_function(*inputs)(*inputs)
+    if order == 1:
+        return _forward(function, inputs, direction, order)
     constant = []
 
     @tf.custom_gradient
