@@ -32,9 +32,16 @@ from tfrobust.methods import (
     TradesJac,
 )
 from tfrobust.ops.schedules import LinearRamp, Steps
-from tfrobust.regularizers import Curvature, GradientAlignment, Jacobian, MaximalEntropy
+from tfrobust.regularizers import (
+    Curvature,
+    GapLabels,
+    GradientAlignment,
+    Jacobian,
+    MaximalEntropy,
+    TaylorTerms,
+)
 from tfrobust.threat_models import L2, Linf
-from tfrobust.weights import AWP
+from tfrobust.weights import AWP, WeightNoise
 
 __version__ = "0.1.0"
 
@@ -59,6 +66,7 @@ __all__ = [
     "CrossEntropy",
     "Curvature",
     "Free",
+    "GapLabels",
     "Gaussian",
     "GradientAlignment",
     "Jacobian",
@@ -70,9 +78,11 @@ __all__ = [
     "Natural",
     "SquaredNorm",
     "Steps",
+    "TaylorTerms",
     "ToClean",
     "ToLabel",
     "TradesJac",
     "Uniform",
     "UserError",
+    "WeightNoise",
 ]

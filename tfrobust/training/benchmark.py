@@ -25,10 +25,16 @@ from tfrobust.methods import (
     Natural,
     TradesJac,
 )
-from tfrobust.regularizers import Curvature, GradientAlignment, MaximalEntropy
+from tfrobust.regularizers import (
+    Curvature,
+    GapLabels,
+    GradientAlignment,
+    MaximalEntropy,
+    TaylorTerms,
+)
 from tfrobust.threat_models import Linf
 from tfrobust.training.passes import PASSES
-from tfrobust.weights import AWP
+from tfrobust.weights import AWP, WeightNoise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +119,12 @@ def _free(classifier):
 _GUIDED = PGD(Linf("8/255"), steps=1, relative_step_size=1.0, start=Corner(0.5))
 _MER = {"regularizers": [MaximalEntropy()]}
 
+
+def _rat(*terms):
+    noise = {"attack_weights": WeightNoise()}
+    return lambda classifier: TRADES(classifier, _climb(10), regularizers=terms, **noise)
+
+
 # One line a method.
 SUBJECTS = {
     "Natural": Subject(Natural),
@@ -140,6 +152,10 @@ SUBJECTS = {
     "GAT": Subject(lambda c: GAT(c, _GUIDED), 0, 1, 2, training_forward=1),
     "Free-8": Subject(_free, 0, 0, 8),
     "AWP-TRADES": Subject(lambda c: TRADES(c, _climb(10), weight_perturbation=AWP()), 1, 10, 4),
+    "RAT-first": Subject(_rat(TaylorTerms(form="finite")), 1, 10, 6),
+    "RAT-second": Subject(_rat(TaylorTerms(0.2, order=2, form="finite")), 1, 10, 6),
+    "RAT-one-sided": Subject(_rat(TaylorTerms(form="one_sided")), 1, 10, 4),
+    "RAT-reference": Subject(_rat(GapLabels()), 1, 10, 2),
 }
 
 
