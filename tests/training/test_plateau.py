@@ -139,7 +139,7 @@ def splits():
     )
 
 
-def run(workdir, splits, values, callback, at=None, epochs=9):
+def run(workdir, splits, values, callback, at=None, epochs=9, learning_rate=0.1):
     train(
         data=lambda: splits,
         model=network,
@@ -148,7 +148,7 @@ def run(workdir, splits, values, callback, at=None, epochs=9):
         test_attack=PGD(Linf(0.1), steps=1),
         epochs=epochs,
         batch_size=16,
-        learning_rate=0.1,
+        learning_rate=learning_rate,
         workdir=workdir,
         augment=(),
         evaluation_batch_size=64,
@@ -156,6 +156,12 @@ def run(workdir, splits, values, callback, at=None, epochs=9):
         save_seconds=0,
         callbacks=[lambda: Told(values, at), callback],
     )
+
+
+def test_a_schedule_is_refused_before_anything_is_written(splits, tmp_path):
+    with pytest.raises(UserError, match="plain number"):
+        run(tmp_path / "run", splits, [], Plateau, learning_rate=LinearRamp(9, 0.1, 0.0))
+    assert not (tmp_path / "run").exists()
 
 
 CASES = {
