@@ -1,5 +1,7 @@
 """Free adversarial training by hand, its buffer, and what it is without a radius."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import tensorflow as tf
 from tfrobust.errors import UserError
 from tfrobust.methods import Free, Natural
 from tfrobust.threat_models import L2, Linf
+from tfrobust.training.variables import copies_of
 
 SHAPE = (2, 1, 1, 1)
 RATE = 0.1
@@ -120,3 +123,21 @@ def test_refusals():
     data = tf.data.Dataset.from_tensor_slices((images(0.5, 0.5, 0.5), [1, 1, 1])).batch(3)
     with pytest.raises(tf.errors.InvalidArgumentError, match="A batch is larger than batch_shape"):
         made().fit(data, verbose=0)
+
+
+def test_two_devices_share_the_buffer(two_replicas):
+    """Batches of 8 are cut into 4 and 4, batches of 4 into 2 and 2: rows 2 and 3 change devices."""
+    x = np.linspace(0.1, 0.9, 8).astype("float32").reshape(8, 1, 1, 1)
+    whole = tf.data.Dataset.from_tensor_slices((x, np.arange(8) % 2))
+    buffers = []
+    for strategy in (None, two_replicas):
+        with contextlib.nullcontext() if strategy is None else strategy.scope():
+            method = made(batch_shape=(8, 1, 1, 1), replays=1, step_size=0.1)
+        for size in (8, 4):
+            method.fit(whole.batch(size), verbose=0)
+        copies = copies_of(method.delta)
+        for copy in copies:
+            np.testing.assert_array_equal(copy.numpy(), copies[0].numpy())
+        buffers.append(copies[0].numpy())
+    np.testing.assert_allclose(buffers[1], buffers[0], atol=1e-6)
+    assert len(copies) == 2
