@@ -105,6 +105,25 @@ def test_the_guided_step(alternate):
     assert np.abs(expected(50.0, ([0.5], [1.0])) - expected(0.0, ([0.5], [1.0]))).max() > 0.1
 
 
+def test_modes_of_the_passes():
+    """The guide in training mode, the attack's step in inference mode, then clean and adversarial."""
+    modes = []
+
+    class Recorder(keras.layers.Layer):
+        def call(self, x, training=None):
+            modes.append(training)
+            return x
+
+    model = keras.Sequential([Recorder(), keras.layers.Flatten(), keras.layers.Dense(3)])
+    model(X)
+    method = GAT(model, GUIDED)
+    method.compile(keras.optimizers.SGD(0.1))
+    method.train_on_batch(X, Y)
+    del modes[:]
+    method.train_on_batch(X, Y)
+    assert modes == [True, False, True, True]
+
+
 def test_without_beta_it_is_trades_without_beta(same_weights):
     def run(make):
         method = make(classifier())
