@@ -36,35 +36,28 @@ def adv(*terms, **options):
 
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(
-    ("make", "term"),
+    ("make", "term", "awp"),
     [
-        (trades, TaylorTerms(0.0, sigma=0.05)),
-        (trades, TaylorTerms(0.0, 2, "finite", sigma=0.05)),
-        (trades, GapLabels(0.0)),
-        (adv, TaylorTerms(0.0, sigma=0.05, draws=2)),
-        (adv, TaylorTerms(0.0, form="finite", sigma=0.05)),
-        (adv, TaylorTerms(0.0, form="one_sided", sigma=0.05)),
+        (trades, TaylorTerms(0.0, sigma=0.05), None),
+        (trades, TaylorTerms(0.0, 2, "finite", sigma=0.05), None),
+        (trades, GapLabels(0.0), AWP(0.05)),
+        (adv, TaylorTerms(0.0, sigma=0.05, draws=2), None),
+        (adv, TaylorTerms(0.0, form="one_sided", sigma=0.05), AWP(0.05)),
     ],
-    ids=lambda value: getattr(value, "form", getattr(value, "__name__", "")),
+    ids=["exact", "finite", "labels", "exact_draws", "one_sided"],
 )
-@pytest.mark.parametrize("weight_perturbation", [None, AWP(0.05)], ids=["live", "awp"])
-def test_weight_0_is_the_method_alone(
-    make, term, weight_perturbation, make_classifier, data, same_weights
-):
-    """With dropout, penalties and running averages: the other passes leave no trace, the shared ones one."""
-    options = {"weight_perturbation": weight_perturbation}
-    alone, history = trained(make(**options), make_classifier, data.take(2))
-    method, found = trained(make(term, **options), make_classifier, data.take(2))
+def test_weight_0_is_the_method_alone(make, term, awp, make_classifier, data, same_weights):
+    """With dropout, penalties and running averages: other passes leave no trace, shared ones one."""
+    runs = [
+        trained(make(*terms, weight_perturbation=awp), make_classifier, data.take(1))
+        for terms in ((), (term,), (dataclasses.replace(term, weight=1.0),))
+    ]
+    (alone, history), (method, found), (weighted, _) = runs
     same_weights(method.classifier, alone.classifier, atol=2e-6)
     np.testing.assert_allclose(found["loss"], history["loss"], rtol=1e-5)
     assert all(found[name][0] > 0.0 for name in term.parts)
     with pytest.raises(AssertionError):
-        weighted = dataclasses.replace(term, weight=1.0)
-        same_weights(
-            trained(make(weighted, **options), make_classifier, data.take(2))[0].classifier,
-            alone.classifier,
-            atol=1e-5,
-        )
+        same_weights(weighted.classifier, alone.classifier, atol=1e-5)
 
 
 FOUND = []
@@ -108,8 +101,9 @@ class SpyingTerms(TaylorTerms):
 
 
 @pytest.mark.usefixtures("eagerly")
-@pytest.mark.parametrize("noise", ["absolute", "layer_relative"])
-@pytest.mark.parametrize("awp", [None, AWP(0.0)], ids=["live", "awp"])
+@pytest.mark.parametrize(
+    ("noise", "awp"), [("absolute", None), ("layer_relative", AWP(0.0))], ids=["live", "awp"]
+)
 def test_attack_and_terms_see_one_draw_a_step(noise, awp, data):
     def classifier():
         keras.utils.set_random_seed(1)
@@ -139,6 +133,7 @@ def test_attack_and_terms_see_one_draw_a_step(noise, awp, data):
     assert np.abs(draws[0] - draws[1]).max() > 0.01
 
 
+@pytest.mark.slow
 def test_exact_second_order_on_two_replicas(data, two_replicas):
     """Nested forward mode through sums over replicas, batches of 7, 7 and 1; the same u on both."""
 
