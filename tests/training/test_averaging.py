@@ -115,7 +115,7 @@ def test_recomputed_statistics(kind, distributed, two_replicas):
     strategy = two_replicas if distributed else None
     with strategy.scope() if strategy else contextlib.nullcontext():
         model = network(kind, dropout=True)
-    before = [w.numpy() for w in model.weights]
+    before = [v.numpy() for v in model.variables]
     dataset = tf.data.Dataset.from_tensor_slices(X).batch(5)
     recompute_statistics(model, dataset, strategy)
     parts = X[:5], X[5:10], X[10:]
@@ -125,9 +125,10 @@ def test_recomputed_statistics(kind, distributed, two_replicas):
     layer = model.layers[0]
     np.testing.assert_allclose(layer.moving_mean, mean, rtol=1e-5)
     np.testing.assert_allclose(layer.moving_variance, variance, rtol=1e-5)
-    for weight, old in zip(model.weights, before, strict=True):
-        if "moving" not in weight.path:
-            np.testing.assert_array_equal(weight.numpy(), old, err_msg=weight.path)
+    # Dropout's state, too.
+    for variable, old in zip(model.variables, before, strict=True):
+        if "moving" not in variable.path:
+            np.testing.assert_array_equal(variable.numpy(), old, err_msg=variable.path)
 
 
 def test_swa_of_one_snapshot_is_that_snapshot_with_its_statistics():
