@@ -237,6 +237,30 @@ def test_examples_without_a_gradient_do_not_count():
     np.testing.assert_allclose(tf.reduce_mean(value), expected, rtol=1e-4, atol=1e-6)
 
 
+class Scaled(Linf):
+    def random_point(self, x, radius, keys):
+        return 0.9 * x
+
+
+def test_one_gradient_without_the_other_does_not_count():
+    """Bright images whose other point is black, and black ones whose other point is bright."""
+
+    class Swapped(Linf):
+        def random_point(self, x, radius, keys):
+            return tf.gather(x, [1, 0, 2, 4, 3]) * [[[[0.9]]]]
+
+    term = GradientAlignment(1.0, Swapped(0.1))
+    value = term(context_of(LivePoint(dead_where_black()), tf.constant(IMAGES))).numpy()
+    np.testing.assert_array_equal(value[[0, 1, 3, 4]], 0.0)
+    # One of five is left, and is the mean.
+    alone = dead_where_black()
+    single = GradientAlignment(1.0, Scaled(0.1))
+    x, y = tf.constant(IMAGES[2:3]), Y[2:3]
+    expected = single(context_of(LivePoint(alone), x, y)).numpy()[0]
+    assert expected > 1e-4
+    np.testing.assert_allclose(value[2], 5.0 * expected, rtol=1e-3)
+
+
 def test_no_gradient_anywhere():
     value = GradientAlignment(1.0, Linf(0.1))(context_of(lambda x: 0.0 * curved(x)))
     np.testing.assert_array_equal(value, 0.0)
