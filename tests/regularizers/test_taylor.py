@@ -314,7 +314,7 @@ def test_passes_aside_leave_no_trace_and_share_dropout():
             v.assign(old)
     for form in FORMS:
         for mine, plain in zip(found[form], found[None], strict=True):
-            np.testing.assert_allclose(mine, plain, rtol=1e-6)
+            np.testing.assert_allclose(mine, plain, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
