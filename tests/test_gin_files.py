@@ -31,7 +31,16 @@ def needs_data():
         pytest.skip("needs prepared TFDS data sets: set TFDS_DATA_DIR")
 
 
-@pytest.mark.parametrize("name", FILES)
+# Reading a data set takes seconds: one file of each set by default.
+BY_DEFAULT = {"gin/mnist_adv_one_step.gin", "gin/paper/cifar10_preact_resnet18/score.gin"}
+
+
+def marked(name):
+    slow = name in NEEDS_DATA and name not in BY_DEFAULT
+    return pytest.param(name, marks=pytest.mark.slow) if slow else name
+
+
+@pytest.mark.parametrize("name", map(marked, FILES))
 def test_a_gin_file_builds_and_nothing_in_it_is_unused(name, tmp_path, monkeypatch):
     if name in NEEDS_DATA:
         needs_data()

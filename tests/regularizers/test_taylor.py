@@ -267,7 +267,7 @@ def test_gradients(form, order, where, deep):
     np.testing.assert_allclose(slope(), (8 * one - two) / (12 * h), rtol=1e-6)
 
 
-@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("order", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_eager_is_graph(order, deep):
     """Where TensorFlow's own forward mode forgets what a tape should know."""
     model, x, x_adv = deep
