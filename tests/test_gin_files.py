@@ -40,7 +40,7 @@ def marked(name):
     return pytest.param(name, marks=pytest.mark.slow) if slow else name
 
 
-@pytest.mark.parametrize("name", map(marked, FILES))
+@pytest.mark.parametrize("name", [marked(name) for name in FILES])
 def test_a_gin_file_builds_and_nothing_in_it_is_unused(name, tmp_path, monkeypatch):
     if name in NEEDS_DATA:
         needs_data()
