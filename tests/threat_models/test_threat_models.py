@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -32,6 +32,7 @@ def test_projection_stays_in_ball_and_box(model, x, candidate, radius):
 
 @pytest.mark.parametrize("model", MODELS, ids=repr)
 @settings(max_examples=20, deadline=None)
+@example(x=np.zeros((2, 2, 2, 1), "float32"), candidate=np.full((2, 2, 2, 1), 4e-21, "float32"))
 @given(x=pixels, candidate=anything)
 def test_radius_zero_gives_the_image_bit_for_bit(model, x, candidate):
     found = model.project(tf.constant(candidate), tf.constant(x), 0.0)

@@ -64,5 +64,5 @@ class L2(ThreatModel):
 
 def _shorten(delta, radius):
     length = norms.l2(delta)
-    factor = tf.where(length > radius, radius / tf.maximum(length, 1e-30), tf.ones_like(length))
+    factor = tf.where(length >= radius, radius / tf.maximum(length, 1e-30), tf.ones_like(length))
     return delta * norms.expand(factor, delta)
