@@ -61,6 +61,53 @@ def test_example_keys_do_not_see_batch_or_order():
     np.testing.assert_array_equal(whole.uniform((7,)).shape, (7,))
 
 
+def squares(counter, key):
+    """Widynski's generator, in Python's integers."""
+    mask = 2**64 - 1
+    y = counter * key & mask
+    z = (y + key) & mask
+    x = y
+    for addend in (y, z, y):
+        x = (x * x + addend) & mask
+        x = (x >> 32 | x << 32) & mask
+    return (x * x + z & mask) >> 32
+
+
+def test_the_generator_is_the_published_one():
+    counters, key = [0, 1, 7, 2**40 + 3], 0xC8E4FD154CE32F6D
+    found = random._squares(tf.constant(counters, tf.uint64), tf.constant(key, tf.uint64)).numpy()
+    assert found.tolist() == [squares(c, key) for c in counters]
+    # SplitMix64 of state 0 begins with this number.
+    assert int(random._mixed(tf.constant(0x9E3779B97F4A7C15, tf.uint64))) == 0xE220A8397B1DCDAF
+
+
+def test_rows_of_neighbouring_seeds_are_independent():
+    count, size = 40, 20_000
+    seeds = np.stack([np.arange(count), np.full(count, 7)], axis=1).astype("int32")
+    for folded in (ExampleKeys(tf.constant(seeds)).fold_in(3), ExampleKeys(tf.constant(seeds))):
+        for rows in (
+            folded.uniform((count, size)).numpy() - 0.5,
+            folded.normal((count, size)).numpy(),
+        ):
+            correlations = np.corrcoef(rows)[np.triu_indices(count, 1)] * size**0.5
+            assert abs(correlations.std() - 1) < 0.1 and np.abs(correlations).max() < 5
+            serial = (rows[:, :-1] * rows[:, 1:]).mean(axis=1) / rows.var(axis=1) * size**0.5
+            assert np.abs(serial).max() < 5 and abs(serial.mean()) < 4 * count**-0.5
+            means = rows.mean(axis=1) / rows.std(axis=1) * size**0.5
+            assert np.abs(means).max() < 5
+        assert abs(folded.normal((count, size)).numpy().var() - 1) < 0.01
+    one_each = ExampleKeys(tf.constant(seeds)).fold_in(tf.range(count))
+    np.testing.assert_array_equal(
+        one_each.seeds[5], ExampleKeys(tf.constant(seeds[5:6])).fold_in(5).seeds[0]
+    )
+
+
+def test_the_same_numbers_under_xla():
+    keys = ExampleKeys(tf.constant([[1, 2], [3, 4]]))
+    draw = tf.function(lambda: keys.fold_in(1).uniform((2, 50)), jit_compile=True)
+    np.testing.assert_array_equal(draw(), keys.fold_in(1).uniform((2, 50)))
+
+
 def test_content_keys_name_an_image_by_its_pixels():
     x = np.random.default_rng(0).random(SHAPE).astype("float32")
     x[5] = x[2]

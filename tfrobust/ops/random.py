@@ -64,6 +64,11 @@ class BatchKeys(NamedTuple):
 class ExampleKeys(NamedTuple):
     """A seed of its own for every example.
 
+    The numbers come from a counter and a key by plain integer operations, all rows at once, so that
+    a search may draw in every step, and they are the same in a graph, under XLA and on any device.
+    The generator is `squares32` of Widynski, "Squares: A Fast Counter-Based RNG", 2020; keys are
+    made by the finaliser of SplitMix64.
+
     Attributes:
         seeds: int32, shape (b, 2).
     """
@@ -71,21 +76,75 @@ class ExampleKeys(NamedTuple):
     seeds: tf.Tensor
 
     def fold_in(self, number):
-        """Keys for another purpose: independent of these, the same for the same `number`."""
-        return ExampleKeys(tf.map_fn(lambda seed: _fold_in(seed, number), self.seeds))
+        """Keys for another purpose: independent of these, the same for the same `number`.
+
+        Args:
+            number: whole number, scalar or one for each example, shape (b,).
+        """
+        number = tf.cast(tf.convert_to_tensor(number), tf.int64)
+        # Plus one, so that folding in 0 gives other keys too.
+        key = _mixed(
+            _key(self.seeds) + tf.bitcast(number + 1, tf.uint64) * tf.constant(_GOLDEN, tf.uint64)
+        )
+        return ExampleKeys(tf.bitcast(key, tf.int32))
 
     def uniform(self, shape, dtype=tf.float32):
         """Numbers in [0, 1) of `shape`; row i depends on seed i only."""
-        return self._rows(_uniform, shape, dtype)
+        return tf.cast(self._bits(shape, 0), dtype) * tf.constant(2.0**-24, dtype)
 
     def normal(self, shape, dtype=tf.float32):
-        """Standard normal numbers of `shape`; row i depends on seed i only."""
-        return self._rows(_normal, shape, dtype)
+        """Standard normal numbers of `shape`, by Box and Muller; row i depends on seed i only."""
+        # (0, 1]: the logarithm of 0 is infinite.
+        radius = (tf.cast(self._bits(shape, 0), dtype) + 1.0) * tf.constant(2.0**-24, dtype)
+        angle = tf.constant(2.0**-23 * 3.141592653589793, dtype) * tf.cast(
+            self._bits(shape, 1), dtype
+        )
+        return tf.sqrt(-2.0 * tf.math.log(radius)) * tf.cos(angle)
 
-    def _rows(self, draw, shape, dtype):
-        row = tf.convert_to_tensor(shape)[1:]
-        rows = tf.map_fn(lambda seed: draw(row, seed, dtype), self.seeds, fn_output_signature=dtype)
-        return tf.reshape(rows, shape)
+    def _bits(self, shape, stream):
+        """Whole numbers below 2**24, int32: as many bits as float32 holds."""
+        shape = tf.convert_to_tensor(shape)
+        size = tf.reduce_prod(tf.cast(shape[1:], tf.int64))
+        counters = tf.bitcast(tf.range(size, dtype=tf.int64) * 2 + stream, tf.uint64)
+        # Mixed once more and made odd: the generator asks for irregular keys.
+        key = tf.bitwise.bitwise_or(_mixed(_key(self.seeds)), tf.constant(1, tf.uint64))
+        bits = _squares(counters[None, :], key[:, None])
+        return tf.reshape(tf.cast(_shifted(bits, 8), tf.int32), shape)
+
+
+_GOLDEN = 0x9E3779B97F4A7C15
+
+
+def _key(seeds):
+    return tf.bitcast(seeds, tf.uint64)
+
+
+def _shifted(value, places):
+    return tf.bitwise.right_shift(value, tf.constant(places, tf.uint64))
+
+
+def _turned(value):
+    """The two halves of uint64 exchanged."""
+    left = tf.bitwise.left_shift(value, tf.constant(32, tf.uint64))
+    return tf.bitwise.bitwise_or(left, _shifted(value, 32))
+
+
+def _mixed(value):
+    """SplitMix64's finaliser: a bijection of uint64 in which every bit depends on all."""
+    for places, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        value = tf.bitwise.bitwise_xor(value, _shifted(value, places))
+        value *= tf.constant(factor, tf.uint64)
+    return tf.bitwise.bitwise_xor(value, _shifted(value, 31))
+
+
+def _squares(counter, key):
+    """32 random bits, in uint64: four rounds of squaring and taking the middle."""
+    y = counter * key
+    z = y + key
+    x = y
+    for addend in (y, z, y):
+        x = _turned(x * x + addend)
+    return _shifted(x * x + z, 32)
 
 
 def checked_seed(seed):
