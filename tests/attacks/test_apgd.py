@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from tfrobust.attacks import APGD, PGD
 from tfrobust.attacks.apgd import checkpoint_windows
+from tfrobust.attacks.base import Case
+from tfrobust.attacks.targets import target_of
 from tfrobust.errors import UserError
 from tfrobust.losses import DLR, CrossEntropy, Margin, TargetedDLR
 from tfrobust.losses import targeted_difference_of_logits_ratio as targeted
@@ -100,11 +102,18 @@ def test_it_is_at_least_as_strong_as_pgd():
     assert ours.sum() >= theirs.sum()
 
 
+def case_of(attack, logits, run=0):
+    """All images with their run, for looking at a search step by step."""
+    x, y = tf.constant(X), tf.constant(LABELS, tf.int32)
+    radius = tf.constant(attack.threat_model.radius())
+    return Case(x, y, logits, tf.fill([40], run), keys_of(0), radius)
+
+
 def test_every_class_is_aimed_at_once():
     attack = APGD(Linf(0.03), TargetedDLR(), steps=15, targets=4)
-    order = attack._order(network, tf.constant(X), tf.constant(LABELS)).numpy()
-    logits = network(X).numpy()
-    np.testing.assert_array_equal(order, np.argsort(-logits, axis=1)[:, 1:])
+    logits = network(X)
+    order = [target_of(case_of(attack, logits), tf.fill([40], rank)).numpy() for rank in range(4)]
+    np.testing.assert_array_equal(np.transpose(order), np.argsort(-logits, axis=1)[:, 1:])
     _, all_targets = broken(attack)
     _, one_target = broken(APGD(Linf(0.03), TargetedDLR(), steps=15, targets=1))
     assert (all_targets >= one_target).all()
@@ -121,17 +130,33 @@ def test_neither_batch_nor_order_matter_with_a_seed_for_every_example():
 
 def test_the_step_size_is_twice_the_radius_halved_some_times_and_the_best_loss_never_falls():
     attack = APGD(Linf(0.1), steps=20)
-    x, y = tf.constant(X), tf.constant(LABELS)
-    state, radius, best = attack._start(x, y, 0.1, keys_of(0)), 0.1, None
+    case, best = case_of(attack, network(X)), None
+    state = attack.begin(case)
     for _ in range(21):
-        state = attack._step(network, x, y, None, radius, state)
+        state = attack.advance(network, case, state)
         halvings = np.log2(0.2 / state["step_size"].numpy())
         np.testing.assert_allclose(halvings, np.round(halvings), atol=1e-5)
         assert best is None or (state["best_loss"].numpy() >= best).all()
         best = state["best_loss"].numpy()
-    loss = CrossEntropy()(y, network(state["best"])).numpy()
+    loss = CrossEntropy()(case.y, network(state["best"])).numpy()
     np.testing.assert_allclose(loss, best, rtol=1e-5, atol=1e-6)
     assert halvings.max() >= 2
+
+
+def test_rows_that_are_done_keep_their_numbers_and_passes_are_counted():
+    """The unbreakable model of the card: a gap of 100 and a gradient that is not zero."""
+
+    def unbreakable(x):
+        return 100.0 * tf.one_hot(LABELS, 5) + 1e-3 * network(x)
+
+    attack = APGD(Linf(0.03), steps=10)
+    case = case_of(attack, network(X))
+    state = attack.begin(case)
+    for _ in range(13):
+        state = attack.step(unbreakable, case, state)
+    assert state["done"].numpy().all() and not state["broken"].numpy().any()
+    assert set(state["forwards"].numpy()) == set(state["backwards"].numpy()) == {11}
+    assert set(state["index"].numpy()) == {10}
 
 
 def test_targeted_dlr_golden_values():
@@ -160,7 +185,6 @@ def test_settings_that_cannot_work_together_are_refused():
     for wrong in ({"objective": TargetedDLR()}, {"targets": 3}):
         with pytest.raises(UserError, match="targets"):
             APGD(Linf(0.1), **wrong)
-    with pytest.raises(UserError, match="at most 4 targets"):
-        APGD(Linf(0.1), TargetedDLR(), targets=5)(network, X, LABELS, seed=0)
+    assert APGD(Linf(0.1), TargetedDLR(), targets=9, restarts=2).runs(5) == 8
     with pytest.raises(UserError, match="APGD"):
         PGD(Linf(0.1), TargetedDLR())

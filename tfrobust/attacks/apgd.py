@@ -4,11 +4,12 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfrobust.attacks.base import Attack, Perturbation
+from tfrobust.attacks.base import Attack, caught, fresh
+from tfrobust.attacks.targets import target_of
 from tfrobust.errors import UserError
 from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.ops import norms
-from tfrobust.ops.logits import correct, inference
+from tfrobust.ops.logits import correct
 from tfrobust.ops.numbers import integer, number
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
@@ -27,10 +28,9 @@ class APGD(Attack):
     best loss has changed since then.
 
     Use it where a number must be trusted: it has no step size to choose. Any misclassified iterate
-    counts. A call returns the first misclassified iterate, or the one of the first run with the
-    largest loss where none was found. It costs restarts * max(targets, 1) * (steps + 1) * eot
-    forward and backward passes at most, and a forward pass for targets; a run ends when all
-    examples are broken.
+    counts and ends the search. A call returns the first misclassified iterate, or the one of the first
+    run with the largest loss where none was found. It costs restarts * max(targets, 1) * (steps + 1)
+    * eot forward and backward passes at most, and a forward pass at the clean image.
 
     Args:
         threat_model: `Linf` or `L2`.
@@ -38,7 +38,8 @@ class APGD(Attack):
         steps: gradient steps of one run, at least 1; AutoAttack has 100.
         restarts: runs from new starts (and, with targets, for each of them), at least 1.
         targets: how many classes are aimed at in turn, those with the largest logits at the clean
-            image after the label; 0 for an untargeted objective, 9 in AutoAttack.
+            image after the label; 0 for an untargeted objective, 9 in AutoAttack. All of them where
+            there are fewer.
         rho: fraction of steps in which the loss must grow, in [0, 1].
         eot: gradients that are averaged for each step, at least 1; for randomised models. The last
             evaluation gives loss and prediction.
@@ -74,60 +75,19 @@ class APGD(Attack):
                 f"objective={self.objective!r}, targets={self.targets}."
             )
 
-    @property
-    def jit_compile(self):
-        return False
+    def runs(self, num_classes):
+        # With fewer classes there are fewer to aim at.
+        return self.restarts * max(min(self.targets, num_classes - 1), 1)
 
-    def search(self, model, x, y, keys, scale, epoch):
-        forward = inference(model)
-        radius = tf.cast(self.threat_model.radius(scale), x.dtype)
-        order = self._order(forward, x, y)
-        runs = self.restarts * max(self.targets, 1)
-
-        def run(number, broken, found, survived):
-            target = None if order is None else order[:, number // self.restarts]
-            state = self._start(x, y, radius, keys.fold_in(number))
-            state = tf.while_loop(
-                lambda s: (s["index"] < self.steps) & ~tf.reduce_all(broken | s["broken"]),
-                lambda s: (self._step(forward, x, y, target, radius, s),),
-                (state,),
-            )[0]
-            newly = ~broken & state["broken"]
-            # The best point of the first run stands for an example that no run breaks.
-            take = newly | (~broken & ~state["broken"] & tf.equal(number, 0))
-            best = tf.where(norms.expand(state["broken"], x), state["adversarial"], state["best"])
-            found = tf.where(norms.expand(take, x), best, found)
-            return number + 1, broken | newly, found, survived + state["survived"]
-
-        nobody = tf.zeros_like(y, tf.bool)
-        loop = (tf.constant(0), nobody, x, tf.zeros_like(y, tf.int32))
-        _, _, found, survived = tf.while_loop(
-            lambda number, broken, *_: (number < runs) & ~tf.reduce_all(broken), run, loop
-        )
-        return Perturbation(tf.stop_gradient(found), survived)
-
-    def _order(self, forward, x, y):
-        """Classes to aim at, (b, targets): by clean logit, the label left out."""
-        if not self.targets:
-            return None
-        logits = forward(x)
-        if logits.shape[-1] < self.targets + 1:
-            raise UserError(
-                f"There are {logits.shape[-1]} classes, so at most {logits.shape[-1] - 1} targets. "
-                f"Received: targets={self.targets}."
-            )
-        is_label = tf.one_hot(y, logits.shape[-1], True, False, dtype=tf.bool)
-        others = tf.where(is_label, logits.dtype.min, logits)
-        return tf.cast(tf.math.top_k(others, self.targets).indices, y.dtype)
-
-    def _start(self, x, y, radius, keys):
-        start = self.threat_model.random_surface_point(x, radius, keys)
-        zeros, ones = tf.zeros_like(y, x.dtype), tf.ones_like(y, x.dtype)
+    def begin(self, case):
+        x, y = case.x, case.y
+        start = self.threat_model.random_surface_point(x, case.radius, case.keys)
         start = tf.ensure_shape(tf.clip_by_value(start, 0.0, 1.0), x.shape)
-        count = tf.zeros_like(y, tf.int32)
-        return {
+        zeros, count = tf.zeros_like(y, x.dtype), tf.zeros_like(y)
+        state = {
+            **fresh(case),
             # -1: the start has not been evaluated yet.
-            "index": tf.constant(-1),
+            "index": count - 1,
             "current": start,
             "former": start,
             "gradient": tf.zeros_like(x),
@@ -136,23 +96,24 @@ class APGD(Attack):
             "best_loss": zeros,
             "former_loss": zeros,
             "checked_loss": zeros,
-            "step_size": ones * 2.0 * radius,
+            "step_size": zeros + 2.0 * case.radius,
             "halved": tf.ones_like(y, tf.bool),
             "grown": count,
-            "survived": count,
-            "broken": tf.zeros_like(y, tf.bool),
-            "adversarial": x,
         }
+        if self.targets:
+            state["target"] = target_of(case, case.run // self.restarts)
+        return state
 
-    def _step(self, forward, x, y, target, radius, s):
+    def advance(self, forward, case, state):
+        s, x = state, case.x
         first = s["index"] < 0
-        current = tf.where(first, s["current"], self._moved(x, radius, s))
-        logits, loss, gradient = self._evaluated(forward, current, y, target)
-        is_right = correct(y, logits)
+        current = tf.where(norms.expand(first, x), s["current"], self._moved(x, case.radius, s))
+        logits, loss, gradient = self._evaluated(forward, current, case.y, s.get("target"))
         better = first | (loss > s["best_loss"])
-        newly = ~is_right & ~s["broken"]
+        index = s["index"] + 1
+        catch = caught(s, current, ~correct(case.y, logits))
         new = {
-            "index": s["index"] + 1,
+            "index": index,
             "former": s["current"],
             "best": tf.where(norms.expand(better, x), current, s["best"]),
             "best_gradient": tf.where(norms.expand(better, x), gradient, s["best_gradient"]),
@@ -160,16 +121,16 @@ class APGD(Attack):
             # The code compares the loss after the first step with 0, not with the start's.
             "former_loss": tf.where(first, tf.zeros_like(loss), loss),
             "grown": s["grown"] + tf.cast(~first & (loss > s["former_loss"]), tf.int32),
-            "survived": s["survived"] + tf.cast(is_right, tf.int32),
-            "broken": s["broken"] | newly,
-            "adversarial": tf.where(norms.expand(newly, x), current, s["adversarial"]),
             "checked_loss": tf.where(first, loss, s["checked_loss"]),
+            "done": catch["broken"] | (index >= self.steps),
+            "forwards": s["forwards"] + self.eot,
+            "backwards": s["backwards"] + self.eot,
         }
-        return self._checked({**s, **new, "current": current, "gradient": gradient})
+        return self._checked({**s, **new, **catch, "current": current, "gradient": gradient})
 
     def _moved(self, x, radius, s):
         current, project = s["current"], self.threat_model.project
-        share = tf.cast(tf.where(tf.equal(s["index"], 0), 1.0, 0.75), x.dtype)
+        share = norms.expand(tf.cast(tf.where(tf.equal(s["index"], 0), 1.0, 0.75), x.dtype), x)
         size = norms.expand(s["step_size"], x)
         ahead = project(current + size * self.threat_model.steepest(s["gradient"]), x, radius)
         momentum = current - s["former"]
@@ -190,7 +151,8 @@ class APGD(Attack):
 
     def _checked(self, s):
         """Halves step sizes and goes back to the best points, where a checkpoint finds no progress."""
-        windows = tf.constant(checkpoint_windows(self.steps))
+        # One more, for rows that were done before.
+        windows = tf.constant([*checkpoint_windows(self.steps), 0])
         # Row index - 1 holds the steps since the last checkpoint, 0 where there is none.
         window = tf.gather(windows, tf.maximum(s["index"] - 1, 0)) * tf.cast(
             s["index"] > 0, tf.int32

@@ -7,7 +7,9 @@ import keras
 import tensorflow as tf
 
 from tfrobust.errors import UserError
-from tfrobust.ops.random import keys_of
+from tfrobust.ops import norms
+from tfrobust.ops.logits import inference
+from tfrobust.ops.random import BatchKeys, ExampleKeys, keys_of
 from tfrobust.spec import Spec
 
 
@@ -26,14 +28,44 @@ class Perturbation(NamedTuple):
     path: tuple = ()
 
 
+class Case(NamedTuple):
+    """What a search works on: in every row an example and one of its runs.
+
+    Attributes:
+        x: clean images, (b, h, w, c).
+        y: labels, int32, (b,).
+        logits: of the model at the clean images, (b, k).
+        run: which run, int32, (b,): from 0 to `Attack.runs` - 1, counting restarts and targets.
+        keys: noise that belongs to the row's example and run.
+        radius: of the threat model, a scalar.
+    """
+
+    x: tf.Tensor
+    y: tf.Tensor
+    logits: tf.Tensor
+    run: tf.Tensor
+    keys: BatchKeys | ExampleKeys
+    radius: tf.Tensor
+
+
 @dataclasses.dataclass(frozen=True)
 class Attack(Spec):
     """Searches a threat model for a bad point.
 
-    A subclass writes `search`, in graph operations. Attacks hold no data and no variables, see a
-    Keras model in inference mode, never move its BatchNormalization statistics, and use no global
-    random state.
+    A subclass writes the search of one run as `begin` and `advance`, in graph operations, row by row:
+    no row may depend on another one, and every row has its own step counter, so that rows may be
+    exchanged while others go on (`evaluation.slots`). How many runs an example needs, `runs` says.
+    An attack of another form overrides `search`. Attacks hold no data and no variables, see a Keras
+    model in inference mode, never move its BatchNormalization statistics, and use no global random
+    state.
     """
+
+    needs_gradient = True
+    """Whether it differentiates the model."""
+    needs_scores = True
+    """Whether it reads more of the logits than the predicted class."""
+    measures = ()
+    """Names of what else a state tells at the end of a run, numbers (b,): "distance", "queries"."""
 
     def __call__(self, model, x, y, *, seed, scale=1.0, epoch=0.0):
         """Attacks the images.
@@ -65,9 +97,70 @@ class Attack(Spec):
             model(x[:1], training=False)  # Variables cannot be born inside a graph's loop.
         return self._function("search", self.search)(model, x, y, keys, scale, epoch)
 
+    def runs(self, num_classes):
+        """How many runs an example that nothing breaks takes: restarts times targets."""
+        return 1
+
+    def begin(self, case):
+        """The state before the first step: a dict of tensors whose first axis is the row.
+
+        It makes no pass through the model. It holds what `fresh` returns, and "best", images: what
+        stands for the row if nothing breaks it.
+        """
+        raise NotImplementedError
+
+    def advance(self, forward, case, state):
+        """The state one step later.
+
+        Sets "done" where the run is over, and "broken" with "adversarial" where a misclassified image
+        of the threat model was found (see `caught`). Adds to "forwards" and "backwards" what the
+        row's step needed. Rows that were done before may come out as anything: `step` restores their
+        numbers, their "best", and `caught` their "adversarial".
+
+        Args:
+            forward: function from images to logits in full precision, in inference mode.
+            case: `Case`.
+            state: what `begin` or the last step returned.
+        """
+        raise NotImplementedError
+
+    def step(self, forward, case, state):
+        """`advance` that leaves alone the numbers, and the "best", of rows that are done."""
+        new = self.advance(forward, case, state)
+        kept = [name for name, value in new.items() if value.shape.rank == 1 or name == "best"]
+        over = {name: norms.expand(state["done"], new[name]) for name in kept}
+        return {**new, **{name: tf.where(over[name], state[name], new[name]) for name in kept}}
+
     def search(self, model, x, y, keys, scale, epoch):
         """The attack itself: tensors in, `Perturbation` out, nothing watched by a tape from outside."""
-        raise NotImplementedError
+        forward = inference(model)
+        logits = forward(x)
+        radius = tf.cast(self.threat_model.radius(scale), x.dtype)
+        runs = self.runs(logits.shape[-1])
+
+        def body(run, broken, found, survived):
+            rows = tf.fill(tf.shape(y), run)
+            case = Case(x, y, logits, rows, keys.fold_in(run), radius)
+            state = self.begin(case)
+            state = {**state, "done": state["done"] | broken}
+            state = tf.while_loop(
+                lambda s: ~tf.reduce_all(s["done"]),
+                lambda s: (self.step(forward, case, s),),
+                (state,),
+            )[0]
+            newly = ~broken & state["broken"]
+            # The best point of the first run stands for an example that no run breaks.
+            take = newly | (~broken & tf.equal(run, 0))
+            point = tf.where(norms.expand(state["broken"], x), state["adversarial"], state["best"])
+            found = tf.where(norms.expand(take, x), point, found)
+            return run + 1, broken | newly, found, survived + state["index"]
+
+        nobody = tf.zeros_like(y, tf.bool)
+        loop = (tf.constant(0), nobody, x, tf.zeros_like(y, tf.int32))
+        _, _, found, survived = tf.while_loop(
+            lambda run, broken, *_: (run < runs) & ~tf.reduce_all(broken), body, loop
+        )
+        return Perturbation(tf.stop_gradient(found), survived)
 
     def _function(self, name, function, **options):
         """`function` as a `tf.function`, made once, so that it is traced once for a model."""
@@ -77,6 +170,34 @@ class Attack(Spec):
             options = {"autograph": False, "reduce_retracing": True, **options}
             functions[name] = tf.function(function, **options)
         return functions[name]
+
+
+def fresh(case):
+    """What every state holds at the beginning.
+
+    Returns:
+        "index", steps made; "done"; "broken"; "adversarial", an image that means something where
+        "broken"; "forwards" and "backwards", the passes made for the row.
+    """
+    nothing, nobody = tf.zeros_like(case.y), tf.zeros_like(case.y, tf.bool)
+    return {
+        "index": nothing,
+        "done": nobody,
+        "broken": nobody,
+        "adversarial": case.x,
+        "forwards": nothing,
+        "backwards": nothing,
+    }
+
+
+def caught(state, candidate, wrong):
+    """The state's "broken" and "adversarial" after a look at images that are `wrong` or not, (b,).
+
+    The first image that is found stays.
+    """
+    newly = wrong & ~state["broken"] & ~state["done"]
+    found = tf.where(norms.expand(newly, candidate), candidate, state["adversarial"])
+    return {"broken": state["broken"] | newly, "adversarial": found}
 
 
 def check_batch(x, y):
