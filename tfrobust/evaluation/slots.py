@@ -1,0 +1,289 @@
+"""Continuous batching: an attack runs on a fixed number of slots that are never idle for long."""
+
+import dataclasses
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from tfrobust.attacks.base import Case
+from tfrobust.evaluation.devices import Devices
+from tfrobust.ops.norms import expand
+from tfrobust.ops.random import ExampleKeys
+
+# Seconds between two looks of the host, which refills slots, shows progress and saves.
+_LOOK = 0.5
+
+
+class Program:
+    """The compiled search of one attack and one model, for a fixed number of rows.
+
+    Args:
+        forward: function from images to logits in inference mode.
+        attack: `Attack`.
+        rows: slots on all devices together, a multiple of the number of devices.
+        devices: `Devices`.
+        jit_compile: compile the steps with XLA. On CPUs it was slower for convolutional networks.
+    """
+
+    def __init__(self, forward, attack, rows, devices=None, jit_compile=False):
+        self.attack = attack
+        self.rows = rows
+        self.devices = devices or Devices()
+        self._forward = forward
+        self._open = self.devices.function(self._opened)
+        self._fill = self.devices.function(self._filled)
+        self._tick = self.devices.function(self._ticked, jit_compile=jit_compile or None)
+
+    @property
+    def traces(self):
+        """How often the step was traced: once, however many examples there were."""
+        return self._tick.experimental_get_tracing_count()
+
+    def open(self, incoming, idle, scale):
+        """Rows that begin with `incoming` (arrays), but for those that are `idle`."""
+        return self._open(*self.devices.split((incoming, idle)), tf.constant(scale, tf.float32))
+
+    def fill(self, bank, incoming, take, idle, scale):
+        """Rows of which those in `take` begin anew, and those in `idle` end; `incoming` has all rows."""
+        split = self.devices.split((incoming, take, idle))
+        return self._fill(bank, *split, tf.constant(scale, tf.float32))
+
+    def tick(self, bank, steps, patience, scale):
+        """At most `steps` steps of all rows; fewer when `patience` more rows are done on a device.
+
+        Returns:
+            The rows, and counts of this tick: steps of rows that were at work, rows times steps,
+            forward passes and backward passes that were computed.
+        """
+        patience = max(1, patience // self.devices.count)
+        limits = tf.constant(steps), tf.constant(patience)
+        return self._tick(bank, *limits, tf.constant(scale, tf.float32))
+
+    def _case(self, rows, scale):
+        keys = ExampleKeys(rows["seeds"]).fold_in(rows["run"])
+        radius = tf.cast(self.attack.threat_model.radius(scale), rows["x"].dtype)
+        return Case(rows["x"], rows["y"], rows["logits"], rows["run"], keys, radius)
+
+    def _opened(self, incoming, idle, scale):
+        state = self.attack.begin(self._case(incoming, scale))
+        return {"rows": incoming, "state": _ended(state, idle)}
+
+    def _filled(self, bank, incoming, take, idle, scale):
+        new = self._opened(incoming, tf.zeros_like(idle), scale)
+        state = {
+            name: tf.where(expand(take, value), value, bank["state"][name])
+            for name, value in new["state"].items()
+        }
+        return {"rows": incoming, "state": _ended(state, idle)}
+
+    def _ticked(self, bank, steps, patience, scale):
+        case = self._case(bank["rows"], scale)
+        size = tf.shape(case.y, tf.int64)[0]
+
+        def body(number, state, counts):
+            new = self.attack.step(self._forward, case, state)
+            made = [
+                tf.cast(tf.reduce_max(new[name] - state[name]), tf.int64) * size
+                for name in ("forwards", "backwards")
+            ]
+            working = tf.reduce_sum(tf.cast(~state["done"], tf.int64))
+            return number + 1, new, counts + tf.stack([working, size, *made])
+
+        done = _count(bank["state"])
+
+        def goes_on(number, state, counts):
+            count = _count(state)
+            few = (count - done < patience) & (count < tf.cast(size, tf.int32))
+            return (number < steps) & few
+
+        counts = tf.zeros([4], tf.int64)
+        loop = (tf.constant(0), bank["state"], counts)
+        _, state, counts = tf.while_loop(goes_on, body, loop)
+        # Scalars, which are added over devices.
+        return {**bank, "state": state}, tf.unstack(counts)
+
+
+def _ended(state, idle):
+    return {**state, "done": state["done"] | idle}
+
+
+def _count(state):
+    return tf.reduce_sum(tf.cast(state["done"], tf.int32))
+
+
+def _sum(former, value):
+    return value if np.isnan(former) else former + value
+
+
+@dataclasses.dataclass
+class Work:
+    """The examples that an attack is given, as arrays.
+
+    Args:
+        x: clean images, float32 (m, h, w, c).
+        y: labels, int32 (m,).
+        logits: of the model at the clean images, float32 (m, k).
+        seeds: one for each example, int32 (m, 2).
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    logits: np.ndarray
+    seeds: np.ndarray
+
+
+class Schedule:
+    """Gives the runs of all examples to the slots of a program, one after the other.
+
+    The queue goes through the examples' first runs, then their second ones, and so on. An example
+    that is broken gets no further runs, and those of its runs that began later are ended. Runs that
+    began before are finished: the result is the one of the first run that breaks an example, whatever
+    the number of slots.
+
+    Args:
+        program: `Program`.
+        work: `Work`.
+        num_classes: k.
+        scale: of the radius.
+    """
+
+    def __init__(self, program, work, num_classes, scale=1.0):
+        self.program, self.work, self.scale = program, work, scale
+        self.runs = program.attack.runs(num_classes)
+        size, rows = len(work.y), program.rows
+        self.host = {
+            "example": np.full(rows, -1),
+            "run": np.zeros(rows, np.int32),
+            "broken": np.zeros(size, bool),
+            "broken_run": np.full(size, -1, np.int32),
+            "step": np.full(size, -1, np.int32),
+            "forwards": np.zeros(size, np.int64),
+            "backwards": np.zeros(size, np.int64),
+            "images": work.x.copy(),
+            # Steps of working rows, rows times steps, forward passes, backward passes.
+            "counts": np.zeros(4, np.int64),
+            "cursor": np.zeros((), np.int64),
+            **{name: np.full(size, np.nan) for name in program.attack.measures},
+        }
+        self.bank = None
+        self._steps = 8
+
+    def __call__(self, on_look=lambda: None):
+        """Runs to the end. `on_look` is called between ticks, and may raise to stop.
+
+        Returns:
+            Dict of arrays: "broken", "broken_run", "step", "forwards", "backwards", "images", the
+            attack's measures (m,), and "counts" (4,).
+        """
+        while self._refill():
+            began = time.perf_counter()
+            waiting = self.host["cursor"] < self.runs * len(self.work.y)
+            patience = self.program.rows // 16 if waiting else self.program.rows
+            self.bank, counts = self.program.tick(self.bank, self._steps, patience, self.scale)
+            counts = np.array(self.program.devices.join(counts))
+            self.host["counts"] += counts
+            self._harvest()
+            steps = max(1, counts[1] // self.program.rows)
+            pace = (time.perf_counter() - began) / steps
+            self._steps = int(np.clip(_LOOK / pace, 1, min(4 * self._steps, 1000)))
+            on_look()
+        return self.host
+
+    @property
+    def share(self):
+        """How much of the queue has been given out and is finished, in [0, 1]; for a progress bar."""
+        total = self.runs * len(self.work.y)
+        return 1.0 if not total else (int(self.host["cursor"]) - self._occupied.sum() / 2) / total
+
+    @property
+    def _occupied(self):
+        return self.host["example"] >= 0
+
+    def _refill(self):
+        """Gives free rows their next runs. False when there is nothing left to do."""
+        host = self.host
+        free = np.flatnonzero(~self._occupied)
+        taken = []
+        while len(taken) < len(free) and host["cursor"] < self.runs * len(self.work.y):
+            run, example = divmod(int(host["cursor"]), len(self.work.y))
+            host["cursor"] += 1
+            if not host["broken"][example]:
+                row = free[len(taken)]
+                host["example"][row], host["run"][row] = example, run
+                taken.append(row)
+        if not self._occupied.any():
+            return False
+        take = np.zeros(self.program.rows, bool)
+        take[taken] = True
+        if self.bank is None:
+            self.bank = self.program.open(self._incoming(), ~take, self.scale)
+        elif taken or not self._occupied.all():
+            idle = ~self._occupied
+            self.bank = self.program.fill(self.bank, self._incoming(), take, idle, self.scale)
+        return True
+
+    def _incoming(self):
+        places = np.maximum(self.host["example"], 0)
+        work = self.work
+        return {
+            "x": work.x[places],
+            "y": work.y[places],
+            "logits": work.logits[places],
+            "seeds": work.seeds[places],
+            "run": self.host["run"],
+        }
+
+    def _harvest(self):
+        """Notes what finished rows found, and frees them."""
+        host, state = self.host, self.bank["state"]
+        names = ("done", "broken", "index", "forwards", "backwards", *self.program.attack.measures)
+        found = self.program.devices.join({name: state[name] for name in names})
+        finished = np.flatnonzero(found["done"] & self._occupied)
+        if not len(finished):
+            return
+        examples = host["example"][finished]
+        for name in ("forwards", "backwards"):
+            np.add.at(host[name], examples, found[name][finished])
+        for name in self.program.attack.measures:
+            # Over an example's runs: the smallest distance, all queries.
+            combine = np.fmin if name == "distance" else _sum
+            for example, value in zip(examples, found[name][finished], strict=True):
+                host[name][example] = combine(host[name][example], value)
+        winners = finished[found["broken"][finished]]
+        if len(winners):
+            images = self.program.devices.join(state["adversarial"])
+            for row in winners:
+                example, run = host["example"][row], host["run"][row]
+                if not host["broken"][example] or run < host["broken_run"][example]:
+                    host["broken"][example], host["broken_run"][example] = True, run
+                    host["step"][example] = found["index"][row]
+                    host["images"][example] = images[row]
+        host["example"][finished] = -1
+        # A later run of a broken example is of no use; an earlier one may still be the first.
+        rows = np.flatnonzero(self._occupied)
+        example = host["example"][rows]
+        useless = host["broken"][example] & (host["run"][rows] > host["broken_run"][example])
+        host["example"][rows[useless]] = -1
+
+    def snapshot(self):
+        """All that is needed to go on later, as a dict of arrays."""
+        bank = {} if self.bank is None else self.program.devices.join(self.bank)
+        flat = {f"host/{name}": value for name, value in self.host.items()}
+        for part in ("rows", "state"):
+            flat |= {f"{part}/{name}": value for name, value in bank.get(part, {}).items()}
+        return flat
+
+    def restore(self, arrays):
+        """Goes on from a `snapshot` of a schedule with the same program and work."""
+        parts = {"host": {}, "rows": {}, "state": {}}
+        for name, value in arrays.items():
+            part, _, rest = name.partition("/")
+            parts[part][rest] = value
+        self.host = {name: np.array(value) for name, value in parts["host"].items()}
+        if parts["rows"]:
+            devices = self.program.devices
+            self.bank = {
+                "rows": devices.split(parts["rows"]),
+                "state": devices.split(parts["state"]),
+            }
