@@ -14,6 +14,7 @@ _ROOMS = (
         for room in (
             "attacks",
             "data",
+            "evaluation",
             "losses",
             "methods",
             "models",
@@ -61,6 +62,17 @@ class Configuration:
                 f"The configuration binds nothing of `{function.__name__}`, so there is nothing to run. "
                 "Start from one of the files in the folder gin/."
             ) from error
+
+    def value(self, name):
+        """What the configuration binds to a parameter, such as "tfrobust.training.train.data".
+
+        A reference to a function comes back as that function with its own arguments bound.
+        """
+        try:
+            value = gin.query_parameter(name)
+        except ValueError as error:
+            raise UserError(f"The configuration binds nothing to {name}.") from error
+        return getattr(value, "scoped_configurable_fn", value)
 
     def used(self):
         """All values that have been used so far, defaults included, as gin text."""
