@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.errors import UserError
+from tfrobust.evaluation.gate import second_look
 from tfrobust.ops.logits import correct, inference
 from tfrobust.ops.random import content_keys, seed_pair
 
@@ -70,13 +71,11 @@ class Judge:
         attack, threat_model = self.attack, self.attack.threat_model
         keys = content_keys(seed_pair(self._seed), x)
         found = attack(self._classifier, x, y, seed=keys).x
-        clean_logits, logits = self._forward(x), self._forward(found)
-        limit = threat_model.radius() * (1.0 + 1e-6) + 1e-7
-        near = threat_model.distance(found, x) <= limit
-        boxed = tf.reduce_all((found >= 0.0) & (found <= 1.0), axis=tf.range(1, tf.rank(x)))
-        finite = tf.reduce_all(tf.math.is_finite(clean_logits) & tf.math.is_finite(logits), axis=1)
+        clean_logits = self._forward(x)
+        second = second_look(self._forward, threat_model, found, x, y)
+        finite = second.finite & tf.reduce_all(tf.math.is_finite(clean_logits), axis=1)
         is_right = correct(y, clean_logits)
-        return is_right, is_right & correct(y, logits), near & boxed, finite
+        return is_right, is_right & second.right, second.inside, finite
 
 
 def measure(judges, dataset, on_batch=lambda: None):

@@ -44,7 +44,7 @@ class Progress(keras.callbacks.Callback):
             bar = "=" * filled + "." * (self.width - filled)
             self._write(
                 f"\r[{bar}] epoch {self._epoch + 1}/{self.epochs} step {step}/{total} "
-                f"loss {float(logs['loss']):.4f} ETA {_clock(self._left(step))}\x1b[K"
+                f"loss {float(logs['loss']):.4f} ETA {clock(self._left(step))}\x1b[K"
             )
 
     def on_epoch_end(self, epoch, logs=None):
@@ -54,7 +54,7 @@ class Progress(keras.callbacks.Callback):
         begin, end = ("\r", "\x1b[K\n") if self._live else ("", "\n")
         self._write(
             f"{begin}epoch {epoch + 1}/{self.epochs}  {seconds:.1f}s  {numbers}  "
-            f"ETA {_clock(self._left(step))}{end}"
+            f"ETA {clock(self._left(step))}{end}"
         )
 
     def _step(self):
@@ -76,7 +76,8 @@ def sorted_logs(logs):
     return {name: float(logs[name]) for name in order}
 
 
-def _clock(seconds):
+def clock(seconds):
+    """Seconds as minutes and seconds, 1:05, or with hours, 1:01:05."""
     minutes, seconds = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -1,0 +1,148 @@
+"""What can be evaluated: a run, a file, a SavedModel, a Keras model, a function."""
+
+import dataclasses
+import pathlib
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfrobust.errors import UserError
+from tfrobust.ops.logits import full_precision, inference
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Subject:
+    """A classifier as the attacks see it.
+
+    Args:
+        forward: function from float32 images (b, h, w, c) in [0, 1] to full-precision logits (b, k),
+            in graph operations and inference mode.
+        description: what it is, in words, for the report.
+        has_gradient: whether TensorFlow can differentiate it.
+        has_scores: whether its logits say more than the predicted class.
+        model: what holds the variables; the Keras model, if it is one.
+        folder: of the run it comes from, or None.
+    """
+
+    forward: Callable
+    description: str
+    has_gradient: bool = True
+    has_scores: bool = True
+    model: Any = None
+    folder: pathlib.Path | None = None
+
+    @staticmethod
+    def of(model):
+        """A `Subject` of whatever a caller has.
+
+        Args:
+            model: `Subject`; Keras model; function in TensorFlow from images to logits; or a path of
+                a run's folder, of a `.keras` file, or of a SavedModel's folder. For a function that
+                is not in TensorFlow or gives labels only see `of_numpy`.
+
+        Raises:
+            UserError: for anything else, a path that holds no model, or a SavedModel without a
+                signature from float32 images to logits.
+        """
+        if isinstance(model, Subject):
+            return model
+        if isinstance(model, (str, pathlib.Path)):
+            return _of_path(pathlib.Path(model))
+        if isinstance(model, keras.layers.Layer):
+            return Subject(inference(model), f"Keras model {model.name}", model=model)
+        if callable(model):
+            name = getattr(model, "__name__", type(model).__name__)
+            return Subject(inference(model), f"function {name}", model=model)
+        raise UserError(
+            "`model` must be a Keras model, a function from images to logits, or the path of a run, a .keras "
+            f"file or a SavedModel. Received: {type(model).__name__}."
+        )
+
+    @staticmethod
+    def of_numpy(function, num_classes, labels_only=False, description=None):
+        """A `Subject` of a function outside of TensorFlow, such as another library or a remote service.
+
+        It has no gradient, so that only attacks that need none can be run on it.
+
+        Args:
+            function: float32 array (b, h, w, c) in [0, 1] to logits, float array (b, k); or, with
+                `labels_only`, to classes, int array (b,).
+            num_classes: k.
+            labels_only: whether it gives classes instead of logits.
+            description: what it is, for the report.
+        """
+
+        def logits(x):
+            if not labels_only:
+                return np.asarray(function(x), np.float32)
+            return np.eye(num_classes, dtype=np.float32)[np.asarray(function(x), np.int64)]
+
+        def forward(x):
+            result = tf.numpy_function(logits, [x], tf.float32, stateful=False)
+            return tf.ensure_shape(result, (x.shape[0], num_classes))
+
+        named = description or f"function {getattr(function, '__name__', type(function).__name__)}"
+        return Subject(forward, named, False, not labels_only, function)
+
+
+def _of_path(path):
+    if not path.exists():
+        raise UserError(
+            f"There is no {path}. Give the folder of a run, a .keras file or the folder of a SavedModel."
+        )
+    for run, file in (
+        (path, path / "export" / "classifier.keras"),
+        (None, path / "classifier.keras"),
+    ):
+        if file.is_file():
+            return _of_keras_file(file, run)
+    if path.is_file() and zipfile.is_zipfile(path):
+        return _of_keras_file(path, None)
+    if (path / "saved_model.pb").is_file():
+        return _of_saved_model(path)
+    if (path / "config.gin").is_file():
+        raise UserError(
+            f"The run in {path} has not been finished: it has no export/. Finish it first."
+        )
+    raise UserError(
+        f"{path} is no model. Expected the folder of a finished run (with export/classifier.keras), a .keras "
+        "file, or the folder of a SavedModel (with saved_model.pb)."
+    )
+
+
+def _of_keras_file(file, run):
+    try:
+        model = keras.saving.load_model(file, compile=False)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise UserError(
+            f"{file} does not load: {str(error).strip().splitlines()[0]} If it holds layers of your own, "
+            "import the code that registers them, or evaluate the model from Python."
+        ) from error
+    return Subject(inference(model), f"Keras file {file.name}", model=model, folder=run)
+
+
+def _of_saved_model(path):
+    loaded = tf.saved_model.load(str(path))
+    seen = []
+    for name, signature in sorted(loaded.signatures.items(), key=lambda item: item[0] != "pixels"):
+        arguments = signature.structured_input_signature[1]
+        outputs = signature.structured_outputs
+        seen.append(f"{name}({', '.join(arguments)}) -> {', '.join(outputs)}")
+        output = "logits" if "logits" in outputs else next(iter(outputs))
+        fits = len(arguments) == 1 and ("logits" in outputs or len(outputs) == 1)
+        if fits and next(iter(arguments.values())).dtype == tf.float32:
+            (argument,) = arguments
+
+            def forward(x, signature=signature, argument=argument, output=output):
+                return full_precision(signature(**{argument: x})[output])
+
+            return Subject(forward, f"SavedModel {path.name}, signature {name}", model=loaded)
+    raise UserError(
+        f"No signature of the SavedModel in {path} goes from one float32 batch of images to logits (an "
+        f"output of that name, or a single one). It has: {'; '.join(seen) or 'none'}. Export it with "
+        "tfrobust.serving.export_classifier, or evaluate the Keras model."
+    )
