@@ -186,5 +186,5 @@ def test_settings_that_cannot_work_together_are_refused():
         with pytest.raises(UserError, match="targets"):
             APGD(Linf(0.1), **wrong)
     assert APGD(Linf(0.1), TargetedDLR(), targets=9, restarts=2).runs(5) == 8
-    with pytest.raises(UserError, match="APGD"):
+    with pytest.raises(UserError, match="`targets`"):
         PGD(Linf(0.1), TargetedDLR())

@@ -4,6 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from tfrobust.attacks.ascent import ascent
 from tfrobust.attacks.base import Attack, caught, fresh
 from tfrobust.attacks.targets import target_of
 from tfrobust.errors import UserError
@@ -108,7 +109,8 @@ class APGD(Attack):
         s, x = state, case.x
         first = s["index"] < 0
         current = tf.where(norms.expand(first, x), s["current"], self._moved(x, case.radius, s))
-        logits, loss, gradient = self._evaluated(forward, current, case.y, s.get("target"))
+        target = s.get("target")
+        logits, loss, gradient = ascent(self.objective, forward, current, case.y, target, self.eot)
         better = first | (loss > s["best_loss"])
         index = s["index"] + 1
         catch = caught(s, current, ~correct(case.y, logits))
@@ -135,19 +137,6 @@ class APGD(Attack):
         ahead = project(current + size * self.threat_model.steepest(s["gradient"]), x, radius)
         momentum = current - s["former"]
         return project(current + share * (ahead - current) + (1.0 - share) * momentum, x, radius)
-
-    def _evaluated(self, forward, current, y, target):
-        total = tf.zeros_like(current)
-        for _ in range(self.eot):
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(current)
-                logits = forward(current)
-                loss = self.objective(y, logits, target, current)
-                value = tf.reduce_sum(loss)
-            gradient = tape.gradient(value, current)
-            # One NaN would stay in the iterate for ever.
-            total += tf.where(tf.math.is_finite(gradient), gradient, tf.zeros_like(gradient))
-        return logits, loss, total / self.eot
 
     def _checked(self, s):
         """Halves step sizes and goes back to the best points, where a checkpoint finds no progress."""

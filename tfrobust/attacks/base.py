@@ -38,6 +38,7 @@ class Case(NamedTuple):
         run: which run, int32, (b,): from 0 to `Attack.runs` - 1, counting restarts and targets.
         keys: noise that belongs to the row's example and run.
         radius: of the threat model, a scalar.
+        example_keys: noise that belongs to the row's example, the same in all its runs.
     """
 
     x: tf.Tensor
@@ -46,6 +47,7 @@ class Case(NamedTuple):
     run: tf.Tensor
     keys: BatchKeys | ExampleKeys
     radius: tf.Tensor
+    example_keys: BatchKeys | ExampleKeys | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +107,8 @@ class Attack(Spec):
         """The state before the first step: a dict of tensors whose first axis is the row.
 
         It makes no pass through the model. It holds what `fresh` returns, and "best", images: what
-        stands for the row if nothing breaks it.
+        stands for the row if nothing breaks it. Of several runs that break nothing the one with the
+        largest "best_loss", (b,), stands for the example, or the first run where there is none.
         """
         raise NotImplementedError
 
@@ -138,9 +141,9 @@ class Attack(Spec):
         radius = tf.cast(self.threat_model.radius(scale), x.dtype)
         runs = self.runs(logits.shape[-1])
 
-        def body(run, broken, found, survived):
+        def body(run, broken, found, loss, survived):
             rows = tf.fill(tf.shape(y), run)
-            case = Case(x, y, logits, rows, keys.fold_in(run), radius)
+            case = Case(x, y, logits, rows, keys.fold_in(run), radius, keys)
             state = self.begin(case)
             state = {**state, "done": state["done"] | broken}
             state = tf.while_loop(
@@ -149,15 +152,18 @@ class Attack(Spec):
                 (state,),
             )[0]
             newly = ~broken & state["broken"]
-            # The best point of the first run stands for an example that no run breaks.
-            take = newly | (~broken & tf.equal(run, 0))
+            # Success first: a broken example is never exchanged for a larger loss.
+            best_loss = state.get("best_loss", loss)
+            take = newly | (~broken & (tf.equal(run, 0) | (best_loss > loss)))
             point = tf.where(norms.expand(state["broken"], x), state["adversarial"], state["best"])
             found = tf.where(norms.expand(take, x), point, found)
-            return run + 1, broken | newly, found, survived + state["index"]
+            # A row that was done before has made no step, and may count from -1.
+            survived += tf.where(broken, tf.zeros_like(survived), state["index"])
+            return run + 1, broken | newly, found, tf.where(take, best_loss, loss), survived
 
         nobody = tf.zeros_like(y, tf.bool)
-        loop = (tf.constant(0), nobody, x, tf.zeros_like(y, tf.int32))
-        _, _, found, survived = tf.while_loop(
+        loop = (tf.constant(0), nobody, x, tf.zeros_like(y, x.dtype), tf.zeros_like(y, tf.int32))
+        _, _, found, _, survived = tf.while_loop(
             lambda run, broken, *_: (run < runs) & ~tf.reduce_all(broken), body, loop
         )
         return Perturbation(tf.stop_gradient(found), survived)

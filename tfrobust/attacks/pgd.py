@@ -4,17 +4,23 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfrobust.attacks.base import Attack, Perturbation
+from tfrobust.attacks.ascent import ascent
+from tfrobust.attacks.base import Attack, Perturbation, caught, fresh
 from tfrobust.attacks.freeze import Freeze
 from tfrobust.attacks.starts import Start, Uniform
 from tfrobust.attacks.steppers import Steepest, Stepper
+from tfrobust.attacks.targets import checked_targets, chosen_target, number_of_targets
 from tfrobust.errors import UserError
+from tfrobust.losses.margin import logit_difference
 from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.ops import norms
 from tfrobust.ops.logits import correct, inference
 from tfrobust.ops.numbers import integer, number
+from tfrobust.ops.random import ExampleKeys
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
+
+SELECTIONS = ("last", "any", "best")
 
 
 @register
@@ -23,11 +29,14 @@ class PGD(Attack):
     """Climbs an objective inside a threat model, one projected step after the other.
 
     x_0 = start; x_{i+1} = project(x_i + move(gradient of the objective at x_i)); the last iterate
-    counts.
+    counts, unless `selection` says otherwise.
 
     Use it for training and as a first measurement; its parts make the attacks of the literature:
     one step with `relative_step_size=1.25` is FGSM with a random start, `objective=ToClean()` with
-    `start=Gaussian(0.001)` is the attack of TRADES, `stepper=Adam()` that of LLR.
+    `start=Gaussian(0.001)` is the attack of TRADES, `stepper=Adam()` that of LLR. For evaluation give
+    it `restarts` and `selection="any"`: a run then costs one forward pass more, which judges the
+    last iterate, and ends at the first misclassified one. (Where rows are exchanged, in an evaluation,
+    that last pass is computed backward too, though no row needs it and none counts it.)
 
     Args:
         threat_model: `Linf("8/255")`, `L2("128/255")`.
@@ -48,6 +57,21 @@ class PGD(Attack):
             1 and `steps`.
         jit_compile: compile the loop with XLA; starts are drawn outside, where XLA cannot change
             the numbers. On CPUs XLA was slower for convolutional networks.
+        restarts: runs from new starts, and with targets for each of them, at least 1. Use more where
+            the number is to be trusted and the start is random; a later run never undoes a success.
+        targets: how many classes are aimed at in turn, for an objective that needs it: those with the
+            largest logits at the clean image after the label, "all" of them in the order of their
+            numbers, or one "random" class of each example; 0 for an untargeted objective.
+        selection: what counts as found: the "last" iterate, for training and for the numbers of
+            papers that judge it; "any" misclassified iterate from the start on, for evaluation;
+            "best", the iterate with the largest objective, for transfer and for codes that judge it.
+            With the last two the start is projected, since it may be the result.
+        success: what must be predicted: any "wrong" class, for robust accuracy; or "target", more
+            z_target than z_label, for the success rate of targeted attacks.
+        eot: gradients that are averaged for each step, at least 1; for randomised models. The last
+            evaluation gives the prediction.
+
+    Where no run breaks an example, the result is that of the run with the largest objective.
 
     Raises:
         UserError: for settings that cannot work, such as a divergence to the clean prediction from
@@ -67,6 +91,11 @@ class PGD(Attack):
     step_noise: float = 0.0
     keep: tuple = ()
     jit_compile: bool = False
+    restarts: int = 1
+    targets: int | str = 0
+    selection: str = "last"
+    success: str = "wrong"
+    eot: int = 1
 
     def check(self):
         check_kind("threat_model", self.threat_model, ThreatModel)
@@ -95,10 +124,26 @@ class PGD(Attack):
                 f"`keep` must hold whole numbers from 1 to steps={self.steps}. "
                 f"Received: keep={self.keep}."
             )
-        if self.objective.needs_target:
+        integer(self.restarts, "restarts", 1)
+        integer(self.eot, "eot", 1)
+        if self.objective.needs_target != (checked_targets(self.targets) != 0):
             raise UserError(
-                f"PGD chooses no class to aim at and cannot climb {self.objective!r}. "
-                "Use APGD with `targets`."
+                "A targeted objective needs `targets` (how many, 'all' or 'random'), and no other takes "
+                f"them. Received: objective={self.objective!r}, targets={self.targets!r}."
+            )
+        for name, choices in (("selection", SELECTIONS), ("success", ("wrong", "target"))):
+            if getattr(self, name) not in choices:
+                raise UserError(
+                    f"`{name}` must be one of {choices}. Received: {name}={getattr(self, name)!r}."
+                )
+        if self.success == "target" and not self.targets:
+            raise UserError("success='target' needs a class to aim at: give `targets`.")
+        if not self._is_one_climb and (self.freeze or self.keep or self.jit_compile):
+            raise UserError(
+                "`freeze`, `keep` and `jit_compile` are for training, with one run whose last iterate "
+                "counts. Leave them away, or `restarts`, `targets` and `selection`. Received: "
+                f"freeze={self.freeze!r}, keep={self.keep}, jit_compile={self.jit_compile}, "
+                f"restarts={self.restarts}, targets={self.targets!r}, selection={self.selection!r}."
             )
         if self.objective.flat_at_clean and self.start.is_clean:
             raise UserError(
@@ -107,7 +152,13 @@ class PGD(Attack):
                 "or start=Uniform()."
             )
 
+    @property
+    def _is_one_climb(self):
+        return self.restarts == 1 and not self.targets and self.selection == "last"
+
     def search(self, model, x, y, keys, scale, epoch):
+        if not self._is_one_climb:
+            return super().search(model, x, y, keys, scale, epoch)
         radius = tf.cast(self.threat_model.radius(scale), x.dtype)
         start = tf.ensure_shape(self.start(self.threat_model, x, radius, keys.fold_in(0)), x.shape)
         if self.freeze is not None:
@@ -126,13 +177,10 @@ class PGD(Attack):
         )
 
         def body(index, current, survived, kept, moves, frozen):
-            logits, gradient = self._gradient(forward, current, y, reference)
+            logits, _, gradient = ascent(self.objective, forward, current, y, reference, self.eot)
             is_correct = correct(y, logits)
-            move, moves = self.stepper(self.threat_model, gradient, step_size, index, moves)
-            if self.step_noise:
-                noise = keys.fold_in(index).normal(tf.shape(x), x.dtype)
-                move += number(self.step_noise, "step_noise") * tf.ensure_shape(noise, x.shape)
-            proposal = self.threat_model.project(current + move, x, radius)
+            origin = x, radius, step_size
+            proposal, moves = self._moved(origin, current, gradient, index, moves, keys)
             if self.freeze is not None:
                 active, frozen = self.freeze(frozen, is_correct)
                 proposal = tf.where(norms.expand(active, x), proposal, current)
@@ -154,22 +202,90 @@ class PGD(Attack):
         state = tf.while_loop(lambda index, *_: index < self.steps, body, state)
         return Perturbation(*tf.nest.map_structure(tf.stop_gradient, state[1:4]))
 
+    def runs(self, num_classes):
+        return self.restarts * max(number_of_targets(self.targets, num_classes), 1)
+
+    def begin(self, case):
+        if self.freeze is not None:
+            raise UserError(
+                f"{self.freeze!r} is a rule for training and follows its epochs; a search that is begun "
+                "row by row has none. Leave `freeze` away; selection='any' ends a run at its success."
+            )
+        x = case.x
+        start = self.start(self.threat_model, x, case.radius, case.keys)
+        start = tf.ensure_shape(start, x.shape)
+        if self.selection != "last":
+            start = self.threat_model.project(start, x, case.radius)
+        state = {
+            **fresh(case),
+            # -1: the start has not been evaluated yet.
+            "index": tf.zeros_like(case.y) - 1,
+            "current": start,
+            "best": start,
+            "best_loss": tf.fill(tf.shape(case.y), case.logits.dtype.min),
+            "best_counts": tf.zeros_like(case.y, tf.bool),
+        }
+        state |= {f"move_{i}": part for i, part in enumerate(self.stepper.initial_state(x))}
+        if self.targets:
+            state["target"] = chosen_target(self.targets, case, case.run // self.restarts)
+        else:
+            self.objective.reference_from(case.logits)  # Refuses before any work is done.
+        return state
+
+    def advance(self, forward, case, state):
+        s, x, target = state, case.x, state.get("target")
+        reference = target if self.targets else self.objective.reference_from(case.logits)
+        logits, loss, gradient = ascent(
+            self.objective, forward, s["current"], case.y, reference, self.eot
+        )
+        index = s["index"] + 1
+        counts = self._counts(logits, case.y, target)
+        better = tf.ones_like(counts) if self.selection == "last" else loss > s["best_loss"]
+        best = tf.where(norms.expand(better, x), s["current"], s["best"])
+        best_counts = tf.where(better, counts, s["best_counts"])
+        over = index >= self.steps
+        if self.selection == "any":
+            catch = caught(s, s["current"], counts)
+        else:
+            catch = caught(s, best, over & best_counts)
+        done = over | catch["broken"]
+        origin = x, case.radius, tf.cast(self._step_size(case.radius), x.dtype)
+        moves = [s[name] for name in sorted(s) if name.startswith("move_")]
+        keys = case.keys.fold_in(1)
+        current, moves = self._moved(origin, s["current"], gradient, index, tuple(moves), keys)
+        return {
+            **s,
+            **catch,
+            **{f"move_{i}": part for i, part in enumerate(moves)},
+            "index": index,
+            "current": current,
+            "best": best,
+            "best_loss": tf.where(better, loss, s["best_loss"]),
+            "best_counts": best_counts,
+            "done": done,
+            "forwards": s["forwards"] + tf.where(done, 1, self.eot),
+            "backwards": s["backwards"] + tf.where(done, 0, self.eot),
+        }
+
+    def _counts(self, logits, y, target):
+        if self.success == "target":
+            return logit_difference(y, target, logits) > 0.0
+        return ~correct(y, logits)
+
+    def _moved(self, origin, current, gradient, index, moves, keys):
+        """The next iterates and the stepper's new state; `index` is a scalar or (b,)."""
+        x, radius, step_size = origin
+        move, moves = self.stepper(self.threat_model, gradient, step_size, index, moves)
+        if self.step_noise:
+            # Rows of a batch are in step, but for those that are done; rows with own seeds need not be.
+            own = isinstance(keys, ExampleKeys)
+            keys = keys.fold_in(index if own else tf.reduce_max(index))
+            noise = keys.normal(tf.shape(x), x.dtype)
+            move += number(self.step_noise, "step_noise") * tf.ensure_shape(noise, x.shape)
+        return self.threat_model.project(current + move, x, radius), moves
+
     def _step_size(self, radius):
         if self.step_size is not None:
             return number(self.step_size, "step_size")
         relative = 0.25 if self.relative_step_size is None else self.relative_step_size
         return number(relative, "relative_step_size") * radius
-
-    def _gradient(self, forward, current, y, reference):
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(current)
-            logits = forward(current)
-            total = tf.reduce_sum(self.objective(y, logits, reference, current))
-        gradient = tape.gradient(total, current)
-        if gradient is None:
-            raise UserError(
-                "The objective does not depend on the pixels by differentiable operations, so there is "
-                "nothing to climb. Is there an argmax, a rounding or a stop_gradient in the model?"
-            )
-        # One NaN would stay in the iterate for ever; without it the other pixels still move.
-        return logits, tf.where(tf.math.is_finite(gradient), gradient, tf.zeros_like(gradient))

@@ -5,6 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.errors import UserError
+from tfrobust.ops import norms
 from tfrobust.ops.numbers import integer, number
 from tfrobust.spec import Spec, register
 
@@ -24,7 +25,7 @@ class Stepper(Spec):
             threat_model: knows the steepest direction of its norm.
             gradient: of the objective with respect to the images, (b, h, w, c).
             step_size: length of a step, a float scalar.
-            index: number of the step, int32 scalar, from 0.
+            index: number of the step, int32, from 0: a scalar, or one for each image, (b,).
             state: what the last call returned.
         """
         raise NotImplementedError
@@ -82,10 +83,17 @@ class Adam(Stepper):
         second = beta_2 * state[1] + (1.0 - beta_2) * tf.square(gradient)
         # In float32 1 - 0.999 would be wrong in the fifth digit.
         count = tf.cast(index + 1, tf.float64)
-        first_hat = first / tf.cast(1.0 - tf.pow(tf.constant(beta_1, tf.float64), count), dtype)
-        second_hat = second / tf.cast(1.0 - tf.pow(tf.constant(beta_2, tf.float64), count), dtype)
+        shares = (1.0 - tf.pow(tf.constant(beta, tf.float64), count) for beta in (beta_1, beta_2))
+        first_share, second_share = (_beside(tf.cast(share, dtype), gradient) for share in shares)
+        first_hat, second_hat = first / first_share, second / second_share
         factors = [1.0, *(number(factor, "factors") for factor in self.factors)]
-        passed = tf.reduce_sum(tf.cast(index >= tf.constant(self.milestones, tf.int32), tf.int32))
-        rate = step_size * tf.gather(tf.constant(factors, dtype), passed)
+        reached = index[..., None] >= tf.constant(self.milestones, tf.int32)
+        passed = tf.reduce_sum(tf.cast(reached, tf.int32), axis=-1)
+        rate = step_size * _beside(tf.gather(tf.constant(factors, dtype), passed), gradient)
         move = rate * first_hat / (tf.sqrt(second_hat) + number(self.epsilon, "epsilon"))
         return move, (first, second)
+
+
+def _beside(value, x):
+    """A scalar, or numbers per image shaped to multiply `x`."""
+    return norms.expand(value, x) if value.shape.rank else value

@@ -2,6 +2,9 @@
 
 import tensorflow as tf
 
+from tfrobust.errors import UserError
+from tfrobust.ops.numbers import integer
+
 
 def target_of(case, rank):
     """The wrong class with the `rank`-th largest clean logit, int32 (b,); the lowest class on ties.
@@ -14,3 +17,43 @@ def target_of(case, rank):
     others = tf.where(is_label, case.logits.dtype.min, case.logits)
     order = tf.math.top_k(others, case.logits.shape[-1]).indices
     return tf.gather(order, rank, batch_dims=1)
+
+
+def checked_targets(targets):
+    """`targets` if it says how many classes are aimed at: a whole number, "all" or "random"."""
+    if isinstance(targets, str) and targets in ("all", "random"):
+        return targets
+    if isinstance(targets, str):
+        raise UserError(
+            "`targets` must be a whole number of at least 0, 'all' or 'random'. "
+            f"Received: targets={targets!r}."
+        )
+    return integer(targets, "targets", 0)
+
+
+def number_of_targets(targets, num_classes):
+    """How many classes are aimed at one after the other, of `num_classes`; 0 for an untargeted search."""
+    if targets == "random":
+        return 1
+    return num_classes - 1 if targets == "all" else min(targets, num_classes - 1)
+
+
+def chosen_target(targets, case, rank):
+    """The class that a row aims at, int32 (b,); never its label.
+
+    Args:
+        targets: a whole number: the classes by their clean logits, the largest first; "all": those
+            from 0 to k - 1 without the label; "random": the class (y + j) mod k with j drawn
+            uniformly from 1 to k - 1, the same in all runs of an example.
+        case: `Case`, with k logits at the clean images.
+        rank: which of the targets, int32 (b,), from 0.
+    """
+    if targets == "all":
+        return rank + tf.cast(rank >= case.y, rank.dtype)
+    if targets == "random":
+        others = case.logits.shape[-1] - 1
+        draw = case.example_keys.fold_in(-2).uniform(tf.shape(case.y))
+        # The product may be rounded up to the number of others.
+        jump = 1 + tf.minimum(tf.cast(draw * others, tf.int32), others - 1)
+        return (case.y + jump) % (others + 1)
+    return target_of(case, rank)

@@ -61,9 +61,10 @@ class Program:
         return self._tick(bank, *limits, tf.constant(scale, tf.float32))
 
     def _case(self, rows, scale):
-        keys = ExampleKeys(rows["seeds"]).fold_in(rows["run"])
+        keys = ExampleKeys(rows["seeds"])
         radius = tf.cast(self.attack.threat_model.radius(scale), rows["x"].dtype)
-        return Case(rows["x"], rows["y"], rows["logits"], rows["run"], keys, radius)
+        run = rows["run"]
+        return Case(rows["x"], rows["y"], rows["logits"], run, keys.fold_in(run), radius, keys)
 
     def _opened(self, incoming, idle, scale):
         state = self.attack.begin(self._case(incoming, scale))

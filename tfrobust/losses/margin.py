@@ -21,6 +21,20 @@ def margin(y, logits):
     return _take(logits, tf.argmax(wrong, axis=-1, output_type=y.dtype)) - label
 
 
+def logit_difference(y, target, logits):
+    """D_t = z_t - z_y, above 0 only where the prediction is wrong.
+
+    Args:
+        y: labels, integers, shape (b,).
+        target: classes to aim at, integers, shape (b,).
+        logits: shape (b, k), k at least 2.
+
+    Returns:
+        Shape (b,), in logits.
+    """
+    return _take(logits, target) - _take(logits, y)
+
+
 def difference_of_logits_ratio(y, logits):
     """DLR = M / (z_(1) - z_(3) + 1e-12), with z_(i) the i-th largest logit; with two classes DLR = M.
 
@@ -50,7 +64,7 @@ def targeted_difference_of_logits_ratio(y, target, logits):
     Returns:
         Shape (b,).
     """
-    difference = _take(logits, target) - _take(logits, y)
+    difference = logit_difference(y, target, logits)
     if logits.shape[-1] < 3:
         return difference
     order = tf.math.top_k(logits, k=min(4, logits.shape[-1])).indices

@@ -4,10 +4,12 @@ import dataclasses
 
 import tensorflow as tf
 
+from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.losses.margin import (
     difference_of_logits_ratio,
+    logit_difference,
     margin,
     targeted_difference_of_logits_ratio,
 )
@@ -36,6 +38,22 @@ class Objective(Spec):
             forward: function from images to logits.
             x, y: clean images and their labels.
         """
+        return None
+
+    def reference_from(self, logits):
+        """What `reference` returns, from the logits at the clean images, (b, k), alone.
+
+        For searches that are begun without a pass through the model.
+
+        Raises:
+            UserError: if it takes more than these logits.
+        """
+        if type(self).reference is not Objective.reference:
+            raise UserError(
+                f"{self!r} needs more of the clean image than its logits before the search begins. "
+                "Searches that are begun row by row (an evaluation's, several restarts, any iterate "
+                "counting) know the logits only. Use another objective, such as CrossEntropy()."
+            )
         return None
 
     def __call__(self, y, logits, reference=None, candidate=None):
@@ -100,6 +118,9 @@ class ToClean(Objective):
     def reference(self, forward, x, y):
         return forward(x)
 
+    def reference_from(self, logits):
+        return logits
+
     def __call__(self, y, logits, reference=None, candidate=None):
         return self.divergence(reference, logits)
 
@@ -127,6 +148,19 @@ class Margin(Objective):
         if self.confidence is None:
             return value
         return tf.minimum(value, number(self.confidence, "confidence"))
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class LogitDifference(Objective):
+    """z_t - z_y: the logit of the class to aim at, which the attack chooses, minus the label's."""
+
+    @property
+    def needs_target(self):
+        return True
+
+    def __call__(self, y, logits, reference=None, candidate=None):
+        return logit_difference(y, reference, logits)
 
 
 @register

@@ -1,0 +1,43 @@
+"""The slope that every gradient attack climbs."""
+
+import tensorflow as tf
+
+from tfrobust.errors import UserError
+
+
+def ascent(objective, forward, candidate, y, reference=None, eot=1):
+    """The objective at candidate images and its gradient, summed over the batch.
+
+    Examples do not interact. An entry of the gradient that is not finite becomes zero: one NaN would
+    stay in the iterate for ever; without it the other pixels still move.
+
+    Args:
+        objective: `Objective`.
+        forward: function from images to logits.
+        candidate: images, (b, h, w, c).
+        y: labels, int32 (b,).
+        reference: of the objective: what is constant in the search, or the classes to aim at.
+        eot: evaluations whose gradients are averaged, for models with noise.
+
+    Returns:
+        Logits (b, k) and objective (b,) of the last evaluation, and the mean gradient.
+
+    Raises:
+        UserError: if the objective has no gradient with respect to the pixels.
+    """
+    gradients = []
+    for _ in range(eot):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(candidate)
+            logits = forward(candidate)
+            value = objective(y, logits, reference, candidate)
+            total = tf.reduce_sum(value)
+        gradient = tape.gradient(total, candidate)
+        if gradient is None:
+            raise UserError(
+                "The objective does not depend on the pixels by differentiable operations, so there is "
+                "nothing to climb. Is there an argmax, a rounding or a stop_gradient in the model?"
+            )
+        finite = tf.math.is_finite(gradient)
+        gradients.append(tf.where(finite, gradient, tf.zeros_like(gradient)))
+    return logits, value, gradients[0] if eot == 1 else tf.add_n(gradients) / eot
