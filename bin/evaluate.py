@@ -84,8 +84,9 @@ def run():
     strategy = tf.distribute.MirroredStrategy() if FLAGS.strategy == "mirrored" else None
     with strategy.scope() if strategy else contextlib.nullcontext():
         subject = evaluation.Subject.of(_required("model"))
-    examples, shard = _examples(subject.folder)
-    suite = _suite(evaluation, _threat_model(subject.folder))
+    data, threat_model = _setting(subject.folder)
+    examples, shard = _examples(data)
+    suite = _suite(evaluation, threat_model)
     with StopRequest() as stop:
         result = evaluation.evaluate(
             subject,
@@ -109,15 +110,11 @@ def run():
     return 4 if FLAGS.strict and fired else 0
 
 
-def _examples(run_folder):
-    from tfrobust.config import Configuration
+def _examples(source):
     from tfrobust.errors import UserError
     from tfrobust.evaluation import load_examples
 
-    source = FLAGS.data
-    if source is None and run_folder is not None:
-        source = Configuration([run_folder / "config.gin"]).value("tfrobust.training.train.data")()
-    examples = load_examples(source or _required("data"), FLAGS.split)
+    examples = load_examples(source, FLAGS.split)
     if FLAGS.examples:
         examples = examples.first(FLAGS.examples)
     if FLAGS.shard is None:
@@ -129,14 +126,19 @@ def _examples(run_folder):
     return examples.shard(index, count), f"-{index}-of-{count}"
 
 
-def _threat_model(run_folder):
+def _setting(run_folder):
+    """Data and threat model: those of the flags, else those of the run."""
     from tfrobust import threat_models
-    from tfrobust.config import Configuration
+    from tfrobust.config import settings_of_run
 
-    if FLAGS.epsilon is None and FLAGS.norm is None and run_folder is not None:
-        configuration = Configuration([run_folder / "config.gin"])
-        return configuration.value("tfrobust.training.train.test_attack")().threat_model
-    return getattr(threat_models, FLAGS.norm or "Linf")(_required("epsilon"))
+    given = FLAGS.epsilon is not None or FLAGS.norm is not None
+    if run_folder is None or (FLAGS.data is not None and given):
+        data, threat_model = _required("data"), None
+    else:
+        data, threat_model = settings_of_run(run_folder)
+    if given or threat_model is None:
+        threat_model = getattr(threat_models, FLAGS.norm or "Linf")(_required("epsilon"))
+    return FLAGS.data or data, threat_model
 
 
 def _suite(evaluation, threat_model):

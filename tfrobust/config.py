@@ -88,6 +88,20 @@ class Configuration:
             )
 
 
+def settings_of_run(folder):
+    """The data and the threat model of a run, from the configuration that it keeps.
+
+    Args:
+        folder: the run's, with its `config.gin`.
+
+    Returns:
+        `data.Splits`, and the `ThreatModel` of its test attack.
+    """
+    configuration = Configuration([pathlib.Path(folder, "config.gin")])
+    test_attack = configuration.value("tfrobust.training.train.test_attack")()
+    return configuration.value("tfrobust.training.train.data")(), test_attack.threat_model
+
+
 def _found(file, root):
     for folder in (".", root):
         path = pathlib.Path(folder, file).resolve()
