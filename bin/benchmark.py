@@ -1,7 +1,8 @@
-"""Measures what a training step costs, in passes through the classifier.
+"""Measures what a training step costs, or an evaluation, in passes through the classifier.
 
     python bin/benchmark.py
     python bin/benchmark.py --width=16 --methods=ADV-10,TRADES-10 --repeats=10
+    python bin/benchmark.py --evaluate=runs/trades --evaluate=runs/mnist_adv_one_step --examples=500
 
 Everything is measured in one process and in turns: the passes with our BatchNormalization and with
 Keras's, the optimizer's update, and each method's training step, as `fit` runs it, beside its passes one
@@ -12,6 +13,10 @@ pass in training mode and back to the weights, without the optimizer's update; "
 too. CPU is the ratio before it in seconds of all threads together, which other processes disturb less.
 Times and ratios are medians; peaks are tensors beyond those between two calls, such as the
 weights; on a CPU only tensors of more than 256 KiB are counted.
+
+With --evaluate it measures AutoAttack on finished runs in place of training steps: the passes of an
+example that nothing breaks beside those of AutoAttack's own code, and the wall time of the search beside that of
+its passes alone, in batches of the same size.
 
 Exit status: 0 done; 2 something in the request cannot work.
 """
@@ -35,6 +40,9 @@ flags.DEFINE_integer("batch_size", 32, "Images in a batch.", lower_bound=1)
 flags.DEFINE_integer("image_size", 32, "Height and width of the images.", lower_bound=8)
 flags.DEFINE_integer("repeats", 5, "Rounds. Passes have four times as many.", lower_bound=1)
 flags.DEFINE_list("methods", [], "Methods to measure, such as ADV-1,TRADES-10. Default: all.")
+flags.DEFINE_multi_string("evaluate", [], "Folder of a run to measure AutoAttack on; repeatable.")
+flags.DEFINE_string("suite", "autoattack", "What to measure with --evaluate.")
+flags.DEFINE_integer("examples", None, "Only the first so many test examples, with --evaluate.")
 flags.DEFINE_bool("layers", True, "Compare the BatchNormalization layers by themselves too.")
 
 
@@ -44,7 +52,10 @@ def main(argv):
     try:
         if len(argv) > 1:
             raise UserError(f"Unknown argument {argv[1]!r}: flags begin with --, see --help.")
-        run()
+        if FLAGS.evaluate:
+            evaluations()
+        else:
+            run()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -101,6 +112,27 @@ def run():
         f"\nupdate of all weights (SGD with momentum): {median(costs['update']).wall * 1e3:.3g} ms\n"
         f"peak memory of the process: {process_peak() / 2**30:.2f} GiB"
     )
+
+
+def evaluations():
+    import tensorflow as tf
+
+    from tfrobust import evaluation
+    from tfrobust.config import settings_of_run
+    from tfrobust.evaluation import benchmark
+
+    for run_folder in FLAGS.evaluate:
+        subject = evaluation.Subject.of(run_folder)
+        data, threat_model = settings_of_run(run_folder)
+        examples = evaluation.load_examples(data)
+        if FLAGS.examples:
+            examples = examples.first(FLAGS.examples)
+        suite = evaluation.suite(FLAGS.suite, threat_model)
+        print(
+            f"\n{subject.model.name} on {examples.name}, {threat_model}, TensorFlow {tf.__version__}, "
+            f"{os.cpu_count()} cores"
+        )
+        _print(benchmark.HEAD, benchmark.measured(subject, examples, suite))
 
 
 def _model(image_shape):

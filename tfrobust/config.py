@@ -14,6 +14,7 @@ _ROOMS = (
         for room in (
             "attacks",
             "data",
+            "evaluation",
             "losses",
             "methods",
             "models",
@@ -62,6 +63,17 @@ class Configuration:
                 "Start from one of the files in the folder gin/."
             ) from error
 
+    def value(self, name):
+        """What the configuration binds to a parameter, such as "tfrobust.training.train.data".
+
+        A reference to a function comes back as that function with its own arguments bound.
+        """
+        try:
+            value = gin.query_parameter(name)
+        except ValueError as error:
+            raise UserError(f"The configuration binds nothing to {name}.") from error
+        return getattr(value, "scoped_configurable_fn", value)
+
     def used(self):
         """All values that have been used so far, defaults included, as gin text."""
         return gin.operative_config_str()
@@ -74,6 +86,20 @@ class Configuration:
             raise UserError(
                 f"Nothing uses these bindings: {named}. Look for a misspelt name or scope, or remove them."
             )
+
+
+def settings_of_run(folder):
+    """The data and the threat model of a run, from the configuration that it keeps.
+
+    Args:
+        folder: the run's, with its `config.gin`.
+
+    Returns:
+        `data.Splits`, and the `ThreatModel` of its test attack.
+    """
+    configuration = Configuration([pathlib.Path(folder, "config.gin")])
+    test_attack = configuration.value("tfrobust.training.train.test_attack")()
+    return configuration.value("tfrobust.training.train.data")(), test_attack.threat_model
 
 
 def _found(file, root):

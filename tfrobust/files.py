@@ -5,10 +5,13 @@ not at all, gives it its own. One process writes in a folder at a time.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
 import shutil
+
+from tfrobust.errors import UserError
 
 UNFINISHED = ".new"  # being written
 REPLACED = ".old"  # stepped aside for a new one of the same name
@@ -96,6 +99,24 @@ def recover(folder, name=None):
                 os.rename(leftover, original)
             else:
                 _remove(leftover)
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """Keeps other processes that ask for it out of an existing folder, within the block.
+
+    Raises:
+        UserError: another process is in it.
+    """
+    with open(pathlib.Path(folder, ".lock"), "w") as lock:
+        try:
+            # The system lets go of the lock when the process ends, however it ends.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(
+                f"Another process is running in {folder}. Wait for it, or choose another --workdir."
+            ) from error
+        yield
 
 
 def sync(path):

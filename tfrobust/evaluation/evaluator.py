@@ -143,7 +143,7 @@ class Evaluator:
         bar.begin(name, schedule.share)
         first = []
 
-        def looked():
+        def looked(schedule):
             if not first:
                 first.append(time.perf_counter() - began)
             look(schedule)

@@ -20,6 +20,7 @@ class Journal:
         folder: holds the journal of one evaluation, and nothing else.
         fingerprint: dict of JSON values that names the evaluation: model, data, suite, seed. A journal
             of another one is refused.
+        ids: int (n,), of the examples.
         resume: "auto" goes on with what is there, "never" refuses a folder with a journal, "must" one
             without.
         seconds: time between two saves.
@@ -28,13 +29,13 @@ class Journal:
         UserError: the folder holds another evaluation, or `resume` forbids it.
     """
 
-    def __init__(self, folder, fingerprint, resume="auto", seconds=60):
+    def __init__(self, folder, fingerprint, ids, resume="auto", seconds=60):
         if resume not in RESUME:
             raise UserError(f"`resume` must be one of {RESUME}. Received: resume={resume!r}.")
         self.folder = pathlib.Path(folder)
         self._fingerprint, self._seconds = fingerprint, seconds
         self._saved = time.monotonic()
-        self._records, self._arrays, self._current = [], {}, None
+        self._records, self._arrays, self._current = [], {"ids": np.asarray(ids)}, None
         saved, self.skipped = checkpoint.newest(self.folder)
         self._number = 0 if saved is None else saved.step
         if saved is None and resume == "must":
@@ -47,19 +48,7 @@ class Journal:
             self._read(saved)
 
     def _read(self, saved):
-        former = saved.state["fingerprint"]
-        changed = sorted(
-            name
-            for name in former.keys() | self._fingerprint.keys()
-            if former.get(name) != self._fingerprint.get(name)
-        )
-        if changed:
-            told = "; ".join(
-                f"{n}: {former.get(n)!r} there, {self._fingerprint.get(n)!r} now" for n in changed
-            )
-            raise UserError(
-                f"{self.folder} holds another evaluation; choose another folder. Differences: {told}."
-            )
+        check_same(self.folder, saved.state["fingerprint"], self._fingerprint)
         self._records = saved.state["outcomes"]
         current = {}
         for name, array in saved.arrays.items():
@@ -74,15 +63,7 @@ class Journal:
         """The `Outcome` number `place` and the images of what it broke, or None if it is not finished."""
         if place >= len(self._records):
             return None
-        prefix = f"{place}:"
-        arrays = {
-            n.removeprefix(prefix): a for n, a in self._arrays.items() if n.startswith(prefix)
-        }
-        images = arrays.pop("images")
-        measures = {n: arrays.pop(f"measure/{n}") for n in attack.measures}
-        record = dict(self._records[place])
-        record["passes"] = tuple(record["passes"])
-        return Outcome(attack=attack, measures=measures, **arrays, **record), images
+        return outcome_of(self._records[place], self._arrays, place, attack)
 
     def current(self):
         """The snapshot of the attack that was going on, or None; it is given once."""
@@ -115,3 +96,25 @@ class Journal:
         state = {"fingerprint": self._fingerprint, "outcomes": self._records}
         checkpoint.save(self.folder, self._number, {**self._arrays, **current}, state, keep=1)
         self._saved = time.monotonic()
+
+
+def check_same(folder, former, now):
+    """Raises `UserError` if two fingerprints differ."""
+    changed = sorted(
+        name for name in former.keys() | now.keys() if former.get(name) != now.get(name)
+    )
+    if changed:
+        told = "; ".join(f"{n}: {former.get(n)!r} there, {now.get(n)!r} now" for n in changed)
+        raise UserError(
+            f"{folder} holds another evaluation; choose another folder. Differences: {told}."
+        )
+
+
+def outcome_of(record, arrays, place, attack):
+    """An `Outcome`, and the images of what it broke, from what a journal wrote."""
+    prefix = f"{place}:"
+    mine = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+    images = mine.pop("images")
+    measures = {n: mine.pop(f"measure/{n}") for n in attack.measures}
+    record = {**record, "passes": tuple(record["passes"])}
+    return Outcome(attack=attack, measures=measures, **mine, **record), images

@@ -170,8 +170,8 @@ class Schedule:
         self.bank = None
         self._steps = 8
 
-    def __call__(self, on_look=lambda: None):
-        """Runs to the end. `on_look` is called between ticks, and may raise to stop.
+    def __call__(self, on_look=lambda schedule: None):
+        """Runs to the end. `on_look(self)` is called between ticks, and may raise to stop.
 
         Returns:
             Dict of arrays: "broken", "broken_run", "step", "forwards", "backwards", "images", the
@@ -188,7 +188,7 @@ class Schedule:
             steps = max(1, counts[1] // self.program.rows)
             pace = (time.perf_counter() - began) / steps
             self._steps = int(np.clip(_LOOK / pace, 1, min(4 * self._steps, 1000)))
-            on_look()
+            on_look(self)
         return self.host
 
     @property

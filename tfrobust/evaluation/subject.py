@@ -131,7 +131,7 @@ def _of_saved_model(path):
     for name, signature in sorted(loaded.signatures.items(), key=lambda item: item[0] != "pixels"):
         arguments = signature.structured_input_signature[1]
         outputs = signature.structured_outputs
-        seen.append(f"{name}({', '.join(arguments)}) -> {', '.join(outputs)}")
+        seen.append(f"{name}({', '.join(arguments)}) -> {', '.join(sorted(outputs))}")
         output = "logits" if "logits" in outputs else next(iter(outputs))
         fits = len(arguments) == 1 and ("logits" in outputs or len(outputs) == 1)
         if fits and next(iter(arguments.values())).dtype == tf.float32:

@@ -2,7 +2,6 @@
 
 import contextlib
 import difflib
-import fcntl
 import pathlib
 
 from tfrobust import files
@@ -77,14 +76,7 @@ class Workspace:
             UserError: another process is running in the folder.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.path / ".lock", "w") as lock:
-            try:
-                # The system lets go of the lock when the process ends, however it ends.
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise UserError(
-                    f"Another process is running in {self.path}. Wait for it, or choose another --workdir."
-                ) from error
+        with files.locked(self.path):
             files.write_text(self.config_used, used)
             files.write_text(self.config, self.given)
             yield

@@ -1,0 +1,210 @@
+"""From a classifier to a number that a reviewer would believe."""
+
+import contextlib
+import dataclasses
+import hashlib
+import pathlib
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from tfrobust import files
+from tfrobust.data.checks import check_labels
+from tfrobust.errors import UserError
+from tfrobust.evaluation.checks import behaviour_findings, contract_findings, suite_findings
+from tfrobust.evaluation.devices import Devices
+from tfrobust.evaluation.evaluator import Evaluator
+from tfrobust.evaluation.examples import Examples
+from tfrobust.evaluation.journal import Journal
+from tfrobust.evaluation.outcome import Evaluation
+from tfrobust.evaluation.report import write_reports
+from tfrobust.evaluation.shards import Shards
+from tfrobust.evaluation.subject import Subject
+from tfrobust.evaluation.suites import suite_of
+from tfrobust.training.run_record import environment
+
+JOURNAL = "state"
+CHECKS = ("full", "contract", "none")
+
+
+def evaluate(
+    model,
+    examples,
+    suite="autoattack",
+    threat_model=None,
+    *,
+    seed=0,
+    workdir=None,
+    resume="auto",
+    merge=(),
+    checks="full",
+    force=False,
+    keep_images=False,
+    slots="auto",
+    strategy=None,
+    jit_compile=False,
+    save_seconds=60,
+    bar=None,
+    stop=lambda: False,
+):
+    """Robust accuracy of a classifier under a suite of attacks, checked.
+
+    An example counts as robust if it is classified right and no attack of the suite found an image
+    of the threat model that is not. Everything found is looked at once more in float32. The result
+    does not depend on the order of the examples, the number of slots or devices, or on having been
+    interrupted.
+
+    Args:
+        model: a Keras model, a TensorFlow function from images to logits, the path of a run, of a
+            `.keras` file or of a SavedModel, or a `Subject` (see `Subject.of_numpy` for functions
+            outside TensorFlow).
+        examples: `Examples`, or a pair of images (n, h, w, c), uint8 or float in [0, 1], and integer
+            labels (n,).
+        suite: name such as "autoattack" (`evaluation.suites.SUITES` has them all), a `Suite`, an
+            `Attack`, or a sequence of (name, `Attack`).
+        threat_model: for suites by name, such as `Linf("8/255")`.
+        seed: whole number; names every random number.
+        workdir: folder for the state and the reports; nothing is written if None.
+        resume: "auto" goes on with what is in the folder, "never" refuses it, "must" needs it.
+        merge: folders of shards that are finished, whose attacks are not run again.
+        checks: "full", "contract" (before the attacks and after them, but no further attacks), or
+            "none".
+        force: go on where a check before the attacks found an error.
+        keep_images: keep the adversarial images in the result, and in `adversarial.npz`.
+        slots: rows of a batch, or "auto".
+        strategy: `tf.distribute.MirroredStrategy` under whose scope the model was made, or None.
+        jit_compile: compile the attacks with XLA; on CPUs it was slower for convolutional networks.
+        save_seconds: at most so many seconds of work are lost by a kill.
+        bar: `evaluation.progress.Bar`, or None for silence.
+        stop: function that says whether to save and stop.
+
+    Returns:
+        `Evaluation`.
+
+    Raises:
+        UserError: something cannot work, or the classifier breaks the contract that evaluations
+            rest on.
+        Interrupted: `stop` said so; the state is saved.
+    """
+    began = time.perf_counter()
+    if checks not in CHECKS:
+        raise UserError(f"`checks` must be one of {CHECKS}. Received: {checks!r}.")
+    if not isinstance(examples, Examples):
+        examples = Examples.of(*examples)
+    subject, chosen = Subject.of(model), suite_of(suite, threat_model)
+    evaluator = Evaluator(
+        subject,
+        chosen.attacks,
+        seed=seed,
+        individual=chosen.individual,
+        slots=slots,
+        devices=Devices(strategy),
+        jit_compile=jit_compile,
+    )
+    threat_model = chosen.threat_model
+    num_classes = _num_classes(evaluator, examples)
+    given = (subject.forward, examples.x, examples.y, threat_model, num_classes)
+    flags = {"has_gradient": subject.has_gradient, "has_scores": subject.has_scores}
+    findings = () if checks == "none" else contract_findings(*given, **flags)
+    _stop_at_errors(findings, force)
+    folder = None if workdir is None else pathlib.Path(workdir)
+    with _claimed(folder):
+        journal = _journal(folder, merge, evaluator, examples, chosen, resume, save_seconds)
+        found = evaluator(examples.x, examples.y, examples.ids, journal, bar, stop)
+        predictions, outcomes, adversarial = found
+        if checks == "full":
+            findings += behaviour_findings(*given, **flags)
+        evaluation = Evaluation(
+            model=subject.description,
+            data=examples.name,
+            suite=chosen.name,
+            suite_hash=chosen.hash,
+            threat_model=threat_model,
+            num_classes=num_classes,
+            seed=seed,
+            individual=chosen.individual,
+            ids=examples.ids,
+            labels=examples.y,
+            predictions=predictions,
+            outcomes=outcomes,
+            adversarial=adversarial,
+            environment=environment(),
+            seconds=time.perf_counter() - began,
+        )
+        if checks != "none":
+            findings += suite_findings(evaluation)
+        evaluation = dataclasses.replace(evaluation, findings=tuple(findings))
+        if folder is not None:
+            write_reports(evaluation, examples.x, folder, keep_images)
+    return evaluation
+
+
+def _num_classes(evaluator, examples):
+    """The number of logits, after a look at whether the classifier takes the images at all."""
+    try:
+        logits = evaluator.logits(examples.x[:1])
+    except (ValueError, tf.errors.OpError) as error:
+        raise UserError(
+            f"The classifier does not take images of shape {examples.x.shape[1:]}. Give it the data that it "
+            f"was made for. TensorFlow says: {str(error).strip().splitlines()[0]}"
+        ) from error
+    if logits.ndim != 2 or logits.shape[1] < 2:
+        raise UserError(
+            "A classifier gives logits of shape (b, k) with at least two classes. Received outputs of "
+            f"shape {logits.shape}. For one output z of a binary classifier return the pair (0, z)."
+        )
+    check_labels(examples.y, "labels", logits.shape[1])
+    return logits.shape[1]
+
+
+def _stop_at_errors(findings, force):
+    errors = [finding for finding in findings if finding.level == "error"]
+    if errors and not force:
+        told = " ".join(f"{finding.id}: {finding.text}" for finding in errors)
+        raise UserError(
+            f"{told} Nothing was attacked; force it to see what comes out all the same."
+        )
+
+
+def _journal(folder, merge, evaluator, examples, suite, resume, save_seconds):
+    if folder is None and not merge:
+        return None
+    fingerprint = {
+        "model": _digest(*_weights(evaluator, examples.x.shape[1:])),
+        "examples": _digest(examples.x, examples.y, examples.ids),
+        "suite": suite.hash,
+        "seed": evaluator.seed,
+    }
+    if merge:
+        # Each shard has begun with other examples.
+        folders = [pathlib.Path(part, JOURNAL) for part in merge]
+        return Shards(folders, fingerprint, examples.ids, suite.attacks)
+    return Journal(folder / JOURNAL, fingerprint, examples.ids, resume, save_seconds)
+
+
+def _weights(evaluator, image_shape):
+    """What names a classifier: its weights, or its logits for some noise if it has none to see."""
+    variables = getattr(evaluator.subject.model, "variables", None)
+    if variables:
+        return [np.asarray(variable) for variable in variables]
+    noise = np.random.default_rng(0).random((8, *image_shape), np.float32)
+    return [evaluator.logits(noise)]
+
+
+def _digest(*arrays):
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _claimed(folder):
+    """Makes the folder and keeps other processes out of it meanwhile."""
+    if folder is None:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with files.locked(folder):
+        yield
