@@ -78,7 +78,7 @@ def test_a_file_as_surrogate_on_two_devices(two_replicas, tmp_path):
     np.testing.assert_allclose(result["images"], alone["images"], atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["rays-stops", "noise", "transfer"])
+@pytest.mark.parametrize("name", ["noise", pytest.param("transfer", marks=pytest.mark.slow)])
 def test_xla_finds_the_same(name):
     plain, compiled = (
         Schedule(Program(target, ATTACKS[name], 24, jit_compile=jit_compile), WORK, 5)()

@@ -22,8 +22,9 @@ class RayS(Attack):
 
     The ray of s in {-1, 1}^n is x + d s / sqrt(n), cut to the pixel box; d = inf is its corner. From
     s = 1 and d = inf on, blocks of s are flipped: all of it, its halves, its quarters, down to single
-    entries, again and again. A flip that leaves the image at the present d misclassified is kept, and
-    d bisected down to a tolerance of 0.001; every other flip costs one query and is taken back.
+    entries, again and again. Where the image at the present d is misclassified after a flip, the boundary
+    is bisected down to a tolerance of 0.001, and the flip kept if that came nearer; every other flip
+    costs one query and is taken back.
 
     Use it where nothing but the predicted class is known, as the check of a defence that may hide
     its gradients, and for the average distance to the boundary (ADBD), the mean of the measure
@@ -32,7 +33,7 @@ class RayS(Attack):
     A call returns the first point within the radius; where there was none the closest misclassified
     point that was found, which lies outside of the threat model, and the clean image where no point
     was misclassified. The measure "distance", in the threat model's norm, is that of the last point
-    that was found, NaN where no point was misclassified: such an example has no distance, and belongs
+    that was found, inf where no point was misclassified: such an example has no distance, and belongs
     into no mean without being named. "queries" counts those made until the distance was within the
     radius, at most `queries`.
 
@@ -74,7 +75,7 @@ class RayS(Attack):
             "improved": no,
             "level": count,
             "block": count,
-            "distance": zeros + float("nan"),
+            "distance": zeros + float("inf"),
             "queries": count,
         }
 
@@ -99,7 +100,7 @@ class RayS(Attack):
         distance = tf.where(closer, self.threat_model.distance(candidate, x), s["distance"])
 
         ends = ~bisects
-        # The same slack as where an evaluation looks at the image again. No NaN is within it.
+        # The same slack as where an evaluation looks at the image again.
         within = distance <= case.radius * (1.0 + 1e-6) + 1e-7
         catch = caught(s, best, ends & within)
         # Counts until the first success, though the search goes on.
