@@ -25,7 +25,6 @@ class Devices:
 
     def function(self, function, **options):
         """`function` of split trees and of scalars as a `tf.function` that runs on every device."""
-
         # A partial, since TensorFlow takes functions of one source line for one that is traced again.
         everywhere = functools.partial(self._everywhere, function)
         return tf.function(everywhere, autograph=False, **options)
