@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from tfrobust import PGD, Linf
 from tfrobust.errors import UserError
 from tfrobust.evaluation.finding import Finding
 from tfrobust.evaluation.headline import headline
@@ -86,6 +87,14 @@ def test_curves_by_hand(ten_examples):
     assert curves["run"]["apgd-t"] == {"run": [0, 2], "accuracy": [0.5, 0.4]}
     assert curves["query"] == {"square": {"query": [0, 7, 51], "accuracy": [0.4, 0.3, 0.3]}}
     assert curves["epsilon"]["accuracy"] == pytest.approx([0.8, 0.1])
+
+
+def test_there_is_no_curve_where_only_the_last_iterate_was_judged(ten_examples):
+    for selection, known in (("last", False), ("best", False), ("any", True)):
+        attack = PGD(Linf("8/255"), steps=10, selection=selection)
+        judged = dataclasses.replace(ten_examples.outcomes[0], attack=attack)
+        curves = ours(dataclasses.replace(ten_examples, outcomes=(judged,)))["curves"]
+        assert ("apgd-ce" in curves["step"]) == known
 
 
 @pytest.mark.parametrize("curve", [{}, {"epsilon": [0.1], "accuracy": []}, [1, 2]])

@@ -16,8 +16,11 @@ def accuracy_by_step(outcome):
 
     Returns:
         {"step": ..., "accuracy": ...}: the numbers of steps at which it changes, from 0 to the last one,
-        and the accuracy from there on.
+        and the accuracy from there on. None for attacks that judge one iterate of a run, such as the
+        last: what the others would have been, nobody looked at.
     """
+    if getattr(outcome.attack, "selection", "any") != "any":
+        return None
     last = getattr(outcome.attack, "steps", getattr(outcome.attack, "queries", 0))
     steps, accuracy = _falls(outcome, outcome.step, last)
     return {"step": steps, "accuracy": accuracy}

@@ -115,15 +115,15 @@ def _check_curve(curve):
 
 
 def _curves(evaluation):
-    outcomes = {outcome.name: outcome for outcome in evaluation.outcomes}
-    queries = {name: accuracy_by_query(outcome) for name, outcome in outcomes.items()}
+    outcomes = evaluation.outcomes
+    curves = {
+        "step": {o.name: accuracy_by_step(o) for o in outcomes},
+        "run": {o.name: accuracy_by_run(o, evaluation.num_classes) for o in outcomes},
+        "query": {o.name: accuracy_by_query(o) for o in outcomes},
+    }
     return {
-        "step": {name: accuracy_by_step(outcome) for name, outcome in outcomes.items()},
-        "run": {
-            name: accuracy_by_run(outcome, evaluation.num_classes)
-            for name, outcome in outcomes.items()
-        },
-        "query": {name: curve for name, curve in queries.items() if curve is not None},
+        kind: {name: curve for name, curve in found.items() if curve is not None}
+        for kind, found in curves.items()
     }
 
 
