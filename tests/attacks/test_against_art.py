@@ -1,0 +1,144 @@
+"""The same iterates as the Adversarial Robustness Toolbox, an independent library, from the same starts."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfrobust.attacks import APGD, PGD, Uniform
+from tfrobust.attacks.base import Case
+from tfrobust.attacks.fgsm import fgsm
+from tfrobust.losses import cross_entropy
+from tfrobust.ops.random import keys_of
+from tfrobust.threat_models import L2, Linf
+
+with warnings.catch_warnings():
+    # It says which other libraries it has not found.
+    warnings.simplefilter("ignore")
+    pytest.importorskip("art.attacks.evasion", reason="ART is compared with where it is installed")
+
+    from art.attacks.evasion import (
+        AutoProjectedGradientDescent,
+        FastGradientMethod,
+        ProjectedGradientDescent,
+    )
+    from art.attacks.evasion import auto_projected_gradient_descent as auto
+    from art.attacks.evasion.projected_gradient_descent import (
+        projected_gradient_descent_tensorflow_v2 as projected,
+    )
+    from art.estimators.classification import TensorFlowV2Classifier
+
+RNG = np.random.default_rng(0)
+X = RNG.uniform(0.0, 1.0, size=(16, 5, 5, 2)).astype("float32")
+
+
+class Loss:
+    """Cross-entropy with the option that ART sets, which Keras's own losses check."""
+
+    reduction = "sum"
+
+    def __call__(self, y_true, logits):
+        loss = cross_entropy(tf.argmax(y_true, axis=1), logits)
+        return loss if self.reduction == "none" else tf.reduce_sum(loss)
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(3)
+    scale = keras.initializers.RandomNormal(stddev=0.5)
+    layers = [
+        keras.layers.Dense(n, a, kernel_initializer=scale) for n, a in ((20, "tanh"), (4, None))
+    ]
+    return keras.Sequential([keras.Input((5, 5, 2)), keras.layers.Flatten(), *layers])
+
+
+@pytest.fixture(scope="module")
+def classifier(model):
+    return TensorFlowV2Classifier(
+        model, nb_classes=4, input_shape=(5, 5, 2), loss_object=Loss(), clip_values=(0.0, 1.0)
+    )
+
+
+@pytest.fixture(scope="module")
+def labels(model):
+    return np.argmax(model(X), axis=1)
+
+
+def norm_of(threat_model):
+    return 2 if isinstance(threat_model, L2) else np.inf
+
+
+# ART cuts to the pixel box before it scales to the ball.
+each_threat_model = pytest.mark.parametrize(
+    "threat_model", [Linf(0.1), L2(0.6, projection="box_first")], ids=["linf", "l2"]
+)
+
+
+@each_threat_model
+def test_fast_gradient(model, classifier, labels, threat_model):
+    attack = FastGradientMethod(classifier, norm_of(threat_model), eps=threat_model.radius())
+    found = fgsm(threat_model)(model, X, labels, seed=0).x
+    np.testing.assert_allclose(found, attack.generate(X, np.eye(4)[labels]), atol=2e-6)
+
+
+@each_threat_model
+def test_projected_gradient_descent(model, classifier, labels, threat_model, monkeypatch):
+    radius = threat_model.radius()
+    start = Uniform()(threat_model, tf.constant(X), tf.constant(radius), keys_of(7).fold_in(0))
+    monkeypatch.setattr(projected, "random_sphere", lambda *_: np.reshape(start - X, (16, -1)))
+    attack = ProjectedGradientDescent(
+        classifier,
+        norm_of(threat_model),
+        eps=radius,
+        eps_step=0.3 * radius,
+        max_iter=7,
+        num_random_init=1,
+        verbose=False,
+    )
+    expected = attack.generate(X, np.eye(4)[labels])
+    found = PGD(threat_model, steps=7, relative_step_size=0.3)(model, X, labels, seed=7).x
+    # It divides by lengths plus 1e-7.
+    np.testing.assert_allclose(found, expected, atol=5e-6)
+
+
+@each_threat_model
+def test_auto_pgd_until_the_first_checkpoint(model, classifier, labels, threat_model, monkeypatch):
+    """From the first checkpoint on ART differs from the code of the paper, which we follow."""
+    radius = threat_model.radius()
+    attack, x, y = APGD(threat_model, steps=20), tf.constant(X), tf.constant(labels, tf.int32)
+    keys = keys_of(7)
+    runs = tf.zeros_like(y)
+    case = Case(x, y, model(x), runs, keys, tf.constant(radius, tf.float32), keys)
+    state = attack.begin(case)
+    iterates = [state["current"].numpy()]
+    for _ in range(4):
+        state = attack.advance(model, case, state)
+        iterates.append(state["current"].numpy())
+
+    def random_sphere(*_):
+        return np.reshape(iterates[0] - X, (16, -1))
+
+    seen = []
+    gradient = classifier.loss_gradient
+
+    def recorded(x, y):
+        seen.append(np.array(x))
+        return gradient(x, y)
+
+    monkeypatch.setattr(auto, "random_sphere", random_sphere)
+    monkeypatch.setattr(classifier, "loss_gradient", recorded)
+    AutoProjectedGradientDescent(
+        classifier,
+        norm_of(threat_model),
+        eps=radius,
+        eps_step=2 * radius,
+        max_iter=20,
+        nb_random_init=1,
+        verbose=False,
+    ).generate(X, np.eye(4)[labels])
+    # The first entry is the start before and after its evaluation.
+    for ours, theirs in zip(iterates[1:], seen[:4], strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-5)
+    assert np.abs(iterates[4] - iterates[1]).max() > 0.01

@@ -1,0 +1,56 @@
+"""PGD with Adam's steps, the evaluation of LLR and of interval bound propagation."""
+
+from tfrobust.attacks.pgd import PGD
+from tfrobust.attacks.steppers import Adam
+from tfrobust.losses.objectives import CrossEntropy
+from tfrobust.ops.numbers import integer
+
+
+def adam_pgd(
+    threat_model,
+    objective=None,
+    steps=200,
+    restarts=20,
+    step_size=0.1,
+    decay=True,
+    targets=0,
+    selection="any",
+):
+    """Adam's ascent on the perturbation, projected after every step, from uniform starts.
+
+    The first steps of length 0.1 jump between corners of the ball, the later ones do the fine work:
+    the step is a tenth of that from half of the steps on, and a hundredth from three quarters on. Of
+    200 steps that is from step 100 and from step 150 on, as in LLR's evaluation; for other numbers
+    the break points are scaled, and rounded up. Any misclassified iterate counts.
+
+    Use it where the fine work matters; its first steps are too long to compare with those of `PGD`.
+
+    Args:
+        threat_model: `Linf` or `L2`.
+        objective: what is climbed, the cross-entropy if None.
+        steps: of one run.
+        restarts: runs from new starts; each begins with a new Adam.
+        step_size: Adam's learning rate in pixel units.
+        decay: whether the step size falls; LLR's targeted attack keeps it.
+        targets, selection: as in `PGD`.
+
+    Returns:
+        A `PGD`. It costs restarts * steps forward and backward passes for an example that it does
+        not break, times the number of targets.
+
+    Reference: Qin et al., "Adversarial Robustness through Local Linearization", 2019, appendix F.
+    """
+    integer(steps, "steps", 1)
+    # Rounded up, so that the first step is always a whole one.
+    milestones = (-(-steps // 2), -(-3 * steps // 4)) if decay else ()
+    factors = (0.1, 0.01) if decay else ()
+    return PGD(
+        threat_model,
+        objective or CrossEntropy(),
+        steps=steps,
+        step_size=step_size,
+        stepper=Adam(milestones=milestones, factors=factors),
+        restarts=restarts,
+        targets=targets,
+        selection=selection,
+    )

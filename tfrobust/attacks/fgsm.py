@@ -1,0 +1,50 @@
+"""The fast gradient sign method, from the clean image or from a random start."""
+
+from tfrobust.attacks.pgd import PGD
+from tfrobust.attacks.starts import Clean, Uniform
+from tfrobust.losses.objectives import CrossEntropy
+
+
+def fgsm(threat_model, objective=None):
+    """FGSM: one step of the radius from the clean image.
+
+    x' = box(x + epsilon * steepest(gradient at x)), the sign for Linf, the normalised gradient for L2.
+
+    Use it as the cheapest check there is, never as a number of robustness: an example that it breaks
+    and a longer attack does not is a sign that the longer one fails.
+
+    Args:
+        threat_model: `Linf` or `L2`.
+        objective: what is climbed, the cross-entropy if None; one whose gradient vanishes at the clean
+            image is refused.
+
+    Returns:
+        A `PGD`. It costs one forward and one backward pass, and a forward pass to judge.
+
+    Reference: Goodfellow, Shlens, Szegedy, "Explaining and Harnessing Adversarial Examples", 2015.
+    """
+    objective = objective or CrossEntropy()
+    return PGD(threat_model, objective, steps=1, relative_step_size=1.0, start=Clean())
+
+
+def fgsm_rs(threat_model, objective=None, relative_step_size=1.25):
+    """FGSM from a random start: one step of 1.25 radii, cut back to ball and box.
+
+    Use it as the attack of one-step training, and as the second cheapest check.
+
+    Args:
+        threat_model: `Linf` or `L2`.
+        objective: what is climbed: the cross-entropy if None, as in fast adversarial training;
+            `ToClean()` in one-step TRADES.
+        relative_step_size: length of the step in radii; with 2 or more the start is forgotten.
+
+    Returns:
+        A `PGD`. It costs one forward and one backward pass, and a forward pass to judge.
+
+    Reference: Wong, Rice, Kolter, "Fast is better than free", 2020. Its code cuts to the ball and then
+    to the box, as this does.
+    """
+    objective = objective or CrossEntropy()
+    return PGD(
+        threat_model, objective, steps=1, relative_step_size=relative_step_size, start=Uniform()
+    )

@@ -1,0 +1,29 @@
+"""The untargeted margin attack, "Un-T"."""
+
+from tfrobust.attacks.adam_pgd import adam_pgd
+from tfrobust.losses.objectives import Margin
+
+
+def untargeted_margin(threat_model, steps=200, restarts=20):
+    """Climbs the largest wrong logit minus the label's, with Adam and a step size that falls.
+
+    max over j != y of z_j, minus z_y; the runner-up is chosen anew in every step. Any misclassified
+    iterate counts.
+
+    Use it where the logits are so far apart that cross-entropy loses its direction, and as the
+    counterpart of `multi_targeted`, which it never beats by much.
+
+    Args:
+        threat_model: `Linf` or `L2`.
+        steps: of one run; 200 in LLR's evaluation, 100 and 50 in ATLAS's.
+        restarts: runs from new starts; 20 in LLR's evaluation, 10 and 20 in ATLAS's.
+
+    Returns:
+        A `PGD`. It costs restarts * steps forward and backward passes for an example that it does
+        not break.
+
+    Reference: Qin et al., "Adversarial Robustness through Local Linearization", 2019, appendix F.
+    A tie of two logits counts by the lower class, as everywhere here; their code asks for a margin
+    above zero.
+    """
+    return adam_pgd(threat_model, Margin(), steps, restarts)

@@ -1,0 +1,193 @@
+"""Suites: attacks in an order, under a name that means exactly them."""
+
+import dataclasses
+import hashlib
+import json
+
+import keras
+
+from tfrobust.attacks.base import Attack
+from tfrobust.errors import UserError
+from tfrobust.evaluation.presets import ALIASES, PRESETS
+from tfrobust.spec import Spec, check_kind, register
+from tfrobust.threat_models.base import ThreatModel
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Suite(Spec):
+    """Attacks that are run one after the other; an example is robust if none of them breaks it.
+
+    Use `suite` for the named ones, `custom` for others. A name other than "custom" belongs to one
+    configuration for a threat model: a suite with anything changed (a restart more, another order,
+    another name of an attack, by which its noise is keyed) is "custom".
+
+    Args:
+        name: one of `SUITES` that is no other one's alias, or "custom".
+        attacks: pairs of a name and an `Attack`, or a dict of them, all of one threat model.
+        individual: give every attack all examples that are right at the clean image, instead of
+            those that stood before the attacks before it. Use it to compare attacks; it takes
+            longer, and finds the same examples broken by all together.
+
+    Raises:
+        UserError: for names that repeat, attacks of different threat models, or a name that belongs
+            to other attacks.
+    """
+
+    name: str
+    attacks: tuple
+    individual: bool = False
+
+    def __post_init__(self):
+        # JSON has no tuples, nor have all users.
+        pairs = self.attacks
+        if isinstance(pairs, dict):
+            pairs = tuple(pairs.items())
+        if isinstance(pairs, (tuple, list)) and all(_is_pair(pair) for pair in pairs):
+            object.__setattr__(self, "attacks", tuple(tuple(pair) for pair in pairs))
+        super().__post_init__()
+
+    def check(self):
+        if not isinstance(self.attacks, tuple) or not self.attacks:
+            raise UserError(
+                "`attacks` must hold pairs of a name and an attack, such as (('pgd', PGD(Linf(0.1))),). "
+                f"Received: attacks={self.attacks!r}."
+            )
+        for pair in self.attacks:
+            if not _is_pair(pair):
+                raise UserError(
+                    f"An attack of a suite is a pair (name, attack). Received: {pair!r}."
+                )
+            check_kind(f"attacks[{pair[0]!r}]", pair[1], Attack)
+        names = [name for name, _ in self.attacks]
+        if len(set(names)) < len(names):
+            raise UserError(f"Attacks of a suite need different names. Received: {names}.")
+        for name, attack in self.attacks:
+            if attack.threat_model != self.threat_model:
+                raise UserError(
+                    "All attacks of a suite search the same threat model, the first one's. Received: "
+                    f"{self.threat_model!r} and, for {name}, {attack.threat_model!r}."
+                )
+        if self.name == "custom":
+            return
+        surrogates = _surrogates(self.attacks)
+        if self.name in ALIASES or self.attacks != _built(self.name, self.threat_model, surrogates):
+            raise UserError(
+                f"The name {self.name!r} belongs to another list of attacks. Use suite({self.name!r}, "
+                "threat_model) for that, or custom(attacks) for yours."
+            )
+
+    @property
+    def threat_model(self):
+        return self.attacks[0][1].threat_model
+
+    @property
+    def hash(self):
+        """12 hexadecimal digits that stand for all settings of the attacks and their order.
+
+        The same on any machine. The weights of surrogate models are not part of it.
+        """
+        config = {
+            "attacks": [[name, _plain(attack)] for name, attack in self.attacks],
+            "individual": self.individual,
+        }
+        return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def suite(name, threat_model, surrogates=(), individual=False):
+    """The suite of that name for a threat model.
+
+    "autoattack" is "autoattack_standard"; "autoattack_plus" and "autoattack_rand" are AutoAttack's
+    other versions; "pgd_20" is a first look. Names that begin with "atlas_", "rand_", "fait_" and "llr_"
+    are what those papers ran, with their step sizes; what they leave open and was inferred,
+    `listed_suites` says. The radius is always yours: papers that write 0.031 do not mean 8/255.
+
+    Args:
+        name: one of `SUITES`.
+        threat_model: `Linf` or `L2`.
+        surrogates: for "atlas_blackbox" and "rand_blackbox" only: models whose adversarial images are
+            tried on the one under attack.
+        individual: as in `Suite`.
+
+    Returns:
+        A `Suite`, with the name that an alias stands for.
+
+    Raises:
+        UserError: for an unknown name, a threat model of another norm than the step sizes are for, or
+            missing surrogates.
+    """
+    check_kind("threat_model", threat_model, ThreatModel)
+    name = ALIASES.get(name, name)
+    return Suite(name, _built(name, threat_model, surrogates), individual)
+
+
+def custom(attacks, individual=False):
+    """A suite of your own.
+
+    Args:
+        attacks: pairs of a name and an `Attack`, or a dict of them, all of one threat model.
+        individual: as in `Suite`.
+
+    Returns:
+        A `Suite` with the name "custom".
+    """
+    return Suite("custom", attacks, individual)
+
+
+def suite_of(value, threat_model=None):
+    """A `Suite` of whatever a caller has.
+
+    Args:
+        value: `Suite`, name, `Attack`, or what `custom` takes.
+        threat_model: needed for a name; otherwise None or the attacks' own.
+
+    Raises:
+        UserError: for a name without a threat model, or attacks of another one.
+    """
+    if isinstance(value, str):
+        return suite(value, threat_model)
+    if isinstance(value, Attack):
+        value = [(type(value).__name__.lower(), value)]
+    result = value if isinstance(value, Suite) else custom(value)
+    if threat_model not in (None, result.threat_model):
+        raise UserError(
+            f"The attacks search {result.threat_model!r}, not threat_model={threat_model!r}. Leave "
+            "`threat_model` away, or give them the one that you mean."
+        )
+    return result
+
+
+def listed_suites():
+    """What each name that `suite` knows stands for: a dict of sentences."""
+    aliases = {name: f"the same as {other}" for name, other in ALIASES.items()}
+    return aliases | {name: build.__doc__ for name, build in PRESETS.items()}
+
+
+SUITES = tuple(listed_suites())
+
+
+def _built(name, threat_model, surrogates):
+    if name not in PRESETS:
+        raise UserError(f"There is no suite {name!r}. Expected one of: {', '.join(SUITES)}.")
+    return PRESETS[name](threat_model, surrogates)
+
+
+def _is_pair(value):
+    return isinstance(value, (tuple, list)) and len(value) == 2 and isinstance(value[0], str)
+
+
+def _surrogates(attacks):
+    """The models that images come from, each once, in order."""
+    found = [attack.surrogate for _, attack in attacks if hasattr(attack, "surrogate")]
+    return [model for place, model in enumerate(found) if model not in found[:place]] or None
+
+
+def _plain(attack):
+    """The attack's settings as JSON values, without the files that its classes are in."""
+
+    def stripped(value):
+        if isinstance(value, dict):
+            return {key: stripped(part) for key, part in value.items() if key != "module"}
+        return [stripped(part) for part in value] if isinstance(value, list) else value
+
+    return stripped(keras.saving.serialize_keras_object(attack))
