@@ -74,6 +74,7 @@ def run():
     import tensorflow as tf
 
     from tfrobust import evaluation
+    from tfrobust.plots import write_page
     from tfrobust.training.signals import StopRequest
 
     if FLAGS.suite == "help":
@@ -87,13 +88,14 @@ def run():
     data, threat_model = _setting(subject.folder)
     examples, shard = _examples(data)
     suite = _suite(evaluation, threat_model)
+    workdir = FLAGS.workdir or _workdir(subject.folder, suite.name, shard)
     with StopRequest() as stop:
         result = evaluation.evaluate(
             subject,
             examples,
             suite,
             seed=FLAGS.seed,
-            workdir=FLAGS.workdir or _workdir(subject.folder, suite.name, shard),
+            workdir=workdir,
             resume=FLAGS.resume,
             merge=FLAGS.merge,
             checks=FLAGS.checks,
@@ -105,7 +107,9 @@ def run():
             bar=evaluation.Bar(),
             stop=lambda: bool(stop),
         )
+    page = write_page(workdir)
     print(evaluation.headline(result))
+    print(f"See {page.parent}: report.html, report.md, report.json, examples.csv.")
     fired = any(finding.level in ("severe", "error") for finding in result.findings)
     return 4 if FLAGS.strict and fired else 0
 
