@@ -15,8 +15,8 @@ Times and ratios are medians; peaks are tensors beyond those between two calls, 
 weights; on a CPU only tensors of more than 256 KiB are counted.
 
 With --evaluate it measures AutoAttack on finished runs in place of training steps: the passes of an
-example that nothing breaks beside those of AutoAttack's own code, and the wall time of the search beside that of
-its passes alone, in batches of the same size.
+example that nothing breaks beside those of AutoAttack's own code, and the wall time of the search beside
+that of its passes alone, in batches of the same size.
 
 Exit status: 0 done; 2 something in the request cannot work.
 """

@@ -4,8 +4,8 @@
     python bin/compare.py --readme=README.md    and puts the table between the README's markers
     python bin/compare.py --gin_file=gin/trades.gin --gin_file=gin/adv.gin --seeds=0
 
-Runs that are complete are not repeated, and an interrupted one goes on. "strongest" is the strongest
-evaluation of the project: APGD-CE and APGD-T as in AutoAttack; an example stands if it stands before both.
+Runs that are complete are not repeated, and an interrupted one goes on. AutoAttack is its standard version;
+an example stands if it stands before all four attacks.
 
 Exit status: 0 done; 2 something cannot work; 3 a run diverged; 75 stopped by a signal, call again to go on.
 """
@@ -58,12 +58,12 @@ def compare():
     import keras
 
     from tfrobust import training
-    from tfrobust.config import Configuration
-    from tfrobust.data import digits
+    from tfrobust.config import Configuration, settings_of_run
+    from tfrobust.evaluation import load_examples
     from tfrobust.training import compare as comparing
 
     gin_files = FLAGS.gin_file or _on_the_digits()
-    results, splits, strongest = {gin: [] for gin in gin_files}, digits(), None
+    results, shared = {gin: [] for gin in gin_files}, comparing.SharedSuite()
     for seed in FLAGS.seeds:
         for gin in gin_files:
             folder = pathlib.Path(FLAGS.workdir, pathlib.Path(gin).stem, f"seed_{seed}")
@@ -75,9 +75,9 @@ def compare():
                 configuration.configured(training.train)(
                     workdir=folder, configuration=configuration
                 )
-            report = comparing.report_of(folder)
-            strongest = strongest or comparing.StrongestAttack(comparing.threat_model_of(report))
-            results[gin].append(comparing.judge_run(folder, splits, strongest))
+            data, threat_model = settings_of_run(folder)
+            examples = load_examples(data)
+            results[gin].append(comparing.judge_run(folder, examples, threat_model, shared))
             keras.utils.clear_session()
     return comparing.table(results)
 

@@ -5,14 +5,13 @@ import numpy as np
 
 from tfrobust import Linf
 from tfrobust.attacks import APGD
-from tfrobust.data import evaluation_dataset
-from tfrobust.data.splits import Split
-from tfrobust.evaluation.measure import Judge, measure
+from tfrobust.evaluation import Evaluator, Examples, Subject, custom
+from tfrobust.losses import DLR
 from tfrobust.training import compare
 
 
 def report(clean, robust, strongest, seconds):
-    counts = {"clean": clean, "robust": robust, "strongest": strongest}
+    counts = {"clean": clean, "robust": robust, "suite": strongest}
     counted = {name: {"right": right, "total": 200} for name, right in counts.items()}
     return {"method": "TRADES", "step_seconds": seconds, **counted}
 
@@ -28,11 +27,16 @@ def test_a_row_has_means_and_deviations_and_what_was_not_run_says_so():
     assert head.count("|") == trades.count("|") == adv.count("|")
 
 
-def test_the_strongest_evaluation_shares_traces_and_never_exceeds_its_parts(tmp_path, monkeypatch):
-    monkeypatch.setattr(compare, "STEPS", 5)
+def test_a_suite_shares_traces_and_never_exceeds_its_parts(tmp_path, monkeypatch):
+    """Two classifiers of one architecture, each judged as by an evaluator of its own."""
+    attacks = (
+        ("apgd-ce", APGD(Linf(0.05), steps=5)),
+        ("apgd-dlr", APGD(Linf(0.05), DLR(), steps=5)),
+    )
+    monkeypatch.setattr(compare, "suite", lambda name, threat_model: custom(attacks))
     generator = np.random.default_rng(0)
     x = generator.random((20, 2, 2, 1)).astype("float32")
-    split = Split(x, (x.sum((1, 2, 3)) > 2).astype("int64") + 1)
+    examples = Examples.of(x, (x.sum((1, 2, 3)) > 2).astype("int64") + 1)
 
     def classifier(seed):
         keras.utils.set_random_seed(seed)
@@ -40,17 +44,15 @@ def test_the_strongest_evaluation_shares_traces_and_never_exceeds_its_parts(tmp_
         outputs = keras.layers.Dense(3, name="logits")(keras.layers.Flatten(name="flat")(inputs))
         return keras.Model(inputs, outputs, name="linear")
 
-    strongest = compare.StrongestAttack(Linf(0.05))
-    dataset = evaluation_dataset(split, 8)
-    found = [strongest(classifier(seed), dataset) for seed in (0, 1)]
-    assert len(strongest._judges) == 1
-    for seed, measured in enumerate(found):
-        single = Judge(classifier(seed), APGD(Linf(0.05), steps=5))
-        part = measure(single, dataset)
-        np.testing.assert_array_equal(measured.clean, part.clean)
-        assert (measured.robust <= part.robust).all()
-
-
-def test_the_threat_model_comes_from_the_report():
-    assert compare.threat_model_of({"threat_model": repr(Linf("8/255"))}) == Linf("8/255")
-    assert compare.threat_model_of({"threat_model": repr(Linf(0.15))}).radius() == 0.15
+    shared = compare.SharedSuite()
+    counts = [shared(classifier(seed), examples, Linf(0.05)) for seed in (0, 1)]
+    ((_, evaluator),) = shared._evaluators.values()
+    assert [program.traces for program in evaluator._programs.values()] == [1, 1]
+    for seed, count in enumerate(counts):
+        alone = Evaluator(Subject.of(classifier(seed)), attacks)
+        predictions, outcomes, _ = alone(examples.x, examples.y, examples.ids)
+        left = [int((predictions == examples.y).sum())]
+        for outcome in outcomes:
+            left.append(left[-1] - int(outcome.broken.sum()))
+        assert list(count) == ["clean", "apgd-ce", "apgd-dlr"]
+        assert list(count.values()) == left

@@ -155,7 +155,10 @@ class Attack(Spec):
             # Success first: a broken example is never exchanged for a larger loss.
             best_loss = state.get("best_loss", loss)
             take = newly | (~broken & (tf.equal(run, 0) | (best_loss > loss)))
-            point = tf.where(norms.expand(state["broken"], x), state["adversarial"], state["best"])
+            # Attacks that look for the nearest image may have found one outside only.
+            near = self.threat_model.distance(state["best"], x) <= radius * (1.0 + 1e-6) + 1e-7
+            point = tf.where(norms.expand(near, x), state["best"], x)
+            point = tf.where(norms.expand(state["broken"], x), state["adversarial"], point)
             found = tf.where(norms.expand(take, x), point, found)
             # A row that was done before has made no step, and may count from -1.
             survived += tf.where(broken, tf.zeros_like(survived), state["index"])

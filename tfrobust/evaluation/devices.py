@@ -1,5 +1,7 @@
 """One device or several: rows are split among them, and no device waits for another."""
 
+import functools
+
 import tensorflow as tf
 
 from tfrobust.errors import UserError
@@ -23,13 +25,14 @@ class Devices:
 
     def function(self, function, **options):
         """`function` of split trees and of scalars as a `tf.function` that runs on every device."""
-
-        def everywhere(*arguments):
-            if self.strategy is None:
-                return function(*arguments)
-            return self.strategy.run(function, args=arguments)
-
+        # A partial, since TensorFlow takes functions of one source line for one that is traced again.
+        everywhere = functools.partial(self._everywhere, function)
         return tf.function(everywhere, autograph=False, **options)
+
+    def _everywhere(self, function, *arguments):
+        if self.strategy is None:
+            return function(*arguments)
+        return self.strategy.run(function, args=arguments)
 
     def split(self, tree):
         """Arrays whose first axis is the row, as tensors of which every device has an equal part."""

@@ -168,7 +168,11 @@ class Evaluator:
             step=spread(np.where(broken, found["step"], -1), -1),
             forwards=spread(found["forwards"], 0),
             backwards=spread(found["backwards"], 0),
-            measures={measure: spread(found[measure], np.nan) for measure in attack.measures},
+            measures={
+                # An infinite distance was not found.
+                name: spread(np.where(np.isfinite(found[name]), found[name], np.nan), np.nan)
+                for name in attack.measures
+            },
             passes=(int(counts[2]), int(counts[3])),
             busy=float(counts[0] / counts[1]) if counts[1] else 1.0,
             traces=program.traces - traces,

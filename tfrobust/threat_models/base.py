@@ -38,6 +38,23 @@ class ThreatModel(Spec):
         """The direction of length one, in this norm, along which `gradient` rises fastest."""
         raise NotImplementedError
 
+    def dual_norm(self, gradient):
+        """The largest gain of a linear function within distance one, without the box, (b,)."""
+        raise NotImplementedError
+
+    def to_hyperplane(self, x, normal, gap):
+        """The smallest step from `x`, in this norm and in the pixel box, that lowers <normal, .> by `gap`.
+
+        Args:
+            x: points in [0, 1], (b, h, w, c).
+            normal: shape of `x`.
+            gap: (b,), of any sign.
+
+        Returns:
+            Shape of `x`; to the box's nearest corner where the box does not reach that far.
+        """
+        raise NotImplementedError
+
     def distance(self, x_adv, x):
         """How far `x_adv` is from `x`, shape (b,)."""
         raise NotImplementedError

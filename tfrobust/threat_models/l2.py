@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tfrobust.errors import UserError
 from tfrobust.ops import norms
+from tfrobust.ops.hyperplane import nearest_l2
 from tfrobust.ops.numbers import number
 from tfrobust.spec import register
 from tfrobust.threat_models.base import ThreatModel, to_box
@@ -57,6 +58,12 @@ class L2(ThreatModel):
 
     def steepest(self, gradient):
         return norms.unit_l2(gradient)
+
+    def dual_norm(self, gradient):
+        return norms.l2(gradient)
+
+    def to_hyperplane(self, x, normal, gap):
+        return nearest_l2(x, normal, gap)
 
     def distance(self, x_adv, x):
         return norms.l2(x_adv - x)

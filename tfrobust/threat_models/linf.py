@@ -4,6 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from tfrobust.ops.hyperplane import nearest_linf
 from tfrobust.ops.norms import expand, flat
 from tfrobust.ops.numbers import number
 from tfrobust.spec import register
@@ -40,6 +41,12 @@ class Linf(ThreatModel):
 
     def steepest(self, gradient):
         return tf.sign(gradient)
+
+    def dual_norm(self, gradient):
+        return tf.reduce_sum(tf.abs(flat(gradient)), axis=1)
+
+    def to_hyperplane(self, x, normal, gap):
+        return nearest_linf(x, normal, gap)
 
     def distance(self, x_adv, x):
         return tf.reduce_max(flat(tf.abs(x_adv - x)), axis=1)

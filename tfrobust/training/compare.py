@@ -8,45 +8,52 @@ import statistics
 import keras
 
 from tfrobust import files
-from tfrobust.attacks import APGD
-from tfrobust.data import evaluation_dataset
-from tfrobust.evaluation.measure import Judge, measure
-from tfrobust.losses import CrossEntropy, TargetedDLR
-from tfrobust.threat_models import Linf
+from tfrobust.evaluation.evaluator import Evaluator
+from tfrobust.evaluation.subject import Subject
+from tfrobust.evaluation.suites import suite
 
-STEPS, MOST_TARGETS = 100, 9
+# One size for all models, so that those of one architecture share their traces.
+SLOTS = 128
 
 
-class StrongestAttack:
-    """The strongest evaluation of this project: every example against several long searches.
-
-    APGD-CE and APGD-T as in AutoAttack's standard version: 100 steps on the cross-entropy, and 100 on
-    the targeted DLR towards each of the nine likeliest wrong classes (fewer where there are fewer).
-    Classifiers of one architecture share their traces.
+class SharedSuite:
+    """A suite of attacks on many classifiers; those of one architecture share their traces.
 
     Args:
-        threat_model: `ThreatModel` to search.
+        name: of the suite, the strongest of this project by default.
     """
 
-    def __init__(self, threat_model):
-        self.threat_model = threat_model
-        self._judges = {}
+    def __init__(self, name="autoattack"):
+        self.name = name
+        self._evaluators = {}
 
-    def __call__(self, classifier, dataset):
-        """`Measured` accuracies of a Keras model on a dataset of (x, y, sample_weight)."""
+    def __call__(self, classifier, examples, threat_model):
+        """How many examples stand before each attack and the ones before it.
+
+        Args:
+            classifier: Keras model.
+            examples: `evaluation.Examples`.
+            threat_model: `ThreatModel`.
+
+        Returns:
+            A dict from "clean" and each attack's name, in order, to a count.
+        """
         config = json.dumps(keras.saving.serialize_keras_object(classifier)["config"])
         # Keras numbers the layers of one process: conv2d, conv2d_1, ...
-        key = re.sub(r'_\d+"', '"', config)
-        if key not in self._judges:
-            targets = min(MOST_TARGETS, classifier.output_shape[-1] - 1)
-            attacks = (
-                APGD(self.threat_model, CrossEntropy(), steps=STEPS),
-                APGD(self.threat_model, TargetedDLR(), steps=STEPS, targets=targets),
-            )
-            self._judges[key] = classifier, [Judge(classifier, attack) for attack in attacks]
-        shared, judges = self._judges[key]
+        key = re.sub(r'_\d+"', '"', config), threat_model
+        if key not in self._evaluators:
+            attacks = suite(self.name, threat_model).attacks
+            evaluator = Evaluator(Subject.of(classifier), attacks, slots=SLOTS)
+            self._evaluators[key] = classifier, evaluator
+        shared, evaluator = self._evaluators[key]
         shared.set_weights(classifier.get_weights())
-        return measure(judges, dataset)
+        predictions, outcomes, _ = evaluator(examples.x, examples.y, examples.ids)
+        standing = predictions == examples.y
+        counts = {"clean": int(standing.sum())}
+        for outcome in outcomes:
+            standing = standing & ~outcome.broken
+            counts[outcome.name] = int(standing.sum())
+        return counts
 
 
 def report_of(folder):
@@ -54,25 +61,25 @@ def report_of(folder):
     return json.loads(pathlib.Path(folder, "report.json").read_text(encoding="utf-8"))
 
 
-def judge_run(folder, splits, strongest, batch_size=360):
-    """The report of a finished run with the strongest evaluation's count added; computed once a run.
+def judge_run(folder, examples, threat_model, shared):
+    """The report of a finished run with the count of a suite added; computed once a run.
 
     Args:
         folder: the run's.
-        splits: `data.Splits` that the run was made with.
-        strongest: `StrongestAttack`.
-        batch_size: of the evaluation.
+        examples: `evaluation.Examples` of its test split.
+        threat_model: of its test attack.
+        shared: `SharedSuite`.
 
     Returns:
-        The content of report.json, with "strongest": {"right": ..., "total": ...}.
+        The content of report.json, with "suite": {"right": ..., "total": ..., "standing": ...}.
     """
-    cache = pathlib.Path(folder, "strongest.json")
+    cache = pathlib.Path(folder, f"{shared.name}.json")
     if not cache.is_file():
         classifier = keras.saving.load_model(pathlib.Path(folder, "export", "classifier.keras"))
-        measured = strongest(classifier, evaluation_dataset(splits.test, batch_size))
-        counted = {"right": int(measured.robust.sum()), "total": len(measured.robust)}
-        files.write_json(cache, {"threat_model": repr(strongest.threat_model), **counted})
-    return {**report_of(folder), "strongest": json.loads(cache.read_text(encoding="utf-8"))}
+        standing = shared(classifier, examples, threat_model)
+        counted = {"right": min(standing.values()), "total": len(examples.y), "standing": standing}
+        files.write_json(cache, {"threat_model": repr(threat_model), **counted})
+    return {**report_of(folder), "suite": json.loads(cache.read_text(encoding="utf-8"))}
 
 
 def table(results):
@@ -82,7 +89,7 @@ def table(results):
         results: gin file -> list of what `judge_run` returned, or an empty list where nothing was run.
     """
     lines = [
-        "| gin file | method | runs | clean | PGD-20 | strongest | ms a step |",
+        "| gin file | method | runs | clean | PGD-20 | AutoAttack | ms a step |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for gin, reports in sorted(results.items()):
@@ -91,7 +98,7 @@ def table(results):
             lines.append(f"| {link} | | 0 | not run | not run | not run | not run |")
             continue
         cells = [
-            _percent([_share(r[key]) for r in reports]) for key in ("clean", "robust", "strongest")
+            _percent([_share(r[key]) for r in reports]) for key in ("clean", "robust", "suite")
         ]
         steps = [1000 * r["step_seconds"] for r in reports if r["step_seconds"]]
         time = f"{statistics.median(steps):.0f}" if steps else "not measured"
@@ -108,9 +115,3 @@ def _share(counted):
 def _percent(values):
     spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.1f}{spread}"
-
-
-def threat_model_of(report):
-    """The threat model that a report was made under, for Linf."""
-    epsilon = report["threat_model"].removeprefix("Linf(epsilon=").removesuffix(")")
-    return Linf(epsilon.strip("'"))

@@ -1,0 +1,225 @@
+"""Square: tables and kernels of the card, and query by query what the plain algorithm does."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfrobust import L2, Linf
+from tfrobust.attacks.base import Case
+from tfrobust.attacks.square import Square
+from tfrobust.attacks.square_l2 import kernel
+from tfrobust.attacks.square_linf import sides_of
+from tfrobust.errors import UserError
+from tfrobust.losses.margin import margin
+from tfrobust.ops.random import ExampleKeys
+
+ROWS = 12
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (32, [29, 20, 14, 10, 7, 5, 4, 3]),
+        (28, [25, 18, 13, 9, 6, 4, 3, 2]),
+        (224, [200, 142, 100, 71, 50, 35, 25, 18]),
+    ],
+)
+def test_sides_are_those_of_the_reference(size, expected):
+    sides = sides_of(Square(Linf(0.1)).shares(), size, size)
+    first = [0, 11, 51, 201, 501, 1001, 2001, 4001]
+    assert sides[first].tolist() == expected
+    # A side holds from there until the next one.
+    assert sides[np.array([*first[1:], 5000]) - 1].tolist() == expected
+
+
+def test_a_rescaled_schedule_has_the_same_sides_in_fewer_queries():
+    whole = Square(Linf(0.1), queries=10000).shares()
+    short = Square(Linf(0.1), queries=1000, rescale_schedule=True).shares()
+    np.testing.assert_array_equal(short, whole[::10])
+
+
+def test_kernels_are_those_of_the_reference():
+    expected = [
+        [0.136083, 0.680414, 0.136083],
+        [-0.129099, -0.129099, -0.129099],
+        [-0.129099, -0.645497, -0.129099],
+    ]
+    np.testing.assert_allclose(kernel(3), expected, atol=1e-6)
+    row = [0.049162, 0.159777, 0.602237, 0.159777, 0.049162]
+    np.testing.assert_allclose(np.abs(kernel(5)[1]), row, atol=1e-6)
+    for side in (1, 3, 7, 11):
+        np.testing.assert_allclose(np.linalg.norm(kernel(side)), 1.0, rtol=1e-6)
+
+
+def network_for(shape, classes=4):
+    generator = np.random.default_rng(5)
+    size = int(np.prod(shape))
+    first = generator.normal(size=(size, 16)).astype("float32")
+    second = generator.normal(size=(16, classes)).astype("float32")
+
+    def network(x):
+        return tf.nn.relu(tf.reshape(x - 0.5, [-1, size]) @ first) @ second
+
+    x = generator.random((ROWS, *shape)).astype("float32")
+    return network, x, np.argmax(network(x), axis=1).astype("int32")
+
+
+def case_of(shape, radius):
+    network, x, y = network_for(shape)
+    seeds = np.stack([np.arange(ROWS), np.full(ROWS, 9)], axis=1).astype("int32")
+    keys = ExampleKeys(tf.constant(seeds))
+    run = tf.zeros([ROWS], tf.int32)
+    return network, Case(tf.constant(x), tf.constant(y), network(x), run, keys, tf.constant(radius))
+
+
+def plain(network, attack, case):
+    """The algorithm of the card in numpy, one query after the other, with the library's draws."""
+    x, y, radius = case.x.numpy(), case.y.numpy(), np.float32(case.radius)
+    rows, height, width, channels = x.shape
+    high, low = np.clip(x + radius, 0, 1), np.clip(x - radius, 0, 1)
+    stripes = case.keys.fold_in(-3).uniform((rows, 1, width, channels)).numpy() >= 0.5
+    best = np.where(stripes, high, low)
+    words = case.keys.words(np.tile(np.arange(attack.queries), (rows, 1))).numpy()
+    sides = sides_of(attack.shares(), height, width)
+
+    def value_of(images):
+        return -margin(y, network(images)).numpy()
+
+    value = value_of(best)
+    queries, values = np.ones(rows, int), [value.copy()]
+    for number in range(attack.queries):
+        side, proposal = int(sides[number]), best.copy()
+        active = value > 0
+        for row in range(rows):
+            word = int(words[row, number])
+            top = int(
+                np.float32((word >> 43) & (2**21 - 1)) * np.float32(2.0**-21) * (height - side)
+            )
+            left = int(
+                np.float32((word >> 22) & (2**21 - 1)) * np.float32(2.0**-21) * (width - side)
+            )
+            for channel in range(channels):
+                colour = high if (word >> channel) & 1 else low
+                window = slice(top, top + side), slice(left, left + side), channel
+                proposal[(row, *window)] = colour[(row, *window)]
+        new = value_of(proposal)
+        taken = active & ((new < value) | (new <= 0))
+        best[taken], value[taken] = proposal[taken], new[taken]
+        queries += active
+        values.append(value.copy())
+    return best, value, queries, np.array(values)
+
+
+@pytest.mark.parametrize(
+    ("shape", "radius", "queries"),
+    [
+        ((8, 8, 1), 0.02, 700),
+        ((9, 5, 1), 0.03, 600),
+        ((7, 7, 3), 0.01, 300),
+        ((1, 1, 1), 0.01, 40),
+        ((6, 5, 4), 0.02, 120),
+        ((40, 40, 5), 0.002, 40),
+    ],
+)
+def test_what_is_known_is_not_asked_and_changes_nothing(shape, radius, queries):
+    network, case = case_of(shape, radius)
+    attack = Square(Linf(radius), queries=queries)
+    best, value, asked, values = plain(network, attack, case)
+    assert (np.diff(values, axis=0) <= 0).all()
+    state, step = attack.begin(case), tf.function(lambda s: attack.step(network, case, s))
+    while not state["done"].numpy().all():
+        state = step(state)
+    np.testing.assert_array_equal(state["best"], best)
+    np.testing.assert_array_equal(state["queries"], asked)
+    np.testing.assert_allclose(state["value"], value, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(state["broken"], np.argmax(network(best), 1) != case.y)
+    lasting = ~state["broken"].numpy()
+    assert lasting.any() and (state["queries"].numpy()[lasting] == queries + 1).all()
+    forwards = state["forwards"].numpy()
+    assert (forwards <= asked).all()
+    if shape == (8, 8, 1):
+        assert forwards[lasting].mean() < 0.5 * queries
+    assert not state["backwards"].numpy().any()
+    # Inside a square of the last colour every pixel is at the ball's or the box's face.
+    delta = np.abs(best - case.x.numpy())
+    at_face = (delta == 0) | (np.abs(delta - radius) < 1e-6) | (best == 0) | (best == 1)
+    assert at_face.all()
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (5, 9, 3), (12, 7, 4)])
+def test_l2_moves_mass_and_stays_on_the_sphere(shape):
+    network, case = case_of(shape, 0.3)
+    attack = Square(L2(0.3), queries=60)
+    state, step = attack.begin(case), tf.function(lambda s: attack.step(network, case, s))
+    before = np.full(ROWS, np.inf)
+    for _ in range(61):
+        state = step(state)
+        value = state["value"].numpy()
+        assert (value <= before).all()
+        before = value
+    assert state["done"].numpy().all()
+    best = state["best"].numpy()
+    lengths = np.sqrt(((best - case.x.numpy()) ** 2).sum((1, 2, 3)))
+    assert (lengths <= 0.3 * (1 + 1e-6)).all() and best.min() >= 0 and best.max() <= 1
+    inner = (best > 0).all((1, 2, 3)) & (best < 1).all((1, 2, 3))
+    np.testing.assert_allclose(lengths[inner], 0.3, rtol=1e-5)
+    start = attack.begin(case)["best"].numpy()
+    assert (before < -margin(case.y, network(start)).numpy()).any()
+
+
+def test_l2_proposal_by_hand():
+    """One step of the formula for one row, written out."""
+    _, case = case_of((8, 8, 2), 0.5)
+    attack = Square(L2(0.5), queries=30)
+    law = attack._law(case.x)
+    state = {**attack.begin(case), "index": tf.fill([ROWS], 3)}
+    found = law.propose(case.x, case.radius, state).image.numpy()
+    words = case.keys.words(np.tile([6, 7], (ROWS, 1))).numpy()
+    side = int(law.sides[3])
+    for row in range(ROWS):
+        x, first, second = case.x.numpy()[row], int(words[row, 0]), int(words[row, 1])
+        delta = state["best"].numpy()[row] - x
+
+        def window(word):
+            top, left = ((word >> s) & (2**21 - 1) for s in (43, 22))
+            top, left = int(top / 2**21 * (8 - side)), int(left / 2**21 * (8 - side))
+            return slice(top, top + side), slice(left, left + side)
+
+        here, there = window(first), window(second)
+        pattern = kernel(side).T if second & 1 else kernel(side)
+        union = np.zeros((8, 8), bool)
+        union[here] = union[there] = True
+        new = np.empty((side, side, 2))
+        for c in range(2):
+            sign = 1 if (first >> c) & 1 else -1
+            part = delta[here][..., c]
+            part = pattern * sign + part / (1e-12 + np.linalg.norm(part))
+            slack = max(0.25 - (delta**2).sum(), 0) / 2
+            mass = np.sqrt(slack + (delta[union][:, c] ** 2).sum())
+            new[..., c] = part / np.linalg.norm(part) * mass
+        delta[there] = 0
+        delta[here] = new
+        expected = np.clip(x + 0.5 * delta / np.linalg.norm(delta), 0, 1)
+        np.testing.assert_allclose(found[row], expected, atol=2e-5)
+
+
+def test_a_model_without_gradient_is_broken():
+    weights = np.random.default_rng(0).normal(size=(16, 1)).astype("float32")
+
+    def model(x):
+        score = tf.reshape(tf.stop_gradient(x) - 0.5, [-1, 16]) @ weights
+        return tf.concat([-score, score], axis=1)
+
+    x = np.full((5, 4, 4, 1), 0.5, "float32")
+    x += 0.02 * np.sign(weights).reshape(1, 4, 4, 1)
+    found = Square(Linf(0.1), queries=200)(model, x, np.ones(5, int), seed=0).x
+    assert (np.argmax(model(found), axis=1) == 0).all()
+
+
+def test_settings_that_cannot_work():
+    for wrong in ({"queries": 0}, {"restarts": 0}, {"initial_share": 1.5}):
+        with pytest.raises(UserError, match=next(iter(wrong))):
+            Square(Linf(0.1), **wrong)
+    network, case = case_of((4, 8, 1), 0.1)
+    with pytest.raises(UserError, match="at least 5 by 5"):
+        Square(L2(0.1)).begin(case)

@@ -1,0 +1,75 @@
+"""Random noise: what no attack may be weaker than."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from tfrobust.attacks.base import Attack, caught, fresh
+from tfrobust.attacks.starts import Corner, Uniform
+from tfrobust.ops import norms
+from tfrobust.ops.logits import correct
+from tfrobust.ops.numbers import integer
+from tfrobust.ops.random import ExampleKeys
+from tfrobust.spec import check_kind, register
+from tfrobust.threat_models.base import ThreatModel
+from tfrobust.threat_models.linf import Linf
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class RandomNoise(Attack):
+    """Looks at random points of the threat model until one is misclassified.
+
+    Linf: corners of the cube, radius * s with s = -1 or 1, and points drawn uniformly from it in turn,
+    a corner first. Any other norm: points on the sphere. All are cut to the pixel box.
+
+    Use it as a baseline: where an attack finds less than noise does, the attack fails, not the noise.
+    It reads nothing but the predicted class. A call returns the first misclassified point, or the
+    clean image. It costs `samples` forward passes at most, and one at the clean image.
+
+    Args:
+        threat_model: `Linf` or `L2`.
+        samples: points for each example, at least 1. Carlini et al. ask for at least 10,000 on about a
+            hundred examples.
+
+    Reference: Carlini et al., "On Evaluating Adversarial Robustness", 2019.
+    """
+
+    needs_gradient = False
+    needs_scores = False
+
+    threat_model: ThreatModel
+    samples: int = 100
+
+    def check(self):
+        check_kind("threat_model", self.threat_model, ThreatModel)
+        integer(self.samples, "samples", 1)
+
+    def begin(self, case):
+        return {**fresh(case), "best": case.x}
+
+    def advance(self, forward, case, state):
+        candidate = self._sample(case, state["index"])
+        catch = caught(state, candidate, ~correct(case.y, forward(candidate)))
+        index = state["index"] + 1
+        return {
+            **state,
+            **catch,
+            "index": index,
+            "done": catch["broken"] | (index >= self.samples),
+            "forwards": state["forwards"] + 1,
+        }
+
+    def _sample(self, case, index):
+        x, radius = case.x, case.radius
+        # Rows of a batch are in step, but for those that are done; rows with own seeds need not be.
+        own = isinstance(case.keys, ExampleKeys)
+        keys = case.keys.fold_in(index if own else tf.reduce_max(index))
+        if isinstance(self.threat_model, Linf):
+            corner = Corner(1.0)(self.threat_model, x, radius, keys)
+            inner = Uniform()(self.threat_model, x, radius, keys)
+            even = tf.equal(index % 2, 0)
+            point = tf.where(norms.expand(even, x), corner, inner)
+        else:
+            point = self.threat_model.random_surface_point(x, radius, keys)
+        return tf.ensure_shape(self.threat_model.project(point, x, radius), x.shape)

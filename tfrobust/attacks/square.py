@@ -1,0 +1,136 @@
+"""The Square attack: random squares, kept where they lower the margin; no gradient."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from tfrobust.attacks.base import Attack, caught, fresh
+from tfrobust.attacks.square_l2 import L2Squares
+from tfrobust.attacks.square_linf import LinfSquares
+from tfrobust.errors import UserError
+from tfrobust.losses.margin import margin
+from tfrobust.ops import norms
+from tfrobust.ops.logits import correct
+from tfrobust.ops.numbers import integer, number
+from tfrobust.ops.random import by_example
+from tfrobust.spec import check_kind, register
+from tfrobust.threat_models.base import ThreatModel
+from tfrobust.threat_models.l2 import L2
+from tfrobust.threat_models.linf import Linf
+
+LAWS = {Linf: LinfSquares, L2: L2Squares}
+# Of ten thousand queries: from which on the share of pixels is halved once more.
+_HALVINGS = (11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Square(Attack):
+    """Random search with the label's lead over the other logits as its only guide.
+
+    v(q) = z_y - max over j != y of z_j;  q <- proposal where v(proposal) < v(q) or v(proposal) <= 0
+
+    A proposal changes a square of side about sqrt(share * h * w) at a random place; the share begins
+    with `initial_share` and is halved nine times. In Linf the square gets the colour +-epsilon in
+    each channel, and the search begins with vertical stripes; in L2 the perturbation's mass is moved
+    (see `square_l2`).
+
+    Use it, in every evaluation, against models whose gradients mislead: it needs logits only.
+    A search ends when v <= 0. Queries whose answer is known are counted, but not made: proposals
+    that leave the image as it is, and in Linf those that were refused since the last change. The
+    result is the same.
+
+    Args:
+        threat_model: `Linf`, or `L2` for images of at least 5 by 5.
+        queries: proposals, at least 1; AutoAttack has 5000.
+        restarts: runs from new starts, at least 1.
+        initial_share: of the pixels, in (0, 1]; 0.8 in AutoAttack.
+        rescale_schedule: whether the halvings are placed at the same parts of `queries` as at parts of
+            10000; AutoAttack does not.
+
+    Raises:
+        UserError: for settings outside these ranges.
+
+    Reference: Andriushchenko et al., "Square Attack: a query-efficient black-box adversarial attack
+    via random search", 2020, in AutoAttack's version. There one place and one colour serve the whole
+    batch; here each example has its own, so that its result does not depend on the others.
+    """
+
+    threat_model: ThreatModel
+    queries: int = 5000
+    restarts: int = 1
+    initial_share: float = 0.8
+    rescale_schedule: bool = False
+
+    needs_gradient = False
+    measures = ("queries",)
+
+    def check(self):
+        check_kind("threat_model", self.threat_model, ThreatModel)
+        if type(self.threat_model) not in LAWS:
+            raise UserError(
+                f"Square searches Linf and L2. Received: threat_model={self.threat_model!r}."
+            )
+        integer(self.queries, "queries", 1)
+        integer(self.restarts, "restarts", 1)
+        number(self.initial_share, "initial_share", 1e-6, 1.0)
+
+    def runs(self, num_classes):
+        return self.restarts
+
+    def begin(self, case):
+        law = self._law(case.x)
+        seeds = by_example(case.keys, tf.shape(case.y)[0])
+        state = fresh(case)
+        start = law.start(case.x, case.radius, seeds)
+        return {
+            **state,
+            # -1: the start has not been evaluated yet.
+            "index": state["index"] - 1,
+            "queries": tf.zeros_like(case.y, case.x.dtype),
+            "best": start,
+            "value": tf.zeros_like(case.y, case.logits.dtype),
+            "seeds": seeds.seeds,
+            **law.memory(case.x),
+        }
+
+    def advance(self, forward, case, state):
+        s, law = state, self._law(case.x)
+        first = s["index"] < 0
+        proposal = law.propose(case.x, case.radius, s)
+        look = first | proposal.found
+        candidate = tf.where(norms.expand(first, case.x), s["best"], proposal.image)
+        logits = forward(candidate)
+        value = -margin(case.y, logits)
+        taken = first | (proposal.found & ((value < s["value"]) | (value <= 0.0)))
+        catch = caught(s, candidate, look & ~correct(case.y, logits))
+        index = tf.where(first, 0, proposal.next)
+        value = tf.where(taken, value, s["value"])
+        return {
+            **s,
+            **catch,
+            **law.remember(s, proposal, taken, first),
+            "index": index,
+            "queries": tf.cast(index + 1, s["queries"].dtype),
+            "best": tf.where(norms.expand(taken, case.x), candidate, s["best"]),
+            "value": value,
+            "done": catch["broken"] | (value <= 0.0) | (index >= self.queries),
+            "forwards": s["forwards"] + tf.cast(look, tf.int32),
+        }
+
+    def _law(self, x):
+        law = LAWS[type(self.threat_model)]
+        shape = tuple(x.shape[1:])
+        if len(shape) != 3 or None in shape:
+            raise UserError(f"Square needs images (h, w, c) of a known size. Received: {shape}.")
+        return law(shape, self.shares())
+
+    def shares(self):
+        """The share of the pixels that a square covers, for every query, (queries,)."""
+        numbers = np.arange(self.queries)
+        if self.rescale_schedule:
+            numbers = numbers * 10000 // self.queries
+        return number(self.initial_share, "initial_share") / 2.0 ** np.searchsorted(
+            _HALVINGS, numbers, side="right"
+        )

@@ -1,0 +1,64 @@
+"""Models that an attack is made on in place of its target."""
+
+import concurrent.futures
+import pathlib
+import zipfile
+
+import keras
+
+from tfrobust.errors import UserError
+
+
+def check_surrogate(surrogate):
+    """Raises `UserError` unless it is a Keras model with weights, a function, or a `.keras` file's path."""
+    if isinstance(surrogate, str):
+        file = pathlib.Path(surrogate)
+        if not file.is_file() or not zipfile.is_zipfile(file):
+            raise UserError(
+                "A path in `surrogates` must be that of a .keras file, such as export/classifier.keras of a "
+                f"run. Received: {surrogate!r}, which {'is none' if file.exists() else 'does not exist'}."
+            )
+    elif isinstance(surrogate, keras.layers.Layer) and not surrogate.built:
+        raise UserError(
+            f"The surrogate {surrogate.name} has no weights yet. Build and train it first."
+        )
+    elif isinstance(surrogate, type) or not callable(surrogate):
+        raise UserError(
+            "Each of `surrogates` must be a Keras model, a function from images to logits or the path of a "
+            f".keras file. Received: {surrogate!r}."
+        )
+
+
+def loaded(surrogate):
+    """The model of a path; models and functions as they are.
+
+    Raises:
+        UserError: if the file holds no model that can be loaded.
+    """
+    if not isinstance(surrogate, str):
+        return surrogate
+    try:
+        # The first use may be inside of a graph, or of one replica of several, where variables would
+        # be made for that graph, or for all replicas and filled by none. A thread begins outside of both.
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            return thread.submit(keras.saving.load_model, surrogate, compile=False).result()
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise UserError(
+            f"{surrogate} does not load: {str(error).strip().splitlines()[0]} If it holds layers of your "
+            "own, import the code that registers them, or give the model itself."
+        ) from error
+
+
+def with_classes(forward, num_classes):
+    """`forward`, images to logits, that raises `UserError` if there are not `num_classes` of them."""
+
+    def logits(x):
+        result = forward(x)
+        if result.shape[-1] != num_classes:
+            raise UserError(
+                f"Surrogates must know the {num_classes} classes of the target. Received: one with logits "
+                f"of shape {result.shape}."
+            )
+        return result
+
+    return logits

@@ -1,0 +1,187 @@
+"""Attacks that are made on one model and judged by another."""
+
+import dataclasses
+import pathlib
+
+import keras
+import tensorflow as tf
+
+from tfrobust.attacks.base import Attack, caught
+from tfrobust.attacks.surrogates import check_surrogate, loaded, with_classes
+from tfrobust.errors import UserError
+from tfrobust.losses.objectives import Objective
+from tfrobust.ops import norms
+from tfrobust.ops.logits import correct, inference
+from tfrobust.spec import check_kind, register
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Transfer(Attack):
+    """Attacks surrogates, all steps of them, and looks once at what the target says of the result.
+
+    With several surrogates the objective is the sum of theirs: for `CrossEntropy` the sum of the
+    cross-entropies. What is judged is what the attack itself counts: the last iterate of `PGD`, the
+    one with the largest objective of `PGD(selection="best")` and of `APGD`. That it fools the
+    surrogates ends no run and counts for nothing.
+
+    Use it as the black-box attack of the literature, and as a check: a model that falls more often to
+    transferred images than to attacks of its own gradients hides these gradients. Of the target it needs
+    only the predicted class, in one forward pass for each run. Passes through surrogates are
+    counted like any others: with m of them and K steps of PGD these are m (K + 1) forward and m K
+    backward ones, and m forward ones more where the objective begins with the clean logits.
+
+    Args:
+        attack: `PGD` or `APGD`, with the threat model, and with its restarts and targets; classes to
+            aim at are ranked by the mean of the surrogates' logits.
+        surrogates: tuple of Keras models, of functions from images to logits, or of paths of `.keras`
+            files, which are loaded when they are first used. Only an attack with paths can be saved.
+
+    Raises:
+        UserError: for a file that is none, a model without weights, an attack that climbs no objective,
+            or an objective that compares with the clean prediction on several surrogates.
+
+    Reference: Papernot et al., "Transferability in Machine Learning", 2016; for several surrogates Liu
+    et al., "Delving into Transferable Adversarial Examples and Black-box Attacks", 2017, who take the
+    cross-entropy of averaged probabilities.
+    """
+
+    needs_gradient = False
+    needs_scores = False
+
+    attack: Attack
+    surrogates: tuple
+
+    def __post_init__(self):
+        if isinstance(self.surrogates, (list, tuple)):
+            plain = (str(s) if isinstance(s, pathlib.PurePath) else s for s in self.surrogates)
+            object.__setattr__(self, "surrogates", tuple(plain))
+        super().__post_init__()
+
+    def check(self):
+        check_kind("attack", self.attack, Attack)
+        if not hasattr(self.attack, "objective") or not hasattr(self.attack, "steps"):
+            raise UserError(
+                "`attack` must climb an objective for a number of steps, as PGD and APGD do. "
+                f"Received: {self.attack!r}."
+            )
+        if getattr(self.attack, "selection", "best") == "any":
+            raise UserError(
+                "The target sees one image of each run, not all iterates. Give PGD selection='last' or "
+                "'best'. Received: selection='any'."
+            )
+        if getattr(self.attack, "success", "wrong") != "wrong":
+            raise UserError(
+                "What the target predicts is judged as right or wrong. Leave success='target' away."
+            )
+        if not isinstance(self.surrogates, tuple) or not self.surrogates:
+            raise UserError(
+                "`surrogates` must be a tuple of Keras models, functions or paths of .keras files. "
+                f"Received: {self.surrogates!r}."
+            )
+        for surrogate in self.surrogates:
+            check_surrogate(surrogate)
+        if len(self.surrogates) > 1 and _compares(self.attack.objective):
+            raise UserError(
+                "With several surrogates the objective cannot compare with the clean prediction, of which "
+                f"each has its own. Use CrossEntropy(). Received: {self.attack.objective!r}."
+            )
+
+    @property
+    def threat_model(self):
+        return self.attack.threat_model
+
+    def get_config(self):
+        for surrogate in self.surrogates:
+            if not isinstance(surrogate, str):
+                raise UserError(
+                    "An attack whose surrogates are models cannot be saved: their weights would be lost. "
+                    "Save them as .keras files and give the paths. Received: "
+                    f"{type(surrogate).__name__}."
+                )
+        attack = keras.saving.serialize_keras_object(self.attack)
+        return {"attack": attack, "surrogates": list(self.surrogates)}
+
+    def runs(self, num_classes):
+        return self.attack.runs(num_classes)
+
+    def begin(self, case):
+        state = self.attack.begin(case)
+        if self._reads_logits:
+            state["surrogate_logits"] = tf.zeros_like(case.logits)
+        return state
+
+    def advance(self, forward, case, state):
+        models = self._forwards(case.logits.shape[-1])
+        extra = tf.zeros_like(case.y)
+        if self._reads_logits:
+            first = tf.equal(state["forwards"], 0) & ~state["done"]
+            state = self._begun(models, case, state, first)
+            case = case._replace(logits=state["surrogate_logits"])
+            extra += len(models) * tf.cast(first, tf.int32)
+        attack = self._on_all(models)
+        new = attack.advance(models[0], case, state)
+        over = new["index"] >= attack.steps
+        judged = over & ~state["done"]
+        wrong = tf.cond(
+            tf.reduce_any(judged),
+            lambda: ~correct(case.y, forward(new["best"])),
+            lambda: tf.zeros_like(over),
+        )
+        extra += tf.cast(judged, tf.int32)
+        made = {n: len(models) * (new[n] - state[n]) for n in ("forwards", "backwards")}
+        return {
+            **state,
+            **new,
+            # The attack's own findings, on the surrogate, are overwritten.
+            **caught(state, new["best"], judged & wrong),
+            "done": over,
+            "forwards": state["forwards"] + made["forwards"] + extra,
+            "backwards": state["backwards"] + made["backwards"],
+        }
+
+    @property
+    def _reads_logits(self):
+        return self.attack.objective.needs_target or _compares(self.attack.objective)
+
+    def _begun(self, models, case, state, first):
+        """The state, where rows that are `first` begin with the surrogates' logits, not the target's."""
+
+        def anew():
+            logits = tf.add_n([model(case.x) for model in models]) / len(models)
+            new = self.attack.begin(case._replace(logits=logits))
+            new["surrogate_logits"] = logits
+            return {n: tf.where(norms.expand(first, v), new[n], v) for n, v in state.items()}
+
+        return tf.cond(tf.reduce_any(first), anew, lambda: dict(state))
+
+    def _on_all(self, models):
+        if len(models) == 1:
+            return self.attack
+        objective = _Sum(self.attack.objective, models[1:])
+        return dataclasses.replace(self.attack, objective=objective)
+
+    def _forwards(self, num_classes):
+        if "_loaded" not in self.__dict__:
+            self.__dict__["_loaded"] = tuple(loaded(model) for model in self.surrogates)
+        return tuple(with_classes(inference(model), num_classes) for model in self._loaded)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sum(Objective):
+    """An objective on the model that is attacked and on others, added."""
+
+    objective: Objective
+    others: tuple
+
+    @property
+    def needs_target(self):
+        return self.objective.needs_target
+
+    def __call__(self, y, logits, reference=None, candidate=None):
+        everywhere = [logits, *(forward(candidate) for forward in self.others)]
+        return tf.add_n([self.objective(y, z, reference, candidate) for z in everywhere])
+
+
+def _compares(objective):
+    return type(objective).reference is not Objective.reference

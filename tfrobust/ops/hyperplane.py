@@ -1,0 +1,75 @@
+"""The nearest point of a hyperplane that lies in the pixel box."""
+
+import tensorflow as tf
+
+from tfrobust.ops import norms
+
+
+def nearest_linf(x, normal, gap):
+    """The smallest change in the maximum norm that reaches a hyperplane within the box [0, 1].
+
+    delta_i = -sign(w_i) min(level, cap_i), with cap_i the room of pixel i in that direction and the level
+    such that sum |w_i| min(level, cap_i) = |gap|. Where the box is too small: its nearest corner.
+
+    Args:
+        x: points in [0, 1], (b, ...).
+        normal: w, the hyperplane's normal, shape of `x`.
+        gap: <w, x> minus the value that is wanted, (b,).
+
+    Returns:
+        delta, shape of `x`: x + delta lies in the box.
+    """
+    w, amount, cap = _downhill(x, normal, gap)
+    level = _level(cap, tf.abs(w), amount)
+    delta = -tf.sign(w) * tf.minimum(level[:, None], cap)
+    return tf.reshape(delta, tf.shape(x))
+
+
+def nearest_l2(x, normal, gap):
+    """The smallest change in the Euclidean norm that reaches a hyperplane within the box [0, 1].
+
+    delta_i = -w_i min(level, cap_i / |w_i|), with the level such that sum w_i^2 min(level, cap_i / |w_i|)
+    = |gap|. Arguments and result as for `nearest_linf`.
+    """
+    w, amount, cap = _downhill(x, normal, gap)
+    size = tf.abs(w)
+    # Pixels that hardly matter would have to move for ever.
+    matters = size > 1e-8
+    room = tf.where(matters, cap / tf.where(matters, size, tf.ones_like(size)), tf.zeros_like(cap))
+    level = _level(room, tf.square(w), amount)
+    delta = -w * tf.minimum(level[:, None], room)
+    # cap / |w| times |w| may be rounded up.
+    delta = tf.sign(delta) * tf.minimum(tf.abs(delta), cap)
+    return tf.reshape(delta, tf.shape(x))
+
+
+def _downhill(x, normal, gap):
+    """Normals turned and scaled so that <w, .> has to fall, by how much, and the room of each pixel."""
+    x, w = norms.flat(x), norms.flat(normal)
+    largest = tf.reduce_max(tf.abs(w), axis=1)
+    sign = tf.where(gap >= 0.0, tf.ones_like(gap), -tf.ones_like(gap))
+    w = tf.math.divide_no_nan(w * sign[:, None], largest[:, None])
+    amount = tf.math.divide_no_nan(tf.abs(gap), largest)
+    cap = tf.where(w > 0.0, x, tf.where(w < 0.0, 1.0 - x, tf.zeros_like(x)))
+    return w, amount, cap
+
+
+def _level(caps, weights, amount):
+    """The level for which sum weights * min(level, caps) = amount; infinite where there is none.
+
+    Newton's method from 0: the sum is concave in the level, so that it comes from below and ends after
+    as many steps as it crosses groups of caps, without sorting them.
+    """
+
+    def body(level, rising):
+        over = caps > level[:, None]
+        full = tf.reduce_sum(tf.where(over, tf.zeros_like(caps), weights * caps), axis=1)
+        slope = tf.reduce_sum(tf.where(over, weights, tf.zeros_like(caps)), axis=1)
+        rest = amount - full
+        short = tf.where(rest > 0.0, tf.fill(tf.shape(level), level.dtype.max), level)
+        new = tf.where(slope > 0.0, tf.math.divide_no_nan(rest, slope), short)
+        new = tf.maximum(level, new)
+        return new, tf.reduce_any(new > level)
+
+    start = tf.zeros_like(amount), tf.constant(True)
+    return tf.while_loop(lambda level, rising: rising, body, start)[0]
