@@ -61,7 +61,8 @@ def nearest_l1(x, normal, gap):
     part = tf.minimum(tf.math.divide_no_nan(rest, size), room)
     length = tf.where(rest >= gain, room, part)
     # Back to the order of the pixels.
-    length = tf.gather(length, tf.argsort(order, axis=1), batch_dims=1)
+    row = tf.broadcast_to(tf.range(tf.shape(w)[0])[:, None], tf.shape(w))
+    length = tf.scatter_nd(tf.stack([row, order], axis=-1), length, tf.shape(w))
     return tf.reshape(-tf.sign(w) * length, tf.shape(x))
 
 

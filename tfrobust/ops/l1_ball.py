@@ -45,26 +45,26 @@ def _level(size, cap, radius):
     """The level, (b,): zero, or where sum min(max(size - level, 0), cap) falls to the radius.
 
     The sum falls in straight pieces that bend both ways. Newton's method finds its piece without
-    sorting; halvings of the interval in every other step keep it from wandering.
+    sorting; where a step of it did not halve what is missing, the interval is halved.
     """
     tolerance = 8.0 * _epsilon(size) * radius
 
-    def body(turn, low, high, level, going):
+    def body(low, high, level, former, going):
         rest = size - level[:, None]
         excess = tf.reduce_sum(_between(rest, cap), axis=1) - radius
         slope = tf.reduce_sum(tf.cast((rest > 0.0) & (rest < cap), size.dtype), axis=1)
         low, high = tf.where(excess > 0.0, level, low), tf.where(excess > 0.0, high, level)
         newton = level + tf.math.divide_no_nan(excess, slope)
-        inside = tf.equal(turn % 2, 0) & (newton > low) & (newton < high)
-        new = tf.where(inside, newton, low + (high - low) / 2.0)
+        use = (2.0 * tf.abs(excess) <= former) & (newton > low) & (newton < high)
+        new = tf.where(use, newton, low + (high - low) / 2.0)
         over = (tf.abs(excess) <= tolerance) | (new <= low) | (new >= high)
-        # A NaN passes neither comparison; its interval is empty.
+        # A NaN passes no comparison, and leaves an empty interval.
         going &= ~over
-        return turn + 1, low, high, tf.where(going, new, level), going
+        return low, high, tf.where(going, new, level), tf.abs(excess), going
 
     zeros = tf.zeros_like(size[:, 0])
-    start = 0, zeros, tf.reduce_max(size, axis=1), zeros, tf.ones_like(zeros, tf.bool)
-    return tf.while_loop(lambda *state: tf.reduce_any(state[-1]), body, start)[3]
+    start = zeros, tf.reduce_max(size, axis=1), zeros, zeros + size.dtype.max, zeros < 1.0
+    return tf.while_loop(lambda *state: tf.reduce_any(state[-1]), body, start)[2]
 
 
 def _rounded_towards(center, found, length):
