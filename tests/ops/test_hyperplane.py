@@ -169,6 +169,13 @@ def test_a_compiled_graph_finds_the_same(project):
     np.testing.assert_allclose(compiled, expected, atol=1e-6)
 
 
+def test_what_rounding_leaves_does_not_move_a_pixel_that_hardly_matters():
+    x, w = np.array([[0.7, 0.9, 0.5]], "float32"), np.array([[1.0, 0.3, 1e-7]], "float32")
+    gap = np.nextafter(x[:, 0] + w[:, 1] * x[:, 1], np.float32(1))
+    found = nearest_l1(*map(tf.constant, (x, w, gap)))
+    np.testing.assert_allclose(found, [[-0.7, -0.9, 0.0]], atol=1e-6)
+
+
 def test_equal_weights_are_moved_in_the_order_of_the_pixels():
     x, w = tf.fill([1, 4], 0.5), tf.constant([[1.0, 2.0, -2.0, 2.0]])
     found = nearest_l1(x, w, tf.constant([1.6]))

@@ -54,12 +54,10 @@ def nearest_l1(x, normal, gap):
     w, amount, cap = _downhill(x, normal, gap)
     size, order = tf.math.top_k(tf.abs(w), tf.shape(w)[1])
     room = tf.gather(cap, order, batch_dims=1)
-    gain = size * room
-    rest = amount[:, None] - tf.cumsum(gain, axis=1, exclusive=True)
+    rest = amount[:, None] - tf.cumsum(size * room, axis=1, exclusive=True)
     # What is left by rounding would move pixels that hardly matter as far as they can.
     rest = tf.where(rest > 1e-6 * amount[:, None], rest, tf.zeros_like(rest))
-    part = tf.minimum(tf.math.divide_no_nan(rest, size), room)
-    length = tf.where(rest >= gain, room, part)
+    length = tf.minimum(tf.math.divide_no_nan(rest, size), room)
     # Back to the order of the pixels.
     row = tf.broadcast_to(tf.range(tf.shape(w)[0])[:, None], tf.shape(w))
     length = tf.scatter_nd(tf.stack([row, order], axis=-1), length, tf.shape(w))
