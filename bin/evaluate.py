@@ -42,7 +42,7 @@ flags.DEFINE_string("data_dir", None, "Where prepared TFDS data sets are; overri
 flags.DEFINE_enum("split", "test", ["test", "validation", "train"], "Which part of the data.")
 flags.DEFINE_integer("examples", None, "Only the first so many examples.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Names every random number.", lower_bound=0)
-flags.DEFINE_multi_string("surrogate", [], "Models for transfer attacks, as --model; repeatable.")
+flags.DEFINE_multi_string("surrogate", [], "A run or .keras file to transfer from; repeatable.")
 flags.DEFINE_string("workdir", None, "Folder of the evaluation. Default: in the run's, by suite.")
 flags.DEFINE_enum("resume", "auto", ["auto", "never", "must"], "As in bin/train.py.")
 flags.DEFINE_string("shard", None, "i/n: every n-th example from number i on (from 0).")
@@ -74,6 +74,7 @@ def run():
     import tensorflow as tf
 
     from tfrobust import evaluation
+    from tfrobust.plots import write_page
     from tfrobust.training.signals import StopRequest
 
     if FLAGS.suite == "help":
@@ -87,13 +88,14 @@ def run():
     data, threat_model = _setting(subject.folder)
     examples, shard = _examples(data)
     suite = _suite(evaluation, threat_model)
+    workdir = FLAGS.workdir or _workdir(subject.folder, suite.name, shard)
     with StopRequest() as stop:
         result = evaluation.evaluate(
             subject,
             examples,
             suite,
             seed=FLAGS.seed,
-            workdir=FLAGS.workdir or _workdir(subject.folder, suite.name, shard),
+            workdir=workdir,
             resume=FLAGS.resume,
             merge=FLAGS.merge,
             checks=FLAGS.checks,
@@ -105,7 +107,9 @@ def run():
             bar=evaluation.Bar(),
             stop=lambda: bool(stop),
         )
+    page = write_page(workdir)
     print(evaluation.headline(result))
+    print(f"See {page.parent}: report.html, report.md, report.json, examples.csv.")
     fired = any(finding.level in ("severe", "error") for finding in result.findings)
     return 4 if FLAGS.strict and fired else 0
 
@@ -143,13 +147,22 @@ def _setting(run_folder):
 
 def _suite(evaluation, threat_model):
     if not FLAGS.gin_file and not FLAGS.gin_bindings:
-        return evaluation.suite(FLAGS.suite, threat_model, surrogates=FLAGS.surrogate)
+        return evaluation.suite(FLAGS.suite, threat_model, surrogates=_surrogates())
     from tfrobust.config import Configuration
 
     configuration = Configuration(FLAGS.gin_file, FLAGS.gin_bindings, ROOT)
     suite = configuration.configured(evaluation.custom)()
     configuration.check_all_used()
     return suite
+
+
+def _surrogates():
+    """Runs by the classifiers that they exported; files as they are."""
+    exported = [pathlib.Path(path, "export", "classifier.keras") for path in FLAGS.surrogate]
+    return [
+        str(file if file.is_file() else path)
+        for path, file in zip(FLAGS.surrogate, exported, strict=True)
+    ]
 
 
 def _workdir(run_folder, suite, shard):

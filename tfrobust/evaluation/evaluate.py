@@ -14,6 +14,7 @@ from tfrobust.data.checks import check_labels
 from tfrobust.errors import UserError
 from tfrobust.evaluation.checks import behaviour_findings, contract_findings, suite_findings
 from tfrobust.evaluation.devices import Devices
+from tfrobust.evaluation.epsilon_curve import EpsilonCurve
 from tfrobust.evaluation.evaluator import Evaluator
 from tfrobust.evaluation.examples import Examples
 from tfrobust.evaluation.journal import Journal
@@ -66,6 +67,7 @@ def evaluate(
         threat_model: for suites by name, such as `Linf("8/255")`.
         seed: whole number; names every random number.
         workdir: folder for the state and the reports; nothing is written if None.
+            `plots.write_page(workdir)` makes report.html of them.
         resume: "auto" goes on with what is in the folder, "never" refuses it, "must" needs it.
         merge: folders of shards that are finished, whose attacks are not run again.
         checks: "full", "contract" (before the attacks and after them, but no further attacks), or
@@ -136,7 +138,10 @@ def evaluate(
             findings += suite_findings(evaluation)
         evaluation = dataclasses.replace(evaluation, findings=tuple(findings))
         if folder is not None:
-            write_reports(evaluation, examples.x, folder, keep_images)
+            curve = None
+            if checks == "full" and subject.has_gradient:
+                curve = EpsilonCurve()(subject.forward, examples.x, examples.y, threat_model)
+            write_reports(evaluation, examples.x, folder, keep_images, curve)
     return evaluation
 
 
