@@ -48,6 +48,7 @@ flags.DEFINE_enum("resume", "auto", ["auto", "never", "must"], "As in bin/train.
 flags.DEFINE_string("shard", None, "i/n: every n-th example from number i on (from 0).")
 flags.DEFINE_list("merge", [], "Folders of all shards: one report of them.")
 flags.DEFINE_enum("checks", "full", ["full", "contract", "none"], "How much is checked.")
+flags.DEFINE_string("statement", "", "What the defence does, and which adaptive attack was tried.")
 flags.DEFINE_bool("strict", False, "Exit with 4 if a check found a reason not to trust the number.")
 flags.DEFINE_bool("force", False, "Go on where a check before the attacks found an error.")
 flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial.npz.")
@@ -99,6 +100,7 @@ def run():
             resume=FLAGS.resume,
             merge=FLAGS.merge,
             checks=FLAGS.checks,
+            statement=FLAGS.statement,
             force=FLAGS.force,
             keep_images=FLAGS.images,
             slots=FLAGS.slots or "auto",

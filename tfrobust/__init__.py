@@ -6,6 +6,7 @@ The names below are the ones that most programs need; the rest is found in the r
 
 from tfrobust.attacks import APGD, FAB, PGD, Adam, Clean, Gaussian, RayS, Square, Uniform
 from tfrobust.errors import UserError
+from tfrobust.evaluation import evaluate
 from tfrobust.losses import (
     Bregman,
     CrossEntropy,
@@ -90,4 +91,5 @@ __all__ = [
     "UserError",
     "WarmUp",
     "WeightNoise",
+    "evaluate",
 ]

@@ -178,7 +178,7 @@ class Attack(Spec):
         if name not in functions:
             # Without AutoGraph, as in a Keras training step; it would hide our own errors, too.
             options = {"autograph": False, "reduce_retracing": True, **options}
-            # A partial, since TensorFlow takes functions of one source line for one that is traced again.
+            # A partial, since TensorFlow takes methods of one class for one that is traced again.
             functions[name] = tf.function(functools.partial(function), **options)
         return functions[name]
 
