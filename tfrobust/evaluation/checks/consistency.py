@@ -97,9 +97,10 @@ def parity(probe, limits, xla=False):
 
 
 def _cosine(a, b):
+    """Cosines between the rows of two arrays; 1 where both are zero, or both not finite."""
     a, b = (slope.reshape(len(slope), -1).astype(np.float64) for slope in (a, b))
+    finite = np.isfinite(a).all(axis=1), np.isfinite(b).all(axis=1)
+    a, b = (np.where(np.isfinite(slope), slope, 0.0) for slope in (a, b))
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    # Two zeros agree.
-    return np.where(
-        lengths > 0, (a * b).sum(axis=1) / np.maximum(lengths, 1e-300), a.any(1) == b.any(1)
-    )
+    alike = (a.any(axis=1) == b.any(axis=1)) & (finite[0] == finite[1])
+    return np.where(lengths > 0, (a * b).sum(axis=1) / np.maximum(lengths, 1e-300), alike)

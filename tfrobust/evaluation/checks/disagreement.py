@@ -9,7 +9,6 @@ from tfrobust.evaluation.finding import Finding
 
 def losses(runs, limits):
     """C16: the cross-entropy alone finds what margin, DLR and targets find."""
-    title, limit = "losses", limits.loss_difference
     entropy, together = runs.on_entropy_any, runs.white_box
     margin = runs.climb().robust & runs.on_ratio.robust
     gap = float(entropy.mean() - together.mean())
@@ -19,11 +18,21 @@ def losses(runs, limits):
         f"margin and DLR, {percent(runs.targeted.robust.mean())} under targets, and "
         f"{percent(together.mean())} under all."
     )
-    if more_than(gap, limit, len(entropy), limits.least):
-        text += " The cross-entropy alone overstates robustness: report the union."
-        ids = chosen(runs.probe.ids, entropy & ~together)
-        return Finding("C16", title, "warning", gap, limit, text, ids)
-    return Finding("C16", title, "passed", gap, limit, text)
+    return verdict(gap, text, chosen(runs.probe.ids, entropy & ~together), len(entropy), limits)
+
+
+def verdict(gap, text, ids, count, limits):
+    """C16 from how much lower robust accuracy is under all losses than under the cross-entropy.
+
+    A few points are usual among models that are honestly trained (natural 7.8, one-step ATLAS 5.1, ADV
+    1.2, TRADES 1.6 on the digits); gradients that saturate cost far more.
+    """
+    title, limit = "losses", limits.loss_difference
+    if not more_than(gap, limit, count, limits.least):
+        return Finding("C16", title, "passed", gap, limit, text)
+    text += " The cross-entropy alone overstates robustness: report the union."
+    level = "warning" if gap > limits.large_loss_difference else "info"
+    return Finding("C16", title, level, gap, limit, text, ids)
 
 
 def noise(runs, limits):

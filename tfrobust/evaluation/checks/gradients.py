@@ -74,14 +74,10 @@ def differences(probe, limits):
     usable = np.isfinite(length) & (length > 0)
     if not usable.any():
         return skipped("C18a", title, "no gradient of the margin is finite and not zero; see C7.")
-    safe = np.where(usable, length, 1.0).reshape(-1, *[1] * (x.ndim - 1))
+    mask, size = (v.reshape(-1, *[1] * (x.ndim - 1)) for v in (usable, np.where(usable, length, 1)))
     step = limits.slope_step * probe.threat_model.radius()
-    up, down = (
-        margin(
-            y, tf.constant(probe.logits(x + sign * step * np.where(slope != 0, slope, 0) / safe))
-        )
-        for sign in (1.0, -1.0)
-    )
+    move = step * np.where(mask, slope, 0.0) / size
+    up, down = (margin(y, tf.constant(probe.logits(q))) for q in (x + move, x - move))
     ratio = (up.numpy() - down.numpy())[usable] / (2 * step) / length[usable]
     right = (ratio >= limits.slope_low) & (ratio <= limits.slope_high)
     share, limit = float(right.mean()), limits.slope_share

@@ -55,7 +55,8 @@ def _walk(nodes, sources, sinks, library, found, seen):
     for name in behind & nodes.keys():
         node = nodes[name]
         for kind in _kinds(node, name in ahead):
-            found[kind].add(node.op)
+            if kind != "stopped gradient" or not _harmless(name, nodes, inputs, uses):
+                found[kind].add(node.op)
         touched = [other in ahead for other, i in zip(inputs[name], node.input) if i[0] != "^"]
         for function in _called(node, library):
             arguments = [argument.name for argument in function.signature.input_arg]
@@ -84,6 +85,18 @@ def _kinds(node, on_path):
         yield "custom gradient"
     if any(value.type in LOW_PRECISION for value in node.attr.values()):
         yield "low precision"
+
+
+def _harmless(name, nodes, inputs, uses):
+    """Whether a stopped gradient is that of TensorFlow's own moments or logsumexp, which is exact.
+
+    (x - m)**2 does not change with m at the mean, nor does m + log(sum(exp(x - m))) with any m.
+    """
+    after = {nodes[user].op for user in uses[name] if user in nodes}
+    if after == {"SquaredDifference"}:
+        return True
+    above = [other for before in inputs[name] for other in inputs.get(before, ())]
+    return "Max" in {nodes[other].op for other in above if other in nodes} and "Sub" in after
 
 
 def _called(node, library):

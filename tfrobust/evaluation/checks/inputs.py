@@ -17,9 +17,9 @@ def pixels(x, threat_model, limits):
         guess = "is it not finite?"
         if np.isfinite(excess):
             guess = (
-                "0..255 data? Divide by 255."
-                if high > 1.5
-                else "normalised data? Give pixels, and put the normalisation into the model."
+                "normalised data? Give pixels, and put the normalisation into the model."
+                if low < -limit
+                else "0..255 data? Divide by 255."
             )
         text = f"The pixels lie in [{low:.4g}, {high:.4g}], not in [0, 1]: {guess}"
         return Finding("C2", title, "error", excess, limit, text)

@@ -45,7 +45,7 @@ class Probe:
         """`function` as a graph, without AutoGraph, as the attacks see it."""
         # A partial, since TensorFlow takes functions of one source line for one that is traced again.
         function = functools.partial(function)
-        return tf.function(function, signature, autograph=False, jit_compile=jit_compile)
+        return tf.function(function, signature or None, autograph=False, jit_compile=jit_compile)
 
     @functools.cached_property
     def graph(self):

@@ -96,10 +96,14 @@ class Runs:
         return self.made(fgsm(threat_model)).robust & self.made(fgsm_rs(threat_model)).robust
 
     @functools.cached_property
+    def others(self):
+        """Which examples stand the attacks on cross-entropy, DLR and targets, boolean (n,)."""
+        return self.on_entropy_any & self.on_ratio.robust & self.targeted.robust
+
+    @functools.cached_property
     def white_box(self):
-        """Which examples stand the attacks on margin, cross-entropy, DLR and targets."""
-        together = self.climb().robust & self.on_entropy_any
-        return together & self.on_ratio.robust & self.targeted.robust
+        """Which examples stand the main attack and the others, boolean (n,)."""
+        return self.climb().robust & self.others
 
     @functools.cached_property
     def history(self):

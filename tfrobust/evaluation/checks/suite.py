@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.evaluation.checks import black_box, records
-from tfrobust.evaluation.checks.answers import chosen, more_than, percent, skipped
+from tfrobust.evaluation.checks import black_box, disagreement, records
+from tfrobust.evaluation.checks.answers import chosen, percent, skipped
 from tfrobust.evaluation.checks.thresholds import Thresholds
 from tfrobust.evaluation.finding import Finding
 from tfrobust.losses.objectives import CrossEntropy
@@ -33,7 +33,7 @@ def suite_findings(evaluation, thresholds=None, *, model=None, statement="", tra
         A tuple of `Finding`, passed ones included.
     """
     limits = thresholds or Thresholds()
-    return (
+    found = (
         black_box.black_box(evaluation, limits),
         losses(evaluation, limits),
         black_box.transfer(evaluation, limits),
@@ -45,18 +45,18 @@ def suite_findings(evaluation, thresholds=None, *, model=None, statement="", tra
         distances(evaluation),
         adaptivity(evaluation, statement, training_attack),
     )
+    return tuple(finding for finding in found if finding)
 
 
 def losses(evaluation, limits):
     """C16: the cross-entropy alone finds what all attacks find."""
-    title, limit = "losses", limits.loss_difference
     objectives = [getattr(o.attack, "objective", None) for o in evaluation.outcomes]
     entropy = [isinstance(objective, CrossEntropy) for objective in objectives]
     gradient = [o.attack.needs_gradient for o in evaluation.outcomes]
     one = [o for o, is_one, g in zip(evaluation.outcomes, entropy, gradient) if is_one and g]
     if not one or all(entropy):
         why = "it takes an attack on the cross-entropy and one on another loss; have both."
-        return skipped("C16", title, why)
+        return skipped("C16", "losses", why)
     alone = evaluation.clean & ~np.any([o.broken for o in one], axis=0)
     if not evaluation.individual:
         # It may have been given only what others had left.
@@ -67,11 +67,8 @@ def losses(evaluation, limits):
         f"{percent(gap)} of the examples stand the attacks on the cross-entropy and fall to others; robust "
         f"accuracy under all is {percent(evaluation.robust.mean())}."
     )
-    if more_than(gap, limit, len(alone), limits.least):
-        text += " The cross-entropy alone overstates robustness: report the union."
-        ids = chosen(evaluation.ids, alone & ~evaluation.robust)
-        return Finding("C16", title, "warning", gap, limit, text, ids)
-    return Finding("C16", title, "passed", gap, limit, text)
+    ids = chosen(evaluation.ids, alone & ~evaluation.robust)
+    return disagreement.verdict(gap, text, ids, len(alone), limits)
 
 
 def randomness(evaluation, model, limits):
@@ -109,20 +106,20 @@ def randomness(evaluation, model, limits):
 
 
 def distances(evaluation):
-    """C32: the median distance at which examples fall, beside the radius."""
-    title, told = "distances", []
+    """C32: the median distance at which examples fall, beside the radius; None if nobody measured."""
+    told = []
     for outcome in evaluation.outcomes:
         distance = outcome.measures.get("distance")
         if distance is not None and np.isfinite(distance).any():
             found = distance[np.isfinite(distance)]
             told.append(f"{outcome.name} {np.median(found):.4g} ({found.size} examples)")
     if not told:
-        return skipped("C32", title, "no attack of the suite measures distances; FAB and RayS do.")
+        return None
     text = (
         f"Median distances of what was found: {', '.join(told)}; the radius is "
         f"{evaluation.threat_model.radius():.4g}."
     )
-    return Finding("C32", title, "info", None, None, text)
+    return Finding("C32", "distances", "passed", None, None, text)
 
 
 def adaptivity(evaluation, statement, training_attack):

@@ -37,7 +37,8 @@ class Thresholds(Spec):
         one_step_share: C9. radius_increase: C10. unbounded_sigmas: C11. steps_difference: C12.
         late_progress, late_steps, late_share: C12: part of the loss's range that is gained in the last
             steps of an example that has not converged, and the share of such examples.
-        restarts_difference: C13. loss_difference: C16. seed_difference: C33.
+        restarts_difference: C13. seed_difference: C33.
+        loss_difference, large_loss_difference: C16: a remark, a warning.
         linearity, negative_share: C18b: median ratio of gain and slope, and the share below 0.
         storage_share: C23. texture: C31.
         square_gain, black_box_share, black_box_share_single, black_box_least: C8: share that only
@@ -81,6 +82,7 @@ class Thresholds(Spec):
     late_share: float = 0.1
     restarts_difference: float = 0.005
     loss_difference: float = 0.05
+    large_loss_difference: float = 0.15
     seed_difference: float = 0.01
     linearity: float = 0.3
     negative_share: float = 0.05
