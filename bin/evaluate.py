@@ -33,7 +33,9 @@ flags.DEFINE_multi_string(
     "gin_file", [], "Files that bind evaluation.custom.attacks, in place of --suite; repeatable."
 )
 flags.DEFINE_multi_string("gin_bindings", [], "Lines of gin that override the files; repeatable.")
-flags.DEFINE_enum("norm", None, ["Linf", "L2"], "Of the threat model. Default: the run's, or Linf.")
+flags.DEFINE_enum(
+    "norm", None, ["Linf", "L2", "L1"], "Of the threat model. Default: the run's, or Linf."
+)
 flags.DEFINE_string(
     "epsilon", None, "Radius in pixels of [0, 1], such as 8/255. Default: the run's."
 )

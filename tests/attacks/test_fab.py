@@ -9,12 +9,16 @@ from tfrobust.attacks.base import Case
 from tfrobust.attacks.fab import FAB
 from tfrobust.errors import UserError
 from tfrobust.ops.random import ExampleKeys
+from tfrobust.threat_models import L1
 
 RNG = np.random.default_rng(0)
 W = RNG.normal(size=16).astype("float32")
+# In L1 one pixel has to do: with this weight the box leaves it the room.
+W[5] = 4.0
 X = RNG.uniform(0.4, 0.6, size=(20, 4, 4, 1)).astype("float32")
 OFFSET = np.float32(0.3 - np.min(X.reshape(20, 16) @ W))
-MODELS = {"Linf": (Linf(0.3), 1), "L2": (L2(0.9), 2)}
+# And the order of the dual norm.
+MODELS = {"Linf": (Linf(0.3), 1), "L2": (L2(0.9), 2), "L1": (L1(0.9), np.inf)}
 
 
 def linear(x):
@@ -79,6 +83,21 @@ def test_bisections_come_closer_and_more_steps_never_come_less_close(norm):
     assert (distances(steps=5) <= distances(steps=2)).all()
 
 
+def test_in_l1_the_box_makes_the_nearest_point_use_several_pixels():
+    """Weights 3, 2, 1 from (0.9, 0.6, 0.5): with two pixels at their limits 0.2 of the third is left."""
+    slopes = tf.constant([[3.0], [2.0], [1.0]])
+
+    def model(x):
+        score = tf.reshape(x, [-1, 3]) @ slopes - 0.3
+        return tf.concat([tf.zeros_like(score), score], axis=1)
+
+    x = np.array([[0.9, 0.6, 0.5]], "float32").reshape(1, 3, 1, 1)
+    attack = FAB(L1(3.0), steps=20, minimal=True, final_steps=10)
+    found = attack(model, x, np.array([1]), seed=0).x.numpy().ravel()
+    assert model(found.reshape(1, 3, 1, 1))[0, 1] <= 0
+    np.testing.assert_allclose(found, [0.0, 0.0, 0.3], atol=2e-3)
+
+
 def network(x, classes=5, seed=3):
     rng = np.random.default_rng(seed)
     first = rng.normal(size=(16, 12)).astype("float32")
@@ -109,7 +128,7 @@ def test_passes_on_a_model_that_nothing_breaks(targets, backwards):
     assert np.isinf(state["distance"].numpy()).all()
 
 
-@pytest.mark.parametrize("threat_model", [Linf(0.05), L2(0.2)])
+@pytest.mark.parametrize("threat_model", [Linf(0.05), L2(0.2), L1(0.4)])
 @pytest.mark.parametrize("targets", [0, 4])
 def test_both_ways_of_making_a_step_give_the_same_points(threat_model, targets, monkeypatch):
     attack = FAB(threat_model, steps=12, targets=targets, minimal=True, final_steps=3)

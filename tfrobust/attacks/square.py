@@ -70,7 +70,8 @@ class Square(Attack):
         check_kind("threat_model", self.threat_model, ThreatModel)
         if type(self.threat_model) not in LAWS:
             raise UserError(
-                f"Square searches Linf and L2. Received: threat_model={self.threat_model!r}."
+                "Square searches Linf and L2; proposals for other norms are not here. In L1 use FAB, such as "
+                f"FAB(threat_model, targets=9). Received: threat_model={self.threat_model!r}."
             )
         integer(self.queries, "queries", 1)
         integer(self.restarts, "restarts", 1)
