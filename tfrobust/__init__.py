@@ -1,11 +1,12 @@
 """Adversarial robustness for TensorFlow and Keras.
 
 The names below are the ones that most programs need; the rest is found in the rooms:
-`tfrobust.attacks`, `losses`, `methods`, `models`, `regularizers`, `threat_models`, `weights`.
+`tfrobust.attacks`, `evaluation`, `losses`, `methods`, `models`, `regularizers`, `threat_models`, `weights`.
 """
 
-from tfrobust.attacks import PGD, Adam, Clean, Gaussian, Uniform
+from tfrobust.attacks import APGD, FAB, PGD, Adam, Clean, Gaussian, RayS, Square, Uniform
 from tfrobust.errors import UserError
+from tfrobust.evaluation import evaluate
 from tfrobust.losses import (
     Bregman,
     CrossEntropy,
@@ -31,7 +32,7 @@ from tfrobust.methods import (
     Natural,
     TradesJac,
 )
-from tfrobust.ops.schedules import LinearRamp, Steps
+from tfrobust.ops.schedules import LinearRamp, Steps, WarmUp
 from tfrobust.regularizers import (
     Curvature,
     GapLabels,
@@ -47,8 +48,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ADV",
+    "APGD",
     "ATLAS",
     "AWP",
+    "FAB",
     "FAIT",
     "GAIRAT",
     "GAT",
@@ -76,6 +79,8 @@ __all__ = [
     "Margin",
     "MaximalEntropy",
     "Natural",
+    "RayS",
+    "Square",
     "SquaredNorm",
     "Steps",
     "TaylorTerms",
@@ -84,5 +89,7 @@ __all__ = [
     "TradesJac",
     "Uniform",
     "UserError",
+    "WarmUp",
     "WeightNoise",
+    "evaluate",
 ]

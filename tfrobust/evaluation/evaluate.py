@@ -40,6 +40,8 @@ def evaluate(
     resume="auto",
     merge=(),
     checks="full",
+    thresholds=None,
+    statement="",
     force=False,
     keep_images=False,
     slots="auto",
@@ -72,6 +74,8 @@ def evaluate(
         merge: folders of shards that are finished, whose attacks are not run again.
         checks: "full", "contract" (before the attacks and after them, but no further attacks), or
             "none".
+        thresholds: `evaluation.Thresholds` of the checks; the default ones if None.
+        statement: what the defence does, and which adaptive attack was tried, for the report.
         force: go on where a check before the attacks found an error.
         keep_images: keep the adversarial images in the result, and in `adversarial.npz`.
         slots: rows of a batch, or "auto".
@@ -106,8 +110,12 @@ def evaluate(
     )
     threat_model = chosen.threat_model
     num_classes = _num_classes(evaluator, examples)
-    given = (subject.forward, examples.x, examples.y, threat_model, num_classes)
-    flags = {"has_gradient": subject.has_gradient, "has_scores": subject.has_scores}
+    given = (subject.forward, examples.x, examples.y, threat_model, num_classes, thresholds)
+    flags = {
+        "ids": examples.ids,
+        "has_gradient": subject.has_gradient,
+        "has_scores": subject.has_scores,
+    }
     findings = () if checks == "none" else contract_findings(*given, **flags)
     _stop_at_errors(findings, force)
     folder = None if workdir is None else pathlib.Path(workdir)
@@ -135,7 +143,9 @@ def evaluate(
             seconds=time.perf_counter() - began,
         )
         if checks != "none":
-            findings += suite_findings(evaluation)
+            findings += suite_findings(
+                evaluation, thresholds, model=subject.forward, statement=statement
+            )
         evaluation = dataclasses.replace(evaluation, findings=tuple(findings))
         if folder is not None:
             curve = None

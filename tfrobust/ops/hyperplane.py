@@ -76,21 +76,21 @@ def _downhill(x, normal, gap):
 
 
 def _level(caps, weights, amount):
-    """The level for which sum weights * min(level, caps) = amount; infinite where there is none.
+    """The level for which sum weights * min(level, caps) = amount; the largest number where there is none.
 
     Newton's method from 0: the sum is concave in the level, so that it comes from below and ends after
     as many steps as it crosses groups of caps, without sorting them.
     """
+    zeros, products = tf.zeros_like(caps), weights * caps
 
     def body(level, rising):
         over = caps > level[:, None]
-        full = tf.reduce_sum(tf.where(over, tf.zeros_like(caps), weights * caps), axis=1)
-        slope = tf.reduce_sum(tf.where(over, weights, tf.zeros_like(caps)), axis=1)
-        rest = amount - full
-        short = tf.where(rest > 0.0, tf.fill(tf.shape(level), level.dtype.max), level)
-        new = tf.where(slope > 0.0, tf.math.divide_no_nan(rest, slope), short)
-        new = tf.maximum(level, new)
+        full = tf.reduce_sum(tf.where(over, zeros, products), axis=1)
+        slope = tf.reduce_sum(tf.where(over, weights, zeros), axis=1)
+        # Rounding may put it below where it was; where all are full there is no slope.
+        new = tf.maximum(level, tf.math.divide_no_nan(amount - full, slope))
         return new, tf.reduce_any(new > level)
 
-    start = tf.zeros_like(amount), tf.constant(True)
-    return tf.while_loop(lambda level, rising: rising, body, start)[0]
+    reached = amount < tf.reduce_sum(products, axis=1)
+    start = tf.where(reached, tf.zeros_like(amount), amount.dtype.max)
+    return tf.while_loop(lambda level, rising: rising, body, (start, tf.constant(True)))[0]
