@@ -41,7 +41,7 @@ from tfrobust.regularizers import (
     MaximalEntropy,
     TaylorTerms,
 )
-from tfrobust.threat_models import L2, Linf
+from tfrobust.threat_models import L1, L2, Linf
 from tfrobust.weights import AWP, WeightNoise
 
 __version__ = "0.1.0"
@@ -57,6 +57,7 @@ __all__ = [
     "GAT",
     "HAT",
     "JAC",
+    "L1",
     "L2",
     "LLR",
     "MART",
