@@ -153,6 +153,9 @@ def test_no_normal_and_no_gap_are_no_step(project):
     x, zero = tf.fill([2, 3], 0.5), tf.zeros([2, 3])
     np.testing.assert_array_equal(project(x, zero, tf.constant([1.0, -1.0])), zero)
     np.testing.assert_array_equal(project(x, x, tf.zeros([2])), zero)
+    # A gap that overflows in units of the weight.
+    far = project(x, 1e-30 * tf.ones([2, 3]), tf.constant([1e30, -1e30]))
+    np.testing.assert_array_equal(far[:, 0], [-0.5, 0.5])
     # Weights whose squares underflow.
     tiny = project(x, 1e-25 * tf.ones([2, 3]), tf.constant([3e-26, -3e-26]))
     first = 0.3 if project is nearest_l1 else 0.1

@@ -52,6 +52,8 @@ def nearest_l1(x, normal, gap):
     result as for `nearest_linf`.
     """
     w, amount, cap = _downhill(x, normal, gap)
+    # An infinite amount would hide what is left of it.
+    amount = tf.minimum(amount, amount.dtype.max)
     size, order = tf.math.top_k(tf.abs(w), tf.shape(w)[1])
     room = tf.gather(cap, order, batch_dims=1)
     rest = amount[:, None] - tf.cumsum(size * room, axis=1, exclusive=True)
