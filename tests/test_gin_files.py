@@ -3,17 +3,23 @@
 import json
 import os
 import pathlib
+import sys
+import types
 
+import numpy as np
 import pytest
 
-from tfrobust import training
+from tfrobust import models, training
 from tfrobust.config import Configuration
 from tfrobust.training import run
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PATHS = [*ROOT.glob("gin/*.gin"), *ROOT.glob("gin/paper/*/*.gin")]
 FILES = sorted(str(path.relative_to(ROOT)) for path in PATHS)
-NEEDS_DATA = [name for name in FILES if "mnist" in name or "cifar" in name]
+# Which TFDS set a file reads, by its name.
+SETS = {"mnist": "mnist", "cifar100": "cifar100", "cifar10": "cifar10", "svhn": "svhn_cropped"}
+NEEDS_DATA = [name for name in FILES if any(word in name for word in SETS)]
+PAPER = [name for name in FILES if name.startswith("gin/paper/")]
 # Clean and robust accuracy of methods that see no attack, or a single step of a weak one, in training.
 FLOORS = {"cure": (0.93, 0.58), "free": (0.94, 0.75), "grad_align": (0.95, 0.72)}
 EMBEDDED = [name for name in FILES if name not in NEEDS_DATA]
@@ -26,13 +32,24 @@ def train(name, workdir, bindings=(), **options):
     )
 
 
-def needs_data():
-    if not os.environ.get("TFDS_DATA_DIR"):
+def data_set(name):
+    return next(SETS[word] for word in SETS if word in name)
+
+
+def needs_data(name):
+    folder = os.environ.get("TFDS_DATA_DIR")
+    if not folder:
         pytest.skip("needs prepared TFDS data sets: set TFDS_DATA_DIR")
+    if not pathlib.Path(folder, data_set(name)).is_dir():
+        pytest.skip(f"needs {data_set(name)}, which is not prepared in TFDS_DATA_DIR")
 
 
-# Reading a data set takes seconds: one file of each set by default.
-BY_DEFAULT = {"gin/mnist_adv_one_step.gin", "gin/paper/cifar10_preact_resnet18/score.gin"}
+# Reading a data set takes seconds: one file of each set, and one of a network, by default.
+BY_DEFAULT = {
+    "gin/mnist_adv_one_step.gin",
+    "gin/paper/cifar10_preact_resnet18/score.gin",
+    "gin/paper/cifar10_resnet18/fait_mer.gin",
+}
 
 
 def marked(name):
@@ -40,15 +57,64 @@ def marked(name):
     return pytest.param(name, marks=pytest.mark.slow) if slow else name
 
 
+def check_build(name, tmp_path, monkeypatch):
+    built, bindings = [], []
+    monkeypatch.setattr(run, "print_plan", built.append)
+    if "load_classifier" in (ROOT / name).read_text():
+        classifier = models.with_stock_batch_normalization(models.resnet18(width=2))
+        classifier.save(tmp_path / "natural.keras")
+        bindings = [f"NATURAL = {str(tmp_path / 'natural.keras')!r}"]
+    assert train(name, tmp_path / "run", bindings, dry_run=True) is None
+    assert built[0].method.optimizer.built
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize("name", [marked(name) for name in FILES])
 def test_a_gin_file_builds_and_nothing_in_it_is_unused(name, tmp_path, monkeypatch):
     if name in NEEDS_DATA:
-        needs_data()
-    built = []
-    monkeypatch.setattr(run, "print_plan", built.append)
-    assert train(name, tmp_path / "run", dry_run=True) is None
-    assert built[0].method.optimizer.built
-    assert not (tmp_path / "run").exists()
+        needs_data(name)
+    check_build(name, tmp_path, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in PAPER if "cifar100" in name or "svhn" in name])
+def test_a_file_whose_data_is_seldom_there_builds_on_blank_images(name, tmp_path, monkeypatch):
+    import tensorflow_datasets as tfds
+
+    classes = 100 if data_set(name) == "cifar100" else 10
+    features = {
+        "image": tfds.features.Image(shape=(32, 32, 3)),
+        "label": tfds.features.ClassLabel(num_classes=classes),
+    }
+    split = types.SimpleNamespace(num_examples=6000)
+    info = types.SimpleNamespace(
+        name=data_set(name),
+        features=features,
+        supervised_keys=("image", "label"),
+        splits={"train": split, "test": split},
+    )
+
+    def find_builder(asked, data_dir, download):
+        assert asked == data_set(name)
+        return types.SimpleNamespace(info=info)
+
+    def read(builder, asked, split, count, keys, shape, size):
+        return reader.Split(np.zeros((count, *shape), np.uint8), np.arange(count) % classes)
+
+    reader = sys.modules["tfrobust.data.tfds_images"]
+    monkeypatch.setattr(reader, "find_builder", find_builder)
+    monkeypatch.setattr(reader, "_read", read)
+    check_build(name, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_a_papers_file_says_how_to_run_it_and_whether_it_was(name):
+    header = (ROOT / name).read_text().split("from __gin__")[0]
+    assert f"python bin/train.py --gin_file={name}\n" in header
+    assert "Not run here." in header
+    lines = (ROOT / name).read_text().splitlines()
+    assert max(map(len, lines)) <= 120
 
 
 @pytest.mark.slow
@@ -69,7 +135,7 @@ def test_a_robust_method_is_far_above_natural_training_on_the_digits(name, tmp_p
 
 @pytest.mark.slow
 def test_one_step_adversarial_training_on_mnist(tmp_path):
-    needs_data()
+    needs_data("gin/mnist_adv_one_step.gin")
     train("gin/mnist_adv_one_step.gin", tmp_path / "run")
     result = json.loads((tmp_path / "run" / "report.json").read_text())
     assert result["clean"]["right"] >= 9850 and result["robust"]["right"] >= 9400

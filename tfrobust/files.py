@@ -25,10 +25,15 @@ def write_text(path, text):
         path: the file; its folder exists.
         text: written as UTF-8.
     """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path, content):
+    """Writes bytes to `path`, whole (see `write_text`)."""
     path = pathlib.Path(path)
     unfinished = _beside(path, UNFINISHED)
-    with open(unfinished, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
+    with open(unfinished, "wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     os.replace(unfinished, path)
@@ -38,6 +43,45 @@ def write_text(path, text):
 def write_json(path, value):
     """Writes `value` as indented JSON, whole (see `write_text`)."""
     write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path, block, newest):
+    """Reads a JSON file of this package, if it is one and not of a newer version.
+
+    Args:
+        path: the file.
+        block: name of the object in it that holds our own values, among them "schema", a number.
+        newest: the largest schema number that the caller understands.
+
+    Returns:
+        The whole content, a dict.
+
+    Raises:
+        UserError: there is no such file, it is none of ours, or a newer version wrote it.
+    """
+    path = pathlib.Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        schema = content[block]["schema"]
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read: {error.strerror}. Give a file that exists."
+        ) from error
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise UserError(
+            f"{path} is no report: it is not JSON, or has no {block!r} with a schema number. Give the "
+            "report.json of an evaluation."
+        ) from error
+    if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
+        raise UserError(
+            f"{path} is no report: its schema is {schema!r}, not a whole number of at least 1."
+        )
+    if schema > newest:
+        raise UserError(
+            f"{path} has schema {schema}, this version reads up to {newest}. Install a newer tfrobust, or "
+            "the one that the file names under versions."
+        )
+    return content
 
 
 @contextlib.contextmanager

@@ -8,8 +8,10 @@ from tfrobust import L2, Linf
 from tfrobust.attacks.base import Case
 from tfrobust.attacks.fab import FAB
 from tfrobust.errors import UserError
-from tfrobust.evaluation.slots import Program, Schedule, Work
+from tfrobust.evaluation.program import Program
+from tfrobust.evaluation.slots import Schedule, Work
 from tfrobust.ops.random import ExampleKeys
+from tfrobust.threat_models import L1
 
 RNG = np.random.default_rng(0)
 W = RNG.normal(size=16).astype("float32")
@@ -362,3 +364,34 @@ def test_settings_that_cannot_work():
     wide = case_of(lambda x: network(x, 30), X, LABELS, 0.1)
     with pytest.raises(UserError, match="30 classes"):
         FAB(Linf(0.1)).begin(wide)
+
+
+def test_in_l1_the_sequence_is_the_same():
+    """One pixel has to do: a weight of 4 gives it the room."""
+    weights, threat_model = W.copy(), L1(0.9)
+    weights[5] = 4.0
+    offset = np.float32(0.3 - np.min(X.reshape(20, 16) @ weights))
+
+    def model(x):
+        score = tf.reshape(x, [-1, 16]) @ weights[:, None] + offset
+        return tf.concat([tf.zeros_like(score), score], axis=1)
+
+    exact_distance = (X.reshape(20, 16) @ weights + offset) / 4.0
+    found = FAB(threat_model, steps=8, minimal=True)(model, X, np.ones(20, int), seed=0).x
+    ratio = threat_model.distance(found, X).numpy() / exact_distance
+    assert (ratio >= 1.0049).all() and (ratio <= 1.0056).all()
+
+
+def test_in_l1_the_box_makes_the_nearest_point_use_several_pixels():
+    """Weights 3, 2, 1 from (0.9, 0.6, 0.5): with two pixels at their limits 0.2 of the third is left."""
+    slopes = tf.constant([[3.0], [2.0], [1.0]])
+
+    def model(x):
+        score = tf.reshape(x, [-1, 3]) @ slopes - 0.3
+        return tf.concat([tf.zeros_like(score), score], axis=1)
+
+    x = np.array([[0.9, 0.6, 0.5]], "float32").reshape(1, 3, 1, 1)
+    attack = FAB(L1(3.0), steps=20, minimal=True, final_steps=10)
+    found = attack(model, x, np.array([1]), seed=0).x.numpy().ravel()
+    assert model(found.reshape(1, 3, 1, 1))[0, 1] <= 0
+    np.testing.assert_allclose(found, [0.0, 0.0, 0.3], atol=2e-3)

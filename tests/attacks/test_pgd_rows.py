@@ -9,7 +9,8 @@ import tensorflow as tf
 from tfrobust.attacks import PGD, Adam, Clean, Gaussian, Radial, Uniform
 from tfrobust.attacks.base import Case
 from tfrobust.errors import UserError
-from tfrobust.evaluation.slots import Program, Schedule, Work
+from tfrobust.evaluation.program import Program
+from tfrobust.evaluation.slots import Schedule, Work
 from tfrobust.losses import CrossEntropy, LinearityError, Margin, TargetedDLR, ToClean
 from tfrobust.losses.objectives import LogitDifference
 from tfrobust.ops.random import ExampleKeys
@@ -169,6 +170,22 @@ def test_what_is_passed_on_the_way_is_found_by_any_and_missed_by_last():
     assert anywhere.survived.numpy().tolist() == [2]
     best = dataclasses.replace(attack, selection="best")(model, PIXEL, [1], seed=0)
     assert best.x.numpy().item() == pytest.approx(0.4)
+    work = Work(PIXEL, np.ones(1, "int32"), model(PIXEL).numpy(), SEEDS[:1])
+    for selection, breaks in (("last", False), ("any", True), ("best", True)):
+        rule = dataclasses.replace(attack, selection=selection)
+        assert Schedule(Program(model, rule, 1), work, 2)()["broken"].tolist() == [breaks]
+
+
+def test_an_image_that_is_wrong_at_the_start_is_found_without_a_step():
+    """Also beside one that goes on for three runs of two steps each."""
+    model = one_pixel(lambda x: x - 0.2)
+    attack = PGD(
+        Linf(0.1), Margin(), steps=2, start=Clean(), selection="any", restarts=3, step_size=0.01
+    )
+    images = np.array([0.1, 0.9], "float32").reshape(2, 1, 1, 1)
+    found = attack(model, images, [1, 1], seed=0)
+    np.testing.assert_array_equal(found.x[0], images[0])
+    assert found.survived.numpy().tolist() == [0, 6]
 
 
 def test_the_start_itself_counts_with_any_and_is_in_the_set():

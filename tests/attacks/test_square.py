@@ -12,6 +12,7 @@ from tfrobust.attacks.square_linf import sides_of
 from tfrobust.errors import UserError
 from tfrobust.losses.margin import margin
 from tfrobust.ops.random import ExampleKeys
+from tfrobust.threat_models import L1
 
 ROWS = 12
 
@@ -220,6 +221,8 @@ def test_settings_that_cannot_work():
     for wrong in ({"queries": 0}, {"restarts": 0}, {"initial_share": 1.5}):
         with pytest.raises(UserError, match=next(iter(wrong))):
             Square(Linf(0.1), **wrong)
+    with pytest.raises(UserError, match="Square searches Linf and L2"):
+        Square(L1(12))
     network, case = case_of((4, 8, 1), 0.1)
     with pytest.raises(UserError, match="at least 5 by 5"):
         Square(L2(0.1)).begin(case)

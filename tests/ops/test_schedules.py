@@ -1,12 +1,13 @@
 """Schedules by hand."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfrobust.errors import UserError
 from tfrobust.ops import schedules
-from tfrobust.ops.schedules import LinearRamp, PiecewiseLinear, Steps
+from tfrobust.ops.schedules import LinearRamp, PiecewiseLinear, Steps, WarmUp
 
 
 def values(schedule, epochs):
@@ -32,6 +33,18 @@ def test_piecewise_linear():
     triangle = PiecewiseLinear((0, 2, 6), (0.0, 1.0, 0.0))
     assert values(triangle, [0, 1, 2, 3, 6, 9]) == [0.0, 0.5, 1.0, 0.75, 0.0, 0.0]
     assert triangle.extremes() == (0.0, 1.0)
+
+
+def test_warm_up_then_milestones_counted_from_its_end():
+    rate = WarmUp(Steps((75, 90), (0.4, 0.04, 0.004)), epochs=5)
+    expected = [0.0, 0.2, 0.4, 0.4, 0.04, 0.04, 0.004]
+    np.testing.assert_allclose(values(rate, [0, 2.5, 5, 79.99, 80, 94.99, 95]), expected, rtol=1e-6)
+    assert rate.extremes() == (0.0, 0.4)
+    assert keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(rate)) == rate
+    with pytest.raises(UserError, match="`then`"):
+        WarmUp(0.4)
+    with pytest.raises(UserError, match="`epochs`"):
+        WarmUp(Steps((), (0.4,)), 0)
 
 
 def test_at():

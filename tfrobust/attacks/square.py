@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfrobust.attacks.base import Attack, caught, fresh
 from tfrobust.attacks.square_l2 import L2Squares
-from tfrobust.attacks.square_linf import LinfSquares
+from tfrobust.attacks.square_linf import MOST_CHANNELS, LinfSquares
 from tfrobust.errors import UserError
 from tfrobust.losses.margin import margin
 from tfrobust.ops import norms
@@ -37,12 +37,12 @@ class Square(Attack):
     (see `square_l2`).
 
     Use it, in every evaluation, against models whose gradients mislead: it needs logits only.
-    A search ends when v <= 0. Queries whose answer is known are counted, but not made: proposals
-    that leave the image as it is, and in Linf those that were refused since the last change. The
+    A search ends when v <= 0. In Linf queries whose answer is known are counted, but not made:
+    proposals that leave the image as it is, and those that were refused since the last change. The
     result is the same.
 
     Args:
-        threat_model: `Linf`, or `L2` for images of at least 5 by 5.
+        threat_model: `Linf`, or `L2` for images of at least 5 by 5; of at most 22 channels.
         queries: proposals, at least 1; AutoAttack has 5000.
         restarts: runs from new starts, at least 1.
         initial_share: of the pixels, in (0, 1]; 0.8 in AutoAttack.
@@ -86,37 +86,55 @@ class Square(Attack):
         start = law.start(case.x, case.radius, seeds)
         return {
             **state,
-            # -1: the start has not been evaluated yet.
+            # Proposals answered; the start is the one before the first.
             "index": state["index"] - 1,
             "queries": tf.zeros_like(case.y, case.x.dtype),
+            # What is asked next, where there is something to ask.
+            "candidate": start,
+            "asks": tf.ones_like(state["done"]),
             "best": start,
             "value": tf.zeros_like(case.y, case.logits.dtype),
             "seeds": seeds.seeds,
             **law.memory(case.x),
         }
 
+    def step(self, forward, case, state):
+        # All but the model's pass is many small operations, of which XLA makes one.
+        rest = self._function("rest", self._rest, jit_compile=True, reduce_retracing=False)
+        case = case._replace(keys=None, example_keys=None)
+        return rest(case, state, forward(state["candidate"]))
+
+    def _rest(self, case, state, logits):
+        return super().step(lambda candidate: logits, case, state)
+
     def advance(self, forward, case, state):
         s, law = state, self._law(case.x)
-        first = s["index"] < 0
-        proposal = law.propose(case.x, case.radius, s)
-        look = first | proposal.found
-        candidate = tf.where(norms.expand(first, case.x), s["best"], proposal.image)
-        logits = forward(candidate)
+        logits = forward(s["candidate"])
         value = -margin(case.y, logits)
-        taken = first | (proposal.found & ((value < s["value"]) | (value <= 0.0)))
-        catch = caught(s, candidate, look & ~correct(case.y, logits))
-        index = tf.where(first, 0, proposal.next)
-        value = tf.where(taken, value, s["value"])
-        return {
+        better = (s["index"] < 0) | (value < s["value"]) | (value <= 0.0)
+        taken, refused = s["asks"] & better, s["asks"] & ~better
+        catch = caught(s, s["candidate"], s["asks"] & ~correct(case.y, logits))
+        answered = s["index"] + tf.cast(s["asks"], tf.int32)
+        s = {
             **s,
             **catch,
-            **law.remember(s, proposal, taken, first),
+            **law.remember(s, taken, refused),
+            "index": answered,
+            "best": tf.where(norms.expand(taken, case.x), s["candidate"], s["best"]),
+            "value": tf.where(taken, value, s["value"]),
+            "forwards": s["forwards"] + tf.cast(s["asks"], tf.int32),
+        }
+        proposal = law.propose(case.x, case.radius, s)
+        over = s["broken"] | (s["value"] <= 0.0)
+        index = tf.where(over, answered, proposal.index)
+        return {
+            **s,
+            **proposal.memory,
+            "candidate": proposal.image,
+            "asks": proposal.found,
             "index": index,
             "queries": tf.cast(index + 1, s["queries"].dtype),
-            "best": tf.where(norms.expand(taken, case.x), candidate, s["best"]),
-            "value": value,
-            "done": catch["broken"] | (value <= 0.0) | (index >= self.queries),
-            "forwards": s["forwards"] + tf.cast(look, tf.int32),
+            "done": over | (index >= self.queries),
         }
 
     def _law(self, x):
@@ -124,6 +142,10 @@ class Square(Attack):
         shape = tuple(x.shape[1:])
         if len(shape) != 3 or None in shape:
             raise UserError(f"Square needs images (h, w, c) of a known size. Received: {shape}.")
+        if shape[2] > MOST_CHANNELS:
+            raise UserError(
+                f"Square colours images of at most {MOST_CHANNELS} channels. Received: {shape}."
+            )
         return law(shape, self.shares())
 
     def shares(self):

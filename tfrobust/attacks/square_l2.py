@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.attacks.square_linf import Proposal, coordinate, part, sides_of, within
+from tfrobust.attacks.square_linf import Proposal, bits, coordinate, part, sides_of, within
 from tfrobust.errors import UserError
 from tfrobust.ops import norms
 from tfrobust.ops.random import ExampleKeys
@@ -40,6 +40,8 @@ class L2Squares:
         shares: share of the pixels for every query.
     """
 
+    remembered = ()
+
     def __init__(self, shape, shares):
         self.height, self.width, self.channels = shape
         if min(self.height, self.width) < 5:
@@ -50,11 +52,12 @@ class L2Squares:
         sides = np.maximum(sides_of(shares, self.height, self.width), 3)
         sides += 1 - sides % 2
         self.sides = np.minimum(sides, min(self.height, self.width)).astype(np.int32)
-        most = int(self.sides.max())
-        # Row s holds the pattern of side s, and zeros beyond it.
-        self.kernels = np.zeros((most + 1, most + 1, most + 1), np.float32)
-        for side in np.unique(self.sides):
-            self.kernels[side, :side, :side] = kernel(side)
+        sides, self.kinds = np.unique(self.sides, return_inverse=True)
+        most = int(sides[-1])
+        # Of every side its pattern, and zeros beyond it.
+        self.kernels = np.zeros((len(sides), most + 1, most + 1), np.float32)
+        for kind, side in enumerate(sides):
+            self.kernels[kind, :side, :side] = kernel(side)
 
     def start(self, x, radius, keys):
         """Patterns side by side, each turned and with a sign of its own."""
@@ -80,42 +83,40 @@ class L2Squares:
         """Nothing is remembered."""
         return {}
 
-    def remember(self, s, proposal, taken, first):
+    def remember(self, s, taken, refused):
         """Nothing is remembered."""
         return {}
 
     def propose(self, x, radius, s):
         """The next proposal of every row."""
-        numbers = tf.maximum(s["index"], 0)
-        side = tf.gather(self.sides, tf.minimum(numbers, len(self.sides) - 1))
+        numbers, here = s["index"], tf.minimum(s["index"], len(self.sides) - 1)
+        side = tf.gather(self.sides, here)
         words = ExampleKeys(s["seeds"]).words(tf.stack([2 * numbers, 2 * numbers + 1], axis=1))
         tops = coordinate(words, 43, self.height, side[:, None])
         lefts = coordinate(words, 22, self.width, side[:, None])
         top, left = tops[:, 0], lefts[:, 0]
-        here, there = self._mask(top, left, side), self._mask(tops[:, 1], lefts[:, 1], side)
-        bits = tf.cast(part(words, 0, 22), tf.int32)
-        positive = tf.bitwise.bitwise_and(bits[:, :1], [2**c for c in range(self.channels)]) > 0
-        turned = tf.bitwise.bitwise_and(bits[:, 1], 1) > 0
+        first, second = self._mask(top, left, side), self._mask(tops[:, 1], lefts[:, 1], side)
+        colour = tf.cast(part(words, 0, self.channels), tf.int32)
+        positive = tf.bitwise.bitwise_and(colour[:, :1], bits(self.channels)) > 0
+        turned = tf.bitwise.bitwise_and(colour[:, 1], 1) > 0
         signs = tf.where(positive, tf.ones([], x.dtype), -tf.ones([], x.dtype))
-        pattern = tf.cast(self._pattern(top, left, side, turned), x.dtype)[..., None]
+        pattern = tf.cast(self._pattern(top, left, here, turned), x.dtype)[..., None]
         delta = s["best"] - x
         zero = tf.zeros_like(delta)
-        inside = tf.where(here, delta, zero)
+        inside = tf.where(first, delta, zero)
         moved = pattern * signs[:, None, None, :] + inside / (1e-12 + _length(inside))
-        both = _length(tf.where(here | there, delta, zero))
+        both = _length(tf.where(first | second, delta, zero))
         slack = tf.maximum(radius**2 - tf.square(norms.l2(delta)), 0.0) / self.channels
         mass = tf.sqrt(norms.expand(slack, x) + tf.square(both))
         moved = moved / (1e-12 + _length(moved)) * mass
-        delta = tf.where(here, moved, tf.where(there, zero, delta))
-        found = s["index"] < len(self.sides)
-        following = numbers + tf.cast(found, tf.int32)
-        return Proposal(_at_length(x, delta, radius), found, following, {})
+        delta = tf.where(first, moved, tf.where(second, zero, delta))
+        return Proposal(_at_length(x, delta, radius), numbers == here, numbers, {})
 
     def _mask(self, top, left, side):
         rows, columns = within(top, side, self.height), within(left, side, self.width)
         return rows[:, :, None, None] & columns[:, None, :, None]
 
-    def _pattern(self, top, left, side, turned):
+    def _pattern(self, top, left, here, turned):
         """The pattern at its place in the image, (b, h, w)."""
         most = self.kernels.shape[1] - 1
         rows = tf.broadcast_to(
@@ -127,7 +128,8 @@ class L2Squares:
         rows, columns = (tf.where((v < 0) | (v > most), most, v) for v in (rows, columns))
         flip = turned[:, None, None]
         first, second = tf.where(flip, columns, rows), tf.where(flip, rows, columns)
-        kind = tf.broadcast_to(side[:, None, None], tf.shape(rows))
+        kind = tf.gather(self.kinds.astype(np.int32), here)
+        kind = tf.broadcast_to(kind[:, None, None], tf.shape(rows))
         return tf.gather_nd(self.kernels, tf.stack([kind, first, second], axis=-1))
 
 

@@ -67,6 +67,7 @@ class Evaluation:
         outcomes: an `Outcome` for each attack, in order.
         adversarial: images (n, h, w, c) by the first attack that broke each example, the clean image
             where none did; None unless kept.
+        suite_hash: what stands for all settings of the suite; "" where it has none.
         findings: of the checks.
         environment: versions, platform, devices, commit.
         seconds: wall time of the whole evaluation.
@@ -84,6 +85,7 @@ class Evaluation:
     predictions: np.ndarray
     outcomes: tuple
     adversarial: np.ndarray | None = None
+    suite_hash: str = ""
     findings: tuple[Finding, ...] = ()
     environment: dict = dataclasses.field(default_factory=dict)
     seconds: float = 0.0

@@ -3,10 +3,14 @@
 from tfrobust.attacks.adam_pgd import adam_pgd
 from tfrobust.attacks.apgd import APGD
 from tfrobust.attacks.carlini_wagner import cw_20
+from tfrobust.attacks.fab import FAB
 from tfrobust.attacks.multi_targeted import multi_targeted
 from tfrobust.attacks.pgd import PGD
 from tfrobust.attacks.random_targeted import random_targeted
+from tfrobust.attacks.rays import RayS
+from tfrobust.attacks.square import Square
 from tfrobust.attacks.starts import Uniform
+from tfrobust.attacks.transfer import Transfer
 from tfrobust.attacks.untargeted_margin import untargeted_margin
 from tfrobust.errors import UserError
 from tfrobust.losses.objectives import DLR, TargetedDLR
@@ -147,7 +151,7 @@ def atlas_blackbox(threat_model, surrogates):
 @preset(Linf)
 def atlas_rays(threat_model):
     """ATLAS's RayS with 40,000 queries; it ran it on 1000 random test images."""
-    return [("rays", _rays(threat_model, 40_000))]
+    return [("rays", RayS(threat_model, queries=40_000))]
 
 
 @preset(Linf)
@@ -189,7 +193,7 @@ def rand_blackbox(threat_model, surrogates):
 @preset(Linf)
 def rand_rays(threat_model):
     """RAT's RayS. Inferred: 10,000 queries, the default of RayS's code."""
-    return [("rays", _rays(threat_model, 10_000))]
+    return [("rays", RayS(threat_model, queries=10_000))]
 
 
 @preset(Linf)
@@ -243,27 +247,16 @@ def _apgd_t(threat_model):
 
 
 def _fab(threat_model, restarts=1, targets=0):
-    from tfrobust.attacks.fab import FAB
-
     return FAB(threat_model, steps=100, restarts=restarts, targets=targets)
 
 
 def _square(threat_model):
-    from tfrobust.attacks.square import Square
-
     return Square(threat_model, queries=5000, restarts=1)
 
 
-def _rays(threat_model, queries):
-    from tfrobust.attacks.rays import RayS
-
-    return RayS(threat_model, queries=queries)
-
-
 def _transfers(name, attack, surrogates):
-    from tfrobust.attacks.transfer import Transfer
-
+    """An attack for each surrogate; an image of any of them counts."""
     return [
-        (f"{name}-from-{place}", Transfer(surrogate, attack))
+        (f"{name}-from-{place}", Transfer(attack, (surrogate,)))
         for place, surrogate in enumerate(surrogates)
     ]

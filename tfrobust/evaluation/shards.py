@@ -6,7 +6,7 @@ import numpy as np
 
 from tfrobust.errors import UserError
 from tfrobust.evaluation.journal import check_same, outcome_of
-from tfrobust.evaluation.outcome import Outcome
+from tfrobust.evaluation.merge import merged_outcomes
 from tfrobust.training import checkpoint
 
 
@@ -59,34 +59,7 @@ class Shards:
             strict=True,
         )
 
-        def joined(name):
-            return np.concatenate([getattr(o, name) for o in outcomes])[self._order]
-
-        arrays = (
-            "attempted",
-            "broken",
-            "rejected",
-            "run",
-            "step",
-            "forwards",
-            "backwards",
-        )
-        weights = np.array([max(1, sum(o.passes)) for o in outcomes], float)
-        measures = {
-            name: np.concatenate([o.measures[name] for o in outcomes])[self._order]
-            for name in attack.measures
-        }
-        whole = Outcome(
-            name=outcomes[0].name,
-            attack=attack,
-            measures=measures,
-            passes=tuple(int(n) for n in np.sum([o.passes for o in outcomes], axis=0)),
-            busy=float(np.average([o.busy for o in outcomes], weights=weights)),
-            traces=max(o.traces for o in outcomes),
-            seconds=sum(o.seconds for o in outcomes),
-            tracing_seconds=sum(o.tracing_seconds for o in outcomes),
-            **{name: joined(name) for name in arrays},
-        )
+        whole = merged_outcomes(outcomes, self._order)
         # Images stand in the order of the broken examples of each shard.
         found = np.concatenate(images)
         number = np.concatenate([np.where(o.broken, 0, -1) for o in outcomes])

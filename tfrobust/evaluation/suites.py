@@ -85,7 +85,8 @@ class Suite(Spec):
     def hash(self):
         """12 hexadecimal digits that stand for all settings of the attacks and their order.
 
-        The same on any machine. The weights of surrogate models are not part of it.
+        The same on any machine. Surrogates count by their path as it is written, models by their
+        weights, functions by their name.
         """
         config = {
             "attacks": [[name, _plain(attack)] for name, attack in self.attacks],
@@ -104,7 +105,7 @@ def suite(name, threat_model, surrogates=(), individual=False):
 
     Args:
         name: one of `SUITES`.
-        threat_model: `Linf` or `L2`.
+        threat_model: `Linf` or `L2`; of those for any norm, "pgd_20" takes `L1` as well.
         surrogates: for "atlas_blackbox" and "rand_blackbox" only: models whose adversarial images are
             tried on the one under attack.
         individual: as in `Suite`.
@@ -178,16 +179,22 @@ def _is_pair(value):
 
 def _surrogates(attacks):
     """The models that images come from, each once, in order."""
-    found = [attack.surrogate for _, attack in attacks if hasattr(attack, "surrogate")]
-    return [model for place, model in enumerate(found) if model not in found[:place]] or None
+    found = []
+    for _, attack in attacks:
+        found += [model for model in getattr(attack, "surrogates", ()) if model not in found]
+    return tuple(found)
 
 
-def _plain(attack):
-    """The attack's settings as JSON values, without the files that its classes are in."""
-
-    def stripped(value):
-        if isinstance(value, dict):
-            return {key: stripped(part) for key, part in value.items() if key != "module"}
-        return [stripped(part) for part in value] if isinstance(value, list) else value
-
-    return stripped(keras.saving.serialize_keras_object(attack))
+def _plain(value):
+    """A setting as JSON values: without the files that classes are in, models by their weights."""
+    if isinstance(value, Spec):
+        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return [type(value).__name__, fields]
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, keras.layers.Layer):
+        digest = hashlib.sha256()
+        for weight in value.weights:
+            digest.update(keras.ops.convert_to_numpy(weight).tobytes())
+        return digest.hexdigest()
+    return getattr(value, "__qualname__", type(value).__name__) if callable(value) else value

@@ -51,11 +51,6 @@ def mnist_cnn(size="small", input_shape=(28, 28, 1), num_classes=10, activation=
         if size == "large":
             x = keras.layers.MaxPooling2D(2)(x)
     x = keras.layers.Flatten()(x)
-    x = keras.layers.Dense(units, activation=activation, **_dense_start(x))(x)
-    outputs = parts.logits(x, num_classes, **_dense_start(x))
+    x = keras.layers.Dense(units, activation=activation, **parts.dense_start(x))(x)
+    outputs = parts.logits(x, num_classes, **parts.dense_start(x))
     return keras.Model(inputs, outputs, name=f"mnist_cnn_{size}")
-
-
-def _dense_start(x):
-    names = ("kernel_initializer", "bias_initializer")
-    return {name: parts.fan_in_uniform(x.shape[-1]) for name in names}

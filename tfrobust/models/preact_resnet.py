@@ -3,12 +3,20 @@
 import keras
 
 from tfrobust.models import parts
-from tfrobust.models.batch_normalization import BatchNormalization
 from tfrobust.ops.numbers import integer
 
 
 def preact_resnet18(
-    width=64, input_shape=(32, 32, 3), num_classes=10, activation="relu", mean=None, std=None
+    width=64,
+    input_shape=(32, 32, 3),
+    num_classes=10,
+    activation="relu",
+    mean=None,
+    std=None,
+    shortcut_from="activated",
+    shortcut_kernel=1,
+    padding="pytorch",
+    momentum=0.9,
 ):
     """PreActResNet-18: 11,172,170 parameters at width 64 for 10 classes.
 
@@ -22,14 +30,24 @@ def preact_resnet18(
     by one zero on every side as in PyTorch, and start He-normal over fan-out; the dense layer
     starts Glorot-uniform with bias 0.
 
+    Two variants of papers: that of Wong et al. takes `shortcut_from="input"`; that of Gowal et al.,
+    HAT and SCORE is
+
+        preact_resnet18(activation="silu", shortcut_from="input", shortcut_kernel=3,
+                        padding="tensorflow", momentum=0.99, mean=..., std=...)
+
     Args:
         width: filters of the first stage, at least 1.
         input_shape: (height, width, channels).
         num_classes: at least 2.
         activation: "relu", "softplus" or "silu", everywhere.
         mean, std: numbers per channel, in units of pixels in [0, 1], to normalise by inside the
-        model,
-            or None for both.
+            model, or None for both.
+        shortcut_from: where the convolution of a shortcut begins: "activated", at h, or "input", at
+            x.
+        shortcut_kernel: its size, 1 or 3.
+        padding: at stride 2, "pytorch" or "tensorflow" (on the right and at the bottom).
+        momentum: of BatchNormalization, the share of the old averages.
 
     Returns:
         A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b,
@@ -39,45 +57,28 @@ def preact_resnet18(
         UserError: for arguments outside these ranges.
 
     Reference: He et al. 2016, arXiv:1603.05027, as in the code of TRADES, Rice et al. and AWP.
-    Wong et
-        al.'s variant takes the strided shortcut from x instead of h.
     """
     shape = parts.check(input_shape, num_classes, activation)
     integer(width, "width", minimum=1)
+    parts.one_of(("activated", "input"), "shortcut_from", shortcut_from)
+    parts.one_of((1, 3), "shortcut_kernel", shortcut_kernel)
+    parts.one_of(parts.PADDINGS, "padding", padding)
+
+    def block(x, filters, stride):
+        h = parts.normalised(x, activation, momentum)
+        shortcut = x
+        if stride > 1 or x.shape[-1] != filters:
+            begin = h if shortcut_from == "activated" else x
+            shortcut = parts.convolution(begin, filters, shortcut_kernel, stride, padding=padding)
+        h = parts.convolution(h, filters, 3, stride, padding=padding)
+        h = parts.normalised(h, activation, momentum)
+        return keras.layers.Add()([parts.convolution(h, filters, 3), shortcut])
+
     inputs = keras.Input(shape, name="pixels")
-    x = _convolution(parts.normalise(inputs, mean, std), width, 3)
+    x = parts.convolution(parts.normalise(inputs, mean, std), width, 3)
     for stage in range(4):
-        for block in range(2):
-            x = _block(x, width * 2**stage, 2 if stage > 0 and block == 0 else 1, activation)
-    x = _activate(x, activation)
+        for place in range(2):
+            x = block(x, width * 2**stage, 2 if stage > 0 and place == 0 else 1)
+    x = parts.normalised(x, activation, momentum)
     x = keras.layers.GlobalAveragePooling2D()(x)
     return keras.Model(inputs, parts.logits(x, num_classes), name="preact_resnet18")
-
-
-def _block(x, filters, stride, activation):
-    h = _activate(x, activation)
-    changes = stride > 1 or x.shape[-1] != filters
-    shortcut = _convolution(h, filters, 1, stride) if changes else x
-    h = _activate(_convolution(h, filters, 3, stride), activation)
-    return keras.layers.Add()([_convolution(h, filters, 3), shortcut])
-
-
-def _activate(x, activation):
-    return keras.layers.Activation(activation)(BatchNormalization()(x))
-
-
-def _convolution(x, filters, kernel, stride=1):
-    padding = "same"
-    if stride > 1:
-        # At stride 2 "same" would pad an even image on the right and at the bottom only.
-        padding = "valid"
-        if kernel == 3:
-            x = keras.layers.ZeroPadding2D(1)(x)
-    return keras.layers.Conv2D(
-        filters,
-        kernel,
-        stride,
-        padding,
-        use_bias=False,
-        kernel_initializer=parts.fan_out_normal(),
-    )(x)

@@ -123,6 +123,40 @@ class PiecewiseLinear(Schedule):
         return min(self.values), max(self.values)
 
 
+@register
+@dataclasses.dataclass(frozen=True)
+class WarmUp(Schedule):
+    """Rises from 0 to the first value of another schedule, which begins after it. For large batches.
+
+    min(1, epoch / epochs) * then(max(0, epoch - epochs))
+
+    So the milestones of `then` are counted from the end of the warm-up, and a run of 100 epochs with
+    5 of warm-up has 105.
+
+    Args:
+        then: `Schedule`, such as `Steps((75, 90), (0.4, 0.04, 0.004))`.
+        epochs: length of the warm-up, > 0.
+    """
+
+    then: Schedule
+    epochs: float = 5.0
+
+    def check(self):
+        if not isinstance(self.then, Schedule):
+            raise UserError(
+                f"`then` must be a Schedule, such as Steps. Received: then={self.then!r}."
+            )
+        number(self.epochs, "epochs", minimum=1e-9)
+
+    def __call__(self, epoch):
+        epochs = number(self.epochs, "epochs")
+        return tf.minimum(1.0, epoch / epochs) * self.then(tf.maximum(0.0, epoch - epochs))
+
+    def extremes(self):
+        low, high = self.then.extremes()
+        return min(0.0, low), max(0.0, high)
+
+
 def at(value, epoch):
     """The value of a number (also a written one, "1/2") or a schedule at `epoch`."""
     return value(epoch) if isinstance(value, Schedule) else number(value, "value")

@@ -12,8 +12,8 @@ from tfrobust.evaluation.evaluator import Evaluator
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import suite
 
-# One size for all models, so that those of one architecture share their traces.
-SLOTS = 128
+# One size for all models, so that those of one architecture share their traces: all test digits at once.
+SLOTS = 360
 
 
 class SharedSuite:

@@ -1,0 +1,52 @@
+"""How accuracy falls while an attack goes on."""
+
+import numpy as np
+
+
+def accuracy_by_step(outcome):
+    """Accuracy had every run ended after so many of its steps.
+
+        A(s) = mean over the n examples of [attempted and not (broken after at most s steps)]
+
+    It says whether more steps would still have changed something. Exact for attacks whose steps do not
+    depend on how many there are; those of Auto-PGD do.
+
+    Args:
+        outcome: `Outcome`.
+
+    Returns:
+        {"step": ..., "accuracy": ...}: the numbers of steps at which it changes, from 0 to the last one,
+        and the accuracy from there on. None for attacks that judge one iterate of a run, such as the
+        last: what the others would have been, nobody looked at.
+    """
+    if getattr(outcome.attack, "selection", "any") != "any":
+        return None
+    last = getattr(outcome.attack, "steps", getattr(outcome.attack, "queries", 0))
+    steps, accuracy = _falls(outcome, outcome.step, last)
+    return {"step": steps, "accuracy": accuracy}
+
+
+def accuracy_by_run(outcome, num_classes):
+    """Accuracy after so many runs (restarts, targets) of each example, as `accuracy_by_step`."""
+    runs, accuracy = _falls(outcome, outcome.run + 1, outcome.attack.runs(num_classes))
+    return {"run": runs, "accuracy": accuracy}
+
+
+def accuracy_by_query(outcome):
+    """Accuracy had every example had so many queries, as `accuracy_by_step`; None if not measured."""
+    queries = outcome.measures.get("queries")
+    if queries is None or not np.isfinite(queries[outcome.broken]).all():
+        return None
+    asked = queries[outcome.attempted & np.isfinite(queries)]
+    places, accuracy = _falls(outcome, queries, asked.max(initial=0))
+    return {"query": places, "accuracy": accuracy}
+
+
+def _falls(outcome, when, last):
+    """Where accuracy falls, and to what, from 0 to `last`; `when` each broken example was."""
+    when = np.asarray(when)[outcome.broken]
+    places = np.unique([0, int(last), *when.astype(int)])
+    standing = int(outcome.attempted.sum())
+    return places.tolist(), [
+        (standing - int((when <= place).sum())) / len(outcome.attempted) for place in places
+    ]

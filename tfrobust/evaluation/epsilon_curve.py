@@ -1,0 +1,49 @@
+"""Accuracy against the radius, by a short attack."""
+
+import dataclasses
+
+import numpy as np
+
+from tfrobust.attacks.apgd import APGD
+from tfrobust.losses.objectives import DLR
+from tfrobust.ops.random import content_keys
+
+FACTORS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class EpsilonCurve:
+    """Accuracy under APGD-DLR at several radii; an upper bound of robust accuracy at each.
+
+    An example that is broken at a radius counts as broken at the larger ones, so that the curve
+    never rises. One trace serves all radii.
+
+    Args:
+        steps: of the attack at each radius.
+        examples: how many of the first examples are attacked.
+        factors: radii in units of the threat model's, growing from 0.
+    """
+
+    steps: int = 20
+    examples: int = 256
+    factors: tuple = FACTORS
+
+    def __call__(self, forward, x, y, threat_model):
+        """A dict of two lists, "epsilon" in pixel units and "accuracy".
+
+        Args:
+            forward: function from images to logits, differentiable.
+            x, y: images (n, h, w, c) and labels (n,).
+            threat_model: `ThreatModel`.
+        """
+        x, y = x[: self.examples], y[: self.examples]
+        attack = APGD(threat_model, DLR(), steps=self.steps)
+        standing = np.argmax(np.asarray(forward(x)), axis=1) == y
+        epsilons, accuracies = [], []
+        for factor in self.factors:
+            if factor:
+                found = attack(forward, x, y, seed=content_keys(0, x), scale=factor).x
+                standing = standing & (np.argmax(np.asarray(forward(found)), axis=1) == y)
+            epsilons.append(factor * threat_model.radius())
+            accuracies.append(float(standing.mean()))
+        return {"epsilon": epsilons, "accuracy": accuracies}

@@ -1,0 +1,87 @@
+"""The small network of depthwise convolutions between narrow layers."""
+
+import keras
+
+from tfrobust.models import parts
+from tfrobust.ops.numbers import number
+
+# Expansion, filters, blocks, stride of the first of them.
+_STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 1),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+
+
+def mobilenet_v2(
+    width_factor=1.0,
+    input_shape=(32, 32, 3),
+    num_classes=10,
+    activation="relu",
+    mean=None,
+    std=None,
+):
+    """MobileNetV2 for images of 32 by 32: 2,296,922 parameters for 10 classes.
+
+    Use it to see whether a method's gain carries over to a small network, as RAT does. Convolution
+    of 32 filters, BN, activation; 17 blocks in seven stages; convolution 1x1 of 1280 filters, BN,
+    activation, mean over all pixels, dense. Each block is
+
+        branch = BN(conv 1x1 (activation(BN(depthwise 3x3/s (activation(BN(conv 1x1 (x))))))))
+        out = branch, with stride 1 branch + shortcut,
+        shortcut = BN(conv 1x1 (x)) where the filters change, x elsewhere
+
+    where the first convolution 1x1 has six times the filters of x (once in the first block). No
+    convolution has a bias, all pad by zeros on every side, all layers start as PyTorch's do,
+    uniform on +-1/sqrt(fan_in).
+
+    Args:
+        width_factor: multiplies all numbers of filters, which are rounded and at least 1; above 0.
+        input_shape: (height, width, channels).
+        num_classes: at least 2.
+        activation: "relu", "softplus" or "silu", everywhere.
+        mean, std: numbers per channel, in units of pixels in [0, 1], to normalise by inside the
+            model, or None for both.
+
+    Returns:
+        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b,
+        num_classes).
+
+    Raises:
+        UserError: for arguments outside these ranges.
+
+    Reference: Sandler et al. 2018, arXiv:1801.04381, in the form for CIFAR that is usual in PyTorch:
+    plain ReLU, and shortcuts also where the filters change. RAT's text says 19 blocks.
+    """
+    shape = parts.check(input_shape, num_classes, activation)
+    factor = number(width_factor, "width_factor", minimum=1e-9)
+
+    def scaled(filters):
+        return max(1, round(factor * filters))
+
+    def convolution(x, filters, kernel=1, activation=activation):
+        x = parts.convolution(x, filters, kernel, start="pytorch")
+        return parts.normalised(x, activation)
+
+    def block(x, expansion, filters, stride):
+        h = convolution(x, expansion * x.shape[-1])
+        h = parts.normalised(parts.depthwise(h, 3, stride), activation)
+        h = convolution(h, filters, activation=None)
+        if stride > 1:
+            return h
+        changes = x.shape[-1] != filters
+        shortcut = convolution(x, filters, activation=None) if changes else x
+        return keras.layers.Add()([h, shortcut])
+
+    inputs = keras.Input(shape, name="pixels")
+    x = convolution(parts.normalise(inputs, mean, std), scaled(32), 3)
+    for expansion, filters, blocks, stride in _STAGES:
+        for place in range(blocks):
+            x = block(x, expansion, scaled(filters), stride if place == 0 else 1)
+    x = keras.layers.GlobalAveragePooling2D()(convolution(x, scaled(1280)))
+    logits = parts.logits(x, num_classes, **parts.dense_start(x))
+    return keras.Model(inputs, logits, name="mobilenet_v2")

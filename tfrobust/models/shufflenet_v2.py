@@ -1,0 +1,90 @@
+"""The small network that splits and shuffles its channels."""
+
+import keras
+
+from tfrobust.models import parts
+from tfrobust.ops.numbers import number
+
+# Filters of the three stages and of the last convolution.
+_FILTERS = {
+    0.5: (48, 96, 192, 1024),
+    1.0: (116, 232, 464, 1024),
+    1.5: (176, 352, 704, 1024),
+    2.0: (224, 488, 976, 2048),
+}
+
+
+def shufflenet_v2(
+    size=1.0, input_shape=(32, 32, 3), num_classes=10, activation="relu", mean=None, std=None
+):
+    """ShuffleNetV2 for images of 32 by 32: 1,263,854 parameters for 10 classes, 352,042 at size 0.5.
+
+    Use it to see whether a method's gain carries over to a small network, as the paper of FAIT and
+    MER does. Convolution of 24 filters, BN, activation; three stages, each of one block that halves
+    the image and 3, 7 and 3 more; convolution 1x1 of 1024 filters, BN, activation, mean over all
+    pixels, dense. With f the block's filters, the blocks are
+
+        halving: left = act(BN(conv 1x1, f/2 (BN(depthwise 3x3/2 (x)))))
+                 right = act(BN(conv 1x1, f/2 (BN(depthwise 3x3/2 (act(BN(conv 1x1, f/2 (x))))))))
+        others:  left, r = the two halves of the channels of x
+                 right = act(BN(conv 1x1 (BN(depthwise 3x3 (act(BN(conv 1x1 (r))))))))
+        out = left and right, one channel of each in turn
+
+    No convolution has a bias, all pad by zeros on every side, all layers start as PyTorch's do,
+    uniform on +-1/sqrt(fan_in).
+
+    Args:
+        size: 0.5, 1, 1.5 or 2. Which one the paper of FAIT has is not stated there.
+        input_shape: (height, width, channels).
+        num_classes: at least 2.
+        activation: "relu", "softplus" or "silu", everywhere.
+        mean, std: numbers per channel, in units of pixels in [0, 1], to normalise by inside the
+            model, or None for both.
+
+    Returns:
+        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b,
+        num_classes).
+
+    Raises:
+        UserError: for arguments outside these ranges.
+
+    Reference: Ma et al. 2018, arXiv:1807.11164, in the form for CIFAR that is usual in PyTorch.
+    """
+    shape = parts.check(input_shape, num_classes, activation)
+    parts.one_of(tuple(_FILTERS), "size", number(size, "size"))
+    *stages, last = _FILTERS[number(size, "size")]
+
+    def pointwise(x, filters):
+        return parts.normalised(parts.convolution(x, filters, 1, start="pytorch"), activation)
+
+    def depthwise(x, stride):
+        return parts.normalised(parts.depthwise(x, 3, stride))
+
+    def halving(x, filters):
+        left = pointwise(depthwise(x, 2), filters // 2)
+        right = pointwise(depthwise(pointwise(x, filters // 2), 2), filters // 2)
+        return _in_turn(left, right)
+
+    def block(x):
+        left, right = keras.ops.split(x, 2, axis=-1)
+        half = right.shape[-1]
+        return _in_turn(left, pointwise(depthwise(pointwise(right, half), 1), half))
+
+    inputs = keras.Input(shape, name="pixels")
+    x = parts.convolution(parts.normalise(inputs, mean, std), 24, 3, start="pytorch")
+    x = parts.normalised(x, activation)
+    for filters, blocks in zip(stages, (3, 7, 3), strict=True):
+        x = halving(x, filters)
+        for _ in range(blocks):
+            x = block(x)
+    x = keras.layers.GlobalAveragePooling2D()(pointwise(x, last))
+    logits = parts.logits(x, num_classes, **parts.dense_start(x))
+    return keras.Model(inputs, logits, name="shufflenet_v2")
+
+
+def _in_turn(left, right):
+    *pixels, half = left.shape[1:]
+    x = keras.layers.Concatenate()([left, right])
+    x = keras.layers.Reshape((*pixels, 2, half))(x)
+    x = keras.layers.Permute((1, 2, 4, 3))(x)
+    return keras.layers.Reshape((*pixels, 2 * half))(x)
