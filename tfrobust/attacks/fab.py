@@ -46,7 +46,9 @@ class FAB(Attack):
         alpha_max: largest pull towards the clean image, in [0, 1].
         overshoot: length of a step in units of the distance, at least 1.
         backward: how much of its perturbation a misclassified point keeps, in (0, 1].
-        minimal: go on after an example is broken, for the smallest distance; AutoAttack needs none.
+        minimal: finish a run after it broke its example, for the smallest distance; AutoAttack needs
+            none. Like other attacks it makes later runs for unbroken examples only: for the smallest
+            "distance" over all targets, evaluate with a radius of 0.
         final_steps: bisections of the way from the clean image to the nearest point found, with
             `minimal`; 10 bring it within a thousandth of where the class changes; 0 in AutoAttack.
 

@@ -78,7 +78,7 @@ def _downhill(x, normal, gap):
 
 
 def _level(caps, weights, amount):
-    """The level for which sum weights * min(level, caps) = amount; the largest number where there is none.
+    """The level for which sum weights * min(level, caps) = amount; above all caps where there is none.
 
     Newton's method from 0: the sum is concave in the level, so that it comes from below and ends after
     as many steps as it crosses groups of caps, without sorting them.
@@ -93,6 +93,5 @@ def _level(caps, weights, amount):
         new = tf.maximum(level, tf.math.divide_no_nan(amount - full, slope))
         return new, tf.reduce_any(new > level)
 
-    reached = amount < tf.reduce_sum(products, axis=1)
-    start = tf.where(reached, tf.zeros_like(amount), amount.dtype.max)
-    return tf.while_loop(lambda level, rising: rising, body, (start, tf.constant(True)))[0]
+    start = tf.zeros_like(amount), tf.constant(True)
+    return tf.while_loop(lambda level, rising: rising, body, start)[0]
