@@ -1,15 +1,23 @@
 """Square: tables and kernels of the card, and query by query what the plain algorithm does."""
 
+import functools
+
+import hypothesis
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import strategies
 
 from tfrobust import L2, Linf
+from tfrobust.attacks import square_linf
 from tfrobust.attacks.base import Case
 from tfrobust.attacks.square import Square
-from tfrobust.attacks.square_l2 import kernel
+from tfrobust.attacks.square_l2 import L2Squares, kernel
 from tfrobust.attacks.square_linf import sides_of
 from tfrobust.errors import UserError
+from tfrobust.evaluation.devices import Devices
+from tfrobust.evaluation.program import Program
+from tfrobust.evaluation.slots import Schedule, Work
 from tfrobust.losses.margin import margin
 from tfrobust.ops.random import ExampleKeys
 from tfrobust.threat_models import L1
@@ -33,6 +41,14 @@ def test_sides_are_those_of_the_reference(size, expected):
     assert sides[np.array([*first[1:], 5000]) - 1].tolist() == expected
 
 
+def test_sides_in_l2_are_odd_unless_the_image_ends():
+    shares = Square(L2(0.1)).shares()
+    first = [0, 11, 51, 201, 501, 1001, 2001, 4001]
+    sides = L2Squares((32, 32, 3), shares).sides
+    assert sides[first].tolist() == [29, 21, 15, 11, 7, 5, 5, 3]
+    assert L2Squares((9, 6, 1), shares).sides[first].tolist() == [6, 5, 3, 3, 3, 3, 3, 3]
+
+
 def test_a_rescaled_schedule_has_the_same_sides_in_fewer_queries():
     whole = Square(Linf(0.1), queries=10000).shares()
     short = Square(Linf(0.1), queries=1000, rescale_schedule=True).shares()
@@ -52,6 +68,7 @@ def test_kernels_are_those_of_the_reference():
         np.testing.assert_allclose(np.linalg.norm(kernel(side)), 1.0, rtol=1e-6)
 
 
+@functools.cache
 def network_for(shape, classes=4):
     generator = np.random.default_rng(5)
     size = int(np.prod(shape))
@@ -71,6 +88,14 @@ def case_of(shape, radius):
     keys = ExampleKeys(tf.constant(seeds))
     run = tf.zeros([ROWS], tf.int32)
     return network, Case(tf.constant(x), tf.constant(y), network(x), run, keys, tf.constant(radius))
+
+
+def finished(network, attack, case):
+    """The state at the end of all rows' runs."""
+    state, step = attack.begin(case), tf.function(lambda s: attack.step(network, case, s))
+    while not state["done"].numpy().all():
+        state = step(state)
+    return state
 
 
 def plain(network, attack, case):
@@ -127,9 +152,7 @@ def test_what_is_known_is_not_asked_and_changes_nothing(shape, radius, queries):
     attack = Square(Linf(radius), queries=queries)
     best, value, asked, values = plain(network, attack, case)
     assert (np.diff(values, axis=0) <= 0).all()
-    state, step = attack.begin(case), tf.function(lambda s: attack.step(network, case, s))
-    while not state["done"].numpy().all():
-        state = step(state)
+    state = finished(network, attack, case)
     np.testing.assert_array_equal(state["best"], best)
     np.testing.assert_array_equal(state["queries"], asked)
     np.testing.assert_allclose(state["value"], value, rtol=1e-4, atol=1e-5)
@@ -145,6 +168,118 @@ def test_what_is_known_is_not_asked_and_changes_nothing(shape, radius, queries):
     delta = np.abs(best - case.x.numpy())
     at_face = (delta == 0) | (np.abs(delta - radius) < 1e-6) | (best == 0) | (best == 1)
     assert at_face.all()
+
+
+def test_neither_the_look_ahead_nor_the_table_changes_what_is_found(monkeypatch):
+    network, case = case_of((8, 8, 1), 0.02)
+    usual = finished(network, Square(Linf(0.02), queries=150), case)
+    monkeypatch.setattr(square_linf, "AHEAD", 1)
+    one = finished(network, Square(Linf(0.02), queries=150), case)
+    monkeypatch.setattr(square_linf, "_MOST_PLACES", 0)
+    forgetful = finished(network, Square(Linf(0.02), queries=150), case)
+    assert "known" in one and "known" not in forgetful
+    for name in ("best", "value", "broken", "queries", "adversarial"):
+        np.testing.assert_array_equal(one[name], usual[name])
+        np.testing.assert_array_equal(forgetful[name], usual[name])
+    np.testing.assert_array_equal(one["forwards"], usual["forwards"])
+    assert forgetful["forwards"].numpy().sum() > usual["forwards"].numpy().sum()
+
+
+def test_a_linear_lead_is_lowered_by_the_windows_sum():
+    """v = 2 w.x + 30 with w > 0: a proposal is kept if and only if its change summed with w is below 0."""
+    weights = np.random.default_rng(2).uniform(0.5, 1.5, 35).astype("float32")
+
+    def model(x):
+        score = tf.reshape(x, [-1, 35]) @ weights[:, None] + 15.0
+        return tf.concat([score, -score], axis=1)
+
+    _, case = case_of((7, 5, 1), 0.1)
+    case = case._replace(y=tf.zeros([ROWS], tf.int32), logits=model(case.x))
+    attack = Square(Linf(0.1), queries=60)
+    state, step = attack.begin(case), tf.function(lambda s: attack.step(model, case, s))
+    kept = refused = 0
+    state = step(state)
+    while not state["done"].numpy().all():
+        new = step(state)
+        change = (state["candidate"] - state["best"]).numpy().reshape(ROWS, 35) @ weights
+        lower, asks = change < 0, state["asks"].numpy()
+        moved = (new["best"] != state["best"]).numpy().any((1, 2, 3))
+        np.testing.assert_array_equal(moved, asks & lower)
+        kept, refused, state = kept + moved.sum(), refused + (asks & ~lower).sum(), new
+    assert kept > ROWS and refused > ROWS
+    # No pass was made for a proposal that changes nothing: every colour that was left is the lower one.
+    lowest = np.clip(case.x - 0.1, 0, 1)
+    assert (state["best"].numpy() == lowest).mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    "threat_model", [Linf(0.03), pytest.param(L2(0.2), marks=pytest.mark.slow)]
+)
+def test_slots_find_what_a_plain_call_finds(threat_model, two_replicas):
+    network, x, y = network_for((7, 5, 2))
+    seeds = np.stack([np.arange(ROWS), np.full(ROWS, 3)], axis=1).astype("int32")
+    attack = Square(threat_model, queries=40, restarts=2)
+    found = attack(network, x, y, seed=seeds).x.numpy()
+    broken = np.argmax(network(found), axis=1) != y
+    assert 0 < broken.sum() < ROWS
+    work = Work(x, y, network(x).numpy(), seeds)
+    programs = (
+        Program(network, attack, 5),
+        Program(network, attack, 6, Devices(two_replicas)),
+        Program(network, attack, ROWS, jit_compile=True),
+    )
+    results = [Schedule(program, work, 4)() for program in programs]
+    for result in results:
+        np.testing.assert_array_equal(result["broken"], broken)
+        np.testing.assert_allclose(result["images"][broken], found[broken], atol=1e-6)
+        for measured in ("broken_run", "step"):
+            np.testing.assert_array_equal(result[measured], results[0][measured])
+        # Of an example that is broken a later run may have begun, or not.
+        assert (result["queries"][~broken] == 2 * 41).all()
+        assert (result["queries"][broken] <= 2 * 41).all()
+        np.testing.assert_array_equal(result["forwards"][~broken], results[0]["forwards"][~broken])
+    mixed = np.random.default_rng(1).permutation(ROWS)[:5]
+    part = attack(network, x[mixed], y[mixed], seed=seeds[mixed]).x.numpy()
+    np.testing.assert_allclose(part, found[mixed], atol=1e-6)
+
+
+@functools.cache
+def attack_with(threat_model):
+    return Square(threat_model, queries=25)
+
+
+@hypothesis.settings(max_examples=8)
+@hypothesis.given(
+    seed=strategies.integers(0, 2**31),
+    scale=strategies.sampled_from([0.0, 0.3, 1.0]),
+    bound=strategies.sampled_from([0.0, 0.05, 0.5]),
+    threat_model=strategies.sampled_from([Linf(0.2), L2(0.7)]),
+)
+def test_what_is_found_lies_in_ball_and_box(seed, scale, bound, threat_model):
+    """`bound`: images begin at most that far from a face of the box."""
+    network, x, y = network_for((6, 5, 3))
+    x = np.where(np.abs(x - 0.5) > 0.5 - bound, np.round(x), x).astype("float32")
+    found = attack_with(threat_model)(network, x, y, seed=seed, scale=scale).x.numpy()
+    distance = threat_model.distance(tf.constant(found), tf.constant(x)).numpy()
+    assert (distance <= threat_model.radius(scale) * (1 + 1e-6) + 1e-7).all()
+    assert found.min() >= 0 and found.max() <= 1 and found.dtype == np.float32
+
+
+def test_twice_the_logits_are_the_same_search():
+    network, case = case_of((6, 5, 3), 0.02)
+    attack = Square(Linf(0.02), queries=60)
+    one, two = finished(network, attack, case), finished(lambda x: 2.0 * network(x), attack, case)
+    np.testing.assert_array_equal(two["best"], one["best"])
+    np.testing.assert_array_equal(two["forwards"], one["forwards"])
+
+
+def test_a_tie_ends_the_search_and_is_not_a_mistake_of_the_first_class():
+    """Equal logits: the lowest class counts, so that label 1 is wrong and label 0 is right."""
+    _, case = case_of((5, 5, 1), 0.1)
+    labels = tf.constant(np.arange(ROWS) % 2, tf.int32)
+    state = finished(lambda x: tf.zeros([ROWS, 3]), Square(Linf(0.1)), case._replace(y=labels))
+    np.testing.assert_array_equal(state["broken"], labels.numpy() == 1)
+    assert (state["queries"].numpy() == 1).all() and (state["forwards"].numpy() == 1).all()
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (5, 9, 3), (12, 7, 4)])
@@ -223,6 +358,9 @@ def test_settings_that_cannot_work():
             Square(Linf(0.1), **wrong)
     with pytest.raises(UserError, match="Square searches Linf and L2"):
         Square(L1(12))
-    network, case = case_of((4, 8, 1), 0.1)
+    _, case = case_of((4, 8, 1), 0.1)
     with pytest.raises(UserError, match="at least 5 by 5"):
         Square(L2(0.1)).begin(case)
+    for shape, reason in (((5, 5, 23), "22 channels"), ((25,), r"images \(h, w, c\)")):
+        with pytest.raises(UserError, match=reason):
+            Square(Linf(0.1)).begin(case._replace(x=tf.zeros([ROWS, *shape])))

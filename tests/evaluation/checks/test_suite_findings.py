@@ -66,7 +66,7 @@ def test_an_ordinary_suite_raises_nothing():
     assert found["C8"].value == pytest.approx(0.002) and found["C8"].examples == (1500, 1505)
     assert "190 broken" not in found["C27"].text and "202 broken, 788 robust" in found["C27"].text
     assert "78.8 %" in found["C28"].text and found["C28"].level == "passed"
-    assert found["C16"].value == pytest.approx(0.012)
+    assert found["C16"].value == pytest.approx(0.01)
 
 
 def test_black_boxes_that_find_what_gradients_leave():
@@ -166,7 +166,9 @@ def test_a_model_that_answers_anew_each_time():
     assert fired(found) == {"C22"} and found["C22"].value == pytest.approx(0.8 - 0.6)
     assert "80.0 %" in found["C22"].text and "60.0 %" in found["C22"].text
     found = findings(
-        WHITE[0], adversarial=images, model=lambda x: tf.one_hot(0 * tf.range(len(x)), 2)
+        WHITE[0],
+        adversarial=images,
+        model=lambda x: tf.one_hot(tf.zeros(tf.shape(x)[0], tf.int32), 2),
     )
     assert found["C22"].level == "passed"
 

@@ -6,7 +6,10 @@ import pytest
 import tensorflow as tf
 
 from tfrobust import L2, Linf
+from tfrobust.errors import UserError
 from tfrobust.evaluation.checks import Thresholds, contract_findings
+from tfrobust.evaluation.checks.outputs import precision
+from tfrobust.evaluation.checks.probe import Probe
 
 NAMES = {"C1", "C2", "C3", "C4", "C5", "C6", "C7", "C17", "C18a", "C24", "C25", "C28", "C30"}
 
@@ -47,20 +50,13 @@ def test_logits_of_a_hundred_times_the_size_saturate(tiny):
 
 
 def test_large_logits_are_worth_a_remark_where_the_cross_entropy_still_works(tiny):
-    # Two classes whose logits are far below the third's, and equal: no slope is lost.
+    # Far ahead, but the slopes of the others are opposite: nothing of the direction is lost.
     def model(x):
-        score = 16 + tf.reshape(x, [-1, 16]) @ tf.abs(WEIGHTS[:, :1])
+        score = 16 + tf.reshape(x, [-1, 16]) @ tf.ones([16, 1])
         return tf.concat([score, -score, -score - 1], axis=1)
 
     found = findings(model, tiny.x, np.zeros(len(tiny.x), int), 3)
     assert found["C17"].level == "info" and fired(found) == set()
-
-
-WEIGHTS = np.random.default_rng(1).normal(size=(16, 10)).astype("float32")
-
-
-def probabilities(z):
-    return tf.nn.softmax(z)
 
 
 def test_probabilities_are_an_error_with_the_way_out(tiny):
@@ -236,9 +232,10 @@ def test_half_precision_is_compared_with_a_copy_in_full(tiny):
     found = findings(model, tiny.x, np.argmax(model(tiny.x), axis=1), 4)
     assert found["C25"].value is not None and "half precision" in found["C25"].text
     assert fired(found) <= {"C25", "C24"}
-    # Another model's function has no copy: that is said, not passed over.
-    found = findings(lambda x: model(x), tiny.x, np.argmax(model(tiny.x), axis=1), 4)
-    assert found["C25"].level == "info" and "Not checked" in found["C25"].text
+    # A function of the model has no copy: that is said, not passed over.
+    probe = Probe(lambda x: model(x), tiny.x, np.zeros(128), None, Linf(0.1), True, True, 128)
+    told = precision(probe, {"low precision": ["Cast"]}, Thresholds())
+    assert told.level == "info" and "Not checked" in told.text
 
 
 def test_a_graph_that_is_not_what_runs_eagerly(tiny):
@@ -249,16 +246,22 @@ def test_a_graph_that_is_not_what_runs_eagerly(tiny):
 
     found = findings(two_faced, tiny.x, tiny.labels_of(model), 10)
     assert fired(found) == {"C6"} and found["C6"].value > 0.1
+
+
+@pytest.mark.slow
+def test_xla_only_on_request(tiny):
+    model = tiny.linear(10)
     found = findings(model, tiny.x, tiny.labels_of(model), 10, xla=True)
     assert fired(found) == set() and "XLA" in found["C6"].text
 
 
 def test_limits_can_be_changed(tiny):
-    model = tiny.linear(10)
-    y = tiny.labels_of(model)
-    found = contract_findings(model, tiny.x, y, Linf(0.1), 10, Thresholds(few_examples=129))
+    model, limits = tiny.linear(10), Thresholds(few_examples=129, examples=30)
+    found = contract_findings(model, tiny.x, tiny.labels_of(model), Linf(0.1), 10, limits)
     assert {finding.id for finding in found if finding.fired} == {"C28"}
-    found = contract_findings(
-        model, tiny.x, y, Linf(0.1), 10, Thresholds(examples=30), ids=7 * np.arange(128) + 1
-    )
-    assert not any(finding.fired for finding in found)
+    assert "first 30 examples" in {f.id: f.text for f in found}["C3"]
+    with pytest.raises(UserError, match="box_slack"):
+        Thresholds(box_slack=-1.0)
+    with pytest.raises(UserError, match="steps"):
+        Thresholds(steps=2.5)
+    assert Thresholds.from_config(limits.get_config()) == limits

@@ -49,26 +49,23 @@ def suite_findings(evaluation, thresholds=None, *, model=None, statement="", tra
 
 
 def losses(evaluation, limits):
-    """C16: the cross-entropy alone finds what all attacks find."""
-    objectives = [getattr(o.attack, "objective", None) for o in evaluation.outcomes]
-    entropy = [isinstance(objective, CrossEntropy) for objective in objectives]
-    gradient = [o.attack.needs_gradient for o in evaluation.outcomes]
-    one = [o for o, is_one, g in zip(evaluation.outcomes, entropy, gradient) if is_one and g]
-    if not one or all(entropy):
+    """C16: of the attacks with gradients those on the cross-entropy find what all find."""
+    white = [o for o in evaluation.outcomes if o.attack.needs_gradient]
+    is_entropy = [isinstance(getattr(o.attack, "objective", None), CrossEntropy) for o in white]
+    if all(is_entropy) or not any(is_entropy):
         why = "it takes an attack on the cross-entropy and one on another loss; have both."
         return skipped("C16", "losses", why)
-    alone = evaluation.clean & ~np.any([o.broken for o in one], axis=0)
-    if not evaluation.individual:
-        # It may have been given only what others had left.
-        before = np.any([o.attempted for o in one], axis=0)
-        alone &= before
-    gap = float((alone & ~evaluation.robust).mean())
+    one = [o for o, is_one in zip(white, is_entropy) if is_one]
+    by_one, by_all = (np.any([o.broken for o in group], axis=0) for group in (one, white))
+    # Attacks on the cross-entropy may have been given only what others had left.
+    given = np.any([o.attempted for o in one], axis=0)
+    only = by_all & ~by_one & given
+    gap = float(only.mean())
     text = (
-        f"{percent(gap)} of the examples stand the attacks on the cross-entropy and fall to others; robust "
-        f"accuracy under all is {percent(evaluation.robust.mean())}."
+        f"{percent(gap)} of the examples stand the attacks on the cross-entropy and fall to other ones with "
+        f"gradients; {percent(float((evaluation.clean & ~by_all).mean()))} stand all of these."
     )
-    ids = chosen(evaluation.ids, alone & ~evaluation.robust)
-    return disagreement.verdict(gap, text, ids, len(alone), limits)
+    return disagreement.verdict(gap, text, chosen(evaluation.ids, only), len(only), limits)
 
 
 def randomness(evaluation, model, limits):
