@@ -33,7 +33,9 @@ flags.DEFINE_multi_string(
     "gin_file", [], "Files that bind evaluation.custom.attacks, in place of --suite; repeatable."
 )
 flags.DEFINE_multi_string("gin_bindings", [], "Lines of gin that override the files; repeatable.")
-flags.DEFINE_enum("norm", None, ["Linf", "L2"], "Of the threat model. Default: the run's, or Linf.")
+flags.DEFINE_enum(
+    "norm", None, ["Linf", "L2", "L1"], "Of the threat model. Default: the run's, or Linf."
+)
 flags.DEFINE_string(
     "epsilon", None, "Radius in pixels of [0, 1], such as 8/255. Default: the run's."
 )
@@ -42,12 +44,13 @@ flags.DEFINE_string("data_dir", None, "Where prepared TFDS data sets are; overri
 flags.DEFINE_enum("split", "test", ["test", "validation", "train"], "Which part of the data.")
 flags.DEFINE_integer("examples", None, "Only the first so many examples.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Names every random number.", lower_bound=0)
-flags.DEFINE_multi_string("surrogate", [], "Models for transfer attacks, as --model; repeatable.")
+flags.DEFINE_multi_string("surrogate", [], "A run or .keras file to transfer from; repeatable.")
 flags.DEFINE_string("workdir", None, "Folder of the evaluation. Default: in the run's, by suite.")
 flags.DEFINE_enum("resume", "auto", ["auto", "never", "must"], "As in bin/train.py.")
 flags.DEFINE_string("shard", None, "i/n: every n-th example from number i on (from 0).")
 flags.DEFINE_list("merge", [], "Folders of all shards: one report of them.")
 flags.DEFINE_enum("checks", "full", ["full", "contract", "none"], "How much is checked.")
+flags.DEFINE_string("statement", "", "What the defence does, and which adaptive attack was tried.")
 flags.DEFINE_bool("strict", False, "Exit with 4 if a check found a reason not to trust the number.")
 flags.DEFINE_bool("force", False, "Go on where a check before the attacks found an error.")
 flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial.npz.")
@@ -99,6 +102,7 @@ def run():
             resume=FLAGS.resume,
             merge=FLAGS.merge,
             checks=FLAGS.checks,
+            statement=FLAGS.statement,
             force=FLAGS.force,
             keep_images=FLAGS.images,
             slots=FLAGS.slots or "auto",
@@ -147,13 +151,22 @@ def _setting(run_folder):
 
 def _suite(evaluation, threat_model):
     if not FLAGS.gin_file and not FLAGS.gin_bindings:
-        return evaluation.suite(FLAGS.suite, threat_model, surrogates=FLAGS.surrogate)
+        return evaluation.suite(FLAGS.suite, threat_model, surrogates=_surrogates())
     from tfrobust.config import Configuration
 
     configuration = Configuration(FLAGS.gin_file, FLAGS.gin_bindings, ROOT)
     suite = configuration.configured(evaluation.custom)()
     configuration.check_all_used()
     return suite
+
+
+def _surrogates():
+    """Runs by the classifiers that they exported; files as they are."""
+    exported = [pathlib.Path(path, "export", "classifier.keras") for path in FLAGS.surrogate]
+    return [
+        str(file if file.is_file() else path)
+        for path, file in zip(FLAGS.surrogate, exported, strict=True)
+    ]
 
 
 def _workdir(run_folder, suite, shard):

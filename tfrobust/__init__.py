@@ -1,11 +1,12 @@
 """Adversarial robustness for TensorFlow and Keras.
 
 The names below are the ones that most programs need; the rest is found in the rooms:
-`tfrobust.attacks`, `losses`, `methods`, `models`, `regularizers`, `threat_models`, `weights`.
+`tfrobust.attacks`, `evaluation`, `losses`, `methods`, `models`, `regularizers`, `threat_models`, `weights`.
 """
 
-from tfrobust.attacks import PGD, Adam, Clean, Gaussian, Uniform
+from tfrobust.attacks import APGD, FAB, PGD, Adam, Clean, Gaussian, RayS, Square, Uniform
 from tfrobust.errors import UserError
+from tfrobust.evaluation import evaluate
 from tfrobust.losses import (
     Bregman,
     CrossEntropy,
@@ -31,7 +32,7 @@ from tfrobust.methods import (
     Natural,
     TradesJac,
 )
-from tfrobust.ops.schedules import LinearRamp, Steps
+from tfrobust.ops.schedules import LinearRamp, Steps, WarmUp
 from tfrobust.regularizers import (
     Curvature,
     GapLabels,
@@ -40,20 +41,23 @@ from tfrobust.regularizers import (
     MaximalEntropy,
     TaylorTerms,
 )
-from tfrobust.threat_models import L2, Linf
+from tfrobust.threat_models import L1, L2, Linf
 from tfrobust.weights import AWP, WeightNoise
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ADV",
+    "APGD",
     "ATLAS",
     "AWP",
+    "FAB",
     "FAIT",
     "GAIRAT",
     "GAT",
     "HAT",
     "JAC",
+    "L1",
     "L2",
     "LLR",
     "MART",
@@ -76,6 +80,8 @@ __all__ = [
     "Margin",
     "MaximalEntropy",
     "Natural",
+    "RayS",
+    "Square",
     "SquaredNorm",
     "Steps",
     "TaylorTerms",
@@ -84,5 +90,7 @@ __all__ = [
     "TradesJac",
     "Uniform",
     "UserError",
+    "WarmUp",
     "WeightNoise",
+    "evaluate",
 ]

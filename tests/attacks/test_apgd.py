@@ -12,7 +12,7 @@ from tfrobust.errors import UserError
 from tfrobust.losses import DLR, CrossEntropy, Margin, TargetedDLR
 from tfrobust.losses import targeted_difference_of_logits_ratio as targeted
 from tfrobust.ops.random import keys_of
-from tfrobust.threat_models import L2, Linf
+from tfrobust.threat_models import L1, L2, Linf
 
 RNG = np.random.default_rng(0)
 
@@ -188,3 +188,5 @@ def test_settings_that_cannot_work_together_are_refused():
     assert APGD(Linf(0.1), TargetedDLR(), targets=9, restarts=2).runs(5) == 8
     with pytest.raises(UserError, match="`targets`"):
         PGD(Linf(0.1), TargetedDLR())
+    with pytest.raises(UserError, match="sparse steps"):
+        APGD(L1(12))

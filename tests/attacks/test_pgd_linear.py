@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfrobust.attacks import PGD, Adam, Clean, Radial, Uniform
 from tfrobust.losses import DLR, CrossEntropy, Margin, ToLabel
 from tfrobust.ops.random import BatchKeys, seed_pair
-from tfrobust.threat_models import L2, Linf
+from tfrobust.threat_models import L1, L2, Linf
 
 EPS = 0.1
 RNG = np.random.default_rng(0)
@@ -62,6 +62,7 @@ def test_scale_of_the_logits_does_not_matter(factor):
     [
         PGD(Linf(0.0), steps=3),
         PGD(L2(0.0), steps=3, step_size=0.1),
+        PGD(L1(0.0), steps=3, step_size=0.1),
         PGD(Linf(0.0), steps=2, stepper=Adam(), step_size=0.1),
     ],
     ids=repr,
@@ -110,6 +111,25 @@ def test_l2_converges_to_the_gradient_direction(start):
     assert np.linalg.norm(delta, axis=1).max() <= EPS * (1 + 1e-5)
 
 
+TOP = np.arange(9) == np.argmax(np.abs(WEIGHTS))
+
+
+def test_fgsm_in_l1_is_optimal_where_one_pixel_has_room():
+    """The best of a linear function is epsilon times the largest |w_i|, by that pixel alone."""
+    attack = PGD(L1(0.25), steps=1, relative_step_size=1.0, start=Clean())
+    delta = flat(attack(linear, INTERIOR, Y, seed=0).x - INTERIOR)
+    np.testing.assert_allclose(delta, 0.25 * SIGN * np.sign(WEIGHTS) * TOP, atol=1e-6)
+    # Where it has none, the step ends at the box.
+    found = flat(attack(linear, X, Y, seed=0).x)
+    np.testing.assert_allclose(found, np.clip(flat(X) + delta, 0.0, 1.0), atol=1e-6)
+
+
+def test_pgd_in_l1_forgets_its_start():
+    attack = PGD(L1(0.25), steps=12, relative_step_size=0.5)
+    found = flat(attack(linear, INTERIOR, Y, seed=2).x - INTERIOR)
+    np.testing.assert_allclose(found, 0.25 * SIGN * np.sign(WEIGHTS) * TOP, atol=1e-5)
+
+
 def test_l2_with_gradients_too_small_to_square():
     step = PGD(L2(EPS), Margin(), steps=1, relative_step_size=1.0, start=Clean())
     expected = step(linear, INTERIOR, Y, seed=0).x
@@ -117,13 +137,13 @@ def test_l2_with_gradients_too_small_to_square():
     np.testing.assert_allclose(tiny, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("threat_model", [Linf(EPS), L2(EPS)], ids=repr)
+@pytest.mark.parametrize("threat_model", [Linf(EPS), L2(EPS), L1(EPS)], ids=repr)
 def test_zero_gradient_leaves_the_image_alone(threat_model):
     attack = PGD(threat_model, Margin(), steps=3, start=Clean())
     np.testing.assert_array_equal(attack(lambda x: 0.0 * linear(x), X, Y, seed=0).x, X)
 
 
-@pytest.mark.parametrize("threat_model", [Linf(EPS), L2(EPS)], ids=repr)
+@pytest.mark.parametrize("threat_model", [Linf(EPS), L2(EPS), L1(EPS)], ids=repr)
 @pytest.mark.parametrize("stepper", [Adam(), None], ids=["adam", "steepest"])
 def test_a_nan_gradient_moves_nothing_else(threat_model, stepper):
     """The slope of |x - 1/2|, written with a root, is infinity times zero where x = 1/2."""
@@ -139,7 +159,10 @@ def test_a_nan_gradient_moves_nothing_else(threat_model, stepper):
     found = attack(model, x, Y, seed=0).x.numpy()
     assert np.isfinite(found).all()
     np.testing.assert_array_equal(found[:, 0, 0], x[:, 0, 0])
-    assert np.abs(found - x)[:, 1:].min() > 1e-4
+    moved = np.abs(found - x)[:, 1:]
+    # In L1 a step moves one pixel.
+    one = isinstance(threat_model, L1) and stepper is None
+    assert (moved.max(axis=(1, 2, 3)) if one else moved).min() > 1e-4
 
 
 def test_survived_counts_the_steps_that_came_in_right():

@@ -16,9 +16,11 @@ from tfrobust.attacks.square_l2 import L2Squares, kernel
 from tfrobust.attacks.square_linf import sides_of
 from tfrobust.errors import UserError
 from tfrobust.evaluation.devices import Devices
-from tfrobust.evaluation.slots import Program, Schedule, Work
+from tfrobust.evaluation.program import Program
+from tfrobust.evaluation.slots import Schedule, Work
 from tfrobust.losses.margin import margin
 from tfrobust.ops.random import ExampleKeys
+from tfrobust.threat_models import L1
 
 ROWS = 12
 
@@ -374,6 +376,8 @@ def test_settings_that_cannot_work():
     for wrong in ({"queries": 0}, {"restarts": 0}, {"initial_share": 1.5}):
         with pytest.raises(UserError, match=next(iter(wrong))):
             Square(Linf(0.1), **wrong)
+    with pytest.raises(UserError, match="Square searches Linf and L2"):
+        Square(L1(12))
     _, case = case_of((4, 8, 1), 0.1)
     with pytest.raises(UserError, match="at least 5 by 5"):
         Square(L2(0.1)).begin(case)

@@ -7,7 +7,8 @@ import tensorflow as tf
 from tfrobust import Linf
 from tfrobust.attacks import APGD
 from tfrobust.evaluation.devices import Devices
-from tfrobust.evaluation.slots import Program, Schedule, Work
+from tfrobust.evaluation.program import Program
+from tfrobust.evaluation.slots import Schedule, Work
 from tfrobust.losses import TargetedDLR
 
 ATTACKS = {

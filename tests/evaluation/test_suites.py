@@ -16,7 +16,7 @@ from tfrobust.evaluation.presets import ALIASES, PRESETS
 from tfrobust.evaluation.suites import SUITES, Suite, custom, listed_suites, suite, suite_of
 from tfrobust.losses import DLR, Margin, TargetedDLR
 from tfrobust.losses.objectives import LogitDifference
-from tfrobust.threat_models import L2, Linf
+from tfrobust.threat_models import L1, L2, Linf
 
 EPS = Linf("8/255")
 CE = APGD(EPS)
@@ -185,6 +185,7 @@ def test_whatever_a_caller_has():
     ("make", "message"),
     [
         (lambda: suite("rand_pgd20", L2(0.5)), "step sizes for Linf"),
+        (lambda: suite("autoattack", L1(12)), "APGD searches Linf and L2"),
         (lambda: suite("rand_l2", EPS), "step sizes for L2"),
         (lambda: suite("atlas_blackbox", EPS), "give them as `surrogates`"),
         (lambda: suite("pgd_20", EPS, surrogates=["a.keras"]), "takes no `surrogates`"),

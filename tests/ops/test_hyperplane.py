@@ -8,30 +8,43 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tfrobust.ops.hyperplane import nearest_l2, nearest_linf
+from tfrobust.ops.hyperplane import nearest_l1, nearest_l2, nearest_linf
 
 T, W = [0.2, 0.5, 0.9, 0.4], [1.0, -2.0, 0.5, 0.0]
-PROJECTIONS = {"linf": nearest_linf, "l2": nearest_l2}
+PROJECTIONS = {"linf": nearest_linf, "l2": nearest_l2, "l1": nearest_l1}
 
 
 def length(delta, norm):
-    return np.abs(delta).max(-1) if norm == "linf" else np.sqrt((delta**2).sum(-1))
+    return np.linalg.norm(delta, {"linf": np.inf, "l2": 2, "l1": 1}[norm], axis=-1)
 
 
 @pytest.mark.parametrize(
-    ("b", "linf", "l2"),
+    ("b", "linf", "l2", "l1"),
     [
-        (-0.6, [-0.0714286, 0.0714286, -0.0714286, 0], [-0.0476190, 0.0952381, -0.0238095, 0]),
-        (-1.5, [-0.2, 0.38, -0.38, 0], [-0.2, 0.4470588, -0.1117647, 0]),
-        (-0.25, [0.0285714, -0.0285714, 0.0285714, 0], [0.0190476, -0.0380952, 0.0095238, 0]),
-        (0.0, [0.1, -0.1, 0.1, 0], [0.0666667, -0.1333333, 0.0333333, 0]),
-        (5.0, [0.8, -0.5, 0.1, 0], [0.8, -0.5, 0.1, 0]),
+        (
+            -0.6,
+            [-0.0714286, 0.0714286, -0.0714286, 0],
+            [-0.0476190, 0.0952381, -0.0238095, 0],
+            [0, 0.125, 0, 0],
+        ),
+        (-1.5, [-0.2, 0.38, -0.38, 0], [-0.2, 0.4470588, -0.1117647, 0], [-0.15, 0.5, 0, 0]),
+        (
+            -0.25,
+            [0.0285714, -0.0285714, 0.0285714, 0],
+            [0.0190476, -0.0380952, 0.0095238, 0],
+            [0, -0.05, 0, 0],
+        ),
+        (0.0, [0.1, -0.1, 0.1, 0], [0.0666667, -0.1333333, 0.0333333, 0], [0, -0.175, 0, 0]),
+        (5.0, [0.8, -0.5, 0.1, 0], [0.8, -0.5, 0.1, 0], [0.8, -0.5, 0.1, 0]),
     ],
 )
-def test_golden_values(b, linf, l2):
-    """<w, t> is -0.35; the last hyperplane lies outside the box. Those of (0, L2) are w c / |w|^2."""
+def test_golden_values(b, linf, l2, l1):
+    """<w, t> is -0.35; the last hyperplane lies outside the box.
+
+    Those of (0, L2) are w c / |w|^2, and those of (-0.25, L1) and (0, L1) c / w_2 by itself.
+    """
     gap = tf.constant([-0.35 - b])
-    for project, expected in ((nearest_linf, linf), (nearest_l2, l2)):
+    for project, expected in ((nearest_linf, linf), (nearest_l2, l2), (nearest_l1, l1)):
         found = project(tf.constant([T]), tf.constant([W]), gap)
         np.testing.assert_allclose(found[0], expected, atol=1e-6)
 
@@ -55,6 +68,27 @@ def test_a_linear_program_finds_nothing_nearer_in_the_maximum_norm():
         else:
             corner = np.where(w[row] * gap[row] > 0, 0, 1)
             np.testing.assert_allclose(x[row] + found[row], corner, atol=1e-7)
+
+
+def test_a_linear_program_finds_nothing_nearer_in_the_sum_of_moves():
+    generator = np.random.default_rng(2)
+    x, w = generator.random((20, 6)), generator.normal(size=(20, 6))
+    gap = 2.0 * generator.normal(size=20)
+    found = nearest_l1(*map(tf.constant, (x, w, gap))).numpy()
+    reached = 0
+    for row in range(20):
+        # Variables: how far each pixel goes up and how far it goes down.
+        bounds = [(0, 1 - v) for v in x[row]] + [(0, v) for v in x[row]]
+        plane = np.concatenate([w[row], -w[row]])[None]
+        solved = scipy.optimize.linprog(np.ones(12), None, None, plane, [-gap[row]], bounds)
+        if solved.success:
+            reached += 1
+            np.testing.assert_allclose(np.abs(found[row]).sum(), solved.fun, atol=1e-7)
+            np.testing.assert_allclose(w[row] @ found[row], -gap[row], atol=1e-7)
+        else:
+            corner = np.where(w[row] * gap[row] > 0, 0, 1)
+            np.testing.assert_allclose(x[row] + found[row], corner, atol=1e-7)
+    assert 5 <= reached < 20
 
 
 def test_a_solver_finds_nothing_nearer_in_the_euclidean_norm():
@@ -111,6 +145,7 @@ def test_inside_the_box_it_is_the_formula_for_all_space():
     middle, gap = tf.constant([[0.5, 0.5]], tf.float64), tf.constant([0.7], tf.float64)
     np.testing.assert_allclose(nearest_l2(middle, tf.constant(w), gap), -w * 0.7 / 25)
     np.testing.assert_allclose(nearest_linf(middle, tf.constant(w), gap), -np.sign(w) * 0.1)
+    np.testing.assert_allclose(nearest_l1(middle, tf.constant(w), gap), [[0.0, 0.7 / 4]])
 
 
 @pytest.mark.parametrize("project", PROJECTIONS.values())
@@ -118,6 +153,33 @@ def test_no_normal_and_no_gap_are_no_step(project):
     x, zero = tf.fill([2, 3], 0.5), tf.zeros([2, 3])
     np.testing.assert_array_equal(project(x, zero, tf.constant([1.0, -1.0])), zero)
     np.testing.assert_array_equal(project(x, x, tf.zeros([2])), zero)
+    # A gap that overflows in units of the weight.
+    far = project(x, 1e-30 * tf.ones([2, 3]), tf.constant([1e30, -1e30]))
+    np.testing.assert_array_equal(far[:, 0], [-0.5, 0.5])
     # Weights whose squares underflow.
     tiny = project(x, 1e-25 * tf.ones([2, 3]), tf.constant([3e-26, -3e-26]))
-    np.testing.assert_allclose(tiny[:, 0], [-0.1, 0.1], rtol=1e-5)
+    first = 0.3 if project is nearest_l1 else 0.1
+    np.testing.assert_allclose(tiny[:, 0], [-first, first], rtol=1e-5)
+
+
+@pytest.mark.parametrize("project", PROJECTIONS.values())
+def test_a_compiled_graph_finds_the_same(project):
+    generator = np.random.default_rng(3)
+    x, w = (generator.random((5, 3, 2, 1)).astype("float32") for _ in range(2))
+    arguments = [tf.constant(v) for v in (x, w - 0.5, generator.normal(size=5).astype("float32"))]
+    expected = project(*arguments)
+    compiled = tf.function(project, jit_compile=True, autograph=False)(*arguments)
+    np.testing.assert_allclose(compiled, expected, atol=1e-6)
+
+
+def test_what_rounding_leaves_does_not_move_a_pixel_that_hardly_matters():
+    x, w = np.array([[0.7, 0.9, 0.5]], "float32"), np.array([[1.0, 0.3, 1e-7]], "float32")
+    gap = np.nextafter(x[:, 0] + w[:, 1] * x[:, 1], np.float32(1))
+    found = nearest_l1(*map(tf.constant, (x, w, gap)))
+    np.testing.assert_allclose(found, [[-0.7, -0.9, 0.0]], atol=1e-6)
+
+
+def test_equal_weights_are_moved_in_the_order_of_the_pixels():
+    x, w = tf.fill([1, 4], 0.5), tf.constant([[1.0, 2.0, -2.0, 2.0]])
+    found = nearest_l1(x, w, tf.constant([1.6]))
+    np.testing.assert_allclose(found, [[0.0, -0.5, 0.3, 0.0]], atol=1e-7)

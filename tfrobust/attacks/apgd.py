@@ -14,6 +14,7 @@ from tfrobust.ops.logits import correct
 from tfrobust.ops.numbers import integer, number
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
+from tfrobust.threat_models.l1 import L1
 
 
 @register
@@ -46,7 +47,7 @@ class APGD(Attack):
             evaluation gives loss and prediction.
 
     Raises:
-        UserError: for settings that cannot work together.
+        UserError: for settings that cannot work together, or another norm.
 
     Reference: Croce, Hein, "Reliable evaluation of adversarial robustness with an ensemble of
     diverse parameter-free attacks", 2020. As in its code: the loss must grow in at most (not fewer
@@ -64,6 +65,12 @@ class APGD(Attack):
 
     def check(self):
         check_kind("threat_model", self.threat_model, ThreatModel)
+        if isinstance(self.threat_model, L1):
+            raise UserError(
+                "APGD searches Linf and L2: in L1 it is another algorithm, with sparse steps and radii that "
+                "shrink, which is not here. Use FAB, such as FAB(threat_model, targets=9). "
+                f"Received: threat_model={self.threat_model!r}."
+            )
         check_kind("objective", self.objective, Objective)
         integer(self.steps, "steps", 1)
         integer(self.restarts, "restarts", 1)

@@ -1,6 +1,7 @@
 """What every attack has in common."""
 
 import dataclasses
+import functools
 from typing import NamedTuple
 
 import keras
@@ -177,7 +178,8 @@ class Attack(Spec):
         if name not in functions:
             # Without AutoGraph, as in a Keras training step; it would hide our own errors, too.
             options = {"autograph": False, "reduce_retracing": True, **options}
-            functions[name] = tf.function(function, **options)
+            # A partial, since TensorFlow takes methods of one class for one that is traced again.
+            functions[name] = tf.function(functools.partial(function), **options)
         return functions[name]
 
 

@@ -35,7 +35,7 @@ class FAB(Attack):
     pass that judges a step serves as the next step's where that is cheaper.
 
     Args:
-        threat_model: `Linf` or `L2`; the radius bounds the starts of later restarts, and says when
+        threat_model: `Linf`, `L2` or `L1`; the radius bounds the starts of later restarts, and says when
             an example is broken.
         steps: of a run, at least 1; 100 in AutoAttack.
         restarts: runs, at least 1: the first from the clean image, later ones from a random point at
@@ -47,8 +47,8 @@ class FAB(Attack):
         overshoot: length of a step in units of the distance, at least 1.
         backward: how much of its perturbation a misclassified point keeps, in (0, 1].
         minimal: go on after an example is broken, for the smallest distance; AutoAttack needs none.
-        final_steps: bisections between the nearest point found and the last one that was right, with
-            `minimal`; 0 in AutoAttack.
+        final_steps: bisections of the way from the clean image to the nearest point found, with
+            `minimal`; 10 bring it within a thousandth of where the class changes; 0 in AutoAttack.
 
     Raises:
         UserError: for settings outside these ranges.
@@ -151,10 +151,14 @@ class FAB(Attack):
             else:
                 values = [lead[:, c] for c in range(size)]
         if self.targets:
-            return tf.cast(value, point.dtype), _finite(tape.gradient(value, point)), logits
+            return (
+                _finite(tf.cast(value, point.dtype)),
+                _finite(tape.gradient(value, point)),
+                logits,
+            )
         gradients = tf.stack([_finite(tape.gradient(v, point)) for v in values], axis=1)
         sizes = tf.stack([self.threat_model.dual_norm(g) for g in tf.unstack(gradients, axis=1)], 1)
-        gaps = tf.cast(tf.stack(values, axis=1), point.dtype)
+        gaps = _finite(tf.cast(tf.stack(values, axis=1), point.dtype))
         distances = tf.where(label > 0.0, point.dtype.max, tf.abs(gaps) / (1e-12 + sizes))
         nearest = tf.argmin(distances, axis=1, output_type=tf.int32)
         chosen = [tf.gather(v, nearest, batch_dims=1) for v in (gaps, gradients)]
@@ -218,6 +222,6 @@ class FAB(Attack):
         }
 
 
-def _finite(gradient):
+def _finite(values):
     # One NaN would stay in the iterate for ever.
-    return tf.where(tf.math.is_finite(gradient), gradient, tf.zeros_like(gradient))
+    return tf.where(tf.math.is_finite(values), values, tf.zeros_like(values))

@@ -8,13 +8,14 @@ from tfrobust.losses.objectives import CrossEntropy
 def fgsm(threat_model, objective=None):
     """FGSM: one step of the radius from the clean image.
 
-    x' = box(x + epsilon * steepest(gradient at x)), the sign for Linf, the normalised gradient for L2.
+    x' = box(x + epsilon * steepest(gradient at x)), the sign for Linf, the normalised gradient for L2,
+    and for L1 the pixel with the largest |gradient| alone.
 
     Use it as the cheapest check there is, never as a number of robustness: an example that it breaks
     and a longer attack does not is a sign that the longer one fails.
 
     Args:
-        threat_model: `Linf` or `L2`.
+        threat_model: `Linf`, `L2` or `L1`.
         objective: what is climbed, the cross-entropy if None; one whose gradient vanishes at the clean
             image is refused.
 
@@ -33,7 +34,7 @@ def fgsm_rs(threat_model, objective=None, relative_step_size=1.25):
     Use it as the attack of one-step training, and as the second cheapest check.
 
     Args:
-        threat_model: `Linf` or `L2`.
+        threat_model: `Linf`, `L2` or `L1`.
         objective: what is climbed: the cross-entropy if None, as in fast adversarial training;
             `ToClean()` in one-step TRADES.
         relative_step_size: length of the step in radii; with 2 or more the start is forgotten.

@@ -28,7 +28,7 @@ class RandomNoise(Attack):
     clean image. It costs `samples` forward passes at most, and one at the clean image.
 
     Args:
-        threat_model: `Linf` or `L2`.
+        threat_model: `Linf`, `L2` or `L1`.
         samples: points for each example, at least 1. Carlini et al. ask for at least 10,000 on about a
             hundred examples.
 

@@ -39,7 +39,7 @@ class PGD(Attack):
     that last pass is computed backward too, though no row needs it and none counts it.)
 
     Args:
-        threat_model: `Linf("8/255")`, `L2("128/255")`.
+        threat_model: `Linf("8/255")`, `L2("128/255")`, or `L1(12)`, in which the attack is weak.
         objective: what is climbed, summed over the batch so that examples do not interact.
         steps: number of gradient steps, at least 1. Costs that many forward and backward passes,
             and one forward pass more if the objective compares with the clean prediction.

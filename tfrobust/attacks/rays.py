@@ -38,7 +38,7 @@ class RayS(Attack):
     radius, at most `queries`.
 
     Args:
-        threat_model: `Linf` or `L2`; the search is the same for both, what it measures is not.
+        threat_model: `Linf`, `L2` or `L1`; the search is the same for all, what it measures is not.
         queries: for each example, at least 1. A bisection that has begun is finished, which takes up to
             about log2(1000 sqrt(n)) queries more. The leaderboard of RayS gives 40,000.
         stop_at_success: end the search where the distance is within the radius. It costs less, and

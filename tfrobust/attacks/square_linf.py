@@ -46,6 +46,8 @@ class LinfSquares:
         shares: share of the pixels for every query.
     """
 
+    remembered = ("known", "side")
+
     def __init__(self, shape, shares):
         self.height, self.width, self.channels = shape
         self.sides = sides_of(shares, self.height, self.width)

@@ -34,7 +34,10 @@ class Stepper(Spec):
 @register
 @dataclasses.dataclass(frozen=True)
 class Steepest(Stepper):
-    """step_size times the steepest direction: the sign for Linf, the normalised gradient for L2."""
+    """step_size times the steepest direction: the sign for Linf, the normalised gradient for L2.
+
+    For L1 it is the pixel with the largest |gradient|, see `L1`.
+    """
 
     def __call__(self, threat_model, gradient, step_size, index, state):
         return step_size * threat_model.steepest(gradient), state

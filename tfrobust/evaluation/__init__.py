@@ -1,5 +1,7 @@
 """Judging a trained classifier."""
 
+from tfrobust.evaluation.checks import Thresholds
+from tfrobust.evaluation.evaluate import evaluate
 from tfrobust.evaluation.evaluator import Evaluator
 from tfrobust.evaluation.examples import Examples, load_examples
 from tfrobust.evaluation.finding import Finding
@@ -22,7 +24,9 @@ __all__ = [
     "Outcome",
     "Subject",
     "Suite",
+    "Thresholds",
     "custom",
+    "evaluate",
     "headline",
     "listed_suites",
     "load_examples",

@@ -23,6 +23,7 @@ from tfrobust.evaluation.report import write_reports
 from tfrobust.evaluation.shards import Shards
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import suite_of
+from tfrobust.threat_models.l1 import L1
 from tfrobust.training.run_record import environment
 
 JOURNAL = "state"
@@ -40,6 +41,8 @@ def evaluate(
     resume="auto",
     merge=(),
     checks="full",
+    thresholds=None,
+    statement="",
     force=False,
     keep_images=False,
     slots="auto",
@@ -71,7 +74,9 @@ def evaluate(
         resume: "auto" goes on with what is in the folder, "never" refuses it, "must" needs it.
         merge: folders of shards that are finished, whose attacks are not run again.
         checks: "full", "contract" (before the attacks and after them, but no further attacks), or
-            "none".
+            "none". The full ones do not know L1.
+        thresholds: `evaluation.Thresholds` of the checks; the default ones if None.
+        statement: what the defence does, and which adaptive attack was tried, for the report.
         force: go on where a check before the attacks found an error.
         keep_images: keep the adversarial images in the result, and in `adversarial.npz`.
         slots: rows of a batch, or "auto".
@@ -95,6 +100,11 @@ def evaluate(
     if not isinstance(examples, Examples):
         examples = Examples.of(*examples)
     subject, chosen = Subject.of(model), suite_of(suite, threat_model)
+    if checks == "full" and isinstance(chosen.threat_model, L1):
+        raise UserError(
+            "The full checks rest on APGD, which does not search L1. Set checks='contract'. Received: "
+            f"checks='full', threat_model={chosen.threat_model!r}."
+        )
     evaluator = Evaluator(
         subject,
         chosen.attacks,
@@ -106,8 +116,12 @@ def evaluate(
     )
     threat_model = chosen.threat_model
     num_classes = _num_classes(evaluator, examples)
-    given = (subject.forward, examples.x, examples.y, threat_model, num_classes)
-    flags = {"has_gradient": subject.has_gradient, "has_scores": subject.has_scores}
+    given = (subject.forward, examples.x, examples.y, threat_model, num_classes, thresholds)
+    flags = {
+        "ids": examples.ids,
+        "has_gradient": subject.has_gradient,
+        "has_scores": subject.has_scores,
+    }
     findings = () if checks == "none" else contract_findings(*given, **flags)
     _stop_at_errors(findings, force)
     folder = None if workdir is None else pathlib.Path(workdir)
@@ -135,7 +149,9 @@ def evaluate(
             seconds=time.perf_counter() - began,
         )
         if checks != "none":
-            findings += suite_findings(evaluation)
+            findings += suite_findings(
+                evaluation, thresholds, model=subject.forward, statement=statement
+            )
         evaluation = dataclasses.replace(evaluation, findings=tuple(findings))
         if folder is not None:
             curve = None

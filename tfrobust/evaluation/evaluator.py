@@ -10,8 +10,9 @@ from tfrobust.errors import Interrupted, UserError
 from tfrobust.evaluation.devices import Devices
 from tfrobust.evaluation.gate import second_look
 from tfrobust.evaluation.outcome import Outcome
+from tfrobust.evaluation.program import Program
 from tfrobust.evaluation.progress import Bar
-from tfrobust.evaluation.slots import Program, Schedule, Work
+from tfrobust.evaluation.slots import Schedule, Work
 from tfrobust.ops.logits import correct
 from tfrobust.ops.random import ExampleKeys, checked_seed, seed_pair
 

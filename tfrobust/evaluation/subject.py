@@ -94,12 +94,12 @@ def _of_path(path):
         raise UserError(
             f"There is no {path}. Give the folder of a run, a .keras file or the folder of a SavedModel."
         )
-    for run, file in (
-        (path, path / "export" / "classifier.keras"),
-        (None, path / "classifier.keras"),
-    ):
-        if file.is_file():
-            return _of_keras_file(file, run)
+    if (path / "export" / "classifier.keras").is_file():
+        return _of_keras_file(path / "export" / "classifier.keras", path)
+    if (path / "classifier.keras").is_file():
+        # What a run exported knows the run.
+        run = path.parent if (path.parent / "config.gin").is_file() else None
+        return _of_keras_file(path / "classifier.keras", run)
     if path.is_file() and zipfile.is_zipfile(path):
         return _of_keras_file(path, None)
     if (path / "saved_model.pb").is_file():

@@ -105,7 +105,7 @@ def suite(name, threat_model, surrogates=(), individual=False):
 
     Args:
         name: one of `SUITES`.
-        threat_model: `Linf` or `L2`.
+        threat_model: `Linf` or `L2`; of those for any norm, "pgd_20" takes `L1` as well.
         surrogates: for "atlas_blackbox" and "rand_blackbox" only: models whose adversarial images are
             tried on the one under attack.
         individual: as in `Suite`.

@@ -7,12 +7,14 @@ from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.losses.linearity import LinearityError
 from tfrobust.losses.margin import (
     difference_of_logits_ratio,
+    logit_difference,
     margin,
     targeted_difference_of_logits_ratio,
 )
 from tfrobust.losses.objectives import (
     DLR,
     CrossEntropy,
+    LogitDifference,
     Margin,
     Objective,
     TargetedDLR,
@@ -28,6 +30,7 @@ __all__ = [
     "CrossEntropy",
     "HalfSquaredDifference",
     "LinearityError",
+    "LogitDifference",
     "LossClipping",
     "Margin",
     "NegativeEntropy",
@@ -40,6 +43,7 @@ __all__ = [
     "boosted_cross_entropy",
     "cross_entropy",
     "difference_of_logits_ratio",
+    "logit_difference",
     "margin",
     "targeted_difference_of_logits_ratio",
 ]

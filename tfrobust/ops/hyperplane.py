@@ -43,6 +43,29 @@ def nearest_l2(x, normal, gap):
     return tf.reshape(delta, tf.shape(x))
 
 
+def nearest_l1(x, normal, gap):
+    """The smallest change in the L1 norm that reaches a hyperplane within the box [0, 1].
+
+    Pixels are moved as far as they can in the order of decreasing |w_i|, the last one only as far as
+    it must: delta_i = -sign(w_i) min(cap_i, rest_i / |w_i|), with rest_i = |gap| minus the sum of
+    |w_j| cap_j over all pixels j before i. Among equal |w_i| the first one moves first. Arguments and
+    result as for `nearest_linf`.
+    """
+    w, amount, cap = _downhill(x, normal, gap)
+    # An infinite amount would hide what is left of it.
+    amount = tf.minimum(amount, amount.dtype.max)
+    size, order = tf.math.top_k(tf.abs(w), tf.shape(w)[1])
+    room = tf.gather(cap, order, batch_dims=1)
+    rest = amount[:, None] - tf.cumsum(size * room, axis=1, exclusive=True)
+    # What is left by rounding would move pixels that hardly matter as far as they can.
+    rest = tf.where(rest > 1e-6 * amount[:, None], rest, tf.zeros_like(rest))
+    length = tf.minimum(tf.math.divide_no_nan(rest, size), room)
+    # Back to the order of the pixels.
+    row = tf.broadcast_to(tf.range(tf.shape(w)[0])[:, None], tf.shape(w))
+    length = tf.scatter_nd(tf.stack([row, order], axis=-1), length, tf.shape(w))
+    return tf.reshape(-tf.sign(w) * length, tf.shape(x))
+
+
 def _downhill(x, normal, gap):
     """Normals turned and scaled so that <w, .> has to fall, by how much, and the room of each pixel."""
     x, w = norms.flat(x), norms.flat(normal)
@@ -55,21 +78,21 @@ def _downhill(x, normal, gap):
 
 
 def _level(caps, weights, amount):
-    """The level for which sum weights * min(level, caps) = amount; infinite where there is none.
+    """The level for which sum weights * min(level, caps) = amount; the largest number where there is none.
 
     Newton's method from 0: the sum is concave in the level, so that it comes from below and ends after
     as many steps as it crosses groups of caps, without sorting them.
     """
+    zeros, products = tf.zeros_like(caps), weights * caps
 
     def body(level, rising):
         over = caps > level[:, None]
-        full = tf.reduce_sum(tf.where(over, tf.zeros_like(caps), weights * caps), axis=1)
-        slope = tf.reduce_sum(tf.where(over, weights, tf.zeros_like(caps)), axis=1)
-        rest = amount - full
-        short = tf.where(rest > 0.0, tf.fill(tf.shape(level), level.dtype.max), level)
-        new = tf.where(slope > 0.0, tf.math.divide_no_nan(rest, slope), short)
-        new = tf.maximum(level, new)
+        full = tf.reduce_sum(tf.where(over, zeros, products), axis=1)
+        slope = tf.reduce_sum(tf.where(over, weights, zeros), axis=1)
+        # Rounding may put it below where it was; where all are full there is no slope.
+        new = tf.maximum(level, tf.math.divide_no_nan(amount - full, slope))
         return new, tf.reduce_any(new > level)
 
-    start = tf.zeros_like(amount), tf.constant(True)
-    return tf.while_loop(lambda level, rising: rising, body, start)[0]
+    reached = amount < tf.reduce_sum(products, axis=1)
+    start = tf.where(reached, tf.zeros_like(amount), amount.dtype.max)
+    return tf.while_loop(lambda level, rising: rising, body, (start, tf.constant(True)))[0]

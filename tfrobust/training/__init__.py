@@ -1,6 +1,6 @@
 """The run: loop, checkpoints, records, signals."""
 
-from tfrobust.ops.schedules import LinearRamp, PiecewiseLinear, Steps
+from tfrobust.ops.schedules import LinearRamp, PiecewiseLinear, Steps, WarmUp
 from tfrobust.training.averaging import EMA, SWA
 from tfrobust.training.collapse import StopAtCollapse
 from tfrobust.training.helper import TrainHelper
@@ -19,6 +19,7 @@ __all__ = [
     "Steps",
     "StopAtCollapse",
     "TrainHelper",
+    "WarmUp",
     "one_cycle",
     "train",
 ]

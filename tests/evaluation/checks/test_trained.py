@@ -1,0 +1,112 @@
+"""A network that is robust raises nothing; broken versions of it, with its own weights, do."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfrobust import Linf
+from tfrobust.evaluation.checks import (
+    Thresholds,
+    behaviour_findings,
+    contract_findings,
+    disagreement,
+)
+from tfrobust.evaluation.checks.probe import Probe
+from tfrobust.evaluation.checks.runs import Runs
+
+THREAT_MODEL = Linf(0.15)
+# Any of these says that the number is not what it seems.
+ALARMS = {"C1", "C7", "C8", "C16", "C17", "C18a", "C18b", "C30"}
+SHORT = Thresholds(long_noise_samples=400)
+
+
+def fired(found):
+    return {finding.id for finding in found if finding.fired}
+
+
+def by_id(found):
+    return {finding.id: finding for finding in found}
+
+
+def behaves(model, split, limits=SHORT):
+    given = (split.images, split.labels, THREAT_MODEL, 10, limits)
+    return behaviour_findings(model, *given, ids=split.ids)
+
+
+def test_a_robust_network_raises_nothing(sound, digit_images):
+    given = digit_images.images, digit_images.labels, THREAT_MODEL, 10
+    assert fired(contract_findings(sound, *given)) == set()
+    found = behaves(sound, digit_images)
+    assert fired(found) == set()
+    assert [f.id for f in found if f.value is None] == [] and len(found) == 14
+    told = by_id(found)
+    # It is robust indeed, which nothing here may deny.
+    curve = [float(part.split(" %")[0]) for part in told["C32"].text.split(": ")[1].split(", ")]
+    assert curve[0] > 92 and curve[3] > 60 and curve[-1] == 0
+    assert curve == sorted(curve, reverse=True)
+
+
+VARIANTS = {
+    "logits x 40": lambda f: lambda x: 40.0 * f(x),
+    "softmax of logits x 40": lambda f: lambda x: tf.nn.softmax(40.0 * f(x)),
+    "softmax": lambda f: lambda x: tf.nn.softmax(f(x)),
+    "round, straight-through": lambda f: lambda x: f(x + tf.stop_gradient(tf.round(4 * x) / 4 - x)),
+    "round": lambda f: lambda x: f(tf.round(8 * x) / 8),
+    "stop_gradient": lambda f: lambda x: f(tf.stop_gradient(x)),
+    "steep sigmoid": lambda f: lambda x: f(tf.sigmoid(200.0 * (x - 0.5))),
+}
+EXPECTED = {
+    "logits x 40": {"C7", "C17"},
+    "softmax of logits x 40": {"C1"},
+    "softmax": {"C1"},
+    "round, straight-through": {"C18a", "C30"},
+    "round": {"C7", "C30"},
+    "stop_gradient": {"C7", "C30"},
+    "steep sigmoid": {"C18a"},
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_broken_version_raises_what_names_its_fault(sound, digit_images, name):
+    model = VARIANTS[name](lambda x: sound(x, training=False))
+    found = contract_findings(model, digit_images.images, digit_images.labels, THREAT_MODEL, 10)
+    assert fired(found) == EXPECTED[name] and EXPECTED[name] & ALARMS
+
+
+def test_a_cross_entropy_that_saturates_behaves_so(sound, digit_images):
+    limits = Thresholds(steps=20, targets=2)
+    model = VARIANTS["logits x 40"](lambda x: sound(x, training=False))
+    x, y = digit_images.images, digit_images.labels
+    runs = Runs(Probe(model, x, y, None, THREAT_MODEL, True, True, 128), limits)
+    found = disagreement.losses(runs, limits)
+    assert found.level == "warning" and found.value > 0.15
+    assert "union" in found.text and found.examples
+    # The attack on the margin does not mind: the scale is all that is wrong.
+    plain = Runs(Probe(sound, x, y, None, THREAT_MODEL, True, True, 128), limits)
+    assert abs(runs.climb().robust.mean() - plain.climb().robust.mean()) < 0.01
+
+
+@pytest.mark.slow
+def test_a_steep_layer_behaves_so(sound, digit_images):
+    model = VARIANTS["steep sigmoid"](lambda x: sound(x, training=False))
+    found = by_id(behaves(model, digit_images))
+    assert found["C18b"].fired and fired(found.values()) & {"C9", "C10", "C11", "C12", "C15"}
+
+
+def test_without_gradients_nothing_is_tried(sound, digit_images):
+    def no_gradient(x):
+        return sound(tf.stop_gradient(x), training=False)
+
+    found = by_id(behaves(no_gradient, digit_images))
+    assert fired(found.values()) == set()
+    assert [id for id, f in found.items() if "Not checked" not in f.text] == ["C29"]
+
+
+@pytest.mark.slow
+def test_examples_are_named_as_the_caller_names_them(sound, digit_images):
+    ids = 10_000 + np.arange(len(digit_images.labels))
+    given = (digit_images.images, digit_images.labels, THREAT_MODEL, 10, SHORT)
+    named = by_id(behaviour_findings(sound, *given, ids=ids))
+    plain = by_id(behaviour_findings(sound, *given))
+    shown = named["C23"].examples
+    assert shown == tuple(10_000 + i for i in plain["C23"].examples) and shown

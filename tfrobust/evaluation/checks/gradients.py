@@ -1,0 +1,117 @@
+"""Checks that there are gradients, and that they describe the function: C7, C18a, C30."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfrobust.evaluation.checks.answers import chosen, percent, skipped
+from tfrobust.evaluation.finding import Finding
+from tfrobust.losses.margin import margin
+from tfrobust.ops.random import BatchKeys, seed_pair
+
+_DIFFERENCED = 64
+_ADVICE = {
+    "rounding": "attack it with a smooth stand-in for the gradient (BPDA)",
+    "stopped gradient": "attack it with a smooth stand-in for the gradient (BPDA)",
+    "Python code": "write it in TensorFlow, or attack it without gradients",
+    "image coding": "attack it with a smooth stand-in for the gradient (BPDA)",
+    "randomness": "average gradients over passes (EoT)",
+    "inner gradient": "attack through the inner optimisation too",
+}
+
+
+def availability(probe, limits):
+    """C7: gradients exist, are finite and not zero, at the clean images and at random ones."""
+    title, limit = "gradients", limits.zero_gradient_share
+    if not probe.differentiable:
+        text = (
+            "No gradient reaches the pixels, so that gradient attacks cannot run: is there an argmax, a "
+            "rounding or a stop_gradient in the model? Attack it with a smooth stand-in, or with Square "
+            "and RayS only."
+        )
+        return Finding("C7", title, "error", 1.0, limit, text)
+    keys = BatchKeys(seed_pair(0))
+    radius = tf.constant(probe.threat_model.radius(), tf.float32)
+    start = probe.threat_model.random_point(tf.constant(probe.x), radius, keys)
+    start = probe.threat_model.project(start, probe.x, radius).numpy()
+    zero, broken, told = np.zeros(len(probe.x), bool), np.zeros(len(probe.x), bool), []
+    for place, x in (("clean images", probe.x), ("random starts", start)):
+        slopes = probe.clean_slopes if x is probe.x else probe.slopes(x)[1]
+        right = probe.right(x)
+        for name, slope in slopes.items():
+            flat = slope.reshape(len(slope), -1)
+            # Where an example is wrong, a flat loss harms nobody; DLR is flat there by its formula.
+            flat_here = right & ~flat.any(axis=1)
+            if flat_here.any():
+                told.append(f"{percent(flat_here.mean())} for {name} at {place}")
+            zero |= flat_here
+            broken |= ~np.isfinite(flat).all(axis=1)
+    if broken.any():
+        text = (
+            f"The gradient of {percent(broken.mean())} of the examples is not finite: a root, logarithm or "
+            "norm at 0? Attacks take such entries for zero and are weaker than they look."
+        )
+        ids = chosen(probe.ids, broken)
+        return Finding("C7", title, "error", float(broken.mean()), 0.0, text, ids)
+    share = float(zero.mean())
+    if not zero.any():
+        text = "All gradients at clean images and random starts are finite, and none is zero."
+        return Finding("C7", title, "passed", share, limit, text)
+    text = (
+        f"Some gradients are exactly zero ({', '.join(told)}): saturation, rounding or masking. "
+        "Such examples "
+        "look robust without being so; believe attacks on the margin, and Square."
+    )
+    level = "severe" if share > limit else "warning"
+    return Finding("C7", title, level, share, limit, text, chosen(probe.ids, zero))
+
+
+def differences(probe, limits):
+    """C18a: the margin's gradient against differences of the margin along it."""
+    title, count = "finite differences", _DIFFERENCED
+    x, y = probe.x[:count].astype(np.float32), probe.y[:count]
+    slope = probe.clean_slopes["margin"][:count]
+    length = np.linalg.norm(slope.reshape(len(x), -1), axis=1)
+    usable = np.isfinite(length) & (length > 0)
+    if not usable.any():
+        return skipped("C18a", title, "no gradient of the margin is finite and not zero; see C7.")
+    mask, size = (v.reshape(-1, *[1] * (x.ndim - 1)) for v in (usable, np.where(usable, length, 1)))
+    step = limits.slope_step * probe.threat_model.radius()
+    move = step * np.where(mask, slope, 0.0) / size
+    up, down = (margin(y, tf.constant(probe.logits(q))) for q in (x + move, x - move))
+    ratio = (up.numpy() - down.numpy())[usable] / (2 * step) / length[usable]
+    right = (ratio >= limits.slope_low) & (ratio <= limits.slope_high)
+    share, limit = float(right.mean()), limits.slope_share
+    if share < limit:
+        text = (
+            f"For {percent(1 - share)} of the examples the gradient does not describe the "
+            "function: it differs "
+            f"from the slope over a distance of {2 * step:.3g} by more than a factor of 2. A "
+            "straight-through "
+            "estimator, rounding or a steep squashing? Gradient attacks mislead; compare with "
+            "Square and RayS."
+        )
+        ids = probe.ids[:count][usable][~right]
+        return Finding("C18a", title, "warning", share, limit, text, tuple(ids))
+    text = f"The gradient fits the slope of the margin for {percent(share)} of the examples."
+    return Finding("C18a", title, "passed", share, limit, text)
+
+
+def suspects(operations):
+    """C30: what the graph from pixels to logits holds."""
+    title = "operations"
+    found = {kind: names for kind, names in operations.items() if kind in _ADVICE}
+    if found:
+        told = "; ".join(f"{kind} ({', '.join(names)})" for kind, names in found.items())
+        advice = "; ".join(dict.fromkeys(_ADVICE[kind] for kind in found))
+        text = (
+            f"Between pixels and logits there is {told}. A plain evaluation says little: {advice}."
+        )
+        return Finding("C30", title, "warning", sum(map(len, found.values())), 0.0, text)
+    if "custom gradient" in operations:
+        text = (
+            "Some operations have a gradient that was written by hand (TensorFlow's silu and relu6 do, "
+            "too). If it is yours: is it the true one? See C18a."
+        )
+        return Finding("C30", title, "info", 0.0, 0.0, text)
+    text = "No operation between pixels and logits rounds, draws, stops or replaces gradients."
+    return Finding("C30", title, "passed", 0.0, 0.0, text)

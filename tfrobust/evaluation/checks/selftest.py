@@ -1,0 +1,74 @@
+"""Whether the attacks of this installation do what they must: C29."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from tfrobust.attacks.apgd import APGD
+from tfrobust.attacks.pgd import PGD
+from tfrobust.evaluation.finding import Finding
+from tfrobust.losses.objectives import DLR, CrossEntropy, Margin
+from tfrobust.threat_models.linf import Linf
+
+_SHAPE, _COUNT, _EPSILON = (3, 4, 1), 64, 0.1
+# Scores closer to 0 than that are left to rounding.
+_SLACK = 1e-3
+
+
+def selftest(threat_model):
+    """C29: attacks break exactly those examples of a linear model that can be broken.
+
+    Also with logits of a hundred times the size, where the cross-entropy has no slope.
+
+    Args:
+        threat_model: `Linf` or `L2`; its norm is what counts.
+
+    Returns:
+        A `Finding`, "error" if an attack misses an example.
+    """
+    threat_model = dataclasses.replace(threat_model, epsilon=_EPSILON)
+    random = np.random.default_rng(0)
+    w = random.normal(size=_SHAPE).astype(np.float32)
+    # No pixel near the box but in Linf, where the closed form knows of it.
+    low = 0.0 if isinstance(threat_model, Linf) else 0.3
+    x = random.uniform(low, 1 - low, size=(_COUNT, *_SHAPE)).astype(np.float32)
+    reach = _EPSILON * np.linalg.norm(w.ravel(), 1 if low == 0 else 2)
+    score = (x * w).sum((1, 2, 3))
+    # Centred, so that some can be broken and some cannot.
+    offset = -np.median(score)
+    score = score + offset
+    y = (score > 0).astype(np.int32)
+    if low == 0:
+        falls = -np.sign(score)[:, None, None, None] * np.sign(w)
+        room = np.minimum(_EPSILON, np.where(falls > 0, 1 - x, x))
+        left = np.abs(score) - (np.abs(w) * room).sum((1, 2, 3))
+    else:
+        left = np.abs(score) - reach
+    sure = np.abs(left) > _SLACK * reach
+    missed = {}
+    for name, attack, factor in (
+        ("PGD", PGD(threat_model, CrossEntropy(), steps=20, selection="any"), 1.0),
+        ("PGD on the margin", PGD(threat_model, Margin(), steps=20, selection="any"), 100.0),
+        ("APGD", APGD(threat_model, CrossEntropy(), steps=20), 1.0),
+        ("APGD on DLR", APGD(threat_model, DLR(), steps=20), 100.0),
+    ):
+
+        def model(q, factor=factor):
+            s = factor * (tf.reduce_sum(q * w, axis=(1, 2, 3)) + offset)
+            return tf.stack([tf.zeros_like(s), s], axis=1)
+
+        found = attack(model, x, y, seed=0).x
+        stands = np.argmax(model(found), axis=1) == y
+        wrong = int((sure & (stands != (left > 0))).sum())
+        if wrong:
+            missed[name] = wrong
+    title, worst = "self-test", float(max(missed.values(), default=0))
+    if missed:
+        text = (
+            f"On a linear model, where the answer is known, attacks are wrong about examples: {missed} of "
+            f"{_COUNT}. Something is broken in this installation; run the tests."
+        )
+        return Finding("C29", title, "error", worst, 0.0, text)
+    text = f"PGD and APGD break exactly what can be broken of a linear model, {_COUNT} examples."
+    return Finding("C29", title, "passed", worst, 0.0, text)
