@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrobust.attacks import APGD, PGD, Uniform
+from tfrobust.attacks import APGD, PGD, Square, Uniform
 from tfrobust.attacks.base import Case
 from tfrobust.attacks.fgsm import fgsm
 from tfrobust.losses import cross_entropy
-from tfrobust.ops.random import keys_of
+from tfrobust.ops.random import ExampleKeys, keys_of
 from tfrobust.threat_models import L2, Linf
 
 with warnings.catch_warnings():
@@ -23,6 +23,7 @@ with warnings.catch_warnings():
         AutoProjectedGradientDescent,
         FastGradientMethod,
         ProjectedGradientDescent,
+        SquareAttack,
     )
     from art.attacks.evasion import auto_projected_gradient_descent as auto
     from art.attacks.evasion.projected_gradient_descent import (
@@ -142,3 +143,49 @@ def test_auto_pgd_until_the_first_checkpoint(model, classifier, labels, threat_m
     for ours, theirs in zip(iterates[1:], seen[:4], strict=True):
         np.testing.assert_allclose(ours, theirs, atol=2e-5)
     assert np.abs(iterates[4] - iterates[1]).max() > 0.01
+
+
+def test_square(model, classifier, labels, monkeypatch):
+    """Image by image, since ART draws one square for a whole batch; our draws are put into its hands."""
+    attack, seeds = Square(Linf(0.06), 120, rescale_schedule=True), np.arange(32).reshape(16, 2)
+    keys = ExampleKeys(tf.constant(seeds, tf.int32))
+    found = attack(model, X, labels, seed=seeds).x.numpy()
+    # `Attack.search` folds the run into the keys.
+    keys = keys.fold_in(0)
+    stripes = np.where(keys.fold_in(-3).uniform((16, 1, 5, 2)).numpy() >= 0.5, 1.0, -1.0)
+    words = keys.words(np.tile(np.arange(120), (16, 1))).numpy()
+
+    def lead(images):
+        logits = model(images).numpy()
+        own = np.take_along_axis(logits, labels[:, None], 1)[:, 0]
+        return own - np.where(np.eye(4)[labels] > 0, -np.inf, logits).max(1)
+
+    # ART begins from the clean image where the stripes do not lower the lead.
+    better = lead(np.clip(X + 0.06 * stripes, 0, 1).astype("float32")) < lead(X)
+    rows = np.flatnonzero(better)[:5]
+    changed = 0
+    for row in rows:
+        draws = {"number": -1, "coordinates": (43, 22)}
+
+        def choice(values, size, row=row, draws=draws):
+            draws["number"] += 1
+            if draws["number"] == 0:
+                return stripes[row : row + 1]
+            word = int(words[row, draws["number"] - 1])
+            return np.array([values[(word >> c) & 1] for c in range(2)]).reshape(size)
+
+        def randint(low, high, row=row, draws=draws):
+            shift, *rest = draws["coordinates"]
+            draws["coordinates"] = (*rest, shift)
+            fraction = (int(words[row, draws["number"]]) >> shift) & (2**21 - 1)
+            return low + fraction * (high - low) // 2**21
+
+        with monkeypatch.context() as patch:
+            patch.setattr(np.random, "choice", choice)
+            patch.setattr(np.random, "randint", randint)
+            theirs = SquareAttack(
+                classifier, eps=0.06, max_iter=120, p_init=0.8, nb_restarts=1, verbose=False
+            ).generate(X[row : row + 1], labels[row : row + 1])
+        np.testing.assert_allclose(theirs[0], found[row], atol=1e-6)
+        changed += draws["number"] > 20
+    assert changed >= 2

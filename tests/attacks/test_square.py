@@ -99,7 +99,11 @@ def finished(network, attack, case):
 
 
 def plain(network, attack, case):
-    """The algorithm of the card in numpy, one query after the other, with the library's draws."""
+    """The algorithm of the card in numpy, one query after the other, with the library's draws.
+
+    Also returns how many answers were not known before: of a proposal that changes the image, and that
+    was not refused since the last change (which is remembered for one side, and small images only).
+    """
     x, y, radius = case.x.numpy(), case.y.numpy(), np.float32(case.radius)
     rows, height, width, channels = x.shape
     high, low = np.clip(x + radius, 0, 1), np.clip(x - radius, 0, 1)
@@ -112,7 +116,8 @@ def plain(network, attack, case):
         return -margin(y, network(images)).numpy()
 
     value = value_of(best)
-    queries, values = np.ones(rows, int), [value.copy()]
+    queries, values, needed = np.ones(rows, int), [value.copy()], np.ones(rows, int)
+    remembers, known = height * width * 2**channels <= 2**14, [set() for _ in range(rows)]
     for number in range(attack.queries):
         side, proposal = int(sides[number]), best.copy()
         active = value > 0
@@ -128,12 +133,18 @@ def plain(network, attack, case):
                 colour = high if (word >> channel) & 1 else low
                 window = slice(top, top + side), slice(left, left + side), channel
                 proposal[(row, *window)] = colour[(row, *window)]
+            place = side, top, left, word % 2**channels
+            changes = (proposal[row] != best[row]).any() and place not in known[row]
+            needed[row] += active[row] and changes
+            known[row] |= {place} if remembers else set()
         new = value_of(proposal)
         taken = active & ((new < value) | (new <= 0))
         best[taken], value[taken] = proposal[taken], new[taken]
+        for row in np.flatnonzero(taken):
+            known[row].clear()
         queries += active
         values.append(value.copy())
-    return best, value, queries, np.array(values)
+    return best, value, queries, needed, np.array(values)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +161,7 @@ def plain(network, attack, case):
 def test_what_is_known_is_not_asked_and_changes_nothing(shape, radius, queries):
     network, case = case_of(shape, radius)
     attack = Square(Linf(radius), queries=queries)
-    best, value, asked, values = plain(network, attack, case)
+    best, value, asked, needed, values = plain(network, attack, case)
     assert (np.diff(values, axis=0) <= 0).all()
     state = finished(network, attack, case)
     np.testing.assert_array_equal(state["best"], best)
@@ -159,10 +170,9 @@ def test_what_is_known_is_not_asked_and_changes_nothing(shape, radius, queries):
     np.testing.assert_array_equal(state["broken"], np.argmax(network(best), 1) != case.y)
     lasting = ~state["broken"].numpy()
     assert lasting.any() and (state["queries"].numpy()[lasting] == queries + 1).all()
-    forwards = state["forwards"].numpy()
-    assert (forwards <= asked).all()
+    np.testing.assert_array_equal(state["forwards"], needed)
     if shape == (8, 8, 1):
-        assert forwards[lasting].mean() < 0.5 * queries
+        assert needed[lasting].mean() < 0.5 * queries
     assert not state["backwards"].numpy().any()
     # Inside a square of the last colour every pixel is at the ball's or the box's face.
     delta = np.abs(best - case.x.numpy())
@@ -183,6 +193,16 @@ def test_neither_the_look_ahead_nor_the_table_changes_what_is_found(monkeypatch)
         np.testing.assert_array_equal(forgetful[name], usual[name])
     np.testing.assert_array_equal(one["forwards"], usual["forwards"])
     assert forgetful["forwards"].numpy().sum() > usual["forwards"].numpy().sum()
+
+
+def test_the_search_jumps_to_its_end_when_every_square_is_known():
+    network, case = case_of((1, 1, 1), 0.0)
+    attack = Square(Linf(0.0), queries=100_000)
+    state, step = attack.begin(case), tf.function(lambda s: attack.step(network, case, s))
+    for _ in range(3):
+        state = step(state)
+    assert state["done"].numpy().all() and (state["queries"].numpy() == 100_001).all()
+    assert (state["forwards"].numpy() == 1).all()
 
 
 def test_a_linear_lead_is_lowered_by_the_windows_sum():

@@ -29,7 +29,7 @@ _HALVINGS = (11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
 class Square(Attack):
     """Random search with the label's lead over the other logits as its only guide.
 
-    v(q) = z_y - max over j != y of z_j;  q <- proposal where v(proposal) < v(q) or v(proposal) <= 0
+    v(q) = z_y - max over j != y of z_j;  q <- proposal where v(proposal) < v(q), until v(q) <= 0
 
     A proposal changes a square of side about sqrt(share * h * w) at a random place; the share begins
     with `initial_share` and is halved nine times. In Linf the square gets the colour +-epsilon in
@@ -37,7 +37,7 @@ class Square(Attack):
     (see `square_l2`).
 
     Use it, in every evaluation, against models whose gradients mislead: it needs logits only.
-    A search ends when v <= 0. In Linf queries whose answer is known are counted, but not made:
+    In Linf queries whose answer is known are counted, but not made:
     proposals that leave the image as it is, and those that were refused since the last change. The
     result is the same.
 
@@ -111,7 +111,7 @@ class Square(Attack):
         s, law = state, self._law(case.x)
         logits = forward(s["candidate"])
         value = -margin(case.y, logits)
-        better = (s["index"] < 0) | (value < s["value"]) | (value <= 0.0)
+        better = (s["index"] < 0) | (value < s["value"])
         taken, refused = s["asks"] & better, s["asks"] & ~better
         catch = caught(s, s["candidate"], s["asks"] & ~correct(case.y, logits))
         answered = s["index"] + tf.cast(s["asks"], tf.int32)
