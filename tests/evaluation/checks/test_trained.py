@@ -17,7 +17,7 @@ from tfrobust.evaluation.checks.runs import Runs
 THREAT_MODEL = Linf(0.15)
 # Any of these says that the number is not what it seems.
 ALARMS = {"C1", "C7", "C8", "C16", "C17", "C18a", "C18b", "C30"}
-SHORT = Thresholds(long_noise_samples=400)
+SHORT = Thresholds(examples=200, steps=25, noise_samples=50, long_noise_samples=100)
 
 
 def fired(found):

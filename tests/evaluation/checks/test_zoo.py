@@ -27,7 +27,7 @@ def fired(found):
 
 @pytest.mark.parametrize(
     ("classes", "threat_model"),
-    [(2, Linf(0.1)), (3, Linf(0.1)), (4, L2(0.5)), (10, L2(0.5))],
+    [(2, Linf(0.1)), (3, L2(0.5)), (10, L2(0.5))],
     ids=str,
 )
 def test_a_linear_model_has_no_fault(tiny, classes, threat_model):
@@ -189,7 +189,7 @@ def test_labels_of_other_images_and_too_few_of_them(tiny):
     assert fired(found) == {"C28"}
 
 
-@pytest.mark.parametrize("shape", [(5, 9, 1), (7, 7, 3), (1, 1, 4), (4, 4, 4)], ids=str)
+@pytest.mark.parametrize("shape", [(5, 9, 1), (7, 7, 4), (1, 1, 3)], ids=str)
 def test_shapes(shape):
     random = np.random.default_rng(0)
     x = random.uniform(size=(110, *shape)).astype("float32")

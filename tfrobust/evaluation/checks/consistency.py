@@ -47,7 +47,8 @@ def batch_independence(probe, operations, limits):
     difference = np.abs(probe.logits(probe.x[::-1])[::-1] - base).max(axis=1)
     count = len(probe.x)
     for place in range(min(_NEIGHBOURHOODS, count)):
-        others = np.roll(probe.x, place + 1, axis=0)
+        # Among copies of one other image statistics of the batch are as different as they can be.
+        others = np.repeat(probe.x[[place - 1]], count, axis=0)
         others[place] = probe.x[place]
         moved = np.abs(probe.logits(others)[place] - base[place]).max()
         difference[place] = max(difference[place], moved)

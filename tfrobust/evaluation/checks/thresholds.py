@@ -31,7 +31,9 @@ class Thresholds(Spec):
         slope_low, slope_high, slope_share: C18a: ratios that count as right, and how many must be.
         saturation_gap: C17: logits.
         saturation_gain, saturation_share: C17: a step on the cross-entropy that brings less than this of
-            what a step on the margin does is lost; the share of lost ones from which on it warns.
+            what a step on the margin does is lost; the share of lost ones from which on it warns. Of 37
+            networks trained on the digits by as many methods none has more than 0.16 of them, most have
+            none; their logits times 40 have over 0.8.
         precision_share: C25: predictions that differ in full precision.
         few_examples, some_examples: C28: below, a warning; below, a remark.
         one_step_share: C9. radius_increase: C10. unbounded_sigmas: C11. steps_difference: C12.
@@ -68,8 +70,8 @@ class Thresholds(Spec):
     slope_high: float = 2.0
     slope_share: float = 0.9
     saturation_gap: float = 16.6
-    saturation_gain: float = 0.3
-    saturation_share: float = 0.1
+    saturation_gain: float = 0.1
+    saturation_share: float = 0.2
     precision_share: float = 0.001
     few_examples: int = 100
     some_examples: int = 1000
