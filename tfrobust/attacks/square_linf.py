@@ -59,8 +59,9 @@ class LinfSquares:
         self.colours = 2**self.channels
         self.places = self.height * self.width * self.colours
         self.remembers = self.places <= _MOST_PLACES
+        # For each query: how many squares of its side there are, in all colours.
         rows, columns = (np.maximum(v - self.sides, 1) for v in (self.height, self.width))
-        self.squares = (rows * columns * min(self.colours, _MOST_PLACES)).astype(np.int32)
+        self.squares = rows * columns * self.colours if self.remembers else None
 
     def start(self, x, radius, keys):
         """Vertical stripes: every column and channel has a colour of its own."""
