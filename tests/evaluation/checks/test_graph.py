@@ -1,5 +1,7 @@
 """What lies between pixels and logits, read from graphs."""
 
+import functools
+
 import tensorflow as tf
 
 from tfrobust.evaluation.checks.graph import scan
@@ -16,7 +18,9 @@ W = tf.constant([[1.0, -1.0]] * 4)
 def test_ordinary_operations_are_not_suspected():
     assert kinds(lambda x: tf.nn.relu(x) @ W) == {}
     # Shapes are whole numbers, and no path of the pixels.
-    assert kinds(lambda x: tf.reshape(x, [tf.cast(tf.size(x) / 4, tf.int32), 4]) @ W) == {}
+    for size in (tf.size, lambda x: tf.reduce_prod(tf.shape(x))):
+        rows = functools.partial(lambda s, x: tf.cast(s(x) / 4, tf.int32), size)
+        assert kinds(lambda x, rows=rows: tf.reshape(x, [rows(x), 4]) @ W) == {}
 
 
 def test_only_the_path_counts():
@@ -53,8 +57,11 @@ def test_functions_loops_and_branches_are_looked_into():
 
     assert "Sign" in kinds(loop)["rounding"]
 
+    switch = tf.Variable(True)
+
     def branch(x):
-        return tf.cond(tf.reduce_sum(x) > 0, lambda: tf.math.rint(x), lambda: x) @ W
+        # The predicate does not depend on the pixels; the branch does.
+        return tf.cond(switch, lambda: tf.math.rint(x), lambda: x) @ W
 
     assert kinds(branch) == {"rounding": ["Rint"]}
 
@@ -74,3 +81,13 @@ def test_python_code():
     assert "Python code" in kinds(
         lambda x: tf.ensure_shape(tf.numpy_function(lambda v: v, [x], tf.float32), (None, 4)) @ W
     )
+
+
+def test_moments_and_logsumexp_stop_gradients_rightly():
+    def normalised(x):
+        mean, variance = tf.nn.moments(x, axes=[1], keepdims=True)
+        return (x - mean) / tf.sqrt(variance + 1e-3) @ W
+
+    assert kinds(normalised) == {}
+    assert kinds(lambda x: x @ W - tf.reduce_logsumexp(x @ W, axis=1, keepdims=True)) == {}
+    assert kinds(lambda x: (x * tf.stop_gradient(x)) @ W) == {"stopped gradient": ["StopGradient"]}

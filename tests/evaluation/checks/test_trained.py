@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrobust import Linf
+from tfrobust import L2, Linf
 from tfrobust.evaluation.checks import (
     Thresholds,
     behaviour_findings,
@@ -110,3 +110,11 @@ def test_examples_are_named_as_the_caller_names_them(sound, digit_images):
     plain = by_id(behaviour_findings(sound, *given))
     shown = named["C23"].examples
     assert shown == tuple(10_000 + i for i in plain["C23"].examples) and shown
+
+
+def test_a_linear_model_behaves_in_the_other_norm(tiny):
+    model = tiny.linear(3)
+    y = tiny.labels_of(model)
+    limits = Thresholds(steps=10, noise_samples=10, long_noise_samples=10)
+    found = behaviour_findings(model, tiny.x, y, L2(0.4), 3, limits)
+    assert fired(found) == set() and by_id(found)["C18b"].value > 0.5

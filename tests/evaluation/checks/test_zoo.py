@@ -32,7 +32,10 @@ def fired(found):
 )
 def test_a_linear_model_has_no_fault(tiny, classes, threat_model):
     model = tiny.linear(classes)
-    found = findings(model, tiny.x, tiny.labels_of(model), classes, threat_model)
+    # Differences of a linear function are its slope, but where another class takes over.
+    exact = Thresholds(slope_low=0.7, slope_high=1.4)
+    y = tiny.labels_of(model)
+    found = findings(model, tiny.x, y, classes, threat_model, thresholds=exact)
     assert fired(found) == set() and set(found) == NAMES
     # 128 examples are not many.
     assert {id for id, f in found.items() if f.level == "info"} == {"C28"}
@@ -114,6 +117,17 @@ def test_batch_normalisation_in_training_mode(tiny):
     found = findings(trains, tiny.x, np.argmax(trains(tiny.x), axis=1), 5)
     assert fired(found) == {"C4"} and found["C4"].level == "error"
     assert "training=False" in found["C4"].text
+
+
+def test_statistics_of_the_batch_without_any_variable(tiny):
+    model = tiny.linear(5)
+
+    def centred(x):
+        return model(x - tf.reduce_mean(x, axis=0) + 0.5)
+
+    found = findings(centred, tiny.x, np.argmax(centred(tiny.x), axis=1), 5)
+    assert fired(found) == {"C4"} and "other images of its batch" in found["C4"].text
+    assert found["C4"].value > 0.1
 
 
 def test_statistics_that_move_without_being_used(tiny):

@@ -13,7 +13,9 @@ def linearity(probe, limits):
     title, limit = "local linearity", limits.linearity
     threat_model, radius = probe.threat_model, probe.threat_model.radius()
     slope = probe.clean_slopes["margin"]
-    ahead = threat_model.project(probe.x + radius * threat_model.steepest(slope), probe.x, radius)
+    ahead = threat_model.project(
+        probe.x + radius * threat_model.steepest(tf.constant(slope)), probe.x, radius
+    )
     gain = (_margin(probe, ahead.numpy()) - _margin(probe, probe.x)).astype(np.float64)
     promised = ((ahead.numpy() - probe.x) * slope).reshape(len(slope), -1).sum(axis=1)
     usable = np.isfinite(promised) & (promised > 0)

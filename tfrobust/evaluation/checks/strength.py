@@ -36,9 +36,9 @@ def steps(runs, limits):
     late = (best[-1] - best[-1 - limits.late_steps]) / span > limits.late_progress
     share = float(late.mean()) if late.size else 0.0
     told = (
-        f"{2 * limits.steps} steps instead of {limits.steps} lower robust accuracy by "
-        f"{percent(gain)}, and of "
-        f"the examples that stand {percent(share)} still gained in the last {limits.late_steps} steps."
+        f"{2 * limits.steps} steps instead of {limits.steps} break {percent(gain)} that nothing "
+        "else does; of the "
+        f"examples that stand {percent(share)} still gained in the last {limits.late_steps} steps."
     )
     if more_than(gain, limit, len(long), limits.least):
         ids = chosen(runs.probe.ids, new)
