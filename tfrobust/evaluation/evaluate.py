@@ -6,6 +6,7 @@ import hashlib
 import pathlib
 import time
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -116,7 +117,9 @@ def evaluate(
     )
     threat_model = chosen.threat_model
     num_classes = _num_classes(evaluator, examples)
-    given = (subject.forward, examples.x, examples.y, threat_model, num_classes, thresholds)
+    # Of a Keras model the checks see the precision of its layers too.
+    seen = subject.model if isinstance(subject.model, keras.layers.Layer) else subject.forward
+    given = (seen, examples.x, examples.y, threat_model, num_classes, thresholds)
     flags = {
         "ids": examples.ids,
         "has_gradient": subject.has_gradient,
