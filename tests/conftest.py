@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import config as tensorflow_config
 
 # The same examples in every run: what a search finds becomes an `@example`, not a run that fails by chance.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -25,6 +26,13 @@ tf.config.set_logical_device_configuration(
 @pytest.fixture(autouse=True)
 def seed():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def no_determinism_left():
+    # A run switches it on for its process, and then Keras compiles nothing with XLA any more.
+    yield
+    tensorflow_config.disable_op_determinism()
 
 
 @pytest.fixture(autouse=True)

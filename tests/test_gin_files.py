@@ -60,7 +60,7 @@ def marked(name):
 def check_build(name, tmp_path, monkeypatch):
     built, bindings = [], []
     monkeypatch.setattr(run, "print_plan", built.append)
-    if "load_classifier" in (ROOT / name).read_text():
+    if "%NATURAL" in (ROOT / name).read_text():
         classifier = models.with_stock_batch_normalization(models.resnet18(width=2))
         classifier.save(tmp_path / "natural.keras")
         bindings = [f"NATURAL = {str(tmp_path / 'natural.keras')!r}"]

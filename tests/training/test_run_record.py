@@ -1,7 +1,9 @@
 import datetime
 import json
+import shlex
 import shutil
 import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -41,7 +43,7 @@ def test_a_resumed_run_keeps_its_former_starts(tmp_path):
     first, second = json.loads(path.read_text())["starts"]
     assert (first["command"], first["status"]) == ("one", "running")
     assert (second["resumed_from"], second["status"]) == (120, "interrupted")
-    assert "pytest" in second["command"]
+    assert second["command"] == shlex.join(sys.orig_argv)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"starts": 3}'])
