@@ -203,7 +203,11 @@ class FAB(Attack):
         x, point, threat_model = case.x, s["point"], self.threat_model
         # The same hyperplane from both points, as one batch.
         from_x = gap + tf.reduce_sum(norms.flat(normal * (x - point)), axis=1)
-        both = threat_model.to_hyperplane(
+        # Many small operations, of which XLA makes one; a model's passes are slower with it on CPUs.
+        project = self._function(
+            "project", threat_model.to_hyperplane, jit_compile=True, reduce_retracing=False
+        )
+        both = project(
             tf.concat([point, x], 0), tf.concat([normal, normal], 0), tf.concat([gap, from_x], 0)
         )
         here, there = tf.split(both, 2)
