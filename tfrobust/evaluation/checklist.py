@@ -72,12 +72,12 @@ def answered(evaluation):
 
 
 def _row(item, stated, findings):
-    found = {check: [f for f in findings if _belongs(f.id, check)] for check in item.checks}
-    mine = list({f.id: f for fs in found.values() for f in fs}.values())
-    fired = [f.id for f in mine if f.fired]
+    mine = [f for f in findings if f.made and any(_belongs(f.id, c) for c in item.checks)]
+    fired = {f.id for f in mine if f.fired}
+    found = [[f for f in mine if _belongs(f.id, check)] for check in item.checks]
     # Of checks that were made the worst counts; one that was not made leaves a gap.
-    parts = [all(f.level == "passed" for f in fs) if fs else False for fs in found.values()]
-    begun = [bool(fs) for fs in found.values()]
+    parts = [bool(fs) and all(f.level == "passed" for f in fs) for fs in found]
+    begun = [bool(fs) for fs in found]
     if item.stated:
         parts.append(stated[item.stated])
         begun.append(stated[item.stated])
@@ -92,7 +92,7 @@ def _row(item, stated, findings):
         "state": state,
         "checks": list(item.checks),
         "made": sorted({f.id for f in mine}),
-        "fired": sorted(set(fired)),
+        "fired": sorted(fired),
     }
 
 

@@ -13,7 +13,12 @@ import tensorflow as tf
 from tfrobust import files
 from tfrobust.data.checks import check_labels
 from tfrobust.errors import UserError
-from tfrobust.evaluation.checks import behaviour_findings, contract_findings, suite_findings
+from tfrobust.evaluation.checks import (
+    behaviour_findings,
+    contract_findings,
+    run_findings,
+    suite_findings,
+)
 from tfrobust.evaluation.devices import Devices
 from tfrobust.evaluation.epsilon_curve import EpsilonCurve
 from tfrobust.evaluation.evaluator import Evaluator
@@ -152,6 +157,7 @@ def evaluate(
             seconds=time.perf_counter() - began,
         )
         if checks != "none":
+            findings += run_findings(subject.folder, thresholds)
             findings += suite_findings(
                 evaluation, thresholds, model=subject.forward, statement=statement
             )

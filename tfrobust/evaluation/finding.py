@@ -5,6 +5,7 @@ import dataclasses
 from tfrobust.errors import UserError
 
 LEVELS = ("passed", "info", "warning", "severe", "error")
+NOT_CHECKED = "Not checked:"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,3 +40,8 @@ class Finding:
     def fired(self):
         """Whether it makes the result doubtful: a warning or worse."""
         return LEVELS.index(self.level) >= LEVELS.index("warning")
+
+    @property
+    def made(self):
+        """Whether the check was made; its text says why if not."""
+        return not self.text.startswith(NOT_CHECKED)

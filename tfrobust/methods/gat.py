@@ -39,7 +39,7 @@ class GAT(TRADES):
         classifier: Keras model, images (b, h, w, c) in [0, 1] to logits (b, k).
         attack: `PGD(Linf("8/255"), steps=1, relative_step_size=1.0, start=Corner(0.5))`; its
             objective is replaced by the guided one.
-        beta: the paper's lambda, 10 on CIFAR-10 with `Steps((85,), (10, 40))`.
+        beta: the paper's lambda, 10 on CIFAR-10 with `Steps((86,), (10, 40))`.
         alternate: whether a alternates; otherwise a = 1, as on MNIST.
         divergence: `Bregman` of the second term and of the guide.
         **kwargs: see `TRADES`.

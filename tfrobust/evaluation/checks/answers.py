@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from tfrobust.evaluation.finding import Finding
+from tfrobust.evaluation.finding import NOT_CHECKED, Finding
 
 
 def skipped(id, title, why):
     """A check that was not made."""
-    return Finding(id, title, "info", None, None, f"Not checked: {why}")
+    return Finding(id, title, "info", None, None, f"{NOT_CHECKED} {why}")
 
 
 def percent(share):

@@ -50,6 +50,7 @@ class Thresholds(Spec):
         steps, restarts, targets: of the attacks that the checks run; twice as many steps and
             restarts are tried in C12 and C13.
         noise_samples, long_noise_samples, long_noise_examples: C15: of all, and of the first few.
+        collapse_fall: C21: of the validation accuracy under attack.
         forwards: C22: predictions of each image of a model with noise.
     """
 
@@ -101,6 +102,7 @@ class Thresholds(Spec):
     noise_samples: int = 100
     long_noise_samples: int = 10_000
     long_noise_examples: int = 100
+    collapse_fall: float = 0.1
     forwards: int = 20
 
     def check(self):
