@@ -115,7 +115,7 @@ def test_auto_pgd_until_the_first_checkpoint(model, classifier, labels, threat_m
     state = attack.begin(case)
     iterates = [state["current"].numpy()]
     for _ in range(4):
-        state = attack.advance(model, case, state)
+        state = attack.step(model, case, state)
         iterates.append(state["current"].numpy())
 
     def random_sphere(*_):

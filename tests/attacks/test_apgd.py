@@ -133,7 +133,7 @@ def test_the_step_size_is_twice_the_radius_halved_some_times_and_the_best_loss_n
     case, best = case_of(attack, network(X)), None
     state = attack.begin(case)
     for _ in range(21):
-        state = attack.advance(network, case, state)
+        state = attack.step(network, case, state)
         halvings = np.log2(0.2 / state["step_size"].numpy())
         np.testing.assert_allclose(halvings, np.round(halvings), atol=1e-5)
         assert best is None or (state["best_loss"].numpy() >= best).all()

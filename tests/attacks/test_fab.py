@@ -95,7 +95,8 @@ def test_distances_on_a_linear_model_follow_the_sequence(norm, targets):
     ratio = nearest[-1] / exact(norm)
     assert (ratio >= 1.0049).all() and (ratio <= 1.0056).all()
     closest = threat_model.distance(state["best"], case.x).numpy()
-    np.testing.assert_array_equal(closest, nearest[-1])
+    # Compiled by themselves, sums of squares are added in another order.
+    np.testing.assert_allclose(closest, nearest[-1], rtol=1e-6)
     assert (np.argmax(linear(state["best"]), axis=1) == 0).all()
 
 

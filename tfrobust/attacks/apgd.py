@@ -112,20 +112,36 @@ class APGD(Attack):
             state["target"] = target_of(case, case.run // self.restarts)
         return state
 
-    def advance(self, forward, case, state):
-        s, x = state, case.x
-        first = s["index"] < 0
-        current = tf.where(norms.expand(first, x), s["current"], self._moved(x, case.radius, s))
-        target = s.get("target")
-        logits, loss, gradient = ascent(self.objective, forward, current, case.y, target, self.eot)
+    def step(self, forward, case, state):
+        x, y, target = case.x, case.y, state.get("target")
+        current = self._fused("next", self._next)(x, case.radius, state)
+        seen = ascent(self.objective, forward, current, y, target, self.eot)
+        return self._fused("learned", self._learned)(y, state, current, *seen)
+
+    def _next(self, x, radius, s):
+        """What is evaluated in this step: the start, and then what `_moved` says."""
+        first = norms.expand(s["index"] < 0, x)
+        return tf.where(first, s["current"], self._moved(x, radius, s))
+
+    def _moved(self, x, radius, s):
+        current, project = s["current"], self.threat_model.project
+        share = norms.expand(tf.cast(tf.where(tf.equal(s["index"], 0), 1.0, 0.75), x.dtype), x)
+        size = norms.expand(s["step_size"], x)
+        ahead = project(current + size * self.threat_model.steepest(s["gradient"]), x, radius)
+        momentum = current - s["former"]
+        return project(current + share * (ahead - current) + (1.0 - share) * momentum, x, radius)
+
+    def _learned(self, y, state, current, logits, loss, gradient):
+        """The state after a look at `current`."""
+        s, first = state, state["index"] < 0
         better = first | (loss > s["best_loss"])
         index = s["index"] + 1
-        catch = caught(s, current, ~correct(case.y, logits))
+        catch = caught(s, current, ~correct(y, logits))
         new = {
             "index": index,
             "former": s["current"],
-            "best": tf.where(norms.expand(better, x), current, s["best"]),
-            "best_gradient": tf.where(norms.expand(better, x), gradient, s["best_gradient"]),
+            "best": tf.where(norms.expand(better, current), current, s["best"]),
+            "best_gradient": tf.where(norms.expand(better, current), gradient, s["best_gradient"]),
             "best_loss": tf.where(better, loss, s["best_loss"]),
             # The code compares the loss after the first step with 0, not with the start's.
             "former_loss": tf.where(first, tf.zeros_like(loss), loss),
@@ -135,15 +151,8 @@ class APGD(Attack):
             "forwards": s["forwards"] + self.eot,
             "backwards": s["backwards"] + self.eot,
         }
-        return self._checked({**s, **new, **catch, "current": current, "gradient": gradient})
-
-    def _moved(self, x, radius, s):
-        current, project = s["current"], self.threat_model.project
-        share = norms.expand(tf.cast(tf.where(tf.equal(s["index"], 0), 1.0, 0.75), x.dtype), x)
-        size = norms.expand(s["step_size"], x)
-        ahead = project(current + size * self.threat_model.steepest(s["gradient"]), x, radius)
-        momentum = current - s["former"]
-        return project(current + share * (ahead - current) + (1.0 - share) * momentum, x, radius)
+        new = self._checked({**s, **new, **catch, "current": current, "gradient": gradient})
+        return self._unless_done(state, new)
 
     def _checked(self, s):
         """Halves step sizes and goes back to the best points, where a checkpoint finds no progress."""

@@ -129,8 +129,13 @@ class Attack(Spec):
         raise NotImplementedError
 
     def step(self, forward, case, state):
-        """`advance` that leaves alone the numbers, and the "best", of rows that are done."""
-        new = self.advance(forward, case, state)
+        """`advance` that leaves alone the numbers, and the "best", of rows that are done.
+
+        Attacks that compile what they do between passes override it, and need no `advance`.
+        """
+        return self._unless_done(state, self.advance(forward, case, state))
+
+    def _unless_done(self, state, new):
         kept = [name for name, value in new.items() if value.shape.rank == 1 or name == "best"]
         over = {name: norms.expand(state["done"], new[name]) for name in kept}
         return {**new, **{name: tf.where(over[name], state[name], new[name]) for name in kept}}
@@ -181,6 +186,13 @@ class Attack(Spec):
             # A partial, since TensorFlow takes methods of one class for one that is traced again.
             functions[name] = tf.function(functools.partial(function), **options)
         return functions[name]
+
+    def _fused(self, name, function):
+        """`function` as one operation, where it is many small ones, compiled by XLA by itself.
+
+        For what an attack does between the model's passes, which XLA makes slower on CPUs.
+        """
+        return self._function(name, function, jit_compile=True, reduce_retracing=False)
 
 
 def fresh(case):

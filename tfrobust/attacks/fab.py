@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfrobust.attacks.base import Attack, fresh
 from tfrobust.attacks.targets import target_of
 from tfrobust.errors import UserError
+from tfrobust.losses.margin import logit_difference
 from tfrobust.ops import norms
 from tfrobust.ops.logits import correct
 from tfrobust.ops.numbers import integer, number
@@ -90,19 +91,24 @@ class FAB(Attack):
 
     def begin(self, case):
         x, state = case.x, fresh(case)
-        half = self.threat_model.random_surface_point(x, case.radius / 2.0, case.keys)
-        again = norms.expand(case.run % self.restarts > 0, x)
+        point = x
+        if self.restarts > 1:
+            half = self.threat_model.random_surface_point(x, case.radius / 2.0, case.keys)
+            again = norms.expand(case.run % self.restarts > 0, x)
+            point = tf.where(again, to_box(half), x)
         state |= {
-            "point": tf.where(again, to_box(half), x),
+            "point": point,
             # Whether the point has to be judged: it was reached by a step.
             "moved": state["done"],
             # Whether it was misclassified when it was last judged.
             "wrong": state["done"],
             "best": x,
-            "inner": x,
             "distance": tf.fill(tf.shape(case.y), tf.constant(float("inf"), x.dtype)),
             "halvings": tf.zeros_like(case.y),
         }
+        if self.final_steps:
+            # The last point of a bisection that was still classified right.
+            state["inner"] = x
         if self.targets:
             state["target"] = target_of(case, case.run // self.restarts)
         elif case.logits.shape[-1] > MOST_CLASSES:
@@ -112,7 +118,13 @@ class FAB(Attack):
             )
         return state
 
-    def advance(self, forward, case, state):
+    def step(self, forward, case, state):
+        state = {name: value for name, value in state.items() if name != "adversarial"}
+        new = self._judged_and_stepped(forward, case, state)
+        # The nearest misclassified image is the one that broke the example, if one has.
+        return {**new, "adversarial": new["best"]}
+
+    def _judged_and_stepped(self, forward, case, state):
         # Judging every point by itself costs 2F + B a step, otherwise it is (1 + share) (F + B).
         active = tf.reduce_sum(tf.cast(~state["done"], tf.int32))
         wrong = tf.reduce_sum(tf.cast(state["wrong"] & ~state["done"], tf.int32))
@@ -124,90 +136,102 @@ class FAB(Attack):
 
     def _apart(self, forward, case, state):
         """Judges, then makes a step from what is left of the point."""
-        judged = self._judged(case, state, forward(state["point"]))
-        gap, normal, _ = self._linearised(forward, case, judged)
+        judge = self._fused("judge", self._judged)
+        judged = judge(case.x, case.y, case.radius, state, forward(state["point"]))
+        seen = self._linearised(forward, case, judged)
+        return self._fused("move", self._moved)(case.x, state, judged, *seen)
+
+    def _moved(self, x, state, judged, gap, normal, logits):
         moves = ~judged["done"] & (judged["index"] < self.steps)
-        passes = tf.cast(moves, tf.int32)
-        made = tf.cast(state["moved"], tf.int32) + passes
-        return self._stepped(case, judged, gap, normal, moves, made, passes)
+        made = tf.cast(state["moved"], tf.int32) + tf.cast(moves, tf.int32)
+        new = self._stepped(x, judged, gap, normal, logits, moves, made)
+        return self._unless_done(state, new)
 
     def _merged(self, forward, case, state):
         """One pass judges a point and gives its gradient, which serves unless the point goes back."""
-        gap, normal, logits = self._linearised(forward, case, state)
-        judged = self._judged(case, state, logits)
+        seen = self._linearised(forward, case, state)
+        move = self._fused("judge and move", self._judged_and_moved)
+        return move(case.x, case.y, case.radius, state, *seen)
+
+    def _judged_and_moved(self, x, y, radius, state, gap, normal, logits):
+        judged = self._judged(x, y, radius, state, logits)
         back = state["moved"] & judged["wrong"]
         moves = ~judged["done"] & (judged["index"] < self.steps) & ~back
-        passes = tf.cast(moves, tf.int32)
-        return self._stepped(case, judged, gap, normal, moves, tf.ones_like(passes), passes)
+        new = self._stepped(x, judged, gap, normal, logits, moves, tf.ones_like(y))
+        return self._unless_done(state, new)
 
     def _linearised(self, forward, case, state):
         """z_t - z_y at the point and its gradient, for the class that is aimed at; and the logits."""
         point, size = state["point"], case.logits.shape[-1]
-        label = tf.one_hot(case.y, size, dtype=point.dtype)
+        targets = (
+            [state["target"]]
+            if self.targets
+            else [tf.fill(tf.shape(case.y), c) for c in range(size)]
+        )
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(point)
             logits = forward(point)
-            lead = logits - tf.reduce_sum(logits * tf.cast(label, logits.dtype), 1, keepdims=True)
-            if self.targets:
-                value = tf.gather(lead, state["target"], axis=1, batch_dims=1)
-            else:
-                values = [lead[:, c] for c in range(size)]
+            leads = [logit_difference(case.y, target, logits) for target in targets]
+        gradients = [tape.gradient(lead, point) for lead in leads]
+        gaps = [tf.cast(lead, point.dtype) for lead in leads]
         if self.targets:
-            return (
-                _finite(tf.cast(value, point.dtype)),
-                _finite(tape.gradient(value, point)),
-                logits,
-            )
-        gradients = tf.stack([_finite(tape.gradient(v, point)) for v in values], axis=1)
-        sizes = tf.stack([self.threat_model.dual_norm(g) for g in tf.unstack(gradients, axis=1)], 1)
-        gaps = _finite(tf.cast(tf.stack(values, axis=1), point.dtype))
-        distances = tf.where(label > 0.0, point.dtype.max, tf.abs(gaps) / (1e-12 + sizes))
-        nearest = tf.argmin(distances, axis=1, output_type=tf.int32)
-        chosen = [tf.gather(v, nearest, batch_dims=1) for v in (gaps, gradients)]
-        return chosen[0], chosen[1], logits
+            return gaps[0], gradients[0], logits
+        return *self._nearest(case.y, gaps, gradients), logits
 
-    def _judged(self, case, s, logits):
+    def _nearest(self, y, gaps, gradients):
+        """Of the hyperplanes of all classes the nearest one in the linearised model."""
+        gaps = _finite(tf.stack(gaps, axis=1))
+        gradients = [_finite(gradient) for gradient in gradients]
+        sizes = tf.stack([self.threat_model.dual_norm(gradient) for gradient in gradients], axis=1)
+        is_label = tf.one_hot(y, len(gradients), True, False, dtype=tf.bool)
+        distances = tf.where(is_label, gaps.dtype.max, tf.abs(gaps) / (1e-12 + sizes))
+        nearest = tf.argmin(distances, axis=1, output_type=tf.int32)
+        both = gaps, tf.stack(gradients, axis=1)
+        return [tf.gather(values, nearest, batch_dims=1) for values in both]
+
+    def _judged(self, x, y, radius, s, logits):
         """Notes points that were reached and are misclassified, and takes them back towards x."""
-        x, point = case.x, s["point"]
+        point = s["point"]
         judging = s["moved"] & ~s["done"]
-        wrong = judging & ~correct(case.y, logits)
+        wrong = judging & ~correct(y, logits)
         distance = self.threat_model.distance(point, x)
         # Infinite, not NaN, until one is found: Grappler makes ~(a >= b) an a < b.
         nearer = wrong & (distance < s["distance"])
         best = tf.where(norms.expand(nearer, x), point, s["best"])
         nearest = tf.where(nearer, distance, s["distance"])
-        caught = nearer & (distance <= case.radius * (1.0 + 1e-6) + 1e-7)
+        caught = nearer & (distance <= radius * (1.0 + 1e-6) + 1e-7)
         broken = s["broken"] | caught
         # After the last step: halve the way between the nearest point and one that was right.
         over = judging & (s["index"] >= self.steps)
         right_half = over & ~wrong & (s["halvings"] > 0)
-        inner = tf.where(norms.expand(right_half, x), point, s["inner"])
         halve = over & (nearest < x.dtype.max) & (s["halvings"] < self.final_steps)
+        bisected = {}
+        if self.final_steps:
+            bisected["inner"] = tf.where(norms.expand(right_half, x), point, s["inner"])
         point = tf.where(norms.expand(wrong, x), x + self.backward * (point - x), point)
+        if self.final_steps:
+            middle = (bisected["inner"] + best) / 2.0
+            point = tf.where(norms.expand(halve, x), middle, point)
         return {
             **s,
-            "point": tf.where(norms.expand(halve, x), (inner + best) / 2.0, point),
+            **bisected,
+            "point": point,
             "moved": halve,
             "wrong": tf.where(judging, wrong, s["wrong"]),
             "best": best,
-            "inner": inner,
             "distance": nearest,
             "halvings": s["halvings"] + tf.cast(halve, tf.int32),
             "broken": broken,
-            "adversarial": tf.where(norms.expand(caught, x), best, s["adversarial"]),
             "done": s["done"] | (over & ~halve) | (broken & (not self.minimal)),
         }
 
-    def _stepped(self, case, s, gap, normal, moves, forwards, backwards):
+    def _stepped(self, x, s, gap, normal, logits, moves, forwards):
         """The point after a step towards the boundary, pulled towards the clean image."""
-        x, point, threat_model = case.x, s["point"], self.threat_model
+        point, threat_model = s["point"], self.threat_model
+        gap, normal = _finite(gap), _finite(normal)
         # The same hyperplane from both points, as one batch.
         from_x = gap + tf.reduce_sum(norms.flat(normal * (x - point)), axis=1)
-        # Many small operations, of which XLA makes one; a model's passes are slower with it on CPUs.
-        project = self._function(
-            "project", threat_model.to_hyperplane, jit_compile=True, reduce_retracing=False
-        )
-        both = project(
+        both = threat_model.to_hyperplane(
             tf.concat([point, x], 0), tf.concat([normal, normal], 0), tf.concat([gap, from_x], 0)
         )
         here, there = tf.split(both, 2)
@@ -217,14 +241,14 @@ class FAB(Attack):
         pull = norms.expand(pull, x)
         ahead = point + self.overshoot * here
         reached = to_box((1.0 - pull) * ahead + pull * (x + self.overshoot * there))
-        count = 1 if self.targets else case.logits.shape[-1]
+        count = 1 if self.targets else logits.shape[-1]
         return {
             **s,
             "point": tf.where(norms.expand(moves, x), reached, point),
             "moved": s["moved"] | moves,
             "index": s["index"] + tf.cast(moves, tf.int32),
             "forwards": s["forwards"] + forwards,
-            "backwards": s["backwards"] + count * backwards,
+            "backwards": s["backwards"] + count * tf.cast(moves, tf.int32),
         }
 
 

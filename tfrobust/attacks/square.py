@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.attacks.base import Attack, caught, fresh
+from tfrobust.attacks.base import Attack, fresh
 from tfrobust.attacks.square_l2 import L2Squares
 from tfrobust.attacks.square_linf import MOST_CHANNELS, LinfSquares
 from tfrobust.errors import UserError
@@ -99,25 +99,27 @@ class Square(Attack):
         }
 
     def step(self, forward, case, state):
-        # All but the model's pass is many small operations, of which XLA makes one.
-        rest = self._function("rest", self._rest, jit_compile=True, reduce_retracing=False)
+        rest = self._fused("rest", self._rest)
         case = case._replace(keys=None, example_keys=None)
-        return rest(case, state, forward(state["candidate"]))
+        state = {name: value for name, value in state.items() if name != "adversarial"}
+        new = rest(case, state, forward(state["candidate"]))
+        # The best image is the one that broke the example, if one has.
+        return {**new, "adversarial": new["best"]}
 
     def _rest(self, case, state, logits):
-        return super().step(lambda candidate: logits, case, state)
+        return self._unless_done(state, self._learned(case, state, logits))
 
-    def advance(self, forward, case, state):
+    def _learned(self, case, state, logits):
+        """The state after the answer, with the next proposal."""
         s, law = state, self._law(case.x)
-        logits = forward(s["candidate"])
         value = -margin(case.y, logits)
-        better = (s["index"] < 0) | (value < s["value"])
+        wrong = s["asks"] & ~correct(case.y, logits)
+        better = (s["index"] < 0) | (value < s["value"]) | wrong
         taken, refused = s["asks"] & better, s["asks"] & ~better
-        catch = caught(s, s["candidate"], s["asks"] & ~correct(case.y, logits))
         answered = s["index"] + tf.cast(s["asks"], tf.int32)
         s = {
             **s,
-            **catch,
+            "broken": s["broken"] | (wrong & ~s["done"]),
             **law.remember(s, taken, refused),
             "index": answered,
             "best": tf.where(norms.expand(taken, case.x), s["candidate"], s["best"]),

@@ -12,6 +12,8 @@ from tfrobust.threat_models.base import to_box
 AHEAD = 16
 # The largest table of known proposals that a row keeps.
 _MOST_PLACES = 2**14
+# Booleans in one integer, whose sign stays free.
+_BITS = 62
 # Channels whose colours a random word tells.
 MOST_CHANNELS = 22
 
@@ -127,15 +129,17 @@ class LinfSquares:
         return top, left, tf.cast(part(words, 0, self.channels), tf.int32)
 
     def _changes(self, best, high, low, top, left, side, positive):
-        """Whether a square of the colour differs from what is there, (b, m), by counting pixels."""
-        differs = tf.cast(tf.concat([best != high, best != low], axis=-1), tf.float32)
-        rows = tf.cast(within(top, side[:, None], self.height), tf.float32)
-        columns = tf.cast(within(left, side[:, None], self.width), tf.float32)
-        wide = tf.reshape(differs, [-1, self.height, self.width * 2 * self.channels])
-        counted = tf.reshape(rows @ wide, [-1, AHEAD, self.width, 2 * self.channels])
-        counted = tf.reduce_sum(counted * columns[..., None], axis=2)
-        of_high, of_low = tf.split(counted, 2, axis=-1)
-        return tf.reduce_any(tf.where(positive, of_high, of_low) > 0.0, axis=-1)
+        """Whether a square of the colour differs from what is there, (b, m), by lines of bits."""
+        lines = within(top, side[:, None], self.height)[..., None]
+        columns = packed(within(left, side[:, None], self.width))[:, :, None]
+        changes = tf.zeros_like(top, tf.bool)
+        for channel in range(self.channels):
+            here, of_high, of_low = (v[..., channel] for v in (best, high, low))
+            of_high, of_low = (packed(here != colour)[:, None] for colour in (of_high, of_low))
+            chosen = tf.where(positive[..., channel, None, None], of_high, of_low)
+            there = lines & (tf.bitwise.bitwise_and(chosen, columns) > 0)
+            changes |= tf.reduce_any(there, axis=[2, 3])
+        return changes
 
     def _noted(self, known, place, passed):
         """The table with the proposals that were passed over."""
@@ -156,6 +160,14 @@ class LinfSquares:
 def bits(channels):
     """One bit for each channel, int32 (channels,)."""
     return tf.constant(2 ** np.arange(channels), tf.int32)
+
+
+def packed(flags):
+    """Booleans (..., n) as the bits of integers, int64 (..., ceil(n / 62))."""
+    chunks = [flags[..., at : at + _BITS] for at in range(0, flags.shape[-1], _BITS)]
+    nothing = tf.zeros([], tf.int64)
+    ones = [tf.where(chunk, 2 ** np.arange(chunk.shape[-1]), nothing) for chunk in chunks]
+    return tf.stack([tf.reduce_sum(bits, axis=-1) for bits in ones], axis=-1)
 
 
 def part(words, shift, length):

@@ -120,7 +120,7 @@ class Transfer(Attack):
             case = case._replace(logits=state["surrogate_logits"])
             extra += len(models) * tf.cast(first, tf.int32)
         attack = self._on_all(models)
-        new = attack.advance(models[0], case, state)
+        new = attack.step(models[0], case, state)
         over = new["index"] >= attack.steps
         judged = over & ~state["done"]
         wrong = tf.cond(

@@ -1,12 +1,12 @@
 """What an evaluation costs, against the reference's passes and against its own passes timed alone."""
 
-import statistics
 import time
 
 import numpy as np
 import tensorflow as tf
 
 from tfrobust.evaluation.evaluator import Evaluator
+from tfrobust.evaluation.progress import Bar
 from tfrobust.losses.margin import margin
 
 # Forward and backward passes of AutoAttack's code for a point that nothing breaks, ten classes: the
@@ -36,8 +36,8 @@ def measured(subject, examples, suite, slots="auto", jit_compile=False):
     F and B are a forward pass and a backward pass to the input of one example; "needed" is the mean
     over the examples that nothing breaks, "of the reference" (F + B) / (F + B of AutoAttack's code).
     "of its passes" is the wall time of the search over the time of the passes that it computed, those
-    of empty slots included, each timed alone in a compiled loop of the same batch size, before and
-    after.
+    of empty slots included, each timed alone in a compiled loop of the same batch size. They are timed
+    in turns with the search, every half second, so that whatever else the machine does meets both.
 
     Args:
         subject: `Subject` with gradients.
@@ -49,25 +49,23 @@ def measured(subject, examples, suite, slots="auto", jit_compile=False):
         subject, suite.attacks, slots=slots, jit_compile=jit_compile, individual=suite.individual
     )
     _, first, _ = evaluator(examples.x, examples.y, examples.ids)
-    timers = {
-        name: _Timer(subject.forward, examples, program.rows)
-        for (name, _), program in evaluator._programs.items()
-    }
-    before = {name: timer() for name, timer in timers.items()}
-    predictions, outcomes, _ = evaluator(examples.x, examples.y, examples.ids)
-    after = {name: timer() for name, timer in timers.items()}
+    turns = _Turns(
+        {
+            name: _Timer(subject.forward, examples, program.rows)
+            for (name, _), program in evaluator._programs.items()
+        }
+    )
+    predictions, outcomes, _ = evaluator(examples.x, examples.y, examples.ids, bar=turns)
     robust = predictions == examples.y
     for outcome in outcomes:
         robust &= ~outcome.broken
     rows, needs, times = [], np.zeros(2), np.zeros(2)
     for traced, outcome in zip(first, outcomes, strict=True):
         need = [float(getattr(outcome, n)[robust].mean()) for n in ("forwards", "backwards")]
-        # The passes that it computed, in rows; the time of one row's passes.
-        alone = sum(
-            number * statistics.mean((before[outcome.name][kind], after[outcome.name][kind]))
-            for kind, number in enumerate(outcome.passes)
-        )
-        needs, times = needs + need, times + [outcome.seconds, alone]
+        # The passes that it computed, in rows, times one row's passes.
+        alone = float(np.dot(outcome.passes, turns.passes(outcome.name)))
+        seconds = outcome.seconds - turns.seconds[outcome.name]
+        needs, times = needs + need, times + [seconds, alone]
         reference = REFERENCE.get(outcome.name)
         rows.append(
             (
@@ -75,8 +73,8 @@ def measured(subject, examples, suite, slots="auto", jit_compile=False):
                 str(int(outcome.attempted.sum())),
                 *(f"{n:.0f}" for n in need),
                 f"{sum(need) / sum(reference):.3f}" if reference else "-",
-                f"{outcome.seconds:.2f}",
-                f"{outcome.seconds / alone:.3f}",
+                f"{seconds:.2f}",
+                f"{seconds / alone:.3f}",
                 f"{outcome.busy:.3f}",
                 str(traced.traces + outcome.traces),
             )
@@ -101,11 +99,35 @@ def measured(subject, examples, suite, slots="auto", jit_compile=False):
     return rows
 
 
-class _Timer:
-    """Seconds of one row's forward pass, and of its backward pass to the input, in a loop of passes."""
+class _Turns(Bar):
+    """In place of a bar: times the passes alone whenever the search is looked at."""
 
-    def __init__(self, forward, examples, rows, passes=40, rounds=5):
-        self._passes, self._rounds, self._rows = passes, rounds, rows
+    def __init__(self, timers):
+        super().__init__(None)
+        self._timers = timers
+        self._samples = {name: [] for name in timers}
+        self.seconds = dict.fromkeys(timers, 0.0)
+
+    def begin(self, title, share=0.0):
+        super().begin(title, share)
+        self.show(share, "")
+
+    def show(self, share, note):
+        began = time.perf_counter()
+        self._samples[self._title].append(self._timers[self._title]())
+        self.seconds[self._title] += time.perf_counter() - began
+
+    def passes(self, name):
+        """Seconds of one row's forward pass and of its backward pass."""
+        ahead, both = np.mean(self._samples[name], axis=0)
+        return ahead, both - ahead
+
+
+class _Timer:
+    """Seconds of one row's forward pass, and of its forward and backward pass, in loops of passes."""
+
+    def __init__(self, forward, examples, rows, passes=20):
+        self._passes, self._rows = passes, rows
         places = np.arange(rows) % len(examples.y)
         self._x = tf.constant(examples.x[places])
         self._y = tf.constant(examples.y[places], tf.int32)
@@ -121,6 +143,8 @@ class _Timer:
             return x + 1e-30 * tape.gradient(loss, x)
 
         self._loops = [self._loop(ahead), self._loop(there_and_back)]
+        for loop in self._loops:
+            loop(self._x)
 
     def _loop(self, body):
         return tf.function(
@@ -133,11 +157,7 @@ class _Timer:
     def __call__(self):
         seconds = []
         for loop in self._loops:
-            loop(self._x)
-            times = []
-            for _ in range(self._rounds):
-                began = time.perf_counter()
-                loop(self._x).numpy()
-                times.append(time.perf_counter() - began)
-            seconds.append(statistics.median(times) / self._passes / self._rows)
-        return seconds[0], max(seconds[1] - seconds[0], 0.0)
+            began = time.perf_counter()
+            loop(self._x).numpy()
+            seconds.append((time.perf_counter() - began) / self._passes / self._rows)
+        return seconds

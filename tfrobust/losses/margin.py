@@ -74,4 +74,6 @@ def targeted_difference_of_logits_ratio(y, target, logits):
 
 
 def _take(logits, index):
-    return tf.gather(logits, index, axis=-1, batch_dims=1)
+    # As a sum, whose gradient is two operations; that of a gather in rows is a dozen.
+    is_index = tf.one_hot(index, logits.shape[-1], True, False, dtype=tf.bool)
+    return tf.reduce_sum(tf.where(is_index, logits, tf.zeros_like(logits)), axis=-1)

@@ -1,5 +1,6 @@
 """The nearest point of a hyperplane that lies in the pixel box."""
 
+import numpy as np
 import tensorflow as tf
 
 from tfrobust.ops import norms
@@ -84,6 +85,8 @@ def _level(caps, weights, amount):
     as many steps as it crosses groups of caps, without sorting them.
     """
     zeros, products = tf.zeros_like(caps), weights * caps
+    # What is gained after the last cap is rounding.
+    crumb = 4.0 * np.finfo(caps.dtype.as_numpy_dtype).eps
 
     def body(level, rising):
         over = caps > level[:, None]
@@ -91,7 +94,7 @@ def _level(caps, weights, amount):
         slope = tf.reduce_sum(tf.where(over, weights, zeros), axis=1)
         # Rounding may put it below where it was; where all are full there is no slope.
         new = tf.maximum(level, tf.math.divide_no_nan(amount - full, slope))
-        return new, tf.reduce_any(new > level)
+        return new, tf.reduce_any(new > level * (1.0 + crumb))
 
     start = tf.zeros_like(amount), tf.constant(True)
     return tf.while_loop(lambda level, rising: rising, body, start)[0]

@@ -33,8 +33,8 @@ def run_findings(folder, thresholds=None):
     collapsed = _collapse(epochs, limits.collapse_fall)
     at = epochs[min(checkpoint, len(epochs)) - 1]
     text = (
-        f"After epoch {checkpoint} of {len(epochs)}, from which the classifier is, the validation accuracy was "
-        f"{percent(at[_CLEAN])}, and {percent(at[_ROBUST])} under attack."
+        f"After epoch {checkpoint} of {len(epochs)}, from which the classifier is, the validation accuracy "
+        f"was {percent(at[_CLEAN])}, and {percent(at[_ROBUST])} under attack."
     )
     if _JACOBIAN in at:
         text += f" The mean squared Jacobian norm was {at[_JACOBIAN]:.3g}."
@@ -43,8 +43,8 @@ def run_findings(folder, thresholds=None):
         return (_finding("passed", largest, limits, text),)
     number, fall = collapsed
     told = (
-        f"Up to epoch {number} the validation accuracy under attack fell by {percent(fall)} while the clean one "
-        f"did not: training overfitted to its attack. {text}"
+        f"Up to epoch {number} the validation accuracy under attack fell by {percent(fall)} while the clean "
+        f"one did not: training overfitted to its attack. {text}"
     )
     if checkpoint < number:
         return (_finding("info", fall, limits, told),)
