@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tfrobust"
 
 # Modules beside the rooms that everybody may import.
-BASE = {"errors", "spec", "files"}
+BASE = {"errors", "spec", "files", "wording"}
 LAYERS = [
     {"ops"},
     {"threat_models", "losses"},

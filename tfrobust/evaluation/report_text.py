@@ -1,5 +1,7 @@
 """`report.md`: what an evaluation found, for people."""
 
+from tfrobust.wording import described, pair, percent, short
+
 _WORSE = ("warning", "severe", "error")
 
 
@@ -21,16 +23,6 @@ def report_text(report):
         "Numbers of every kind: `report.json`. A row for each example: `examples.csv`.\n",
     ]
     return "\n".join(part for part in parts if part)
-
-
-def percent(value):
-    """A number in [0, 1] as a percentage, a dash for None."""
-    return "-" if value is None else f"{100 * value:.2f} %"
-
-
-def short(value):
-    """A number with up to four digits, a dash for None."""
-    return "-" if value is None else f"{value:.4g}"
 
 
 def _head(ours):
@@ -83,8 +75,8 @@ def _attacks(attacks):
                 percent(a["marginal"] and a["marginal"]["accuracy"]),
                 percent(a["cumulative"]["accuracy"]),
                 f"{a['seconds']:.1f}",
-                _pair(needed),
-                _pair(theory),
+                pair(needed),
+                pair(theory),
                 short(a["busy"]),
             )
         )
@@ -141,15 +133,6 @@ def _setting(ours):
     return "## Setting\n\n" + "\n".join(lines) + "\n"
 
 
-def described(value):
-    """A value of the environment on one line."""
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {described(part)}" for name, part in value.items())
-    if isinstance(value, list):
-        return "; ".join(described(part) for part in value)
-    return "-" if value is None else str(value)
-
-
 def _checks(findings):
     if not findings:
         return ""
@@ -201,10 +184,6 @@ def _costs(costs):
         f"examples per second: {short(costs['examples_per_second'])}",
     ]
     return "## Costs\n\n" + "\n".join(f"- {line}" for line in lines) + "\n"
-
-
-def _pair(passes):
-    return "-" if passes is None else f"{passes[0]:.0f} + {passes[1]:.0f}"
 
 
 def _table(head, rows):

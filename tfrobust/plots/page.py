@@ -4,9 +4,10 @@ import pathlib
 
 from tfrobust import files
 from tfrobust.plots import page_sections
-from tfrobust.plots.page_parts import level, percent, safe, sentence
+from tfrobust.plots.page_parts import level, safe, sentence
 from tfrobust.plots.page_style import CSS
 from tfrobust.plots.report_files import ReportFiles
+from tfrobust.wording import percent
 
 
 def write_page(folder):

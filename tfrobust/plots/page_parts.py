@@ -15,30 +15,6 @@ def sentence(value):
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", safe(value))
 
 
-def percent(value):
-    """A number in [0, 1] as a percentage, a dash for None."""
-    return "-" if value is None else f"{100 * value:.2f} %"
-
-
-def short(value):
-    """A number with up to four digits, a dash for None."""
-    return "-" if value is None else f"{value:.4g}"
-
-
-def pair(passes):
-    """Forward and backward passes, a dash for None."""
-    return "-" if passes is None else f"{passes[0]:.0f} + {passes[1]:.0f}"
-
-
-def described(value):
-    """A value of the environment on one line."""
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {described(part)}" for name, part in value.items())
-    if isinstance(value, list):
-        return "; ".join(described(part) for part in value)
-    return "-" if value is None else str(value)
-
-
 def level(word):
     """A level or a state, coloured."""
     return f'<span class="level {safe(word).replace(" ", "-")}">{safe(word)}</span>'

@@ -2,8 +2,9 @@
 
 from tfrobust.plots import report_figures
 from tfrobust.plots.inline_svg import inline_svg
-from tfrobust.plots.page_parts import described, image, level, pair, percent, safe, short, table
+from tfrobust.plots.page_parts import image, level, safe, table
 from tfrobust.plots.pixels import amplified, factor, png
+from tfrobust.wording import described, pair, percent, short
 
 
 def attacks(attacks):
