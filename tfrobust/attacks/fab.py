@@ -229,12 +229,9 @@ class FAB(Attack):
         """The point after a step towards the boundary, pulled towards the clean image."""
         point, threat_model = s["point"], self.threat_model
         gap, normal = _finite(gap), _finite(normal)
-        # The same hyperplane from both points, as one batch.
         from_x = gap + tf.reduce_sum(norms.flat(normal * (x - point)), axis=1)
-        both = threat_model.to_hyperplane(
-            tf.concat([point, x], 0), tf.concat([normal, normal], 0), tf.concat([gap, from_x], 0)
-        )
-        here, there = tf.split(both, 2)
+        here = threat_model.to_hyperplane(point, normal, gap)
+        there = threat_model.to_hyperplane(x, normal, from_x)
         zero = tf.zeros_like(x)
         lengths = [tf.maximum(threat_model.distance(d, zero), 1e-8) for d in (here, there)]
         pull = tf.minimum(lengths[0] / (lengths[0] + lengths[1]), self.alpha_max)
