@@ -41,6 +41,15 @@ def test_sides_are_those_of_the_reference(size, expected):
     assert sides[np.array([*first[1:], 5000]) - 1].tolist() == expected
 
 
+@pytest.mark.parametrize("length", [1, 62, 63, 130])
+def test_packed_lines_share_a_bit_where_both_are_true(length):
+    a, b = np.random.default_rng(0).random((2, 200, length)) < 1.5 / length
+    both = tf.bitwise.bitwise_and(square_linf.packed(a), square_linf.packed(b)).numpy()
+    np.testing.assert_array_equal((both > 0).any(-1), (a & b).any(-1))
+    ones = [bin(value).count("1") for value in both.reshape(-1)]
+    assert sum(ones) == (a & b).sum() > 0
+
+
 def test_sides_in_l2_are_odd_unless_the_image_ends():
     shares = Square(L2(0.1)).shares()
     first = [0, 11, 51, 201, 501, 1001, 2001, 4001]

@@ -204,6 +204,19 @@ def test_the_checklist_is_answered_by_checks_and_statements(ten_examples):
     assert rows["targeted and untargeted attacks"] == "not answered"
 
 
+def test_a_check_that_was_not_made_answers_nothing_and_no_finding_hides_another(ten_examples):
+    findings = (
+        Finding("C15", "noise", "info", None, None, "Not checked: no time."),
+        Finding("C9", "one step", "warning", 1, 0.5, "One step is better."),
+        Finding("C9", "one step again", "passed", 0, 0.5, "Here it is not."),
+    )
+    rows = ours(dataclasses.replace(ten_examples, findings=findings))["checklist"]
+    noise = next(row for row in rows if row["item"] == "random noise")
+    assert noise["state"] == "not answered" and noise["made"] == []
+    steps = next(row for row in rows if row["item"] == "many steps beat one")
+    assert steps["state"] == "in doubt" and steps["made"] == steps["fired"] == ["C9"]
+
+
 def test_what_is_read_is_what_was_written(ten_examples, tmp_path):
     evaluation = dataclasses.replace(
         ten_examples,

@@ -188,9 +188,9 @@ class Attack(Spec):
         return functions[name]
 
     def _fused(self, name, function):
-        """`function` as one operation, where it is many small ones, compiled by XLA by itself.
+        """`function`, many small operations, as one that XLA compiles.
 
-        For what an attack does between the model's passes, which XLA makes slower on CPUs.
+        For what an attack does between the model's passes: those themselves are slower with XLA on CPUs.
         """
         return self._function(name, function, jit_compile=True, reduce_retracing=False)
 

@@ -10,6 +10,7 @@ from tfrobust.evaluation.checks import (
     behaviour_findings,
     contract_findings,
     disagreement,
+    landscape,
 )
 from tfrobust.evaluation.checks.probe import Probe
 from tfrobust.evaluation.checks.runs import Runs
@@ -118,3 +119,26 @@ def test_a_linear_model_behaves_in_the_other_norm(tiny):
     limits = Thresholds(steps=10, noise_samples=10, long_noise_samples=10)
     found = behaviour_findings(model, tiny.x, y, L2(0.4), 3, limits)
     assert fired(found) == set() and by_id(found)["C18b"].value > 0.5
+
+
+def test_the_departure_from_the_tangent_is_the_closed_form_of_two_classes():
+    """CE = log(1 + exp(-s)) with s linear: convex along s, so largest where s moves by +-epsilon ||w||_1."""
+    generator = np.random.default_rng(0)
+    x = generator.uniform(0.3, 0.7, (12, 2, 2, 1)).astype("float32")
+    w = generator.normal(0, 4, 4).astype("float32")
+
+    def model(x):
+        score = tf.reshape(x, [-1, 4]) @ w[:, None]
+        return tf.concat([score, tf.zeros_like(score)], axis=1)
+
+    probe = Probe(model, x, np.zeros(12, int), None, Linf(0.2), True, True, 12)
+    s, reach = x.reshape(12, 4) @ w, 0.2 * np.abs(w).sum()
+    ends = [
+        np.logaddexp(0, -(s + r)) - np.logaddexp(0, -s) + r / (1 + np.exp(s))
+        for r in (reach, -reach)
+    ]
+    found = landscape.departure(probe)
+    # A climb may end at the other end of the segment.
+    which = np.argmin([np.abs(found - end) for end in ends], axis=0)
+    np.testing.assert_allclose(found, np.choose(which, ends), rtol=1e-3)
+    assert (which == np.argmax(ends, axis=0)).mean() > 0.4
