@@ -7,10 +7,11 @@ import zipfile
 import keras
 import tensorflow as tf
 
-import tfrobust
-from tfrobust import files, models
+from tfrobust import models
 from tfrobust.errors import UserError
 from tfrobust.models import swap
+from tfrobust.runs import files
+from tfrobust.version import __version__
 
 
 def export_classifier(model, folder, class_names=None, image_shape=None):
@@ -59,7 +60,7 @@ def export_classifier(model, folder, class_names=None, image_shape=None):
             "class_names": class_names,
             "code_needed_by_keras_file": _code_needed(unfinished / "classifier.keras"),
             "versions": {
-                "tfrobust": tfrobust.__version__,
+                "tfrobust": __version__,
                 "tensorflow": tf.__version__,
                 "keras": keras.__version__,
             },
