@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from tfrobust.data.checks import check_images, check_labels
+from tfrobust.contract import check_images, check_labels
 from tfrobust.errors import UserError
 
 
