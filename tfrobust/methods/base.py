@@ -6,7 +6,13 @@ import keras
 import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
-from tfrobust.contract import check_output_shape, check_trainable, require_logits, unpack
+from tfrobust.contract import (
+    check_classifier,
+    check_output_shape,
+    check_trainable,
+    require_logits,
+    unpack,
+)
 from tfrobust.errors import UserError
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.methods.attacked_model import ATTACK_STATISTICS, attacked_model
@@ -95,6 +101,7 @@ class AdversarialModel(ClassifierWrapper):
         seed=0,
         name=None,
     ):
+        check_classifier(classifier)
         regularizers = tuple(regularizers)
         check_kind("attack", attack, Attack, optional="attack" not in self.settings)
         check_kind("eval_attack", eval_attack, Attack, optional=True)
