@@ -54,7 +54,7 @@ flags.DEFINE_string("statement", "", "What the defence does, and which adaptive 
 flags.DEFINE_bool("strict", False, "Exit with 4 if a check found a reason not to trust the number.")
 flags.DEFINE_bool("force", False, "Go on where a check before the attacks found an error.")
 flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial.npz.")
-flags.DEFINE_integer("slots", None, "Rows of a batch. Default: at most 256.", lower_bound=1)
+flags.DEFINE_integer("slots", None, "The most rows of a batch. Default: 256.", lower_bound=1)
 flags.DEFINE_enum("strategy", "none", ["none", "mirrored"], "mirrored: on all GPUs.")
 flags.DEFINE_bool("jit_compile", False, "Compile the attacks with XLA.")
 
