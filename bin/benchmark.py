@@ -67,10 +67,11 @@ def run():
     import tensorflow as tf
 
     from tfrobust import __version__
+    from tfrobust.benchmarks import benchmark_table, passes
+    from tfrobust.benchmarks import steps as benchmark
+    from tfrobust.benchmarks.costs import measured, median
+    from tfrobust.benchmarks.memory import process_peak
     from tfrobust.models.swap import with_stock_batch_normalization
-    from tfrobust.training import benchmark, benchmark_table, passes
-    from tfrobust.training.costs import measured, median
-    from tfrobust.training.memory import process_peak
 
     # Each method has a function of its own, which TensorFlow takes for retracing.
     tf.get_logger().setLevel("ERROR")
@@ -118,8 +119,8 @@ def evaluations():
     import tensorflow as tf
 
     from tfrobust import evaluation
+    from tfrobust.benchmarks import evaluation as benchmark
     from tfrobust.config import settings_of_run
-    from tfrobust.evaluation import benchmark
 
     for run_folder in FLAGS.evaluate:
         subject = evaluation.Subject.of(run_folder)
@@ -144,7 +145,7 @@ def _model(image_shape):
 
 
 def _print(head, rows):
-    from tfrobust.training.benchmark_table import table
+    from tfrobust.benchmarks.benchmark_table import table
 
     print("", *table(head, rows), sep="\n", flush=True)
 

@@ -58,9 +58,9 @@ def compare():
     import keras
 
     from tfrobust import training
+    from tfrobust.benchmarks import compare as comparing
     from tfrobust.config import Configuration, settings_of_run
     from tfrobust.evaluation import load_examples
-    from tfrobust.training import compare as comparing
 
     gin_files = FLAGS.gin_file or _on_the_digits()
     results, shared = {gin: [] for gin in gin_files}, comparing.SharedSuite()

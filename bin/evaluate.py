@@ -77,8 +77,7 @@ def run():
     import tensorflow as tf
 
     from tfrobust import evaluation
-    from tfrobust.plots import write_page
-    from tfrobust.training.signals import StopRequest
+    from tfrobust.runs.signals import StopRequest
 
     if FLAGS.suite == "help":
         print("\n".join(f"{name:24} {text}" for name, text in evaluation.listed_suites().items()))
@@ -111,7 +110,7 @@ def run():
             bar=evaluation.Bar(),
             stop=lambda: bool(stop),
         )
-    page = write_page(workdir)
+    page = evaluation.write_page(workdir)
     print(evaluation.headline(result))
     print(f"See {page.parent}: report.html, report.md, report.json, examples.csv.")
     fired = any(finding.level in ("severe", "error") for finding in result.findings)

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from tfrobust.training import checkpoint
+from tfrobust.runs import checkpoint
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STEPS = 8

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from absl import logging
 
-from tfrobust.training import checkpoint
+from tfrobust.runs import checkpoint
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = """

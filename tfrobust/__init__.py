@@ -42,9 +42,8 @@ from tfrobust.regularizers import (
     TaylorTerms,
 )
 from tfrobust.threat_models import L1, L2, Linf
+from tfrobust.version import __version__
 from tfrobust.weights import AWP, WeightNoise
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ADV",
@@ -92,5 +91,6 @@ __all__ = [
     "UserError",
     "WarmUp",
     "WeightNoise",
+    "__version__",
     "evaluate",
 ]

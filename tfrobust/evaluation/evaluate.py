@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfrobust import files
 from tfrobust.data.checks import check_labels
 from tfrobust.errors import UserError
 from tfrobust.evaluation.checks import (
@@ -19,18 +18,19 @@ from tfrobust.evaluation.checks import (
     run_findings,
     suite_findings,
 )
-from tfrobust.evaluation.devices import Devices
+from tfrobust.evaluation.engine.devices import Devices
+from tfrobust.evaluation.engine.evaluator import Evaluator
+from tfrobust.evaluation.engine.journal import Journal
+from tfrobust.evaluation.engine.outcome import Evaluation
+from tfrobust.evaluation.engine.shards import Shards
 from tfrobust.evaluation.epsilon_curve import EpsilonCurve
-from tfrobust.evaluation.evaluator import Evaluator
 from tfrobust.evaluation.examples import Examples
-from tfrobust.evaluation.journal import Journal
-from tfrobust.evaluation.outcome import Evaluation
-from tfrobust.evaluation.report import write_reports
-from tfrobust.evaluation.shards import Shards
+from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import suite_of
+from tfrobust.runs import files
+from tfrobust.runs.record import environment
 from tfrobust.threat_models.l1 import L1
-from tfrobust.training.run_record import environment
 
 JOURNAL = "state"
 CHECKS = ("full", "contract", "none")
@@ -76,7 +76,7 @@ def evaluate(
         threat_model: for suites by name, such as `Linf("8/255")`.
         seed: whole number; names every random number.
         workdir: folder for the state and the reports; nothing is written if None.
-            `plots.write_page(workdir)` makes report.html of them.
+            `evaluation.write_page(workdir)` makes report.html of them.
         resume: "auto" goes on with what is in the folder, "never" refuses it, "must" needs it.
         merge: folders of shards that are finished, whose attacks are not run again.
         checks: "full", "contract" (before the attacks and after them, but no further attacks), or

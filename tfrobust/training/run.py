@@ -9,25 +9,25 @@ import numpy as np
 from tfrobust import data as data_room
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import Interrupted, NotFiniteError, UserError
-from tfrobust.evaluation.measure import Judge, measure
+from tfrobust.evaluation.accuracy import Judge, measure
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.numbers import integer
+from tfrobust.runs import checkpoint, variables
+from tfrobust.runs.progress import Progress
+from tfrobust.runs.record import RunRecord
+from tfrobust.runs.signals import StopRequest
+from tfrobust.runs.workspace import Workspace
 from tfrobust.serving.export import export_classifier
-from tfrobust.training import checkpoint, variables
-from tfrobust.training.checkpointing import KeepBest, KeepState, restore_callbacks
+from tfrobust.training.callbacks.guard import StopOnNaN
+from tfrobust.training.callbacks.keep import KeepBest, KeepState, restore_callbacks
+from tfrobust.training.callbacks.metrics_log import MetricsLog
+from tfrobust.training.callbacks.record import RecordMetrics
+from tfrobust.training.callbacks.tensorboard import TensorBoardLog
 from tfrobust.training.contract import check_classifier
-from tfrobust.training.guard import StopOnNaN
-from tfrobust.training.learning_rate import learning_rate_of
-from tfrobust.training.metrics_log import MetricsLog
+from tfrobust.training.optimizers.learning_rate import learning_rate_of
 from tfrobust.training.plan import print_plan
-from tfrobust.training.progress import Progress
-from tfrobust.training.record import RecordMetrics
 from tfrobust.training.report import write_report
-from tfrobust.training.run_record import RunRecord
 from tfrobust.training.runtime import Runtime
-from tfrobust.training.signals import StopRequest
-from tfrobust.training.tensorboard import TensorBoardLog
-from tfrobust.training.workspace import Workspace
 
 
 @dataclasses.dataclass(frozen=True)

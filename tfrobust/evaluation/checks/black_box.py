@@ -6,7 +6,7 @@ from tfrobust.attacks.rays import RayS
 from tfrobust.attacks.square import Square
 from tfrobust.attacks.transfer import Transfer
 from tfrobust.evaluation.checks.answers import chosen, percent, skipped
-from tfrobust.evaluation.finding import Finding
+from tfrobust.evaluation.checks.finding import Finding
 
 _ADVICE = (
     " The gradients hide what is there to be found: look at C7, C18 and C30, attack a smooth stand-in of the "

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.evaluation.checks.answers import chosen, percent, skipped
-from tfrobust.evaluation.finding import Finding
+from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.losses.margin import margin
 from tfrobust.losses.objectives import DLR, CrossEntropy, TargetedDLR, ToClean, ToLabel
 from tfrobust.ops.random import BatchKeys, seed_pair
