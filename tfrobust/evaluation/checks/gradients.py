@@ -116,8 +116,8 @@ def differences(probe, limits):
     if negated.mean() > limits.negated_share:
         text = (
             f"For {percent(negated.mean())} of the examples the margin falls along its gradient as "
-            "steeply as it should rise: the gradient is negated. Is there a flipped sign in a custom "
-            "gradient? Attacks by gradients go the wrong way; correct the sign, or trust Square and RayS only."
+            "steeply as it should rise: the gradient is negated. A flipped sign in a custom "
+            "gradient? Attacks by gradients go the wrong way; correct the sign, or trust Square and RayS."
         )
         ids = tuple(probe.ids[:count][usable][negated])
         return Finding(
