@@ -84,7 +84,7 @@ def _define(values):
     )
     flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial.npz.", **given)
     flags.DEFINE_integer(
-        "slots", None, "Rows of a batch. Default: at most 256.", lower_bound=1, **given
+        "slots", None, "The most rows of a batch. Default: 256.", lower_bound=1, **given
     )
     flags.DEFINE_enum("strategy", "none", ["none", "mirrored"], "mirrored: on all GPUs.", **given)
     flags.DEFINE_bool("jit_compile", False, "Compile the attacks with XLA.", **given)
