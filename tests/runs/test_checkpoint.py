@@ -272,12 +272,18 @@ def test_everything_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch)
         events.append(("rename", os.path.basename(target)))
         rename(source, target)
 
+    monkeypatch.setattr(files.secrets, "token_hex", lambda length: "0123456789abcdef")
     monkeypatch.setattr(os, "fsync", note_fsync)
     monkeypatch.setattr(os, "rename", note_rename)
     save(tmp_path, 1)
     at = events.index(("rename", "step-000000001"))
     assert {name for _, name in events[:at]} == {
-        *("arrays.npz", "state.json", "manifest.json", ".step-000000001.new")
+        *(
+            "arrays.npz",
+            "state.json",
+            "manifest.json",
+            ".step-000000001.0123456789abcdef.tfrobust-new",
+        )
     }
     assert events[at + 1 :] == [("fsync", tmp_path.name)]
 

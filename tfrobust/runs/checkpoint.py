@@ -10,6 +10,7 @@ A checkpoint is a folder `step-000001234` with
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import re
 import zipfile
@@ -17,6 +18,7 @@ import zipfile
 import ml_dtypes
 import numpy as np
 
+from tfrobust.errors import UserError
 from tfrobust.runs import files
 
 ARRAYS, STATE, MANIFEST = "arrays.npz", "state.json", "manifest.json"
@@ -73,7 +75,9 @@ def save(folder, step, arrays, state, keep=2):
         for name, array in arrays.items()
     ]
     text = json.dumps({"arrays": described, "state": state}, default=_number, indent=1)
-    path = pathlib.Path(folder, f"step-{step:09d}")
+    path = _path(folder, step)
+    if os.path.lexists(path) and step not in _ours(folder):
+        raise UserError(f"{path} is no checkpoint: move it away, or choose another folder.")
     with files.whole_folder(path) as unfinished:
         numbered = {f"{i:06d}": array for i, array in enumerate(arrays.values())}
         np.savez(unfinished / ARRAYS, **numbered)
@@ -82,18 +86,29 @@ def save(folder, step, arrays, state, keep=2):
         for name in (ARRAYS, STATE):
             manifest["files"][name] = _fingerprint(unfinished / name)
         (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    done = steps(folder)
+    done = _ours(folder)
     earlier = [s for s in done if s <= step]
     for s in earlier[:-keep] + [s for s in done if s > step]:
-        files.remove_folder(pathlib.Path(folder, f"step-{s:09d}"))
+        files.remove_folder(_path(folder, s))
     return path
 
 
 def steps(folder):
     """The steps that `folder` has checkpoints of, valid or not, ascending."""
     folder = pathlib.Path(folder)
-    matches = [_NAME.fullmatch(p.name) for p in folder.iterdir()] if folder.is_dir() else []
+    paths = [p for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
+    matches = [_NAME.fullmatch(path.name) for path in paths]
     return sorted(int(match[1]) for match in matches if match)
+
+
+def _ours(folder):
+    """The steps whose folders hold nothing but what checkpoints are made of."""
+    content = {ARRAYS, STATE, MANIFEST}
+    return [s for s in steps(folder) if set(os.listdir(_path(folder, s))) <= content]
+
+
+def _path(folder, step):
+    return pathlib.Path(folder, f"step-{step:09d}")
 
 
 def load(folder, step):
@@ -109,7 +124,7 @@ def load(folder, step):
     Raises:
         CorruptCheckpoint: a file is missing, of another size, of other content or not readable.
     """
-    path = pathlib.Path(folder, f"step-{step:09d}")
+    path = _path(folder, step)
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         if manifest["format"] != FORMAT:
