@@ -18,6 +18,7 @@ _ROOMS = (
             "losses",
             "methods",
             "models",
+            "recipes",
             "regularizers",
             "threat_models",
             "training",
