@@ -16,6 +16,7 @@ _NAMES = (
     "losses",
     "methods",
     "models",
+    "recipes",
     "regularizers",
     "threat_models",
     "training",
