@@ -98,14 +98,14 @@ def names_bound(configuration):
         (
             "training.train.learning_rate = 0.1",
             {"PEAK_LEARNING_RATE", "training.one_cycle.peak", "training.one_cycle.rise"},
-            {"EPOCHS", "methods.TRADES.beta"},
+            {"EPOCHS", "recipes.trades.beta"},
         ),
-        ("training.train.method = @methods.ADV", {"methods.TRADES.beta"}, {"EPSILON"}),
+        ("training.train.method = @methods.ADV", {"recipes.trades.beta"}, {"EPSILON"}),
     ],
 )
 def test_what_only_a_replaced_value_used_is_gone(binding, gone, kept):
-    whole = names_bound(Configuration(["gin/trades_mer.gin"], root=ROOT))
-    left = names_bound(Configuration(["gin/trades_mer.gin"], [binding], ROOT))
+    whole = names_bound(Configuration(["gin/trades_one_step.gin"], root=ROOT))
+    left = names_bound(Configuration(["gin/trades_one_step.gin"], [binding], ROOT))
     plain = {name.split(".")[-1] for name in gone}, {name.split(".")[-1] for name in kept}
     last = [{name.split(".")[-1] for name in names} for names in (whole, left)]
     assert plain[0] <= last[0] and not plain[0] & last[1] and plain[1] <= last[1]
