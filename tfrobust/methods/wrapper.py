@@ -11,6 +11,7 @@ from tfrobust.methods import checks
 from tfrobust.methods.schedules import steps_per_epoch, uses_schedule
 from tfrobust.methods.second_derivatives import check_compiled
 from tfrobust.methods.update import steps_made
+from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.random import checked_seed
 
@@ -160,7 +161,7 @@ class ClassifierWrapper(keras.Model):
     def _checked(self, x, y=None, labels=True):
         """The data of `fit` and its kin, looked at before the first step; every step looks again."""
         contract.check_arrays(self.classifier, x, y)
-        return contract.as_pairs(x, self.classifier, labels)
+        return without_autotune(contract.as_pairs(x, self.classifier, labels))
 
     @contextlib.contextmanager
     def _reporting(self, mode):
