@@ -86,7 +86,9 @@ def _table(values):
                 continue
             print(f"{gin}, seed {seed}", flush=True)
             if values.run:
-                configuration = Configuration([gin], [*values.gin_bindings, f"SEED = {seed}"], ROOT)
+                configuration = Configuration(
+                    [gin], [*values.gin_bindings, f"training.train.seed = {seed}"], ROOT
+                )
                 configuration.configured(training.train)(
                     workdir=folder, configuration=configuration
                 )
