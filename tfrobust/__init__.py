@@ -24,14 +24,12 @@ from tfrobust.methods import (
     GAIRAT,
     GAT,
     HAT,
-    JAC,
     LLR,
     MART,
     TRADES,
     AdversarialModel,
     Free,
     Natural,
-    TradesJac,
 )
 from tfrobust.ops.schedules import LinearRamp, Steps, WarmUp
 from tfrobust.regularizers import (
@@ -56,7 +54,6 @@ __all__ = [
     "GAIRAT",
     "GAT",
     "HAT",
-    "JAC",
     "L1",
     "L2",
     "LLR",
@@ -87,7 +84,6 @@ __all__ = [
     "TaylorTerms",
     "ToClean",
     "ToLabel",
-    "TradesJac",
     "Uniform",
     "UserError",
     "WarmUp",
