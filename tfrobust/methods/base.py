@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
 from tfrobust.contract import (
+    after,
     check_classifier,
     check_output_shape,
     check_trainable,
@@ -177,10 +178,9 @@ class AdversarialModel(ClassifierWrapper):
         with tf.GradientTape() as tape:
             point = make_point()
             share, penalty, values, context = loss_at(point)
-            self._check_logits(context)
             loss = self.optimizer.scale_loss(share + penalty / batch.replicas)
         variables = self.classifier.trainable_variables
-        gradients = tape.gradient(loss, variables)
+        gradients = after(self._check_logits(context), tape.gradient(loss, variables))
         apply(self.optimizer, gradients, variables, batch.replicas)
         point.commit()
         return self._report_training(context, values + penalty, sample_weight)
@@ -189,7 +189,7 @@ class AdversarialModel(ClassifierWrapper):
         x, y, sample_weight = unpack(data, self.classifier)
         forward = inference(self.classifier)
         logits = forward(x)
-        require_logits(logits, when=None)
+        logits = after(require_logits(logits, when=None), logits)
         self.loss_mean().update_state(cross_entropy(y, logits), sample_weight)
         is_right = correct(y, logits)
         self.means["accuracy"].update_state(tf.cast(is_right, tf.float32), sample_weight)
@@ -245,10 +245,11 @@ class AdversarialModel(ClassifierWrapper):
 
     def _check_logits(self, context):
         """Looks at the first step's logits: whether they are probabilities only numbers may show."""
-        first = tf.equal(steps_made(self.optimizer), 0)
-        for logits in list(context.computed().values())[:1]:
-            check_output_shape(logits.shape)
-            require_logits(logits, when=first)
+        logits = next(iter(context.computed().values()), None)
+        if logits is None:
+            return None
+        check_output_shape(logits.shape)
+        return require_logits(logits, when=tf.equal(steps_made(self.optimizer), 0))
 
     def _report_training(self, context, values, sample_weight):
         self.loss_mean().update_state(values)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfrobust.contract import unpack
+from tfrobust.contract import after, unpack
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.methods.base import AdversarialModel
@@ -143,9 +143,9 @@ class Free(AdversarialModel):
             share, penalty, values, context = self._loss_at(
                 LivePoint(self.classifier), step, points, None, sample_weight, self.regularizers
             )
-            self._check_logits(context)
             loss = self.optimizer.scale_loss(share + penalty / batch.replicas)
-        *gradients, upward = tape.gradient(loss, [*variables, delta])
+        held = self._check_logits(context)
+        *gradients, upward = after(held, tape.gradient(loss, [*variables, delta]))
         self._carry_over(x, delta, upward, batch)
         apply(self.optimizer, gradients, variables, batch.replicas)
         return self._report_training(context, values + penalty, sample_weight)

@@ -62,7 +62,7 @@ class ClassifierWrapper(keras.Model):
     def epoch(self):
         """Epochs that have passed, a float32 scalar that grows with every step."""
         steps = tf.cast(tf.convert_to_tensor(steps_made(self.optimizer)), tf.float32)
-        length = tf.convert_to_tensor(self._length) * self.updates_per_step
+        length = tf.cast(tf.convert_to_tensor(self._length), tf.float32) * self.updates_per_step
         return tf.math.divide_no_nan(steps, length)
 
     def compile(self, optimizer, *, loss=None, jit_compile=False, **kwargs):
@@ -135,9 +135,24 @@ class ClassifierWrapper(keras.Model):
         with contract.as_user_error():
             return super().predict(x, batch_size=batch_size, **kwargs)
 
+    def train_on_batch(self, *args, **kwargs):
+        """As `keras.Model.train_on_batch`."""
+        with contract.as_user_error():
+            return super().train_on_batch(*args, **kwargs)
+
+    def test_on_batch(self, *args, **kwargs):
+        """As `keras.Model.test_on_batch`."""
+        with contract.as_user_error():
+            return super().test_on_batch(*args, **kwargs)
+
+    def predict_on_batch(self, x):
+        """As `keras.Model.predict_on_batch`: logits."""
+        with contract.as_user_error():
+            return super().predict_on_batch(x)
+
     def predict_step(self, data):
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self(contract.as_images(x, contract.image_dtype(self.classifier)), training=False)
+        return self(contract.as_images_of(self.classifier, x), training=False)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Keras calls this before the first step. Its own version averages a batch over the replicas,
