@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from tfrobust.training import checkpoint
+from tfrobust.runs import checkpoint
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STEPS = 8
@@ -20,7 +20,7 @@ BINDINGS = (
     "training.train.batch_size = 128",
     "training.train.augment = [@data.PadCrop()]",
     "data.PadCrop.padding = 1",
-    "train/attacks.PGD.steps = 2",
+    "recipes.trades_mer.steps = 2",
     "validation/attacks.PGD.steps = 2",
     "test/attacks.PGD.steps = 2",
     "models.digits_cnn.batch_normalization = True",

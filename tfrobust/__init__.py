@@ -23,14 +23,12 @@ from tfrobust.methods import (
     GAIRAT,
     GAT,
     HAT,
-    JAC,
     LLR,
     MART,
     TRADES,
     AdversarialModel,
     Free,
     Natural,
-    TradesJac,
 )
 from tfrobust.ops.schedules import LinearRamp, Steps, WarmUp
 from tfrobust.regularizers import (
@@ -42,9 +40,8 @@ from tfrobust.regularizers import (
     TaylorTerms,
 )
 from tfrobust.threat_models import L1, L2, Linf
+from tfrobust.version import __version__
 from tfrobust.weights import AWP, WeightNoise
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ADV",
@@ -56,7 +53,6 @@ __all__ = [
     "GAIRAT",
     "GAT",
     "HAT",
-    "JAC",
     "L1",
     "L2",
     "LLR",
@@ -87,10 +83,10 @@ __all__ = [
     "TaylorTerms",
     "ToClean",
     "ToLabel",
-    "TradesJac",
     "Uniform",
     "UserError",
     "WarmUp",
     "WeightNoise",
+    "__version__",
     "evaluate",
 ]

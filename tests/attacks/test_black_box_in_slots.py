@@ -10,9 +10,9 @@ from tfrobust.attacks import PGD
 from tfrobust.attacks.noise import RandomNoise
 from tfrobust.attacks.rays import RayS
 from tfrobust.attacks.transfer import Transfer
-from tfrobust.evaluation.devices import Devices
-from tfrobust.evaluation.program import Program
-from tfrobust.evaluation.slots import Schedule, Work
+from tfrobust.evaluation.engine.devices import Devices
+from tfrobust.evaluation.engine.program import Program
+from tfrobust.evaluation.engine.slots import Schedule, Work
 from tfrobust.losses import TargetedDLR
 
 RNG = np.random.default_rng(0)

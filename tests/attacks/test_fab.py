@@ -8,8 +8,8 @@ from tfrobust import L2, Linf
 from tfrobust.attacks.base import Case
 from tfrobust.attacks.fab import FAB
 from tfrobust.errors import UserError
-from tfrobust.evaluation.program import Program
-from tfrobust.evaluation.slots import Schedule, Work
+from tfrobust.evaluation.engine.program import Program
+from tfrobust.evaluation.engine.slots import Schedule, Work
 from tfrobust.ops.random import ExampleKeys
 from tfrobust.threat_models import L1
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 from tfrobust.attacks import PGD, Adam, Clean, Gaussian, Radial, Uniform
 from tfrobust.attacks.base import Case
 from tfrobust.errors import UserError
-from tfrobust.evaluation.program import Program
-from tfrobust.evaluation.slots import Schedule, Work
+from tfrobust.evaluation.engine.program import Program
+from tfrobust.evaluation.engine.slots import Schedule, Work
 from tfrobust.losses import CrossEntropy, LinearityError, Margin, TargetedDLR, ToClean
 from tfrobust.losses.objectives import LogitDifference
 from tfrobust.ops.random import ExampleKeys

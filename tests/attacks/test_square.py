@@ -17,9 +17,9 @@ from tfrobust.attacks.square_l1 import L1Squares
 from tfrobust.attacks.square_l2 import L2Squares
 from tfrobust.attacks.square_linf import sides_of
 from tfrobust.errors import UserError
-from tfrobust.evaluation.devices import Devices
-from tfrobust.evaluation.program import Program
-from tfrobust.evaluation.slots import Schedule, Work
+from tfrobust.evaluation.engine.devices import Devices
+from tfrobust.evaluation.engine.program import Program
+from tfrobust.evaluation.engine.slots import Schedule, Work
 from tfrobust.losses.margin import margin
 from tfrobust.ops.random import ExampleKeys
 from tfrobust.threat_models import L1

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from tfrobust import L2, PGD, Linf
 from tfrobust.attacks import APGD, FAB, RandomNoise, Square
-from tfrobust.evaluation.evaluator import Evaluator
+from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.subject import Subject
 
 COUNT, SIDE, CLASSES = 6, 5, 3

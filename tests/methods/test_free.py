@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tfrobust.errors import UserError
 from tfrobust.methods import Free, Natural
+from tfrobust.runs.variables import copies_of
 from tfrobust.threat_models import L2, Linf
-from tfrobust.training.variables import copies_of
 
 SHAPE = (2, 1, 1, 1)
 RATE = 0.1

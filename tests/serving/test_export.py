@@ -232,3 +232,28 @@ def test_what_cannot_be_exported_is_said(tmp_path):
     with pytest.raises(UserError, match=r"logits of shape \(b, k\).*gives \(None, 6, 5, 3\)"):
         export_classifier(headless, folder)
     assert not folder.exists()
+
+
+def test_only_what_an_export_left_is_replaced(tmp_path):
+    model = sequential()
+    letters = tmp_path / "letters"
+    letters.mkdir()
+    (letters / "thesis.tex").write_text("three years")
+    (tmp_path / "a.json").touch()
+    with pytest.raises(UserError, match="not empty and holds no export.*thesis.tex"):
+        export_classifier(model, letters)
+    assert os.listdir(letters) == ["thesis.tex"]
+    folder = export_classifier(model, tmp_path / "export")
+    export_classifier(model, folder)
+    former = json.loads((folder / "export.json").read_text())
+    del former["files"]
+    (folder / "export.json").write_text(json.dumps(former))
+    export_classifier(model, folder)
+    (folder / "saved_model" / "assets").mkdir(exist_ok=True)
+    (folder / "saved_model" / "assets" / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="saved_model/assets/notes.txt.*move them away"):
+        export_classifier(model, folder)
+    assert (folder / "saved_model" / "assets" / "notes.txt").read_text() == "mine"
+    with pytest.raises(UserError, match="is a file"):
+        export_classifier(model, tmp_path / "a.json")
+    assert sorted(os.listdir(tmp_path)) == ["a.json", "export", "letters"]

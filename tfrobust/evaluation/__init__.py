@@ -1,18 +1,18 @@
 """Judging a trained classifier."""
 
 from tfrobust.evaluation.checks import Thresholds
+from tfrobust.evaluation.checks.finding import Finding
+from tfrobust.evaluation.engine.evaluator import Evaluator
+from tfrobust.evaluation.engine.outcome import Evaluation, Outcome
 from tfrobust.evaluation.evaluate import evaluate
-from tfrobust.evaluation.evaluator import Evaluator
 from tfrobust.evaluation.examples import Examples, load_examples
-from tfrobust.evaluation.finding import Finding
-from tfrobust.evaluation.headline import headline
-from tfrobust.evaluation.merge import merged
-from tfrobust.evaluation.outcome import Evaluation, Outcome
-from tfrobust.evaluation.progress import Bar
-from tfrobust.evaluation.report import write_reports
-from tfrobust.evaluation.report_files import read_report
+from tfrobust.evaluation.reports.evaluation import write_reports
+from tfrobust.evaluation.reports.headline import headline
+from tfrobust.evaluation.reports.page import write_page
+from tfrobust.evaluation.reports.report_files import read_report
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import SUITES, Suite, custom, listed_suites, suite, suite_of
+from tfrobust.runs.bar import Bar
 
 __all__ = [
     "SUITES",
@@ -30,9 +30,9 @@ __all__ = [
     "headline",
     "listed_suites",
     "load_examples",
-    "merged",
     "read_report",
     "suite",
     "suite_of",
+    "write_page",
     "write_reports",
 ]

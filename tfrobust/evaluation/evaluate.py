@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfrobust import files
 from tfrobust.data.checks import check_labels
 from tfrobust.errors import UserError
 from tfrobust.evaluation.checks import (
@@ -19,17 +18,18 @@ from tfrobust.evaluation.checks import (
     run_findings,
     suite_findings,
 )
-from tfrobust.evaluation.devices import Devices
+from tfrobust.evaluation.engine.devices import Devices
+from tfrobust.evaluation.engine.evaluator import Evaluator
+from tfrobust.evaluation.engine.journal import Journal
+from tfrobust.evaluation.engine.outcome import Evaluation
+from tfrobust.evaluation.engine.shards import Shards
 from tfrobust.evaluation.epsilon_curve import EpsilonCurve
-from tfrobust.evaluation.evaluator import Evaluator
 from tfrobust.evaluation.examples import Examples
-from tfrobust.evaluation.journal import Journal
-from tfrobust.evaluation.outcome import Evaluation
-from tfrobust.evaluation.report import write_reports
-from tfrobust.evaluation.shards import Shards
+from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import suite_of
-from tfrobust.training.run_record import environment
+from tfrobust.runs import files
+from tfrobust.runs.record import environment
 
 JOURNAL = "state"
 CHECKS = ("full", "contract", "none")
@@ -75,7 +75,7 @@ def evaluate(
         threat_model: for suites by name, such as `Linf("8/255")`.
         seed: whole number; names every random number.
         workdir: folder for the state and the reports; nothing is written if None.
-            `plots.write_page(workdir)` makes report.html of them.
+            `evaluation.write_page(workdir)` makes report.html of them.
         resume: "auto" goes on with what is in the folder, "never" refuses it, "must" needs it.
         merge: folders of shards that are finished, whose attacks are not run again.
         checks: "full", "contract" (before the attacks and after them, but no further attacks), or
@@ -84,7 +84,7 @@ def evaluate(
         statement: what the defence does, and which adaptive attack was tried, for the report.
         force: go on where a check before the attacks found an error.
         keep_images: keep the adversarial images in the result, and in `adversarial.npz`.
-        slots: rows of a batch, or "auto".
+        slots: the most rows of a batch, or "auto" for 256.
         strategy: `tf.distribute.MirroredStrategy` under whose scope the model was made, or None.
         jit_compile: compile the attacks with XLA; on CPUs it was slower for convolutional networks.
         save_seconds: at most so many seconds of work are lost by a kill.
@@ -124,7 +124,8 @@ def evaluate(
         "has_gradient": subject.has_gradient,
         "has_scores": subject.has_scores,
     }
-    findings = () if checks == "none" else contract_findings(*given, **flags)
+    attacks = [attack for _, attack in chosen.attacks]
+    findings = () if checks == "none" else contract_findings(*given, **flags, attacks=attacks)
     _stop_at_errors(findings, force)
     folder = None if workdir is None else pathlib.Path(workdir)
     with _claimed(folder):

@@ -7,10 +7,20 @@ import zipfile
 import keras
 import tensorflow as tf
 
-import tfrobust
-from tfrobust import files, models
+from tfrobust import models
 from tfrobust.errors import UserError
 from tfrobust.models import swap
+from tfrobust.runs import files, kinds
+from tfrobust.version import __version__
+
+# What an export left that did not list its files yet.
+_FORMER_FILES = (
+    "classifier.keras",
+    "saved_model/fingerprint.pb",
+    "saved_model/saved_model.pb",
+    "saved_model/variables/variables.data-00000-of-00001",
+    "saved_model/variables/variables.index",
+)
 
 
 def export_classifier(model, folder, class_names=None, image_shape=None):
@@ -34,7 +44,8 @@ def export_classifier(model, folder, class_names=None, image_shape=None):
 
     Args:
         model: built Keras model, float pixels in [0, 1] to logits (b, k); not changed.
-        folder: replaced if it exists.
+        folder: new, empty, or holding what an earlier export left there and nothing else, which is
+            then replaced.
         class_names: k names, in the order of the logits; optional.
         image_shape: (h, w, c), where h and w may be None for any size; read from the model if it knows.
 
@@ -43,9 +54,10 @@ def export_classifier(model, folder, class_names=None, image_shape=None):
 
     Raises:
         UserError: a model that is not built, whose image shape is not known or whose outputs are not
-            logits (b, k), or another number of names than k.
+            logits (b, k), or another number of names than k; or a folder that holds anything else.
     """
     folder = pathlib.Path(folder)
+    check_replaceable(folder)
     image_shape = _image_shape(model, image_shape)
     num_classes = _num_classes(model, image_shape)
     class_names = _checked_names(class_names, num_classes)
@@ -59,13 +71,41 @@ def export_classifier(model, folder, class_names=None, image_shape=None):
             "class_names": class_names,
             "code_needed_by_keras_file": _code_needed(unfinished / "classifier.keras"),
             "versions": {
-                "tfrobust": tfrobust.__version__,
+                "tfrobust": __version__,
                 "tensorflow": tf.__version__,
                 "keras": keras.__version__,
             },
         }
-        files.write_json(unfinished / "export.json", description)
+        description["files"] = _files(unfinished)
+        files.write_json(unfinished / kinds.EXPORT.marker, description)
+        check_replaceable(folder)
     return folder
+
+
+def check_replaceable(folder):
+    """Refuses a folder in which an export would remove anything that no export left there.
+
+    Raises:
+        UserError: it names what is in the way.
+    """
+    if not kinds.check_ours(folder, kinds.EXPORT):
+        return
+    left = set(kinds.EXPORT.read(folder).get("files", _FORMER_FILES)) | {kinds.EXPORT.marker}
+    others = [name for name in _files(folder) if name not in left]
+    if others:
+        raise UserError(
+            f"{folder} holds an export, and files that no export left there: {', '.join(others[:3])}"
+            f"{', ...' if len(others) > 3 else ''}. An export replaces the whole folder: move them away, "
+            "or choose another folder."
+        )
+
+
+def _files(folder):
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in pathlib.Path(folder).rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    )
 
 
 def _write_keras_file(model, path):

@@ -1,13 +1,13 @@
 """The run: loop, checkpoints, records, signals."""
 
 from tfrobust.ops.schedules import LinearRamp, PiecewiseLinear, Steps, WarmUp
-from tfrobust.training.averaging import EMA, SWA
-from tfrobust.training.collapse import StopAtCollapse
-from tfrobust.training.helper import TrainHelper
-from tfrobust.training.learning_rate import one_cycle
-from tfrobust.training.plateau import Plateau
+from tfrobust.training.callbacks.averaging import EMA, SWA
+from tfrobust.training.callbacks.collapse import StopAtCollapse
+from tfrobust.training.callbacks.helper import TrainHelper
+from tfrobust.training.callbacks.plateau import Plateau
+from tfrobust.training.optimizers.learning_rate import one_cycle
+from tfrobust.training.optimizers.sgd import CoupledSGD
 from tfrobust.training.run import train
-from tfrobust.training.sgd import CoupledSGD
 
 __all__ = [
     "EMA",

@@ -5,7 +5,7 @@ import time
 import keras
 import tensorflow as tf
 
-from tfrobust.training.memory import process_peak
+from tfrobust.benchmarks.memory import process_peak
 
 
 class _StepTimes(keras.callbacks.Callback):

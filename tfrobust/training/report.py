@@ -1,8 +1,8 @@
 """`report.md` and `report.json`: what came out of a run, and how."""
 
-from tfrobust import files
-from tfrobust.evaluation.interval import binomial_interval
-from tfrobust.training.checkpointing import KeepBest
+from tfrobust.ops.interval import binomial_interval
+from tfrobust.runs import files
+from tfrobust.training.callbacks.keep import KeepBest
 
 _CHOICE = {
     "best_robust": "the highest validation accuracy under the evaluation attack",

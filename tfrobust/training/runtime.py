@@ -74,8 +74,3 @@ class Runtime(Spec):
         if missing:
             raise UserError(f"There is no device {missing[0]!r} here. There are: {there}.")
         return list(self.devices)
-
-
-def device_names():
-    """The logical devices of this process, for the record."""
-    return [d.name for d in tf.config.list_logical_devices()]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfrobust.evaluation.finding import NOT_CHECKED, Finding
+from tfrobust.evaluation.checks.finding import NOT_CHECKED, Finding
 
 
 def skipped(id, title, why):

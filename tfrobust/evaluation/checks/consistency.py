@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.evaluation.checks.answers import chosen, percent
-from tfrobust.evaluation.finding import Finding
+from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.ops.logits import correct
 
 _NEIGHBOURHOODS = 8

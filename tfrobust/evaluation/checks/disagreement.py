@@ -4,7 +4,7 @@ import numpy as np
 
 from tfrobust.attacks.noise import RandomNoise
 from tfrobust.evaluation.checks.answers import chosen, more_than, percent
-from tfrobust.evaluation.finding import Finding
+from tfrobust.evaluation.checks.finding import Finding
 
 
 def losses(runs, limits):

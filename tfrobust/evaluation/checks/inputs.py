@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfrobust.attacks.pgd import PGD
 from tfrobust.evaluation.checks.answers import percent
-from tfrobust.evaluation.finding import Finding
+from tfrobust.evaluation.checks.finding import Finding
 
 
 def pixels(x, threat_model, limits):

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfrobust.attacks.pgd import PGD
 from tfrobust.attacks.steppers import Adam
 from tfrobust.evaluation.checks.answers import chosen, percent, skipped
-from tfrobust.evaluation.finding import Finding
+from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.losses.linearity import LinearityError
 from tfrobust.losses.margin import margin
 

@@ -5,8 +5,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.evaluation.checks.answers import chosen, percent, skipped
+from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.checks.precision import in_full_precision
-from tfrobust.evaluation.finding import Finding
 from tfrobust.losses.margin import margin
 from tfrobust.ops.logits import inference
 

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.evaluation.checks.answers import chosen, more_than, percent
-from tfrobust.evaluation.finding import Finding
+from tfrobust.evaluation.checks.finding import Finding
 
 _FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from tfrobust.evaluation.checks.answers import chosen, percent
-from tfrobust.evaluation.finding import Finding
-from tfrobust.evaluation.interval import binomial_interval
+from tfrobust.evaluation.checks.finding import Finding
+from tfrobust.ops.interval import binomial_interval
 
 
 def validity(evaluation):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfrobust.attacks.apgd import APGD
 from tfrobust.attacks.pgd import PGD
-from tfrobust.evaluation.finding import Finding
+from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.losses.objectives import DLR, CrossEntropy, Margin
 from tfrobust.threat_models.linf import Linf
 

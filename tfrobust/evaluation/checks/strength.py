@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfrobust.evaluation.checks.answers import chosen, more_than, percent
-from tfrobust.evaluation.finding import Finding
+from tfrobust.evaluation.checks.finding import Finding
 
 
 def one_step(runs, limits):

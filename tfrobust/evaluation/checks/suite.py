@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from tfrobust.evaluation.checks import black_box, disagreement, records
 from tfrobust.evaluation.checks.answers import chosen, percent, skipped
+from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.checks.thresholds import Thresholds
-from tfrobust.evaluation.finding import Finding
 from tfrobust.losses.objectives import CrossEntropy
 from tfrobust.ops.logits import correct, inference
 

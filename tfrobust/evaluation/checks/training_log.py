@@ -4,8 +4,8 @@ import json
 import pathlib
 
 from tfrobust.evaluation.checks.answers import percent
+from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.checks.thresholds import Thresholds
-from tfrobust.evaluation.finding import Finding
 
 _CLEAN, _ROBUST, _JACOBIAN = "val_accuracy", "val_robust_accuracy", "jacobian"
 

@@ -1,0 +1,58 @@
+"""The table of methods."""
+
+import keras
+import numpy as np
+
+from tfrobust import Linf
+from tfrobust.attacks import APGD
+from tfrobust.benchmarks import compare
+from tfrobust.evaluation import Evaluator, Examples, Subject, custom
+from tfrobust.losses import DLR
+
+
+def report(clean, robust, strongest, seconds):
+    counts = {"clean": clean, "robust": robust, "suite": strongest}
+    counted = {name: {"right": right, "total": 200} for name, right in counts.items()}
+    return {"method": "TRADES", "step_seconds": seconds, **counted}
+
+
+def test_a_row_has_means_and_deviations_and_what_was_not_run_says_so():
+    runs = [report(190, 160, 150, 0.01), report(194, 164, 150, 0.03), report(192, 162, 150, 0.02)]
+    text = compare.table({"gin/trades.gin": runs, "gin/adv.gin": []})
+    head, _, adv, trades = text.splitlines()
+    assert adv == "| [adv](gin/adv.gin) | | 0 | not run | not run | not run | not run |"
+    assert trades == (
+        "| [trades](gin/trades.gin) | TRADES | 3 | 96.0 ± 1.0 | 81.0 ± 1.0 | 75.0 ± 0.0 | 20 |"
+    )
+    assert head.count("|") == trades.count("|") == adv.count("|")
+
+
+def test_a_suite_shares_traces_and_never_exceeds_its_parts(tmp_path, monkeypatch):
+    """Two classifiers of one architecture, each judged as by an evaluator of its own."""
+    attacks = (
+        ("apgd-ce", APGD(Linf(0.05), steps=5)),
+        ("apgd-dlr", APGD(Linf(0.05), DLR(), steps=5)),
+    )
+    monkeypatch.setattr(compare, "suite", lambda name, threat_model: custom(attacks))
+    generator = np.random.default_rng(0)
+    x = generator.random((20, 2, 2, 1)).astype("float32")
+    examples = Examples.of(x, (x.sum((1, 2, 3)) > 2).astype("int64") + 1)
+
+    def classifier(seed):
+        keras.utils.set_random_seed(seed)
+        inputs = keras.Input((2, 2, 1))
+        outputs = keras.layers.Dense(3, name="logits")(keras.layers.Flatten(name="flat")(inputs))
+        return keras.Model(inputs, outputs, name="linear")
+
+    shared = compare.SharedSuite()
+    counts = [shared(classifier(seed), examples, Linf(0.05)) for seed in (0, 1)]
+    ((_, evaluator),) = shared._evaluators.values()
+    assert [program.traces for program in evaluator._programs.values()] == [1, 1]
+    for seed, count in enumerate(counts):
+        alone = Evaluator(Subject.of(classifier(seed)), attacks)
+        predictions, outcomes, _ = alone(examples.x, examples.y, examples.ids)
+        left = [int((predictions == examples.y).sum())]
+        for outcome in outcomes:
+            left.append(left[-1] - int(outcome.broken.sum()))
+        assert list(count) == ["clean", "apgd-ce", "apgd-dlr"]
+        assert list(count.values()) == left

@@ -1,0 +1,176 @@
+"""The page of an evaluation: whole, self-contained, with the report's numbers; and its pictures."""
+
+import dataclasses
+import html.parser
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfrobust.errors import UserError
+from tfrobust.evaluation.checks.finding import Finding
+from tfrobust.evaluation.reports.evaluation import write_reports
+from tfrobust.evaluation.reports.page import write_page
+from tfrobust.evaluation.reports.page_files import ReportFiles
+from tfrobust.plots.pixels import amplified, factor, png
+from tfrobust.plots.report_figures import accuracy_by_epsilon, accuracy_by_step, distances
+
+VOID = {"meta", "img", "br", "link", "input", "hr", "path", "use", "rect", "line", "circle"}
+CURVE = {"epsilon": [0.1, 0.0], "accuracy": [0.1, 0.8]}
+
+
+class Reader(html.parser.HTMLParser):
+    """Follows what is opened and closed; gathers references, names, text and images."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.references, self.ids, self.text, self.tags = [], [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("href", "src", "srcset", "data", "action", "xlink:href"):
+                self.references.append(value)
+            if name == "id":
+                self.ids.append(value)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def page(folder):
+    text = write_page(folder).read_text()
+    reader = Reader(text)
+    assert reader.open == []
+    return text, reader
+
+
+@pytest.fixture
+def folder(ten_examples, tmp_path):
+    clean = np.full((10, 3, 4, 1), 0.5, np.float32)
+    write_reports(ten_examples, clean, tmp_path, curve=CURVE)
+    return tmp_path
+
+
+def test_the_page_is_well_formed_and_needs_nothing_else(folder):
+    text, reader = page(folder)
+    assert text.startswith("<!DOCTYPE html>")
+    assert "script" not in reader.tags and "link" not in reader.tags
+    assert reader.references
+    for reference in reader.references:
+        assert reference.startswith(("#", "data:image/png;base64,"))
+        assert not reference.startswith("#") or reference[1:] in reader.ids
+    assert "@import" not in text and text.count("url(") == text.count("url(#")
+    # Names of one picture do not meet those of another.
+    assert len(set(reader.ids)) == len(reader.ids)
+    # Namespaces are the only addresses, and nobody goes there.
+    assert text.count("http") == text.count('="http://www.w3.org/')
+    assert reader.tags.count("svg") == 4
+    assert reader.tags.count("img") == 5 * 3
+    assert "#010203" not in text and "#040506" not in text
+
+
+def test_the_page_has_the_numbers(folder):
+    _, reader = page(folder)
+    text = " ".join("".join(reader.text).split())
+    for told in ("30.00 %", "10.78 to 60.32 %", "clean accuracy 80.00 %", "0f3a9c77d1e2", "8/255"):
+        assert told in text
+    assert "robust accuracy, upper bound" in text
+    assert "not trustworthy" not in text
+    assert "3 of 10 examples stand" in text
+    assert "103, label 0: apgd-t" in text
+
+
+def test_findings_are_told_and_words_are_safe(ten_examples, tmp_path):
+    findings = (
+        Finding("C8", "black <box>", "severe", 1, 0, "Look & see `x < y`.", (104,)),
+        Finding("C9", "steps", "passed", None, None, "Fine."),
+    )
+    evaluation = dataclasses.replace(
+        ten_examples, findings=findings, model="<script>&", suite="pgd_20"
+    )
+    write_reports(evaluation, np.zeros((10, 3, 4, 1)), tmp_path)
+    text, reader = page(tmp_path)
+    assert "script" not in reader.tags and "&lt;script&gt;&amp;" in text
+    assert "<code>x &lt; y</code>" in text
+    told = "".join(reader.text)
+    assert "not trustworthy: C8" in told and "1 check passed" in told
+    assert "accuracy under pgd_20, no estimate of robust accuracy" in told
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_images_of_any_kind(ten_examples, tmp_path, channels):
+    found = np.repeat(ten_examples.adversarial, channels, axis=-1)
+    evaluation = dataclasses.replace(ten_examples, adversarial=found)
+    write_reports(evaluation, np.full((10, 3, 4, channels), 0.5, np.float32), tmp_path)
+    _, reader = page(tmp_path)
+    assert reader.tags.count("img") == 15
+
+
+def test_without_attacks_there_is_a_page(ten_examples, tmp_path):
+    evaluation = dataclasses.replace(ten_examples, outcomes=(), adversarial=None)
+    write_reports(evaluation, np.zeros((10, 3, 4, 1)), tmp_path)
+    _, reader = page(tmp_path)
+    assert "clean accuracy, nothing attacked" in "".join(reader.text)
+    assert "svg" not in reader.tags
+
+
+def test_pictures_show_the_reports_numbers(folder):
+    report = ReportFiles.read(folder)
+    curve = accuracy_by_epsilon(report).axes[0].lines[0]
+    assert curve.get_xydata().tolist() == [[0.0, 0.8], [0.1, 0.1]]
+    lines = {line.get_label(): line for line in accuracy_by_step(report).axes[0].lines}
+    assert lines["apgd-ce"].get_xydata().tolist() == [[0, 0.7], [4, 0.5], [10, 0.5]]
+    # What counts queries has a picture of its own.
+    assert "square" not in lines
+    bars = distances(report).axes[0].patches
+    assert sum(bar.get_height() for bar in bars) == 4
+
+
+def test_the_same_files_give_the_same_page(folder):
+    first = write_page(folder).read_bytes()
+    assert write_page(folder).read_bytes() == first
+
+
+def test_differences_are_amplified_to_the_whole_range():
+    delta = np.array([[[0.1], [-0.05], [0.0]]])
+    assert factor(delta) == pytest.approx(5.0)
+    np.testing.assert_allclose(amplified(delta)[0, :, 0], [1.0, 0.25, 0.5])
+    np.testing.assert_array_equal(amplified(0 * delta), np.full((1, 3, 1), 0.5))
+
+
+def test_png_holds_the_pixels():
+    image = np.array([[[0.0, 0.5, 1.0], [1.0, 0.2, np.nan]]])
+    back = np.asarray(Image.open(io.BytesIO(png(image))))
+    np.testing.assert_array_equal(back, [[[0, 128, 255], [255, 51, 0]]])
+    assert np.asarray(Image.open(io.BytesIO(png(image[..., :1])))).shape == (1, 2)
+
+
+def test_folders_without_reports_and_newer_ones_are_refused(folder):
+    with pytest.raises(UserError, match="cannot be read"):
+        write_page(folder / "absent")
+    content = json.loads((folder / "report.json").read_text())
+    content["tfrobust"]["schema"] = 2
+    (folder / "report.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="Install a newer"):
+        write_page(folder)
+    content["tfrobust"]["schema"] = 1
+    (folder / "report.json").write_text(json.dumps(content))
+    (folder / "examples.csv").unlink()
+    with pytest.raises(UserError, match="no examples.csv"):
+        write_page(folder)

@@ -1,0 +1,1 @@
+"""What steps, evaluations and methods cost, measured."""

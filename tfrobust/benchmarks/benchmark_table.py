@@ -1,0 +1,96 @@
+"""The tables of bin/benchmark.py: costs in, lines of text out."""
+
+from tfrobust.benchmarks.costs import added, median, ratios
+
+PASS_HEAD = ("", "ours ms", "Keras's ms", "ours/Keras's", "CPU", "peak MiB")
+STEP_HEAD = (
+    "method",
+    "passes",
+    "step ms",
+    "passes ms",
+    "step/passes",
+    "CPU",
+    "with update",
+    "of ADV-1 (paper)",
+    "of ADV-10 (paper)",
+    "peak MiB",
+    "traces",
+)
+
+
+def pass_rows(costs, names):
+    """A row for each pass: with our layers, with Keras's, and the first in units of the second.
+
+    Args:
+        costs: dict with the rounds' `Cost` for ("ours", name) and ("Keras's", name).
+        names: of the passes.
+    """
+    rows = []
+    for name in names:
+        ours, stock = costs["ours", name], costs["Keras's", name]
+        here, there = median(ours), median(stock)
+        shares = map(_ratio, ratios(ours, stock))
+        rows.append((name, _ms(here.wall), _ms(there.wall), *shares, _mib(here.memory)))
+    return rows
+
+
+def step_rows(subjects, costs, traces):
+    """A row for each method: its step in units of its passes, and of the steps of ADV-1 and ADV-10.
+
+    Args:
+        subjects: dict from a name to its `Subject`.
+        costs: dict with the rounds' `Cost` for each ("step", name) and ("passes", name), and for
+            "update".
+        traces: dict from a name to how often its step was traced.
+    """
+    rows = []
+    for name, subject in subjects.items():
+        step, passes = costs["step", name], costs["passes", name]
+        wall, cpu = ratios(step, passes)
+        with_update, _ = ratios(step, added(passes, costs["update"]))
+        units = zip(("ADV-1", "ADV-10"), subject.papers, strict=True)
+        rows.append(
+            (
+                name,
+                _formula(subject),
+                _ms(median(step).wall),
+                _ms(median(passes).wall),
+                *map(_ratio, (wall, cpu, with_update)),
+                *(_compared(step, costs.get(("step", unit)), paper) for unit, paper in units),
+                _mib(median(step).memory),
+                str(traces[name]),
+            )
+        )
+    return rows
+
+
+def table(head, rows):
+    """Rows of words under a head as lines of text, the first column to the left, the rest to the right."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = []
+    for first, *rest in (head, *rows):
+        right = (word.rjust(width) for word, width in zip(rest, widths[1:], strict=True))
+        lines.append("  ".join((first.ljust(widths[0]), *right)).rstrip())
+    return lines
+
+
+def _formula(subject):
+    letters = zip("FTIW", subject.counts().values(), strict=True)
+    return " + ".join(f"{count}{letter}" for letter, count in letters if count)
+
+
+def _compared(step, unit, paper):
+    measured = "-" if unit is None else f"{ratios(step, unit)[0]:.2f}"
+    return measured if paper is None else f"{measured} ({paper:.2f})"
+
+
+def _ms(seconds):
+    return f"{seconds * 1e3:.3g}" if seconds < 1 else f"{seconds * 1e3:.0f}"
+
+
+def _ratio(value):
+    return f"{value:.3f}"
+
+
+def _mib(size):
+    return "-" if size is None else f"{size / 2**20:.0f}"

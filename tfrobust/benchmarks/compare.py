@@ -1,0 +1,117 @@
+"""Many methods under one budget, judged alike: the README's table of methods."""
+
+import json
+import pathlib
+import re
+import statistics
+
+import keras
+
+from tfrobust.evaluation.engine.evaluator import Evaluator
+from tfrobust.evaluation.subject import Subject
+from tfrobust.evaluation.suites import suite
+from tfrobust.runs import files
+
+# One size for all models, so that those of one architecture share their traces: all test digits at once.
+SLOTS = 360
+
+
+class SharedSuite:
+    """A suite of attacks on many classifiers; those of one architecture share their traces.
+
+    Args:
+        name: of the suite, the strongest of this project by default.
+    """
+
+    def __init__(self, name="autoattack"):
+        self.name = name
+        self._evaluators = {}
+
+    def __call__(self, classifier, examples, threat_model):
+        """How many examples stand before each attack and the ones before it.
+
+        Args:
+            classifier: Keras model.
+            examples: `evaluation.Examples`.
+            threat_model: `ThreatModel`.
+
+        Returns:
+            A dict from "clean" and each attack's name, in order, to a count.
+        """
+        config = json.dumps(keras.saving.serialize_keras_object(classifier)["config"])
+        # Keras numbers the layers of one process: conv2d, conv2d_1, ...
+        key = re.sub(r'_\d+"', '"', config), threat_model
+        if key not in self._evaluators:
+            attacks = suite(self.name, threat_model).attacks
+            evaluator = Evaluator(Subject.of(classifier), attacks, slots=SLOTS)
+            self._evaluators[key] = classifier, evaluator
+        shared, evaluator = self._evaluators[key]
+        shared.set_weights(classifier.get_weights())
+        predictions, outcomes, _ = evaluator(examples.x, examples.y, examples.ids)
+        standing = predictions == examples.y
+        counts = {"clean": int(standing.sum())}
+        for outcome in outcomes:
+            standing = standing & ~outcome.broken
+            counts[outcome.name] = int(standing.sum())
+        return counts
+
+
+def report_of(folder):
+    """The content of a finished run's report.json."""
+    return json.loads(pathlib.Path(folder, "report.json").read_text(encoding="utf-8"))
+
+
+def judge_run(folder, examples, threat_model, shared):
+    """The report of a finished run with the count of a suite added; computed once a run.
+
+    Args:
+        folder: the run's.
+        examples: `evaluation.Examples` of its test split.
+        threat_model: of its test attack.
+        shared: `SharedSuite`.
+
+    Returns:
+        The content of report.json, with "suite": {"right": ..., "total": ..., "standing": ...}.
+    """
+    cache = pathlib.Path(folder, f"{shared.name}.json")
+    if not cache.is_file():
+        classifier = keras.saving.load_model(pathlib.Path(folder, "export", "classifier.keras"))
+        standing = shared(classifier, examples, threat_model)
+        counted = {"right": min(standing.values()), "total": len(examples.y), "standing": standing}
+        files.write_json(cache, {"threat_model": repr(threat_model), **counted})
+    return {**report_of(folder), "suite": json.loads(cache.read_text(encoding="utf-8"))}
+
+
+def table(results):
+    """A Markdown table with a row for each gin file, means and standard deviations over its runs.
+
+    Args:
+        results: gin file -> list of what `judge_run` returned, or an empty list where nothing was run.
+    """
+    lines = [
+        "| gin file | method | runs | clean | PGD-20 | AutoAttack | ms a step |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for gin, reports in sorted(results.items()):
+        link = f"[{pathlib.Path(gin).stem}]({gin})"
+        if not reports:
+            lines.append(f"| {link} | | 0 | not run | not run | not run | not run |")
+            continue
+        cells = [
+            _percent([_share(r[key]) for r in reports]) for key in ("clean", "robust", "suite")
+        ]
+        steps = [1000 * r["step_seconds"] for r in reports if r["step_seconds"]]
+        time = f"{statistics.median(steps):.0f}" if steps else "not measured"
+        lines.append(
+            f"| {link} | {reports[0]['method']} | {len(reports)} | {' | '.join(cells)} | {time} |"
+        )
+    return "\n".join(lines)
+
+
+def _share(counted):
+    return 100 * counted["right"] / counted["total"]
+
+
+def _percent(values):
+    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.1f}{spread}"

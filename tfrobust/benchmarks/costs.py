@@ -1,0 +1,81 @@
+"""What calls cost in time and memory, on a machine that does other things too."""
+
+import statistics
+import time
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfrobust.benchmarks.memory import Memory
+
+
+class Cost(NamedTuple):
+    """What a call costs.
+
+    Attributes:
+        wall: seconds on the clock.
+        cpu: seconds of all threads together. Other processes disturb them less; waiting costs none.
+        memory: bytes of tensors at the peak beyond those before the call, or None where nothing was
+            counted.
+    """
+
+    wall: float
+    cpu: float
+    memory: int | None = None
+
+
+def measured(calls, repeats):
+    """What calls cost, measured in turns, so that whatever else the machine does meets them all.
+
+    Args:
+        calls: dict from a name to a function without arguments. Neighbours are compared best.
+        repeats: rounds that count, at least 1; one before them traces and warms up.
+
+    Returns:
+        Dict from a name to its `Cost` in each round.
+    """
+    memory = Memory()
+    for call in calls.values():
+        call()
+    costs = {name: [] for name in calls}
+    order = list(calls)
+    for _ in range(repeats):
+        for name in order:
+            memory.start()
+            wall, cpu = time.perf_counter(), time.process_time()
+            calls[name]()
+            tf.test.experimental.sync_devices()
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            costs[name].append(Cost(wall, cpu, memory.growth()))
+        # Who comes first finds cold caches.
+        order.reverse()
+    return costs
+
+
+def median(costs):
+    """One `Cost` of several: medians of the times, the largest memory."""
+    wall, cpu, memory = zip(*costs, strict=True)
+    return Cost(statistics.median(wall), statistics.median(cpu), _largest(memory))
+
+
+def ratios(costs, units):
+    """Wall and CPU time of calls in units of others of the same rounds: medians of the rounds' ratios."""
+    pairs = list(zip(costs, units, strict=True))
+    return (
+        statistics.median(cost.wall / unit.wall for cost, unit in pairs),
+        statistics.median(cost.cpu / unit.cpu for cost, unit in pairs),
+    )
+
+
+def added(costs, others):
+    """The costs of two calls one after the other, round by round."""
+    return [_total(pair) for pair in zip(costs, others, strict=True)]
+
+
+def _total(costs):
+    wall, cpu, memory = zip(*costs, strict=True)
+    return Cost(sum(wall), sum(cpu), _largest(memory))
+
+
+def _largest(memory):
+    return None if None in memory else max(memory)

@@ -1,0 +1,248 @@
+"""Which methods' training steps are measured, and the passes that each is made of."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from tfrobust.attacks import PGD, Adam, Clean, Corner, EarlyStop, Gaussian
+from tfrobust.benchmarks.passes import PASSES
+from tfrobust.errors import UserError
+from tfrobust.losses import CrossEntropy, LinearityError, ToClean
+from tfrobust.methods import (
+    ADV,
+    ATLAS,
+    FAIT,
+    GAIRAT,
+    GAT,
+    HAT,
+    LLR,
+    MART,
+    TRADES,
+    Free,
+    Natural,
+)
+from tfrobust.ops.datasets import without_autotune
+from tfrobust.regularizers import (
+    Curvature,
+    GapLabels,
+    GradientAlignment,
+    Jacobian,
+    MaximalEntropy,
+    TaylorTerms,
+)
+from tfrobust.threat_models import Linf
+from tfrobust.weights import AWP, WeightNoise
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A method whose step is measured.
+
+    Args:
+        make: function from a classifier to the method.
+        forward: forward passes of a step that nothing is differentiated through.
+        to_input: passes forward and back to the images, in inference mode.
+        to_weights: passes forward and back to the weights, in training mode.
+        jacobians: gradients to the images that are differentiated again. Each goes
+            back and back twice through a pass that is counted already, about the cost of one more
+            pass to the weights, as which it is counted.
+        in_inference_mode: how many of the passes to the weights run in inference mode.
+        training_forward: forward passes in training mode that nothing is differentiated through.
+        papers: what a step costs in steps of ADV-1 and of ADV-10 on CIFAR-10, in the paper on ATLAS.
+    """
+
+    make: Callable
+    forward: int = 0
+    to_input: int = 0
+    to_weights: int = 1
+    papers: tuple = (None, None)
+    jacobians: int = 0
+    in_inference_mode: int = 0
+    training_forward: int = 0
+
+    def counts(self):
+        """How often a step goes through each of `PASSES`."""
+        to_weights = self.to_weights + self.jacobians
+        counts = (self.forward, self.training_forward, self.to_input, to_weights)
+        return dict(zip(PASSES, counts, strict=True))
+
+
+def _fast(classifier):
+    return ADV(classifier, PGD(Linf("8/255"), steps=1, relative_step_size=1.25))
+
+
+def _atlas(steps, **weights):
+    size = {"relative_step_size": 1.25} if steps == 1 else {"step_size": 0.007}
+    attack = PGD(Linf("8/255"), steps=steps, **size)
+    return lambda classifier: ATLAS(classifier, attack, **weights)
+
+
+def _climb(steps, **settings):
+    # The attack of TRADES and its family.
+    return PGD(Linf("8/255"), ToClean(), steps, "2/255", start=Gaussian(), **settings)
+
+
+def _adv(classifier):
+    return ADV(classifier, PGD(Linf("8/255"), CrossEntropy(), steps=10, step_size="2/255"))
+
+
+def _llr(classifier):
+    size = {"step_size": 0.1, "stepper": Adam()}
+    return LLR(classifier, PGD(Linf("8/255"), LinearityError(), steps=10, **size))
+
+
+def _jac(classifier):
+    return Natural(classifier, regularizers=[Jacobian(0.5)])
+
+
+def _trades_jac(classifier):
+    return TRADES(classifier, _climb(1), beta=0.5, regularizers=[Jacobian(2e-4)])
+
+
+def _cure(classifier):
+    return Natural(classifier, regularizers=[Curvature(4.0)])
+
+
+def _grad_align(classifier):
+    attack = PGD(Linf("8/255"), steps=1, relative_step_size=1.25, start=Clean())
+    return ADV(classifier, attack, regularizers=[GradientAlignment(0.2, Linf("8/255"))])
+
+
+def _ten(**settings):
+    return PGD(Linf("8/255"), CrossEntropy(), steps=10, step_size="2/255", **settings)
+
+
+def _hat(classifier):
+    return HAT(classifier, _climb(10), helper=keras.models.clone_model(classifier))
+
+
+def _free(classifier):
+    # Room for more images than a batch has.
+    return Free(classifier, Linf("8/255"), batch_shape=(1024, *classifier.input_shape[1:]))
+
+
+_GUIDED = PGD(Linf("8/255"), steps=1, relative_step_size=1.0, start=Corner(0.5))
+_MER = {"regularizers": [MaximalEntropy()]}
+
+
+def _rat(*terms):
+    noise = {"attack_weights": WeightNoise()}
+    return lambda classifier: TRADES(classifier, _climb(10), regularizers=terms, **noise)
+
+
+# One line a method.
+SUBJECTS = {
+    "Natural": Subject(Natural),
+    "ADV-1": Subject(_fast, 0, 1, 1, (1.0, 0.18)),
+    "ADV-10": Subject(_adv, 0, 10, 1, (5.52, 1.0)),
+    "TRADES-1": Subject(lambda c: TRADES(c, _climb(1)), 1, 1, 2, (2.20, 0.40)),
+    "TRADES-10": Subject(lambda c: TRADES(c, _climb(10)), 1, 10, 2, (8.08, 1.46)),
+    "JAC": Subject(_jac, 0, 0, 1, (1.88, 0.34), 1),
+    "ATLAS-1": Subject(_atlas(1), 0, 1, 2, (2.92, 0.53), 1),
+    "ATLAS-l": Subject(_atlas(1, beta=0), 0, 1, 1, (2.40, 0.43), 1),
+    "ATLAS-g": Subject(_atlas(1, alpha=0), 0, 1, 2, (1.52, 0.28)),
+    "ATLAS-10": Subject(_atlas(10), 0, 10, 2, (7.52, 1.36), 1),
+    "TradesJac": Subject(_trades_jac, 1, 1, 2, (4.56, 0.83), 1),
+    "TRADES-MER": Subject(lambda c: TRADES(c, _climb(10), **_MER), 1, 10, 2),
+    "FAIT": Subject(lambda c: FAIT(c, _climb(10, keep=(2,))), 1, 10, 3),
+    "FAIT-MER": Subject(lambda c: FAIT(c, _climb(10, keep=(2,)), **_MER), 1, 10, 3),
+    "LLR": Subject(_llr, 1, 11, 3, jacobians=1, in_inference_mode=2),
+    "CURE": Subject(_cure, 0, 0, 3, jacobians=2, in_inference_mode=2),
+    "GradAlign": Subject(_grad_align, 0, 1, 3, jacobians=2),
+    "MART": Subject(lambda c: MART(c, _ten()), 0, 10, 2),
+    "GAIRAT": Subject(lambda c: GAIRAT(c, _ten(), burn_in=0), 0, 10, 1),
+    "FAT": Subject(lambda c: ADV(c, _ten(freeze=EarlyStop(1), step_noise=0.001)), 0, 10, 1),
+    "FAT-TRADES": Subject(lambda c: TRADES(c, _climb(10, freeze=EarlyStop(1))), 1, 10, 2),
+    "HAT": Subject(_hat, 2, 10, 3),
+    "GAT": Subject(lambda c: GAT(c, _GUIDED), 0, 1, 2, training_forward=1),
+    "Free-8": Subject(_free, 0, 0, 8),
+    "AWP-TRADES": Subject(lambda c: TRADES(c, _climb(10), weight_perturbation=AWP()), 1, 10, 4),
+    "RAT-first": Subject(_rat(TaylorTerms(form="finite")), 1, 10, 6),
+    "RAT-second": Subject(_rat(TaylorTerms(0.2, order=2, form="finite")), 1, 10, 6),
+    "RAT-one-sided": Subject(_rat(TaylorTerms(form="one_sided")), 1, 10, 4),
+    "RAT-reference": Subject(_rat(GapLabels()), 1, 10, 2),
+}
+
+
+def chosen(names):
+    """The subjects of these names, in this order; all of them for an empty list.
+
+    Raises:
+        UserError: for a name that is not among them.
+    """
+    for name in names:
+        if name not in SUBJECTS:
+            raise UserError(f"There is no method {name!r}. There are: {', '.join(SUBJECTS)}.")
+    return {name: SUBJECTS[name] for name in names or SUBJECTS}
+
+
+def calls_of(subjects, passes, steps):
+    """What is measured of the methods: all passes of a step one after the other, then the step.
+
+    Args:
+        subjects: dict from a name to its `Subject`.
+        passes: dict from each of `PASSES` to a function.
+        steps: dict from a name to its `Step`.
+
+    Returns:
+        Dict from ("passes", name) and ("step", name) to a function without arguments.
+    """
+    calls = {}
+    for name, subject in subjects.items():
+        sequence = [passes[p] for p, count in subject.counts().items() for _ in range(count)]
+        calls["passes", name] = functools.partial(_call_all, sequence)
+        calls["step", name] = steps[name]
+    return calls
+
+
+def _call_all(functions):
+    for function in functions:
+        function()
+
+
+class Step:
+    """A method's training step, the one that `fit` runs, on the same batch again and again.
+
+    Attributes:
+        traces: how often it has been traced.
+    """
+
+    def __init__(self, subject, classifier, x, y):
+        self.traces = 0
+        method = subject.make(classifier)
+        method.compile(_optimizer())
+        method.optimizer.build(method.trainable_variables)
+        step = method.train_step
+
+        def counted(data):
+            self.traces += 1
+            return step(data)
+
+        method.train_step = counted
+        method.make_train_function()
+        self._method = method
+        batches = tf.data.Dataset.from_tensors((x, y)).repeat()
+        self._batches = iter(without_autotune(batches))
+
+    def __call__(self):
+        return self._method.train_function(self._batches)
+
+
+def update(model):
+    """The optimizer's update of all weights, which every step makes once and no pass contains."""
+    optimizer, variables = _optimizer(), model.trainable_variables
+    optimizer.build(variables)
+    gradients = [tf.zeros(v.shape) for v in variables]
+
+    def apply():
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+    return tf.function(apply)
+
+
+def _optimizer():
+    # The rate is small so that a thousand steps on one batch stay finite.
+    return keras.optimizers.SGD(1e-4, momentum=0.9)

@@ -1,0 +1,236 @@
+"""Attacks of a suite, one after the other, on all examples that stand."""
+
+import time
+import zlib
+
+import numpy as np
+import tensorflow as tf
+
+from tfrobust.errors import Interrupted, UserError
+from tfrobust.evaluation.engine.devices import Devices
+from tfrobust.evaluation.engine.gate import second_look
+from tfrobust.evaluation.engine.outcome import Outcome
+from tfrobust.evaluation.engine.program import Program
+from tfrobust.evaluation.engine.slots import Schedule, Work
+from tfrobust.ops.logits import correct
+from tfrobust.ops.random import ExampleKeys, checked_seed, seed_pair
+from tfrobust.runs.bar import Bar
+
+MOST_SLOTS = 256
+
+
+class Evaluator:
+    """Runs attacks on one classifier; each is traced once, however often it is called.
+
+    Use `evaluate` for one evaluation with its checks and reports; this class for many models of one
+    architecture, whose weights are put into one Keras model.
+
+    Args:
+        subject: `Subject`.
+        attacks: sequence of (name, `Attack`), with different names. Noise is keyed by the name.
+        seed: whole number.
+        individual: give every attack all examples that are right at the clean image, instead of
+            those that stood before the attacks before it.
+        slots: the most rows of a batch, "auto" for 256. There are as few unused ones as possible.
+        devices: `Devices`.
+        jit_compile: compile the attacks' steps with XLA.
+
+    Raises:
+        UserError: attacks that the subject cannot be attacked with, or names that repeat.
+    """
+
+    def __init__(
+        self,
+        subject,
+        attacks,
+        *,
+        seed=0,
+        individual=False,
+        slots="auto",
+        devices=None,
+        jit_compile=False,
+    ):
+        self.subject, self.attacks, self.seed = subject, tuple(attacks), checked_seed(seed)
+        self.individual, self.slots, self.jit_compile = individual, slots, jit_compile
+        self.devices = devices or Devices()
+        self._programs = {}
+        self._forward = self.devices.function(subject.forward)
+        self._second = self.devices.function(self._looked_again)
+        self._check()
+
+    def _check(self):
+        names = [name for name, _ in self.attacks]
+        if len(set(names)) < len(names):
+            raise UserError(f"Attacks of a suite need different names. Received: {names}.")
+        if self.slots != "auto" and (not isinstance(self.slots, int) or self.slots < 1):
+            raise UserError(
+                f"`slots` must be 'auto' or a whole number of at least 1. Received: {self.slots!r}."
+            )
+        for name, attack in self.attacks:
+            lacks = attack.needs_gradient and not self.subject.has_gradient
+            if lacks or (attack.needs_scores and not self.subject.has_scores):
+                raise UserError(
+                    f"The attack {name} needs {'gradients' if lacks else 'scores'}, which the "
+                    f"{self.subject.description} does not give. Choose attacks that need less, such as "
+                    f"{'square or rays' if self.subject.has_scores else 'rays'}."
+                )
+
+    def logits(self, x):
+        """Logits at clean images, float32 (n, k), in batches of one shape."""
+        return self._batched(lambda batch: self._forward(batch), x)
+
+    def __call__(self, x, y, ids, journal=None, bar=None, stop=lambda: False):
+        """Attacks the examples.
+
+        Args:
+            x: clean images, float32 (n, h, w, c) in [0, 1].
+            y: labels, int (n,).
+            ids: int (n,); noise is keyed by them.
+            journal: `Journal` for what must not be lost, or None.
+            bar: `Bar`; silent if None.
+            stop: function that says whether to save and stop.
+
+        Returns:
+            Predictions at the clean images, int (n,); a tuple of `Outcome`; and images (n, h, w, c), by
+            the first attack that broke each example, the clean ones where none did.
+
+        Raises:
+            Interrupted: `stop` said so; the state is saved.
+        """
+        bar = bar or Bar(None)
+        logits = self.logits(x)
+        y = np.asarray(y, np.int32)
+        right = correct(tf.constant(y), tf.constant(logits)).numpy()
+        standing, adversarial, outcomes = right.copy(), x.copy(), []
+        for place, (name, attack) in enumerate(self.attacks):
+            given = right if self.individual else standing
+            kept = journal.finished(place, attack) if journal else None
+            if kept is None:
+                look = self._looker(journal, bar, stop, standing)
+                kept = self._attacked(name, attack, x, y, logits, ids, given, journal, bar, look)
+                if journal:
+                    journal.add(*kept)
+            outcome, images = kept
+            first = outcome.broken & standing
+            adversarial[first] = images[first[outcome.broken]]
+            standing &= ~outcome.broken
+            outcomes.append(outcome)
+            bar.end(name, f"robust accuracy <= {100 * standing.mean():.2f} %")
+        return np.argmax(logits, axis=1), tuple(outcomes), adversarial
+
+    def _looker(self, journal, bar, stop, standing):
+        def look(schedule):
+            size = len(standing)
+            left = standing.sum() - (0 if self.individual else schedule.host["broken"].sum())
+            bar.show(schedule.share, f"robust accuracy <= {100 * left / size:.2f} %")
+            asked = stop()
+            if journal and (asked or journal.due()):
+                journal.save(schedule.snapshot())
+            if asked:
+                raise Interrupted("Stopped on request; the evaluation is saved as far as it got.")
+
+        return look
+
+    def _attacked(self, name, attack, x, y, logits, ids, given, journal, bar, look):
+        began = time.perf_counter()
+        places = np.flatnonzero(given)
+        program = self._program(name, attack, len(places) * attack.runs(logits.shape[1]))
+        traces = program.traces
+        work = Work(x[places], y[places], logits[places], self._seeds(name, ids[places]))
+        schedule = Schedule(program, work, logits.shape[1])
+        saved = journal.current() if journal else None
+        if saved is not None:
+            schedule.restore(saved)
+        bar.begin(name, schedule.share)
+        first = []
+
+        def looked(schedule):
+            if not first:
+                first.append(time.perf_counter() - began)
+            look(schedule)
+
+        found = schedule(looked)
+        broken, rejected = self._kept(attack, found, work)
+        size = len(given)
+
+        def spread(values, rest):
+            whole = np.full(size, rest, values.dtype)
+            whole[places] = values
+            return whole
+
+        counts = found["counts"]
+        return Outcome(
+            name=name,
+            attack=attack,
+            attempted=given.copy(),
+            broken=spread(broken, False),
+            rejected=spread(rejected, False),
+            run=spread(np.where(broken, found["broken_run"], -1), -1),
+            step=spread(np.where(broken, found["step"], -1), -1),
+            forwards=spread(found["forwards"], 0),
+            backwards=spread(found["backwards"], 0),
+            measures={
+                # An infinite distance was not found.
+                name: spread(np.where(np.isfinite(found[name]), found[name], np.nan), np.nan)
+                for name in attack.measures
+            },
+            passes=(int(counts[2]), int(counts[3])),
+            busy=float(counts[0] / counts[1]) if counts[1] else 1.0,
+            traces=program.traces - traces,
+            seconds=time.perf_counter() - began,
+            tracing_seconds=first[0] if first and program.traces > traces else 0.0,
+        ), found["images"][broken]
+
+    def _kept(self, attack, found, work):
+        """Which of the broken examples stand a second look, and which do not."""
+        broken, images = found["broken"], found["images"]
+        if not broken.any():
+            return broken, broken
+        threat_model = attack.threat_model
+        right, inside, finite = self._batched(
+            lambda *batch: self._second(threat_model, *batch),
+            *(array[broken] for array in (images, work.x, work.y)),
+        )
+        stands = np.zeros_like(broken)
+        stands[broken] = ~right & inside & finite
+        return stands, broken & ~stands
+
+    def _looked_again(self, threat_model, found, x, y):
+        return tuple(second_look(self.subject.forward, threat_model, found, x, y))
+
+    def _seeds(self, name, ids):
+        if not len(ids):
+            return np.zeros((0, 2), np.int32)
+        seeds = tf.tile(seed_pair(self.seed)[None], [len(ids), 1])
+        keys = ExampleKeys(seeds).fold_in(zlib.crc32(name.encode()))
+        return keys.fold_in(tf.constant(ids, tf.int64)).seeds.numpy()
+
+    def _program(self, name, attack, items):
+        rows = self._rows(items)
+        if (name, rows) not in self._programs:
+            self._programs[name, rows] = Program(
+                self.subject.forward, attack, rows, self.devices, self.jit_compile
+            )
+        return self._programs[name, rows]
+
+    def _rows(self, items):
+        # As many in each wave, so that the last one is as full as the others.
+        waves = max(1, -(-items // self._most))
+        rows = max(1, -(-items // waves))
+        return -(-rows // self.devices.count) * self.devices.count
+
+    @property
+    def _most(self):
+        return MOST_SLOTS if self.slots == "auto" else self.slots
+
+    def _batched(self, function, *arrays):
+        """`function` of all rows, in batches of one shape: the last one is filled up with its first row."""
+        size, rows = len(arrays[0]), self._rows(self._most)
+        results = []
+        for start in range(0, size, rows):
+            places = np.arange(start, start + rows)
+            places[places >= size] = start
+            batch = self.devices.split(tuple(array[places] for array in arrays))
+            joined = self.devices.join(function(*batch))
+            results.append(tf.nest.map_structure(lambda v, n=size - start: v[:n], joined))
+        return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *results)

@@ -1,0 +1,120 @@
+"""What an evaluation has found so far, on disk, whole or absent."""
+
+import dataclasses
+import pathlib
+import time
+
+import numpy as np
+
+from tfrobust.errors import UserError
+from tfrobust.evaluation.engine.outcome import Outcome
+from tfrobust.runs import checkpoint
+
+RESUME = ("auto", "never", "must")
+
+
+class Journal:
+    """Keeps finished attacks, and the slots of the one that is going on, so that nothing is done twice.
+
+    Args:
+        folder: holds the journal of one evaluation, and nothing else.
+        fingerprint: dict of JSON values that names the evaluation: model, data, suite, seed. A journal
+            of another one is refused.
+        ids: int (n,), of the examples.
+        resume: "auto" goes on with what is there, "never" refuses a folder with a journal, "must" one
+            without.
+        seconds: time between two saves.
+
+    Raises:
+        UserError: the folder holds another evaluation, or `resume` forbids it.
+    """
+
+    def __init__(self, folder, fingerprint, ids, resume="auto", seconds=60):
+        if resume not in RESUME:
+            raise UserError(f"`resume` must be one of {RESUME}. Received: resume={resume!r}.")
+        self.folder = pathlib.Path(folder)
+        self._fingerprint, self._seconds = fingerprint, seconds
+        self._saved = time.monotonic()
+        self._records, self._arrays, self._current = [], {"ids": np.asarray(ids)}, None
+        saved, self.skipped = checkpoint.newest(self.folder)
+        self._number = 0 if saved is None else saved.step
+        if saved is None and resume == "must":
+            raise UserError(f"There is no evaluation in {self.folder} to resume.")
+        if saved is not None and resume == "never":
+            raise UserError(
+                f"{self.folder} holds an evaluation already. Choose another folder, or resume='auto'."
+            )
+        if saved is not None:
+            self._read(saved)
+
+    def _read(self, saved):
+        check_same(self.folder, saved.state["fingerprint"], self._fingerprint)
+        self._records = saved.state["outcomes"]
+        current = {}
+        for name, array in saved.arrays.items():
+            part, _, rest = name.partition(":")
+            if part == "current":
+                current[rest] = array
+            else:
+                self._arrays[name] = array
+        self._current = current or None
+
+    def finished(self, place, attack):
+        """The `Outcome` number `place` and the images of what it broke, or None if it is not finished."""
+        if place >= len(self._records):
+            return None
+        return outcome_of(self._records[place], self._arrays, place, attack)
+
+    def current(self):
+        """The snapshot of the attack that was going on, or None; it is given once."""
+        current, self._current = self._current, None
+        return current
+
+    def add(self, outcome, images):
+        """Notes a finished attack with the images (m, h, w, c) of the m examples that it broke."""
+        place, record = len(self._records), {}
+        for field in dataclasses.fields(outcome):
+            value = getattr(outcome, field.name)
+            if isinstance(value, np.ndarray):
+                self._arrays[f"{place}:{field.name}"] = value
+            elif field.name == "measures":
+                self._arrays |= {f"{place}:measure/{n}": a for n, a in value.items()}
+            elif field.name != "attack":
+                record[field.name] = value
+        self._arrays[f"{place}:images"] = images
+        self._records.append(record)
+        self.save()
+
+    def due(self):
+        """Whether it is time to save."""
+        return time.monotonic() - self._saved >= self._seconds
+
+    def save(self, snapshot=None):
+        """Writes what is finished, and the `snapshot` of what goes on."""
+        current = {f"current:{name}": array for name, array in (snapshot or {}).items()}
+        self._number += 1
+        state = {"fingerprint": self._fingerprint, "outcomes": self._records}
+        checkpoint.save(self.folder, self._number, {**self._arrays, **current}, state, keep=1)
+        self._saved = time.monotonic()
+
+
+def check_same(folder, former, now):
+    """Raises `UserError` if two fingerprints differ."""
+    changed = sorted(
+        name for name in former.keys() | now.keys() if former.get(name) != now.get(name)
+    )
+    if changed:
+        told = "; ".join(f"{n}: {former.get(n)!r} there, {now.get(n)!r} now" for n in changed)
+        raise UserError(
+            f"{folder} holds another evaluation; choose another folder. Differences: {told}."
+        )
+
+
+def outcome_of(record, arrays, place, attack):
+    """An `Outcome`, and the images of what it broke, from what a journal wrote."""
+    prefix = f"{place}:"
+    mine = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+    images = mine.pop("images")
+    measures = {n: mine.pop(f"measure/{n}") for n in attack.measures}
+    record = {**record, "passes": tuple(record["passes"])}
+    return Outcome(attack=attack, measures=measures, **mine, **record), images

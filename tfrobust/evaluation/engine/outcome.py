@@ -1,0 +1,112 @@
+"""What an evaluation found, example by example."""
+
+import dataclasses
+
+import numpy as np
+
+from tfrobust.attacks.base import Attack
+from tfrobust.evaluation.checks.finding import Finding
+from tfrobust.threat_models.base import ThreatModel
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outcome:
+    """What one attack did to the n examples of an evaluation. Everything broken was re-checked.
+
+    Args:
+        name: of the attack in its suite, such as "apgd-ce".
+        attack: the `Attack`.
+        attempted: boolean (n,): which examples it was given.
+        broken: boolean (n,): which of them it broke, by a fresh float32 pass in inference mode, inside
+            ball and box.
+        rejected: boolean (n,): examples whose result did not stand that check, and count as not
+            broken.
+        run: int (n,): which run (restart, target) broke it, from 0; -1 where none did.
+        step: int (n,): after how many steps of that run; -1 where none did.
+        forwards, backwards: int (n,): passes that the example needed.
+        measures: name -> float (n,), NaN where not measured: "distance", "queries".
+        passes: (forward, backward): rows that were computed, empty and finished ones included.
+        busy: share of the slots' steps that worked on an unfinished run, in [0, 1].
+        traces: how often the search was traced.
+        seconds: wall time, tracing included; `tracing_seconds` of it until the first step was done.
+    """
+
+    name: str
+    attack: Attack
+    attempted: np.ndarray
+    broken: np.ndarray
+    rejected: np.ndarray
+    run: np.ndarray
+    step: np.ndarray
+    forwards: np.ndarray
+    backwards: np.ndarray
+    measures: dict
+    passes: tuple
+    busy: float
+    traces: int
+    seconds: float
+    tracing_seconds: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The result of a suite of attacks on n examples.
+
+    Args:
+        model: what was evaluated, in words.
+        data: name of the data set or file.
+        suite: name of the suite; "custom" for a list of attacks.
+        threat_model: the `ThreatModel`, with epsilon as the user wrote it.
+        num_classes: k.
+        seed: whole number.
+        individual: every attack got all examples that are right at the clean image; otherwise those
+            that stood before the attacks before it.
+        ids: int (n,): the examples' places in their source.
+        labels: int (n,).
+        predictions: int (n,): at the clean images.
+        outcomes: an `Outcome` for each attack, in order.
+        adversarial: images (n, h, w, c) by the first attack that broke each example, the clean image
+            where none did; None unless kept.
+        suite_hash: what stands for all settings of the suite; "" where it has none.
+        findings: of the checks.
+        environment: versions, platform, devices, commit.
+        seconds: wall time of the whole evaluation.
+    """
+
+    model: str
+    data: str
+    suite: str
+    threat_model: ThreatModel
+    num_classes: int
+    seed: int
+    individual: bool
+    ids: np.ndarray
+    labels: np.ndarray
+    predictions: np.ndarray
+    outcomes: tuple
+    adversarial: np.ndarray | None = None
+    suite_hash: str = ""
+    findings: tuple[Finding, ...] = ()
+    environment: dict = dataclasses.field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def clean(self):
+        """Boolean (n,): right at the clean image."""
+        return self.predictions == self.labels
+
+    @property
+    def robust(self):
+        """Boolean (n,): right at the clean image, and no attack broke it."""
+        robust = self.clean
+        for outcome in self.outcomes:
+            robust = robust & ~outcome.broken
+        return robust
+
+    @property
+    def first_broken_by(self):
+        """Int (n,): which attack in the order of the suite broke it first; -1 where none did."""
+        first = np.full(len(self.ids), -1)
+        for place, outcome in reversed(list(enumerate(self.outcomes))):
+            first[outcome.broken] = place
+        return first

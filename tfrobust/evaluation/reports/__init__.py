@@ -1,0 +1,1 @@
+"""What an evaluation found, as JSON, CSV, Markdown and a page."""

@@ -1,0 +1,92 @@
+"""What `report.json` says of each attack."""
+
+import numpy as np
+
+from tfrobust.evaluation.reports.passes import theoretical_passes
+from tfrobust.ops.interval import binomial_interval
+
+
+def counted(flags):
+    """How many are true of how many, with the accuracy and its 95 % interval."""
+    right, total = int(np.sum(flags)), len(flags)
+    interval = binomial_interval(right, total)
+    return {"right": right, "total": total, "accuracy": right / total, "interval": interval}
+
+
+def summarised_attacks(evaluation):
+    """A dict of values for each attack of an `Evaluation`, in order."""
+    clean = standing = evaluation.clean
+    first, rows = evaluation.first_broken_by, []
+    for place, outcome in enumerate(evaluation.outcomes):
+        standing = standing & ~outcome.broken
+        # An attack that was not given all has no accuracy of its own.
+        complete = bool((outcome.attempted == clean).all())
+        theory = theoretical_passes(outcome.attack, evaluation.num_classes)
+        stood = outcome.attempted & ~outcome.broken
+        attempted = int(outcome.attempted.sum())
+        needed = int(outcome.forwards.sum() + outcome.backwards.sum())
+        rows.append(
+            {
+                "name": outcome.name,
+                "attack": repr(outcome.attack),
+                "attempted": attempted,
+                "broken": int(outcome.broken.sum()),
+                "first_broken": int((first == place).sum()),
+                "rejected": int(outcome.rejected.sum()),
+                "marginal": counted(clean & ~outcome.broken) if complete else None,
+                "cumulative": counted(standing),
+                "passes": {
+                    "needed": _passes(outcome, outcome.attempted),
+                    "needed_where_not_broken": _passes(outcome, stood),
+                    "theory_where_not_broken": theory,
+                    "computed": outcome.passes,
+                },
+                "padding": 1 - needed / sum(outcome.passes) if sum(outcome.passes) else None,
+                "busy": outcome.busy,
+                "traces": outcome.traces,
+                "seconds": outcome.seconds,
+                "tracing_seconds": outcome.tracing_seconds,
+                "examples_per_second": attempted / outcome.seconds if outcome.seconds else None,
+                "distance": _distance(outcome, clean if complete else None),
+                "queries": _quantiles(outcome.measures.get("queries"), outcome.attempted),
+            }
+        )
+    return rows
+
+
+def _passes(outcome, which):
+    """Mean forward and backward passes of some examples, None if there are none."""
+    if not which.any():
+        return None
+    return float(outcome.forwards[which].mean()), float(outcome.backwards[which].mean())
+
+
+def _distance(outcome, clean):
+    """Distances to the boundary; "adbd" counts examples that are wrong when clean as 0, as its authors do.
+
+    Examples for which no misclassified image was found have none, and are counted as "missing".
+    """
+    measured = _quantiles(outcome.measures.get("distance"), outcome.attempted)
+    if measured is None:
+        return None
+    # A search that ends within the radius does not look for the boundary.
+    known = clean is not None and not getattr(outcome.attack, "stop_at_success", False)
+    adbd = None
+    if known and measured["measured"]:
+        wrong = int((~clean).sum())
+        adbd = measured["mean"] * measured["measured"] / (measured["measured"] + wrong)
+    return {**measured, "adbd": adbd}
+
+
+def _quantiles(values, attempted):
+    if values is None:
+        return None
+    values = values[attempted]
+    finite = values[np.isfinite(values)].astype(float)
+    some = len(finite) > 0
+    return {
+        "measured": len(finite),
+        "missing": len(values) - len(finite),
+        "mean": float(finite.mean()) if some else None,
+        "quantiles": np.quantile(finite, [0.05, 0.25, 0.5, 0.75, 0.95]) if some else None,
+    }

@@ -1,0 +1,133 @@
+"""`report.json`, `examples.csv` and the images of an evaluation: what other programs read."""
+
+import csv
+import io
+import pathlib
+
+import numpy as np
+
+from tfrobust.errors import UserError
+from tfrobust.evaluation.reports.summary import SCHEMA
+from tfrobust.runs import files
+
+REPORT, TABLE = "report.json", "examples.csv"
+IMAGES, SAMPLES = "adversarial.npz", "samples.npz"
+COLUMNS = (
+    "id",
+    "label",
+    "prediction",
+    "clean_right",
+    "broken_by",
+    "run",
+    "step",
+    "distance",
+    "queries",
+    "forwards",
+    "backwards",
+)
+MOST_SAMPLES = 16
+
+
+def read_report(path):
+    """The content of a `report.json`, as it was written.
+
+    Args:
+        path: the file, or the folder of an evaluation that holds it.
+
+    Returns:
+        A dict, see `summary.summarised`.
+
+    Raises:
+        UserError: it is none, or a newer version wrote it.
+    """
+    path = pathlib.Path(path)
+    return files.read_json(path / REPORT if path.is_dir() else path, "tfrobust", SCHEMA)
+
+
+def write_table(path, evaluation):
+    """Writes a row for each example, by `COLUMNS`; what does not apply or was not measured stays empty.
+
+    "broken_by" is the attack that broke it first, "run" and "step" are of that attack and count from
+    0; "distance" is the smallest at which any attack found a misclassified image, "queries", "forwards"
+    and "backwards" are those of all attacks together.
+    """
+    outcomes, size = evaluation.outcomes, len(evaluation.ids)
+    first, nothing = evaluation.first_broken_by, np.full(size, np.nan)
+
+    def measured(name):
+        return np.array([o.measures.get(name, nothing) for o in outcomes] or [nothing], float)
+
+    distances, queries = measured("distance"), measured("queries")
+    smallest = np.min(np.where(np.isnan(distances), np.inf, distances), axis=0)
+    asked = np.where(np.isnan(queries).all(axis=0), np.nan, np.nansum(queries, axis=0))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for i in range(size):
+        breaker = outcomes[first[i]] if first[i] >= 0 else None
+        writer.writerow(
+            (
+                int(evaluation.ids[i]),
+                int(evaluation.labels[i]),
+                int(evaluation.predictions[i]),
+                "true" if evaluation.clean[i] else "false",
+                breaker.name if breaker else "",
+                int(breaker.run[i]) if breaker else "",
+                int(breaker.step[i]) if breaker else "",
+                repr(float(smallest[i])) if np.isfinite(smallest[i]) else "",
+                int(asked[i]) if np.isfinite(asked[i]) else "",
+                sum(int(o.forwards[i]) for o in outcomes),
+                sum(int(o.backwards[i]) for o in outcomes),
+            )
+        )
+    files.write_text(path, text.getvalue())
+
+
+def write_images(path, evaluation):
+    """Writes the adversarial images of all broken examples.
+
+    The arrays are "images", float32 (m, h, w, c), "ids", "labels", and "attacks", names, all (m, ...).
+
+    Raises:
+        UserError: the evaluation did not keep them.
+    """
+    if evaluation.adversarial is None:
+        raise UserError(
+            "The adversarial images were not kept: evaluate with keep_images, or --images."
+        )
+    _write_arrays(path, _at(evaluation, np.flatnonzero(evaluation.first_broken_by >= 0)))
+
+
+def write_samples(path, evaluation, x):
+    """Writes up to 16 pairs of "clean" and adversarial images, as `write_images`, spread over all.
+
+    Where nothing was broken, or no images were kept, there is no such file afterwards.
+
+    Args:
+        path: the file.
+        evaluation: `Evaluation`.
+        x: clean images, (n, h, w, c).
+    """
+    places = np.flatnonzero(evaluation.first_broken_by >= 0)
+    if evaluation.adversarial is None or not len(places):
+        pathlib.Path(path).unlink(missing_ok=True)
+        return
+    count = min(MOST_SAMPLES, len(places))
+    places = places[np.arange(count) * len(places) // count]
+    _write_arrays(path, {**_at(evaluation, places), "clean": np.asarray(x[places], np.float32)})
+
+
+def _at(evaluation, places):
+    names = np.array([outcome.name for outcome in evaluation.outcomes], dtype=str)
+    return {
+        "images": np.asarray(evaluation.adversarial[places], np.float32),
+        "ids": evaluation.ids[places],
+        "labels": evaluation.labels[places],
+        "attacks": names[evaluation.first_broken_by[places]],
+    }
+
+
+def _write_arrays(path, arrays):
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    files.write_bytes(path, content.getvalue())

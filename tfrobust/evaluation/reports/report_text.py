@@ -1,0 +1,193 @@
+"""`report.md`: what an evaluation found, for people."""
+
+from tfrobust.evaluation.reports.wording import described, pair, percent, short
+
+_WORSE = ("warning", "severe", "error")
+
+
+def report_text(report):
+    """Markdown: the headline, what makes it doubtful, attacks, setting, checks, checklist, costs.
+
+    Args:
+        report: what `summary.summarised` or `read_report` returns.
+    """
+    ours = report["tfrobust"]
+    parts = [
+        _head(ours),
+        _accuracies(ours),
+        _attacks(ours["attacks"]),
+        _setting(ours),
+        _checks(ours["findings"]),
+        _checklist(ours["checklist"]),
+        _costs(ours["costs"]),
+        "Numbers of every kind: `report.json`. A row for each example: `examples.csv`.\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _head(ours):
+    title = ours["headline"]
+    doubts = [f for f in ours["findings"] if f["level"] in ("severe", "error")]
+    warnings = [f for f in ours["findings"] if f["level"] == "warning"]
+    lines = [f"# {title[0].upper()}{title[1:]}", ""]
+    if doubts:
+        lines += [f"- **{f['id']}, {f['title']}**: {f['text']}" for f in doubts] + [""]
+    if warnings:
+        lines += ["Warnings:", ""]
+        lines += [f"- {f['id']}, {f['title']}: {f['text']}" for f in warnings] + [""]
+    if not ours["findings"]:
+        lines += ["Nothing was checked: no finding speaks for the number or against it.", ""]
+    return "\n".join(lines)
+
+
+def _accuracies(ours):
+    rows = [("clean", ours["clean"])]
+    if ours["robust"]:
+        rows.append((f"under {ours['suite']}, at most", ours["robust"]))
+    return _table(
+        ("", "accuracy", "95 % interval", "right / all"),
+        [
+            (
+                name,
+                percent(c["accuracy"]),
+                f"{100 * c['interval'][0]:.2f} to {100 * c['interval'][1]:.2f} %",
+                f"{c['right']} / {c['total']}",
+            )
+            for name, c in rows
+        ],
+    )
+
+
+def _attacks(attacks):
+    if not attacks:
+        return "No attack was run.\n"
+    rows = []
+    for a in attacks:
+        needed, theory = (
+            a["passes"]["needed_where_not_broken"],
+            a["passes"]["theory_where_not_broken"],
+        )
+        rows.append(
+            (
+                a["name"],
+                a["attempted"],
+                a["broken"],
+                percent(a["marginal"] and a["marginal"]["accuracy"]),
+                percent(a["cumulative"]["accuracy"]),
+                f"{a['seconds']:.1f}",
+                pair(needed),
+                pair(theory),
+                short(a["busy"]),
+            )
+        )
+    head = (
+        "attack",
+        "attempted",
+        "broken",
+        "alone",
+        "cumulative",
+        "seconds",
+        "F + B needed",
+        "F + B in theory",
+        "busy",
+    )
+    text = f"""## Attacks
+
+{_table(head, rows)}
+Every attack begins at the clean image. "alone" is the accuracy under that attack only, known where it was
+given all examples that are right when clean; "cumulative" that under it and those above. F and B are forward
+and backward passes for an example that it did not break; "busy" is the share of computed steps on unfinished
+searches.
+"""
+    rejected = [f"{a['name']} {a['rejected']}" for a in attacks if a["rejected"]]
+    if rejected:
+        text += f"Not counted, since the second look did not confirm them: {', '.join(rejected)}.\n"
+    for a in attacks:
+        d = a["distance"]
+        if d and d["measured"]:
+            text += (
+                f"\n{a['name']}: smallest distances of {d['measured']} examples, median "
+                f"{short(d['quantiles'][2])}, mean {short(d['mean'])}; {d['missing']} have none, since no "
+                "misclassified image was found."
+            )
+            text += f" ADBD {short(d['adbd'])}.\n" if d["adbd"] is not None else "\n"
+    return text
+
+
+def _setting(ours):
+    environment = ours["environment"]
+    settings = [
+        ("model", ours["model"]),
+        ("data", f"{ours['data']}, {ours['examples']} examples, {ours['num_classes']} classes"),
+        (
+            "threat model",
+            f"`{ours['threat_model']}`, radius {ours['radius']:.6g}, pixels in [0, 1]",
+        ),
+        ("suite", ours["suite"] + (f", hash `{ours['suite_hash']}`" if ours["suite_hash"] else "")),
+        *((a["name"], f"`{a['attack']}`") for a in ours["attacks"]),
+        ("every attack got", "all examples" if ours["individual"] else "what stood before"),
+        ("seed", ours["seed"]),
+        *((name, described(value)) for name, value in environment.items() if value is not None),
+    ]
+    lines = [f"- {name}: {value}" for name, value in settings]
+    return "## Setting\n\n" + "\n".join(lines) + "\n"
+
+
+def _checks(findings):
+    if not findings:
+        return ""
+    rows = [
+        (
+            f["id"],
+            f["title"],
+            f"**{f['level']}**" if f["level"] in _WORSE else f["level"],
+            short(f["value"]),
+            short(f["threshold"]),
+        )
+        for f in findings
+    ]
+    text = "## Checks\n\n" + _table(("id", "check", "level", "value", "threshold"), rows)
+    told = [f"- {f['id']}: {f['text']}" for f in findings if f["level"] == "info"]
+    shown = [
+        f"- {f['id']} shows in examples {', '.join(map(str, f['examples']))}"
+        for f in findings
+        if f["examples"]
+    ]
+    return text + "".join(f"\n{line}" for line in told + shown) + ("\n" if told + shown else "")
+
+
+def _checklist(items):
+    rows = [
+        (
+            item["item"],
+            ", ".join(item["checks"]) or "-",
+            item["state"] + (f": {', '.join(item['fired'])}" if item["fired"] else ""),
+        )
+        for item in items
+    ]
+    return (
+        "## Checklist of Carlini et al. (2019)\n\n"
+        + _table(("asked for", "checks", "state"), rows)
+        + "\nWhat belongs to no check is stated in this report, or not at all.\n"
+    )
+
+
+def _costs(costs):
+    needed, computed = costs["needed"], costs["computed"]
+    lines = [
+        f"passes needed: {needed[0]} F + {needed[1]} B; computed: {computed[0]} F + {computed[1]} B "
+        f"(padding {percent(costs['padding'])})",
+        "AutoAttack equivalents, F + B needed / 9762 / robust examples: "
+        f"{short(costs['autoattack_equivalents'])}",
+        f"seconds: {costs['seconds']:.1f} in all, {costs['attack_seconds']:.1f} in attacks, of them "
+        f"{costs['tracing_seconds']:.1f} tracing ({costs['traces']} traces)",
+        f"examples per second: {short(costs['examples_per_second'])}",
+    ]
+    return "## Costs\n\n" + "\n".join(f"- {line}" for line in lines) + "\n"
+
+
+def _table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |\n" for line in lines
+    )

@@ -1,0 +1,162 @@
+"""What `report.json` says of an evaluation, as plain values."""
+
+import math
+
+import numpy as np
+
+from tfrobust.errors import UserError
+from tfrobust.evaluation.reports import checklist
+from tfrobust.evaluation.reports.attack_summary import counted, summarised_attacks
+from tfrobust.evaluation.reports.curves import accuracy_by_query, accuracy_by_run, accuracy_by_step
+from tfrobust.evaluation.reports.headline import distrusted, headline, is_estimate
+from tfrobust.evaluation.reports.passes import AUTOATTACK
+
+SCHEMA = 1
+
+
+def summarised(evaluation, curve=None):
+    """The content of `report.json`: RobustBench's keys, and our own under "tfrobust".
+
+    RobustBench's accuracies are percentages, written as strings with two decimals; "autoattack_acc" is
+    filled by the suite of that meaning only. Ours are numbers in [0, 1], and counts. What is not known
+    is None; no value is NaN or infinite.
+
+    Args:
+        evaluation: `Evaluation` of at least one example.
+        curve: accuracy against the radius: {"epsilon": numbers, "accuracy": numbers in [0, 1]}, or None.
+
+    Returns:
+        A dict of JSON values.
+
+    Raises:
+        UserError: a curve that is none.
+    """
+    _check_curve(curve)
+    epsilon = evaluation.threat_model.epsilon
+    clean, robust = counted(evaluation.clean), counted(evaluation.robust)
+    attacked = bool(evaluation.outcomes)
+    doubts = distrusted(evaluation.findings)
+    return plain(
+        {
+            "link": None,
+            "name": evaluation.model,
+            "authors": None,
+            "additional_data": None,
+            "number_forward_passes": None,
+            # RobustBench names the set and means its test split.
+            "dataset": evaluation.data.removesuffix(" test"),
+            "venue": None,
+            "architecture": None,
+            "eps": epsilon,
+            "clean_acc": f"{100 * clean['accuracy']:.2f}",
+            "reported": f"{100 * robust['accuracy']:.2f}" if attacked else None,
+            "autoattack_acc": (
+                f"{100 * robust['accuracy']:.2f}"
+                if attacked and evaluation.suite == "autoattack_standard"
+                else None
+            ),
+            "external": None,
+            "footnote": None,
+            "unreliable": bool(doubts),
+            "tfrobust": {
+                "schema": SCHEMA,
+                "headline": headline(evaluation),
+                "estimate": is_estimate(evaluation),
+                "trustworthy": not doubts,
+                "model": evaluation.model,
+                "data": evaluation.data,
+                "norm": type(evaluation.threat_model).__name__,
+                "epsilon": epsilon,
+                "radius": evaluation.threat_model.radius(),
+                "threat_model": repr(evaluation.threat_model),
+                "suite": evaluation.suite,
+                "suite_hash": evaluation.suite_hash or None,
+                "individual": evaluation.individual,
+                "num_classes": evaluation.num_classes,
+                "seed": evaluation.seed,
+                "examples": len(evaluation.ids),
+                "clean": clean,
+                "robust": robust if attacked else None,
+                "attacks": summarised_attacks(evaluation),
+                "curves": {"epsilon": curve, **_curves(evaluation)},
+                "findings": [_finding(f) for f in checklist.ranked(evaluation.findings)],
+                "checklist": checklist.answered(evaluation),
+                "costs": _costs(evaluation),
+                "environment": evaluation.environment,
+            },
+        }
+    )
+
+
+def plain(value):
+    """A value as JSON has it: numpy's kinds as Python's, tuples as lists, None for what is not finite."""
+    if isinstance(value, dict):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _check_curve(curve):
+    if curve is None:
+        return
+    whole = isinstance(curve, dict) and {"epsilon", "accuracy"} <= curve.keys()
+    if not whole or len(curve["epsilon"]) != len(curve["accuracy"]) or not len(curve["epsilon"]):
+        raise UserError(
+            "A curve needs as many radii as accuracies: {'epsilon': [...], 'accuracy': [...]}. "
+            f"Received: {curve!r}."
+        )
+
+
+def _curves(evaluation):
+    outcomes = evaluation.outcomes
+    curves = {
+        "step": {o.name: accuracy_by_step(o) for o in outcomes},
+        "run": {o.name: accuracy_by_run(o, evaluation.num_classes) for o in outcomes},
+        "query": {o.name: accuracy_by_query(o) for o in outcomes},
+    }
+    return {
+        kind: {name: curve for name, curve in found.items() if curve is not None}
+        for kind, found in curves.items()
+    }
+
+
+def _finding(finding):
+    return {
+        "id": finding.id,
+        "title": finding.title,
+        "level": finding.level,
+        "value": finding.value,
+        "threshold": finding.threshold,
+        "text": finding.text,
+        "examples": finding.examples,
+    }
+
+
+def _costs(evaluation):
+    """Totals; a forward pass of each example at its clean image and the second looks are left out."""
+    outcomes, robust = evaluation.outcomes, int(evaluation.robust.sum())
+    forward, backward = (
+        sum(int(getattr(o, n).sum()) for o in outcomes) for n in ("forwards", "backwards")
+    )
+    computed = [sum(int(o.passes[kind]) for o in outcomes) for kind in (0, 1)]
+    needed = forward + backward
+    return {
+        "needed": (forward, backward),
+        "computed": computed,
+        "padding": 1 - needed / sum(computed) if sum(computed) else None,
+        "autoattack_equivalents": needed / AUTOATTACK / robust if robust and outcomes else None,
+        "traces": sum(o.traces for o in outcomes),
+        "tracing_seconds": sum(o.tracing_seconds for o in outcomes),
+        "attack_seconds": sum(o.seconds for o in outcomes),
+        "seconds": evaluation.seconds,
+        "examples_per_second": (
+            len(evaluation.ids) / evaluation.seconds if evaluation.seconds else None
+        ),
+    }

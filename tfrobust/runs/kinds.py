@@ -1,0 +1,114 @@
+"""What kinds of folders there are, and by which file each is known to be ours.
+
+A folder is written only if it is new, empty or of the kind that is written, so that nothing of anybody
+else's is ever lost. What begins with a dot does not count: nothing here has such a name but a lock and
+what is unfinished.
+"""
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+from collections.abc import Callable
+
+from tfrobust.errors import UserError
+from tfrobust.runs import files
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """One kind of folder.
+
+    Args:
+        name: with its article, for messages.
+        marker: the file by which it is known, JSON.
+        is_ours: function of the marker's content, a dict, that says whether we wrote it.
+        former: another such pair (marker, function), of folders that earlier versions wrote.
+    """
+
+    name: str
+    marker: str
+    is_ours: Callable
+    former: tuple = None
+
+    def read(self, folder):
+        """The content of the marker in a folder of this kind; None if the folder is of no such kind."""
+        for marker, is_ours in filter(None, ((self.marker, self.is_ours), self.former)):
+            try:
+                content = json.loads(pathlib.Path(folder, marker).read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue
+            if isinstance(content, dict) and is_ours(content):
+                return content
+        return None
+
+
+RUN = Kind("a run", "run.json", lambda c: isinstance(c.get("starts"), list) and "seed" in c)
+EVALUATION = Kind(
+    "an evaluation",
+    "evaluation.json",
+    lambda c: isinstance(c.get("fingerprint"), dict),
+    # The report of a run has no such part.
+    ("report.json", lambda c: isinstance(c.get("tfrobust"), dict) and "schema" in c["tfrobust"]),
+)
+EXPORT = Kind("an export", "export.json", lambda c: {"num_classes", "image_shape"} <= c.keys())
+KINDS = (RUN, EVALUATION, EXPORT)
+
+
+def kind_of(folder):
+    """The `Kind` of a folder, None if it is none of ours."""
+    return next((kind for kind in KINDS if kind.read(folder) is not None), None)
+
+
+def check_ours(folder, kind):
+    """Refuses a folder that `kind` must not be written into.
+
+    Args:
+        folder: path.
+        kind: one of `KINDS`.
+
+    Returns:
+        Whether it is of that kind already, not only new or empty.
+
+    Raises:
+        UserError: it is a file, of another kind, or holds anything that is not ours.
+    """
+    folder = pathlib.Path(folder)
+    if folder.is_symlink() and not folder.exists():
+        raise UserError(f"{folder} is a link to nothing. Choose another folder.")
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file. Give a folder for {kind.name}, new or empty.")
+    found = kind_of(folder)
+    if found is kind:
+        return True
+    names = files.visible(folder)
+    if found is not None:
+        raise UserError(
+            f"{folder} holds {found.name}, and {kind.name} is never written into it. Choose another "
+            "folder, new or empty."
+        )
+    if names:
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        raise UserError(
+            f"{folder} is not empty and holds no {kind.name.split()[1]} of tfrobust: it has {shown}. "
+            "Choose another folder, new or empty; nothing in it was touched."
+        )
+    return False
+
+
+@contextlib.contextmanager
+def claimed(folder, kind):
+    """Makes a folder for `kind`, or goes on with one, and keeps other processes out of it meanwhile.
+
+    Yields:
+        Whether it is of that kind already, as `check_ours` says under the lock.
+
+    Raises:
+        UserError: as `check_ours`; or another process is in the folder.
+    """
+    folder = pathlib.Path(folder)
+    check_ours(folder, kind)
+    folder.mkdir(parents=True, exist_ok=True)
+    with files.locked(folder):
+        files.recover(folder)
+        yield check_ours(folder, kind)

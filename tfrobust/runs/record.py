@@ -1,0 +1,117 @@
+"""`run.json`: with what, on what, how and when a run was made."""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import shlex
+import subprocess
+import sys
+
+import tensorflow as tf
+
+from tfrobust.errors import UserError
+from tfrobust.runs import files
+from tfrobust.version import __version__
+
+
+class RunRecord:
+    """Keeps `run.json`: the seed and, for each start of the run, command, versions, devices and times.
+
+    A start that was killed shows by `"status": "running"` and no end, followed by another start.
+
+    Args:
+        path: the file; if it exists, this start is added to those in it.
+        seed: the run's seed.
+        command: the command line; this process's own if None.
+        resumed_from: the step that the start goes on from; None if it begins.
+
+    Raises:
+        UserError: the file exists and is not a run's record.
+    """
+
+    def __init__(self, path, seed, command=None, resumed_from=None):
+        self.path = pathlib.Path(path)
+        starts = self._read() if self.path.exists() else []
+        this = {
+            "command": shlex.join(sys.orig_argv) if command is None else command,
+            "started": _now(),
+            "ended": None,
+            "status": "running",
+            "resumed_from": resumed_from,
+            **environment(),
+        }
+        self.content = {"seed": seed, "starts": [*starts, this]}
+        files.write_json(self.path, self.content)
+
+    def finish(self, status):
+        """Notes when and how this start ended.
+
+        Args:
+            status: one word or two, such as "done", "interrupted" or "not finite".
+        """
+        self.content["starts"][-1] |= {"ended": _now(), "status": status}
+        files.write_json(self.path, self.content)
+
+    def _read(self):
+        try:
+            return list(json.loads(self.path.read_text(encoding="utf-8"))["starts"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{self.path} is not the record of a run. Move it away or choose another --workdir."
+            ) from error
+
+
+def environment():
+    """What a result may depend on besides its configuration.
+
+    Returns:
+        Versions of Python and of the packages, the platform, the devices that TensorFlow sees, and the
+        git commit of tfrobust's source, if that is where it is imported from.
+    """
+    names = ("tensorflow", "keras", "numpy")
+    versions = {name: importlib.metadata.version(name) for name in names}
+    return {
+        "versions": {
+            "tfrobust": __version__,
+            **versions,
+            "python": platform.python_version(),
+        },
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+        "devices": [_described(device) for device in tf.config.list_logical_devices()],
+        "commit": source_commit(pathlib.Path(__file__).parent),
+    }
+
+
+def source_commit(folder):
+    """The commit of a folder that git tracks, with " and changes" if it has any; None if none does."""
+    # An installed package may lie inside a repository that does not track it.
+    tracked = _git(folder, "ls-files", "--error-unmatch", "__init__.py")
+    commit = _git(folder, "rev-parse", "HEAD") if tracked else None
+    changes = _git(folder, "status", "--porcelain", ".") if commit else None
+    return f"{commit} and changes" if changes else commit
+
+
+def _git(folder, *arguments):
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True)
+    except OSError:  # no git
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _described(device):
+    kind = device.device_type
+    number = int(device.name.rsplit(":", 1)[1])
+    physical = tf.config.list_physical_devices(kind)
+    details = {}
+    if kind == "GPU" and number < len(physical):
+        details = tf.config.experimental.get_device_details(physical[number])
+    return " ".join(filter(None, [f"{kind}:{number}", details.get("device_name")]))
+
+
+def _now():
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

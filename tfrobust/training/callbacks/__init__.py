@@ -1,0 +1,1 @@
+"""Keras callbacks of a run, whose memory survives a kill."""

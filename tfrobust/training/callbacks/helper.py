@@ -1,0 +1,77 @@
+"""Trains the helper of HAT before the run's first step."""
+
+import keras
+
+from tfrobust.errors import UserError
+from tfrobust.methods.natural import Natural
+from tfrobust.ops.numbers import integer
+from tfrobust.training.optimizers.learning_rate import learning_rate_of
+
+
+class TrainHelper(keras.callbacks.Callback):
+    """Trains the method's `helper` naturally, on the run's training data, before the run's first step.
+
+    Use it in `tfrobust.training.train` with an untrained helper, where there is no naturally
+    trained classifier yet. It happens once: a run that is resumed has the helper's weights in its
+    checkpoint. A signal that arrives meanwhile is heard after it.
+
+    Args:
+        optimizer: function of `learning_rate` that returns a Keras optimizer.
+        learning_rate: number, `Schedule` of epochs, or function of `epochs` such as `one_cycle`.
+        epochs: passes over the training split, at least 1.
+
+    Raises:
+        UserError: if the method has no helper.
+
+    Reference: see `HAT`. The code keeps the epoch of the best accuracy; here it is the last one.
+    """
+
+    name = "train_helper"
+
+    def __init__(self, optimizer, learning_rate, epochs):
+        super().__init__()
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.epochs = integer(epochs, "epochs", 1)
+        self.trained = False
+        self._experiment = None
+
+    def set_model(self, model):
+        super().set_model(model)
+        if not hasattr(model, "helper"):
+            raise UserError(
+                "`TrainHelper` trains the `helper` of a method such as HAT. "
+                f"Received: {type(model).__name__}, which has none."
+            )
+
+    def set_experiment(self, experiment):
+        """Called by `train`: where the data comes from."""
+        self._experiment = experiment
+
+    def on_train_batch_begin(self, batch, logs=None):
+        # Not earlier: only by now a run that is resumed has its state back.
+        if self.trained:
+            return
+        self.trained = True
+        experiment, helper = self._experiment, self.model.helper
+        helper.trainable = True
+        try:
+            method = Natural(helper, seed=experiment.seed)
+            steps = experiment.steps_per_epoch
+            rate = learning_rate_of(self.learning_rate, self.epochs, steps)
+            method.compile(self.optimizer(learning_rate=rate))
+            logs = method.fit(
+                experiment.training_dataset(epochs=self.epochs),
+                steps_per_epoch=steps,
+                epochs=self.epochs,
+                verbose=0,
+            ).history
+        finally:
+            helper.trainable = False
+        print(f"Helper: {self.epochs} epochs, training accuracy {logs['accuracy'][-1]:.4f}.")
+
+    def get_state(self):
+        return {"trained": self.trained}
+
+    def set_state(self, value):
+        self.trained = value["trained"]

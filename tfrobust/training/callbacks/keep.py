@@ -1,0 +1,162 @@
+"""A Keras callback by which a run survives being killed at any moment."""
+
+import pathlib
+import time
+
+import keras
+import numpy as np
+
+from tfrobust.errors import Interrupted, NotFiniteError
+from tfrobust.runs import checkpoint, variables
+
+_CALLBACK = "callback/"
+
+
+class KeepState(keras.callbacks.Callback):
+    """Saves the whole state of a run, and puts a saved one back.
+
+    It saves at the end of every epoch, after `seconds` within one, and when `stop` asks for it,
+    after which it raises `Interrupted`. It belongs last in the list, so that the other callbacks
+    have seen the epoch.
+
+    A signal during validation costs one step: at the beginning of an epoch's last step the state is kept in
+    memory, and that is what is saved.
+
+    Args:
+        folder: holds the checkpoints of the run.
+        steps_per_epoch: steps of a whole epoch.
+        stop: object that is true once the run shall stop, such as `StopRequest`.
+        seconds: at most this much work is lost by a kill, beyond the present step.
+        stateful: name -> object with `get_state()` and `set_state(value)`, JSON values: callbacks
+            that remember. For arrays they have `get_arrays()` and `set_arrays(name -> array)` too.
+        resume_from: `checkpoint.Checkpoint` to put back when training begins, or None.
+    """
+
+    def __init__(self, folder, steps_per_epoch, stop, seconds, stateful, resume_from=None):
+        super().__init__()
+        self.folder = pathlib.Path(folder)
+        self.steps_per_epoch = steps_per_epoch
+        self.stop = stop
+        self.seconds = seconds
+        self.stateful = stateful
+        self.resume_from = resume_from
+        self._epoch = self._first_step = 0
+        self._before_last_step = None
+        self._saved_at = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch, self._first_step = epoch, 0
+        if self.resume_from is None:
+            return
+        state, self.resume_from = self.resume_from, None
+        variables.restore(self.model, model_arrays(state.arrays))
+        self._first_step = state.state["step"]
+        if self._first_step == 0:
+            self.model.reset_metrics()
+        restore_callbacks(self.stateful, state)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self._first_step + batch == self.steps_per_epoch - 1:
+            self._before_last_step = self._now()
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = self._first_step + batch + 1
+        if step == self.steps_per_epoch:
+            return
+        if self.stop or time.monotonic() - self._saved_at > self.seconds:
+            self._save(self._epoch, step, *self._now())
+            self._leave_if_asked()
+
+    def on_test_batch_end(self, batch, logs=None):
+        if self.stop:
+            if self._before_last_step is not None:
+                self._save(self._epoch, self.steps_per_epoch - 1, *self._before_last_step)
+            self._leave_if_asked()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._before_last_step = None
+        self._save(epoch + 1, 0, *self._now())
+        self._leave_if_asked()
+
+    def _leave_if_asked(self):
+        if self.stop:
+            raise Interrupted(f"Stopped on request; the state is saved in {self.folder}.")
+
+    def _now(self):
+        """The arrays of the model and of the callbacks, and what else these remember."""
+        arrays = variables.snapshot(self.model) | {
+            f"{_CALLBACK}{name}/{key}": array
+            for name, owner in self.stateful.items()
+            if hasattr(owner, "get_arrays")
+            for key, array in owner.get_arrays().items()
+        }
+        return arrays, {name: owner.get_state() for name, owner in self.stateful.items()}
+
+    def _save(self, epoch, step, arrays, remembered):
+        check_finite(arrays)
+        state = {
+            "epoch": epoch,
+            "step": step,
+            # A callback that ends the run early has ended it for good.
+            "stopped": step == 0 and bool(self.model.stop_training),
+            "stateful": remembered,
+        }
+        checkpoint.save(self.folder, epoch * self.steps_per_epoch + step, arrays, state)
+        self._saved_at = time.monotonic()
+
+
+def restore_callbacks(stateful, saved):
+    """Gives every stateful callback back what it remembered when `saved` was made."""
+    for name, owner in stateful.items():
+        owner.set_state(saved.state["stateful"][name])
+        if hasattr(owner, "set_arrays"):
+            begin = f"{_CALLBACK}{name}/"
+            owner.set_arrays(
+                {k.removeprefix(begin): v for k, v in saved.arrays.items() if k.startswith(begin)}
+            )
+
+
+def model_arrays(arrays):
+    """Those of a checkpoint's arrays that belong to the model, without the callbacks'."""
+    return {name: array for name, array in arrays.items() if not name.startswith(_CALLBACK)}
+
+
+def check_finite(arrays):
+    """Raises `NotFiniteError` if an array holds a NaN or an infinity: such a state is never saved."""
+    for name, array in arrays.items():
+        # Kind V is bfloat16 and its like, which NumPy does not count among the floats.
+        if array.dtype.kind in "fV" and not np.isfinite(array.astype(np.float64)).all():
+            raise NotFiniteError(f"{name} is not finite; the last good checkpoint is kept.")
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Keeps the weights of the best epoch, by a named rule on the validation split.
+
+    Args:
+        folder: holds the checkpoint of the best epoch.
+        rule: "best_robust" (validation accuracy under the evaluation attack), "best_clean" (validation
+            accuracy) or "last" (every epoch is better than the one before). On ties the earlier epoch stays.
+    """
+
+    RULES = {"best_robust": "val_robust_accuracy", "best_clean": "val_accuracy", "last": None}
+
+    def __init__(self, folder, rule):
+        super().__init__()
+        self.folder = pathlib.Path(folder)
+        self.rule = rule
+        self.best = {"epoch": None, "value": None}
+
+    def on_epoch_end(self, epoch, logs=None):
+        monitor = self.RULES[self.rule]
+        value = float(epoch) if monitor is None else float(logs[monitor])
+        if self.best["value"] is None or value > self.best["value"]:
+            arrays = variables.snapshot(self.model)
+            check_finite(arrays)
+            self.best = {"epoch": epoch, "value": value}
+            checkpoint.save(self.folder, epoch + 1, arrays, self.best, keep=1)
+
+    def get_state(self):
+        return self.best
+
+    def set_state(self, value):
+        self.best = value

@@ -1,0 +1,73 @@
+"""`metrics.csv` and `metrics.jsonl`: one row for each epoch."""
+
+import csv
+import io
+import json
+import pathlib
+
+import numpy as np
+
+from tfrobust.errors import UserError
+from tfrobust.runs import files
+
+
+class MetricsLog:
+    """Writes the numbers of each epoch to `metrics.jsonl` and `metrics.csv`, whole at any instant.
+
+    A run that resumes at an epoch writes its row, and those after it, again: `first_epoch` drops them.
+
+    Args:
+        folder: the run's folder; made if absent.
+        first_epoch: rows of this epoch and later ones are dropped from what is already there.
+
+    Raises:
+        UserError: `metrics.jsonl` is not what this class writes.
+    """
+
+    def __init__(self, folder, first_epoch=0):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.rows = [row for row in self._read() if row["epoch"] < first_epoch]
+        self._write()
+
+    def append(self, row):
+        """Adds a row.
+
+        Args:
+            row: name -> number, text or None, with the integer "epoch", greater than the last one's. A
+                column that is new stays empty in the rows before.
+        """
+        row = {"epoch": row["epoch"]} | {name: _plain(value) for name, value in row.items()}
+        if self.rows and row["epoch"] <= self.rows[-1]["epoch"]:
+            raise ValueError(f"The row of epoch {row['epoch']} follows {self.rows[-1]['epoch']}.")
+        self.rows.append(row)
+        self._write()
+
+    def _read(self):
+        path = self.folder / "metrics.jsonl"
+        rows = []
+        for n, line in enumerate(path.read_text().splitlines() if path.exists() else (), 1):
+            try:
+                rows.append(json.loads(line))
+                rows[-1]["epoch"] + 0
+            except (ValueError, TypeError, KeyError) as error:
+                raise UserError(
+                    f"{path}, line {n}: not a row of metrics with an epoch. Move the file away."
+                ) from error
+        return rows
+
+    def _write(self):
+        # jsonl first: it is what is read again, and the other is made from it.
+        lines = [json.dumps(row) + "\n" for row in self.rows]
+        files.write_text(self.folder / "metrics.jsonl", "".join(lines))
+        columns = list(dict.fromkeys(name for row in self.rows for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns or ["epoch"], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        files.write_text(self.folder / "metrics.csv", text.getvalue())
+
+
+def _plain(value):
+    value = value.numpy() if hasattr(value, "numpy") else value
+    return value.item() if isinstance(value, (np.generic, np.ndarray)) else value

@@ -1,0 +1,1 @@
+"""Optimizers and learning rates as the papers' code has them."""
