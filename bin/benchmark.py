@@ -120,11 +120,10 @@ def evaluations():
 
     from tfrobust import evaluation
     from tfrobust.benchmarks import evaluation as benchmark
-    from tfrobust.config import settings_of_run
 
     for run_folder in FLAGS.evaluate:
         subject = evaluation.Subject.of(run_folder)
-        data, threat_model = settings_of_run(run_folder)
+        data, threat_model = evaluation.settings_of_run(run_folder)
         examples = evaluation.load_examples(data)
         if FLAGS.examples:
             examples = examples.first(FLAGS.examples)

@@ -28,6 +28,11 @@ flags.DEFINE_list("seeds", ["0", "1", "2"], "A run for each of these seeds.")
 flags.DEFINE_string("workdir", "runs/compare", "Folder of the runs.")
 flags.DEFINE_bool("run", True, "Train what is not complete; with --norun it counts as not run.")
 flags.DEFINE_string("readme", None, "File in which the table between the markers is replaced.")
+flags.DEFINE_bool(
+    "trust",
+    False,
+    "Run code that the gin files name and that is not of tfrobust: for files that you have read.",
+)
 
 BEGIN, END = "<!-- comparison: begin -->", "<!-- comparison: end -->"
 
@@ -59,8 +64,8 @@ def compare():
 
     from tfrobust import training
     from tfrobust.benchmarks import compare as comparing
-    from tfrobust.config import Configuration, settings_of_run
-    from tfrobust.evaluation import load_examples
+    from tfrobust.config import Configuration
+    from tfrobust.evaluation import load_examples, settings_of_run
 
     gin_files = FLAGS.gin_file or _on_the_digits()
     results, shared = {gin: [] for gin in gin_files}, comparing.SharedSuite()
@@ -71,7 +76,9 @@ def compare():
                 continue
             print(f"{gin}, seed {seed}", flush=True)
             if FLAGS.run:
-                configuration = Configuration([gin], [*FLAGS.gin_bindings, f"SEED = {seed}"], ROOT)
+                configuration = Configuration(
+                    [gin], [*FLAGS.gin_bindings, f"SEED = {seed}"], ROOT, FLAGS.trust
+                )
                 configuration.configured(training.train)(
                     workdir=folder, configuration=configuration
                 )

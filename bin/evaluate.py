@@ -53,6 +53,11 @@ flags.DEFINE_enum("checks", "full", ["full", "contract", "none"], "How much is c
 flags.DEFINE_string("statement", "", "What the defence does, and which adaptive attack was tried.")
 flags.DEFINE_bool("strict", False, "Exit with 4 if a check found a reason not to trust the number.")
 flags.DEFINE_bool("force", False, "Go on where a check before the attacks found an error.")
+flags.DEFINE_bool(
+    "trust",
+    False,
+    "Run code that the gin files or the SavedModel name and that is not of tfrobust: read them before.",
+)
 flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial.npz.")
 flags.DEFINE_integer("slots", None, "Rows of a batch. Default: at most 256.", lower_bound=1)
 flags.DEFINE_enum("strategy", "none", ["none", "mirrored"], "mirrored: on all GPUs.")
@@ -136,7 +141,7 @@ def _examples(source):
 def _setting(run_folder):
     """Data and threat model: those of the flags, else those of the run."""
     from tfrobust import threat_models
-    from tfrobust.config import settings_of_run
+    from tfrobust.evaluation import settings_of_run
 
     given = FLAGS.epsilon is not None or FLAGS.norm is not None
     if run_folder is None or (FLAGS.data is not None and given):
@@ -153,7 +158,7 @@ def _suite(evaluation, threat_model):
         return evaluation.suite(FLAGS.suite, threat_model, surrogates=_surrogates())
     from tfrobust.config import Configuration
 
-    configuration = Configuration(FLAGS.gin_file, FLAGS.gin_bindings, ROOT)
+    configuration = Configuration(FLAGS.gin_file, FLAGS.gin_bindings, ROOT, FLAGS.trust)
     suite = configuration.configured(evaluation.custom)()
     configuration.check_all_used()
     return suite

@@ -39,6 +39,11 @@ flags.DEFINE_enum(
     "auto: go on with a run that is in the folder; never: refuse a folder with a run; must: refuse one "
     "without.",
 )
+flags.DEFINE_bool(
+    "trust",
+    False,
+    "Run code that the gin files name and that is not of tfrobust: for files that you have read.",
+)
 flags.DEFINE_enum(
     "strategy",
     None,
@@ -61,7 +66,7 @@ def main(argv):
         bindings = list(FLAGS.gin_bindings)
         if FLAGS.strategy:
             bindings.append(f"training.train.strategy = {FLAGS.strategy!r}")
-        configuration = Configuration(FLAGS.gin_file, bindings, ROOT)
+        configuration = Configuration(FLAGS.gin_file, bindings, ROOT, FLAGS.trust)
         workdir = FLAGS.workdir or pathlib.Path("runs", pathlib.Path(FLAGS.gin_file[-1]).stem)
         configuration.configured(training.train)(
             workdir=workdir,

@@ -48,7 +48,15 @@ def run(script, tmp_path, capsys):
             *arguments,
         ]
         script.FLAGS.unparse_flags()
-        for flag in ("gin_file", "gin_bindings", "data_dir", "strategy", "resume", "dry_run"):
+        for flag in (
+            "gin_file",
+            "gin_bindings",
+            "data_dir",
+            "strategy",
+            "resume",
+            "dry_run",
+            "trust",
+        ):
             script.FLAGS[flag].unparse()
         script.FLAGS(["train.py", *arguments])
         status = script.main(["train.py"])
@@ -235,7 +243,7 @@ def test_sigterm_anywhere_then_the_same_command_ends_with_the_same_bits(
 
     def once(workdir, plan=()):
         importlib.import_module(name).PLAN[:] = plan
-        flags = (f"--strategy={strategy}",)
+        flags = (f"--strategy={strategy}", "--trust")
         return run(*flags, gin=gin, bindings=settings, workdir=tmp_path / workdir)
 
     status, _, err = once("whole")
