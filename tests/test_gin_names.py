@@ -178,7 +178,7 @@ def test_a_run_says_itself_and_its_configuration_is_not_looked_at(tmp_path):
             {"data": {"source": {"name": "npz", "arguments": {"path": 3}}}},
             "can.?not be read|can't be read",
         ),
-        ({"data": {"source": {"name": "digits", "arguments": {"validation": {}}}}}, ""),
+        ({"data": {"source": {"name": "digits", "arguments": {"validation": {}}}}}, "validation"),
         ({"threat_model": {"norm": "os", "epsilon": 1}}, "no threat model"),
         ({"threat_model": {"norm": [], "epsilon": 1}}, "no threat model"),
         ({"threat_model": {"norm": "Linf", "epsilon": "__import__('os')"}}, "epsilon"),

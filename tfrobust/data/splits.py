@@ -97,13 +97,13 @@ class Splits:
     test: Split
     info: DatasetInfo
 
-    def read_by(self, name, **arguments):
+    def read_by(self, function, /, **arguments):
         """The same with a note of the function of this room, and its arguments, that read it."""
         try:
             arguments = json.loads(json.dumps(arguments, default=_plain))
         except TypeError:
             return self
-        source = {"name": name, "arguments": arguments}
+        source = {"name": function, "arguments": arguments}
         return dataclasses.replace(self, info=dataclasses.replace(self.info, source=source))
 
     def __post_init__(self):
