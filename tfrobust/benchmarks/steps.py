@@ -26,6 +26,7 @@ from tfrobust.methods import (
     Natural,
     TradesJac,
 )
+from tfrobust.ops.datasets import without_autotune
 from tfrobust.regularizers import (
     Curvature,
     GapLabels,
@@ -216,7 +217,8 @@ class Step:
         method.train_step = counted
         method.make_train_function()
         self._method = method
-        self._batches = iter(tf.data.Dataset.from_tensors((x, y)).repeat())
+        batches = tf.data.Dataset.from_tensors((x, y)).repeat()
+        self._batches = iter(without_autotune(batches))
 
     def __call__(self):
         return self._method.train_function(self._batches)

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfrobust.data import order
 from tfrobust.data.checks import check_count
 from tfrobust.errors import UserError
+from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, without_autotune
 
 
 def steps_per_epoch(split, batch_size):
@@ -102,7 +103,7 @@ def training_dataset(split, batch_size, *, seed, epochs, augment=(), first_epoch
         tf.TensorSpec((len(augment),), tf.int64),
     )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    dataset = dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = dataset.map(finish, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
     left_out = first_step if first_epoch < epochs else 0
     return _ready(dataset, (epochs - first_epoch) * steps - left_out)
 
@@ -141,7 +142,7 @@ def evaluation_dataset(split, batch_size):
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     dataset = dataset.map(
         lambda images, labels, weights: (_to_float(images), labels, weights),
-        num_parallel_calls=tf.data.AUTOTUNE,
+        num_parallel_calls=PARALLEL_CALLS,
         deterministic=True,
     )
     return _ready(dataset, -(-len(split) // batch_size))
@@ -182,4 +183,4 @@ def _ready(dataset, count):
     # Several workers: each takes its own part of every global batch, not of the files.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(count))
-    return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+    return without_autotune(dataset.prefetch(PREFETCHED).with_options(options))

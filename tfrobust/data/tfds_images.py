@@ -9,6 +9,7 @@ from tfrobust.data.resize import check_image_size, cover
 from tfrobust.data.splits import Split
 from tfrobust.data.tfds_builder import find_builder
 from tfrobust.errors import UserError
+from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, without_autotune
 
 # What is customary in training. Digits and house numbers are not what they were when mirrored.
 AUGMENT = {"cifar10": (PadCrop(4), Flip()), "cifar100": (PadCrop(4), Flip())}
@@ -145,12 +146,13 @@ def _read(builder, name, split, count, keys, shape, size):
     )
     dataset = dataset.map(
         lambda e: (e[keys[0]] if size is None else cover(e[keys[0]], size), e[keys[1]]),
-        num_parallel_calls=tf.data.AUTOTUNE,
+        num_parallel_calls=PARALLEL_CALLS,
         deterministic=True,
     )
+    dataset = without_autotune(dataset.batch(1024).prefetch(PREFETCHED))
     place = 0
     try:
-        for some_images, some_labels in dataset.batch(1024).prefetch(2).as_numpy_iterator():
+        for some_images, some_labels in dataset.as_numpy_iterator():
             end = place + len(some_images)
             images[place:end], labels[place:end] = some_images, some_labels
             place = end

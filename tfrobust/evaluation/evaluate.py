@@ -85,7 +85,7 @@ def evaluate(
         statement: what the defence does, and which adaptive attack was tried, for the report.
         force: go on where a check before the attacks found an error.
         keep_images: keep the adversarial images in the result, and in `adversarial.npz`.
-        slots: rows of a batch, or "auto".
+        slots: the most rows of a batch, or "auto" for 256.
         strategy: `tf.distribute.MirroredStrategy` under whose scope the model was made, or None.
         jit_compile: compile the attacks with XLA; on CPUs it was slower for convolutional networks.
         save_seconds: at most so many seconds of work are lost by a kill.
@@ -130,7 +130,8 @@ def evaluate(
         "has_gradient": subject.has_gradient,
         "has_scores": subject.has_scores,
     }
-    findings = () if checks == "none" else contract_findings(*given, **flags)
+    attacks = [attack for _, attack in chosen.attacks]
+    findings = () if checks == "none" else contract_findings(*given, **flags, attacks=attacks)
     _stop_at_errors(findings, force)
     folder = None if workdir is None else pathlib.Path(workdir)
     with _claimed(folder):

@@ -11,6 +11,7 @@ from tfrobust.methods import checks
 from tfrobust.methods.schedules import steps_per_epoch, uses_schedule
 from tfrobust.methods.second_derivatives import check_compiled
 from tfrobust.methods.update import steps_made
+from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.random import checked_seed
 
@@ -108,6 +109,8 @@ class ClassifierWrapper(keras.Model):
         self._check_data(*(validation[:2] if isinstance(validation, tuple) else (validation, None)))
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)
+        if validation is not None:
+            kwargs["validation_data"] = without_autotune(validation)
         if not self._length_is_given:
             self._length.assign(steps_per_epoch(x, batch_size, kwargs))
         if uses_schedule(vars(self)) and not self.steps_per_epoch:
@@ -115,7 +118,7 @@ class ClassifierWrapper(keras.Model):
                 "A schedule counts epochs, and the length of this dataset is not known. "
                 "Give `steps_per_epoch` to fit, or set method.steps_per_epoch."
             )
-        return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
+        return super().fit(without_autotune(x), y, batch_size=batch_size, epochs=epochs, **kwargs)
 
     def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
         """As `keras.Model.evaluate`: clean accuracy, and `robust_accuracy` under the `eval_attack`.
@@ -125,12 +128,12 @@ class ClassifierWrapper(keras.Model):
         """
         self._check_data(x, y)
         with self._reporting("test"):
-            return super().evaluate(x, y, batch_size=batch_size, **kwargs)
+            return super().evaluate(without_autotune(x), y, batch_size=batch_size, **kwargs)
 
     def predict(self, x, batch_size=None, **kwargs):
         """As `keras.Model.predict`: logits."""
         self._check_data(x, None)
-        return super().predict(x, batch_size=batch_size, **kwargs)
+        return super().predict(without_autotune(x), batch_size=batch_size, **kwargs)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Keras calls this before the first step. Its own version averages a batch over the replicas,
