@@ -25,7 +25,7 @@ data.npz.validation = 8
 """
 SHORT = (
     "EPOCHS = 1",
-    "train/attacks.PGD.steps = 1",
+    "recipes.adv.steps = 1",
     "validation/attacks.PGD.steps = 1",
     "test/attacks.PGD.steps = 2",
 )

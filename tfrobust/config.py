@@ -2,11 +2,13 @@
 
 import os
 import pathlib
+import re
 
 import gin
 
 from tfrobust import gin_names
 from tfrobust.errors import UserError
+from tfrobust.gin_overrides import overriding
 
 # So that bindings may name what the files do not import.
 _ROOMS = (
@@ -41,9 +43,12 @@ class Configuration:
         if not trust:
             gin_names.check_names(paths, lines, lambda name: _included(name, root))
         try:
-            gin.parse_config_files_and_bindings(paths, lines or None)
+            with overriding():
+                gin.parse_config_files_and_bindings(paths, lines or None)
         except Exception as error:
-            raise UserError(f"The configuration cannot be read: {_one_line(error)}") from error
+            raise UserError(
+                f"The configuration cannot be read: {_one_line(error)}{_missing_lines(error)}"
+            ) from error
         if not trust:
             gin_names.check_objects()
         self.given = gin.config_str()
@@ -128,6 +133,22 @@ def _written(scope, selector, argument):
         return scope
     prefix = f"{scope}/" if scope else ""
     return f"{prefix}{selector.removeprefix('tfrobust.')}.{argument}"
+
+
+def _missing_lines(error):
+    """What to add to a file that names a room of tfrobust without importing it, or nothing."""
+    unknown = re.search(
+        r"No configurable matching (?:reference )?'[@%]?(?:[^'/]*/)*(\w+)|NameError: '(\w+)'|"
+        r"'(\w+)' was not provided by an import",
+        str(error),
+    )
+    room = next(filter(None, unknown.groups()), None) if unknown else None
+    if room not in gin_names.ROOMS:
+        return ""
+    return (
+        ". The file lacks one or both of the lines 'from __gin__ import dynamic_registration' and "
+        f"'from tfrobust import {room}': put them at its top, the first one before all imports."
+    )
 
 
 def _one_line(error):

@@ -21,6 +21,7 @@ ROOMS = (
     "losses",
     "methods",
     "models",
+    "recipes",
     "regularizers",
     "threat_models",
     "training",

@@ -93,7 +93,10 @@ def _table(values):
             print(f"{gin}, seed {seed}", flush=True)
             if values.run:
                 configuration = Configuration(
-                    [gin], [*values.gin_bindings, f"SEED = {seed}"], ROOT, values.trust
+                    [gin],
+                    [*values.gin_bindings, f"training.train.seed = {seed}"],
+                    ROOT,
+                    values.trust,
                 )
                 configuration.configured(training.train)(
                     workdir=folder, configuration=configuration
