@@ -4,7 +4,7 @@ import zipfile
 
 import numpy as np
 
-from tfrobust.data.checks import check_images, check_labels
+from tfrobust.contract import check_images, check_labels
 from tfrobust.data.held_out import make_splits
 from tfrobust.data.splits import Split
 from tfrobust.errors import UserError

@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from tfrobust.data.checks import check_images, check_labels
+from tfrobust.contract import check_images, check_labels
 from tfrobust.errors import UserError
 
 

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from tfrobust import contract
 from tfrobust import data as data_room
 from tfrobust.attacks.base import Attack
 from tfrobust.data.fingerprint import fingerprint
@@ -25,7 +26,6 @@ from tfrobust.training.callbacks.keep import KeepBest, KeepState, restore_callba
 from tfrobust.training.callbacks.metrics_log import MetricsLog
 from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.callbacks.tensorboard import TensorBoardLog
-from tfrobust.training.contract import check_classifier
 from tfrobust.training.optimizers.learning_rate import learning_rate_of
 from tfrobust.training.plan import print_plan
 from tfrobust.training.report import write_report
@@ -157,7 +157,7 @@ def train(
         splits = data()
         steps_per_epoch = data_room.steps_per_epoch(splits.train, batch_size)
         classifier = model()
-        check_classifier(classifier, splits.train, splits.info.num_classes)
+        _check(classifier, splits)
         epochs = integer(epochs, "epochs", 1)
         settings = {"threat_model": threat_model, "eval_attack": eval_attack}
         settings = {name: value for name, value in settings.items() if value is not None}
@@ -206,6 +206,14 @@ def train(
         used = configuration.used() if configuration else ""
         with workspace.claim(used, seed, described, describe(test_attack.threat_model)):
             return _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra)
+
+
+def _check(classifier, splits):
+    """Asks the contract about the classifier, at a few images of the training split."""
+    contract.check_classifier(classifier, "model")
+    few = contract.as_images(splits.train.images[:32], contract.image_dtype(classifier))
+    contract.check_image_shape(few.shape, classifier)
+    contract.check_on_images(classifier, few, splits.info.num_classes)
 
 
 def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra):
