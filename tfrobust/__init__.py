@@ -5,6 +5,7 @@ The names below are the ones that most programs need; the rest is found in the r
 """
 
 from tfrobust.attacks import APGD, FAB, PGD, Adam, Clean, Gaussian, RayS, Square, Uniform
+from tfrobust.contract import adapt
 from tfrobust.errors import UserError
 from tfrobust.evaluation import evaluate
 from tfrobust.losses import (
@@ -87,6 +88,7 @@ __all__ = [
     "UserError",
     "WarmUp",
     "WeightNoise",
+    "adapt",
     "__version__",
     "evaluate",
 ]
