@@ -1,10 +1,16 @@
-"""Every private name of Keras that tfrobust leans on, and what for."""
+"""Every private name of Keras, TensorFlow and gin that we lean on: what a new version of theirs may move."""
 
+from keras.src.models.functional import Functional
 from keras.src.trainers.compile_utils import MetricsList
 
-__all__ = ["MetricsList", "weighted_names"]
-
 # `MetricsList` is where Keras's callbacks look for a metric's direction with mode="auto".
+__all__ = ["Functional", "MetricsList", "origin", "weighted_names"]
+
+
+def origin(tensor):
+    """The operation that a symbolic Keras tensor comes out of, and the tensors that went into it."""
+    history = tensor._keras_history
+    return history.operation, history.operation._inbound_nodes[history.node_index].input_tensors
 
 
 def weighted_names(metrics):

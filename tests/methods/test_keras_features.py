@@ -203,7 +203,7 @@ def test_pixels_outside_the_box_in_a_dataset(bad):
     method.compile("sgd")
     data = tf.data.Dataset.from_tensor_slices((bad.astype("float32"), Y)).batch(4)
     for call in (method.fit, method.evaluate):
-        with pytest.raises(tf.errors.InvalidArgumentError, match=r"all pixels in \[0, 1\]"):
+        with pytest.raises(UserError, match=r"all pixels in \[0, 1\]"):
             call(data, verbose=0)
 
 

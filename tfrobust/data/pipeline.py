@@ -3,9 +3,11 @@
 import numpy as np
 import tensorflow as tf
 
+from tfrobust.contract import from_uint8
 from tfrobust.data import order
 from tfrobust.data.checks import check_count
 from tfrobust.errors import UserError
+from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, without_autotune
 from tfrobust.ops.padding import ABSENT
 
 
@@ -87,7 +89,7 @@ def training_dataset(split, batch_size, *, seed, epochs, augment=(), first_epoch
                 yield split.images[batch], split.labels[batch], split.ids[batch], keys
 
     def finish(images, labels, ids, keys):
-        images = _to_float(images)
+        images = from_uint8(images)
         if augment:
             images = tf.map_fn(
                 lambda pair: _augmented(augment, *pair, keys),
@@ -103,7 +105,7 @@ def training_dataset(split, batch_size, *, seed, epochs, augment=(), first_epoch
         tf.TensorSpec((len(augment),), tf.int64),
     )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    dataset = dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = dataset.map(finish, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
     left_out = first_step if first_epoch < epochs else 0
     return _ready(dataset, (epochs - first_epoch) * steps - left_out)
 
@@ -142,16 +144,11 @@ def evaluation_dataset(split, batch_size):
     )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     dataset = dataset.map(
-        lambda images, labels, weights: (_to_float(images), labels, weights),
-        num_parallel_calls=tf.data.AUTOTUNE,
+        lambda images, labels, weights: (from_uint8(images), labels, weights),
+        num_parallel_calls=PARALLEL_CALLS,
         deterministic=True,
     )
     return _ready(dataset, -(-len(split) // batch_size))
-
-
-def _to_float(images):
-    # A division, not a product with a rounded 1/255: k/255 is then the nearest float32.
-    return tf.cast(images, tf.float32) / 255.0 if images.dtype == tf.uint8 else images
 
 
 def _checked(augment, image_shape):
@@ -184,4 +181,4 @@ def _ready(dataset, count):
     # Several workers: each takes its own part of every global batch, not of the files.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(count))
-    return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+    return without_autotune(dataset.prefetch(PREFETCHED).with_options(options))

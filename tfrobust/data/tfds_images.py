@@ -9,6 +9,7 @@ from tfrobust.data.resize import check_image_size, cover
 from tfrobust.data.splits import Split
 from tfrobust.data.tfds_builder import find_builder
 from tfrobust.errors import UserError
+from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, without_autotune
 
 # What is customary in training. Digits and house numbers are not what they were when mirrored.
 AUGMENT = {"cifar10": (PadCrop(4), Flip()), "cifar100": (PadCrop(4), Flip())}
@@ -70,7 +71,7 @@ def tfds_images(
             "train_split='train[:10%]'."
         )
     train, test = (_read(builder, name, s, counts[s], keys, shape, size) for s in counts)
-    return make_splits(
+    splits = make_splits(
         name,
         train,
         test,
@@ -79,6 +80,16 @@ def tfds_images(
         num_classes=label.num_classes,
         class_names=label.names,
         augment=AUGMENT.get(builder.info.name, ()),
+    )
+    return splits.read_by(
+        "tfds_images",
+        name=name,
+        validation=validation,
+        validation_seed=validation_seed,
+        image_size=image_size,
+        memory_limit_gib=memory_limit_gib,
+        train_split=None if train_split == "train" else train_split,
+        test_split=None if test_split == "test" else test_split,
     )
 
 
@@ -135,12 +146,13 @@ def _read(builder, name, split, count, keys, shape, size):
     )
     dataset = dataset.map(
         lambda e: (e[keys[0]] if size is None else cover(e[keys[0]], size), e[keys[1]]),
-        num_parallel_calls=tf.data.AUTOTUNE,
+        num_parallel_calls=PARALLEL_CALLS,
         deterministic=True,
     )
+    dataset = without_autotune(dataset.batch(1024).prefetch(PREFETCHED))
     place = 0
     try:
-        for some_images, some_labels in dataset.batch(1024).prefetch(2).as_numpy_iterator():
+        for some_images, some_labels in dataset.as_numpy_iterator():
             end = place + len(some_images)
             images[place:end], labels[place:end] = some_images, some_labels
             place = end

@@ -3,13 +3,14 @@
 import keras
 import tensorflow as tf
 
-from tfrobust.attacks.base import check_batch
+from tfrobust import contract
 from tfrobust.errors import UserError
 from tfrobust.methods import checks
 from tfrobust.methods.clock import Clock, CountEpochs, with_first
 from tfrobust.methods.reporting import Means, Reporting
 from tfrobust.methods.schedules import length_of_epoch, uses_schedule
 from tfrobust.methods.second_derivatives import check_compiled
+from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.random import checked_seed
 
@@ -31,11 +32,6 @@ class ClassifierWrapper(Reporting, keras.Model):
 
     def __init__(self, classifier, part_names, seed, name):
         super().__init__(name=name)
-        if not isinstance(classifier, keras.Model):
-            raise UserError(
-                "`classifier` must be a keras.Model that maps images in [0, 1] to logits. "
-                f"Received: {type(classifier).__name__}."
-            )
         self.classifier = classifier
         self.seed = checked_seed(seed)
         self.means = Means(part_names, ("accuracy", "adversarial_accuracy", "robust_accuracy"))
@@ -46,7 +42,8 @@ class ClassifierWrapper(Reporting, keras.Model):
         self.built = classifier.built
 
     def call(self, x, training=False):
-        """Logits of the classifier."""
+        """Logits of the classifier; uint8 means k / 255."""
+        x = contract.from_uint8(tf.convert_to_tensor(x), contract.image_dtype(self.classifier))
         return self.classifier(x, training=training)
 
     @property
@@ -115,37 +112,42 @@ class ClassifierWrapper(Reporting, keras.Model):
         validation_batch_size=None,
         validation_freq=1,
     ):
-        """As `keras.Model.fit`. Images must be floating-point in [0, 1], labels integers of shape (b,).
+        """As `keras.Model.fit`. Images are uint8 or floating-point in [0, 1], labels integers (b,).
 
         Each epoch counts as one for schedules, which go on where the last `fit` ended, or at
         `initial_epoch` if that is given.
         """
-        self._check_data(x, y)
-        pair = validation_data if isinstance(validation_data, tuple) else (validation_data, None)
-        self._check_data(*pair[:2])
+        contract.check_trainable(self.classifier)
+        x = self._checked(x, y)
+        if validation_data is not None:
+            given = validation_data
+            images, *rest = given if isinstance(given, (tuple, list)) else (given,)
+            images = self._checked(images, *rest[:1])
+            validation_data = (images, *rest) if rest else images
         if not self._length_is_given:
             self.clock.set_length(length_of_epoch(x, batch_size, validation_split, steps_per_epoch))
         if initial_epoch:
             self.clock.begin_at(float(initial_epoch))
         self.check_clock()
-        return super().fit(
-            x,
-            y,
-            batch_size,
-            epochs,
-            verbose,
-            with_first(CountEpochs(self.clock), callbacks),
-            validation_split,
-            validation_data,
-            shuffle and not isinstance(x, tf.data.Dataset),
-            class_weight,
-            sample_weight,
-            initial_epoch,
-            steps_per_epoch,
-            validation_steps,
-            validation_batch_size,
-            validation_freq,
-        )
+        with contract.as_user_error():
+            return super().fit(
+                x,
+                y,
+                batch_size,
+                epochs,
+                verbose,
+                with_first(CountEpochs(self.clock), callbacks),
+                validation_split,
+                validation_data,
+                shuffle and not isinstance(x, tf.data.Dataset),
+                class_weight,
+                sample_weight,
+                initial_epoch,
+                steps_per_epoch,
+                validation_steps,
+                validation_batch_size,
+                validation_freq,
+            )
 
     def evaluate(
         self,
@@ -165,16 +167,21 @@ class ClassifierWrapper(Reporting, keras.Model):
         sample weights weigh the loss and `weighted_metrics`, not the accuracies; rows that only fill
         a batch of `tfrobust.data.evaluation_dataset` count nowhere.
         """
-        self._check_data(x, y)
-        with self.reporting("test"):
+        x = self._checked(x, y)
+        with self.reporting("test"), contract.as_user_error():
             return super().evaluate(
                 x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, **kwargs
             )
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """As `keras.Model.predict`: logits."""
-        self._check_data(x, None)
-        return super().predict(x, batch_size, verbose, steps, callbacks)
+        x = self._checked(x, labels=False)
+        with contract.as_user_error():
+            return super().predict(x, batch_size, verbose, steps, callbacks)
+
+    def predict_step(self, data):
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self(contract.as_images(x, contract.image_dtype(self.classifier)), training=False)
 
     def check_clock(self):
         """Raises `UserError` if a setting is a schedule and nothing tells how long its epochs are."""
@@ -203,16 +210,7 @@ class ClassifierWrapper(Reporting, keras.Model):
             if optimizer is not None and not optimizer.built:
                 optimizer.build(self.trainable_variables)
 
-    def _check_data(self, x, y):
-        checks.check_data(x, y, checks.num_classes(self.classifier))
-
-
-def unpack(data):
-    """Images, labels and sample weights (or None) of a batch, checked: dtypes, shapes, pixels in [0, 1]."""
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    x, y = check_batch(x, y)
-    message = "Images must have all pixels in [0, 1], without NaN. Divide by 255?"
-    tf.debugging.Assert(tf.reduce_all((x >= 0.0) & (x <= 1.0)), [message], name="pixels_in_box")
-    if sample_weight is not None:
-        sample_weight = tf.cast(tf.reshape(sample_weight, [-1]), tf.float32)
-    return x, y, sample_weight
+    def _checked(self, x, y=None, labels=True):
+        """The data of `fit` and its kin, looked at before the first step; every step looks again."""
+        contract.check_arrays(self.classifier, x, y)
+        return without_autotune(contract.as_pairs(x, self.classifier, labels))
