@@ -99,14 +99,14 @@ def suite(name, threat_model, surrogates=(), individual=False):
     """The suite of that name for a threat model.
 
     "autoattack" is "autoattack_standard"; "autoattack_plus" and "autoattack_rand" are AutoAttack's
-    other versions; "pgd_20" is a first look. Names that begin with "atlas_", "rand_", "fait_" and "llr_"
+    other versions; "pgd_20" is a first look. Names that begin with "atlas_", "rat_", "fait_" and "llr_"
     are what those papers ran, with their step sizes; what they leave open and was inferred,
     `listed_suites` says. The radius is always yours: papers that write 0.031 do not mean 8/255.
 
     Args:
         name: one of `SUITES`.
         threat_model: `Linf` or `L2`; of those for any norm, "pgd_20" takes `L1` as well.
-        surrogates: for "atlas_blackbox" and "rand_blackbox" only: models whose adversarial images are
+        surrogates: for "atlas_blackbox" and "rat_blackbox" only: models whose adversarial images are
             tried on the one under attack.
         individual: as in `Suite`.
 
