@@ -5,7 +5,8 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.attacks.ascent import ascent
-from tfrobust.attacks.base import Attack, caught, fresh
+from tfrobust.attacks.base import caught, fresh
+from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.targets import target_of
 from tfrobust.errors import UserError
 from tfrobust.losses.objectives import CrossEntropy, Objective
@@ -19,7 +20,7 @@ from tfrobust.threat_models.l1 import L1
 
 @register
 @dataclasses.dataclass(frozen=True)
-class APGD(Attack):
+class APGD(IterativeAttack):
     """APGD-CE, APGD-DLR and, with a targeted objective, APGD-T of AutoAttack.
 
     z = project(q + eta * steepest(g));  q <- project(q + a (z - q) + (1 - a) (q - q_old))
@@ -83,9 +84,17 @@ class APGD(Attack):
                 f"objective={self.objective!r}, targets={self.targets}."
             )
 
+    @property
+    def judged_steps(self):
+        return self.steps
+
     def runs(self, num_classes):
         # With fewer classes there are fewer to aim at.
         return self.restarts * max(min(self.targets, num_classes - 1), 1)
+
+    def passes(self, num_classes):
+        each = self.runs(num_classes) * (self.steps + 1) * self.eot
+        return each, each
 
     def begin(self, case):
         x, y = case.x, case.y
