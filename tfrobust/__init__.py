@@ -5,6 +5,7 @@ The names below are the ones that most programs need; the rest is found in the r
 """
 
 from tfrobust.attacks import APGD, FAB, PGD, Adam, Clean, Gaussian, RayS, Square, Uniform
+from tfrobust.contract import adapt
 from tfrobust.errors import UserError
 from tfrobust.evaluation import evaluate
 from tfrobust.losses import (
@@ -23,14 +24,12 @@ from tfrobust.methods import (
     GAIRAT,
     GAT,
     HAT,
-    JAC,
     LLR,
     MART,
     TRADES,
     AdversarialModel,
     Free,
     Natural,
-    TradesJac,
 )
 from tfrobust.ops.schedules import LinearRamp, Steps, WarmUp
 from tfrobust.regularizers import (
@@ -55,7 +54,6 @@ __all__ = [
     "GAIRAT",
     "GAT",
     "HAT",
-    "JAC",
     "L1",
     "L2",
     "LLR",
@@ -86,11 +84,11 @@ __all__ = [
     "TaylorTerms",
     "ToClean",
     "ToLabel",
-    "TradesJac",
     "Uniform",
     "UserError",
     "WarmUp",
     "WeightNoise",
+    "adapt",
     "__version__",
     "evaluate",
 ]

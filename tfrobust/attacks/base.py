@@ -7,6 +7,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from tfrobust import contract
 from tfrobust.errors import UserError
 from tfrobust.ops import norms
 from tfrobust.ops.logits import correct
@@ -104,16 +105,19 @@ class Attack(Spec):
         """How many steps of a run are each judged; None where only what is left at the end is."""
         return None
 
-    def __call__(self, model, x, y, *, seed, scale=1.0, epoch=0.0):
-        """Attacks the images.
+    def __call__(self, model, x, y, *, seed=None, scale=1.0, epoch=0.0):
+        """Attacks the images, after a look at them and at the model (see `tfrobust.contract`).
 
         Args:
             model: Keras model or callable, images to logits (b, k). Pass the same object every
                 time: for a new one the attack is traced anew.
-            x: clean images in [0, 1], float32 (or float64), shape (b, h, w, c).
+            x: clean images, shape (b, h, w, c): floating-point in [0, 1], or uint8, which means
+                k / 255. They are attacked in float64 where the model computes in it, otherwise in
+                float32.
             y: labels, integers, shape (b,).
-            seed: whole number, seed tensor of shape (2,), one seed per example of shape (b, 2), or
-                keys of `tfrobust.ops.random`. The same seed gives the same result.
+            seed: whole number, also as a scalar tensor such as a step counter; seed tensor of shape
+                (2,); one seed per example of shape (b, 2); or keys of `tfrobust.ops.random`. The same
+                seed gives the same result.
             scale: factor of the radius in [0, 1], for ramps.
             epoch: epochs of training that have passed, for settings that are schedules.
 
@@ -121,11 +125,21 @@ class Attack(Spec):
             A `Perturbation`.
 
         Raises:
-            UserError: if the images are not floating-point or the labels are not integers of shape
-                (b,); or if a search of your own does not return images of their shape.
+            UserError: if images, labels, seed or model are not what they must be; what only the numbers
+                of a graph show is an assertion in it. Also if a search of your own does not return
+                images of their shape.
         """
-        x, y = check_batch(x, y)
         keys = keys_of(seed)
+        return self.perturb(model, *contract.attack_batch(model, x, y), keys, scale, epoch)
+
+    def perturb(self, model, x, y, keys, scale=1.0, epoch=0.0):
+        """As a call, of a batch that has passed the contract already, in a training step say.
+
+        Args:
+            x: images in [0, 1], in the model's precision.
+            y: labels, int32 (b,).
+            keys: of `tfrobust.ops.random`.
+        """
         scale = tf.cast(tf.convert_to_tensor(scale), x.dtype)
         epoch = tf.cast(tf.convert_to_tensor(epoch), tf.float32)
         if not tf.executing_eagerly():
@@ -250,24 +264,3 @@ def caught(state, candidate, wrong):
     newly = wrong & ~state["broken"] & ~state["done"]
     found = tf.where(norms.expand(newly, candidate), candidate, state["adversarial"])
     return {"broken": state["broken"] | newly, "adversarial": found}
-
-
-def check_batch(x, y):
-    """Images and labels (as int32) as tensors, with messages for what is often mistaken."""
-    x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
-    check_specs(x, y)
-    return x, tf.cast(y, tf.int32)
-
-
-def check_specs(x, y):
-    """What dtypes and ranks tell about images and labels, which may be tensors or their specs."""
-    if not x.dtype.is_floating:
-        raise UserError(
-            f"Images must be floating-point with pixels in [0, 1]. Received: dtype {x.dtype.name}. "
-            "Divide by 255: tf.cast(images, tf.float32) / 255."
-        )
-    if not y.dtype.is_integer or y.shape.rank not in (None, 1):
-        raise UserError(
-            "Labels must be integers of shape (b,), not one-hot vectors, probabilities or columns. "
-            f"Received: dtype {y.dtype.name}, shape {y.shape}."
-        )
