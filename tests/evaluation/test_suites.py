@@ -50,6 +50,18 @@ def test_autoattack():
     assert dict(suite("autoattack", L2(0.5)).attacks)["apgd-ce"] == APGD(L2(0.5))
 
 
+def test_autoattack_in_l1_has_restarts_and_larger_radii():
+    l1 = L1(12)
+    assert suite("autoattack", l1).attacks == (
+        ("apgd-ce", APGD(l1, restarts=5, larger_radii=True)),
+        ("apgd-t", APGD(l1, TargetedDLR(), targets=5, larger_radii=True)),
+        ("fab-t", FAB(l1, steps=100, targets=9)),
+        ("square", Square(l1, queries=5000)),
+    )
+    rand = [("apgd-ce", APGD(l1, eot=20)), ("apgd-dlr", APGD(l1, DLR(), eot=20))]
+    assert suite("autoattack_rand", l1).attacks == tuple(rand)
+
+
 def adam(objective, steps, restarts, milestones=(), **options):
     stepper = Adam(milestones=milestones, **(DECAY if milestones else {}))
     options = {"selection": "any", **options}
@@ -184,9 +196,9 @@ def test_whatever_a_caller_has():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: suite("rat_pgd20", L2(0.5)), "step sizes for Linf"),
-        (lambda: suite("autoattack", L1(12)), "APGD searches Linf and L2"),
-        (lambda: suite("rat_l2", EPS), "step sizes for L2"),
+        (lambda: suite("rat_pgd20", L2(0.5)), "made for Linf. "),
+        (lambda: suite("autoattack_plus", L1(12)), "made for Linf and L2. "),
+        (lambda: suite("rat_l2", EPS), "made for L2. "),
         (lambda: suite("atlas_blackbox", EPS), "give them as `surrogates`"),
         (lambda: suite("pgd_20", EPS, surrogates=["a.keras"]), "takes no `surrogates`"),
         (lambda: custom([]), "pairs of a name and an attack"),
