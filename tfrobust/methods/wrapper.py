@@ -14,6 +14,9 @@ from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.random import checked_seed
 
+# What every step reports under these names.
+REPORTED = ("loss", "accuracy", "adversarial_accuracy", "robust_accuracy")
+
 
 class ClassifierWrapper(Reporting, keras.Model):
     """Wraps a classifier and takes part in `compile`, `fit`, `evaluate`, `predict` and saving.
@@ -34,7 +37,7 @@ class ClassifierWrapper(Reporting, keras.Model):
         super().__init__(name=name)
         self.classifier = classifier
         self.seed = checked_seed(seed)
-        self.means = Means(part_names, ("accuracy", "adversarial_accuracy", "robust_accuracy"))
+        self.means = Means(part_names, REPORTED[1:])
         self.clock = Clock(self)
         self._length_is_given = False
         self._second_derivatives = False
