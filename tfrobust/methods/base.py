@@ -187,10 +187,11 @@ class AdversarialModel(ClassifierWrapper):
         gradients = context.checked(tape.gradient(loss, variables))
         apply(self.optimizer, gradients, variables, batch.replicas)
         point.commit()
-        return self._report_training(context, values + penalty, sample_weight)
+        return self.report_training(context, values + penalty, sample_weight)
 
     def test_step(self, data):
         x, y, sample_weight = unpack(data, self.classifier)
+        self.remember_inputs(x)
         forward = inference(self.classifier)
         logits = forward(x)
         require_logits(logits, when=None)
@@ -231,6 +232,7 @@ class AdversarialModel(ClassifierWrapper):
         check_trainable(self.classifier)
         with tf.init_scope():
             self.check_clock()
+        self.remember_inputs(x)
         batch, epoch, number = global_batch(x), self.epoch(), self.clock.tick()
         keys = BatchKeys(seed_pair(self.seed), batch.offset).fold_in(number)
         weight_keys = BatchKeys(keys.fold_in(_WEIGHTS).seed)
@@ -255,19 +257,6 @@ class AdversarialModel(ClassifierWrapper):
         for logits in list(context.computed().values())[:1]:
             check_output_shape(logits.shape)
             require_logits(logits, when=first)
-
-    def _report_training(self, context, values, sample_weight):
-        self.loss_mean().update_state(values)
-        logits = context.computed()
-        accuracies = {"clean": "accuracy", "adversarial": "adversarial_accuracy"}
-        for point, name in accuracies.items():
-            if point in logits:
-                context.record(name, tf.cast(correct(context.y, logits[point]), tf.float32))
-        for name, part in context.parts.items():
-            weights = None if name in accuracies.values() else sample_weight
-            self.means[name].update_state(part, weights)
-        names = list(context.parts)
-        return self.report("train", names, context.y, logits.get("clean"), sample_weight)
 
     def get_config(self):
         values = {name: getattr(self, name) for name in self.settings}

@@ -148,7 +148,7 @@ class Free(AdversarialModel):
         *gradients, upward = context.checked(tape.gradient(loss, [*variables, delta]))
         self._carry_over(x, delta, upward, batch)
         apply(self.optimizer, gradients, variables, batch.replicas)
-        return self._report_training(context, values + penalty, sample_weight)
+        return self.report_training(context, values + penalty, sample_weight)
 
     def _carry_over(self, x, delta, gradient, batch):
         radius = self.threat_model.radius()

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfrobust.compat import MetricsList, weighted_names
+from tfrobust.ops.logits import correct
 
 
 class Means(MetricsList):
@@ -123,6 +124,20 @@ class Reporting:
         self._reported[mode] = names
         with self.reporting(mode):
             return self.get_metrics_result()
+
+    def report_training(self, context, values, sample_weight):
+        """The running means after a training step; `values` are what was minimised, (b,)."""
+        self.loss_mean().update_state(values)
+        logits = context.computed()
+        accuracies = {"clean": "accuracy", "adversarial": "adversarial_accuracy"}
+        for point, name in accuracies.items():
+            if point in logits:
+                context.record(name, tf.cast(correct(context.y, logits[point]), tf.float32))
+        for name, part in context.parts.items():
+            weights = None if name in accuracies.values() else sample_weight
+            self.means[name].update_state(part, weights)
+        names = list(context.parts)
+        return self.report("train", names, context.y, logits.get("clean"), sample_weight)
 
     def _update_compiled(self, y, logits, sample_weight, present):
         # XLA knows no tensors whose shape depends on values.

@@ -49,6 +49,15 @@ class ClassifierWrapper(Reporting, keras.Model):
         x = contract.from_uint8(tf.convert_to_tensor(x), contract.image_dtype(self.classifier))
         return self.classifier(x, training=training)
 
+    def remember_inputs(self, x):
+        """Lets Keras see the images' shape, as `export`, conversion to LiteRT and `summary` ask for.
+
+        Steps call the classifier, not the method itself.
+        """
+        if not self._called:
+            self.build((None, *x.shape[1:]))
+            self(x, training=False)
+
     @property
     def steps_per_epoch(self):
         """Steps that make an epoch for schedules. `fit` sets it; set it yourself in a loop of your own."""
