@@ -13,6 +13,7 @@ from tfrobust.methods.second_derivatives import check_compiled
 from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.random import checked_seed
+from tfrobust.ops.stand_in import stand_in
 
 # What every step reports under these names.
 REPORTED = ("loss", "accuracy", "adversarial_accuracy", "robust_accuracy")
@@ -193,7 +194,9 @@ class ClassifierWrapper(Reporting, keras.Model):
 
     def predict_step(self, data):
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self(contract.as_images(x, contract.image_dtype(self.classifier)), training=False)
+        x = contract.as_images(x, contract.image_dtype(self.classifier))
+        with stand_in(x) as (rows,):
+            return self(rows, training=False)[: tf.shape(x)[0]]
 
     def check_clock(self):
         """Raises `UserError` if a setting is a schedule and nothing tells how long its epochs are."""
