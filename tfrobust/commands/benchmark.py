@@ -139,12 +139,14 @@ def _evaluations(values):
 
     from tfrobust import evaluation
     from tfrobust.benchmarks import evaluation as benchmark
-    from tfrobust.config import settings_of_run
 
     runs = []
     for folder in values.evaluate:
         # All of them before the first one is measured, which takes minutes.
-        subject, (data, threat_model) = evaluation.Subject.of(folder), settings_of_run(folder)
+        subject, (data, threat_model) = (
+            evaluation.Subject.of(folder),
+            evaluation.settings_of_run(folder),
+        )
         examples = evaluation.load_examples(data)
         if values.examples:
             examples = examples.first(values.examples)

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from tfrobust import contract
 from tfrobust import data as data_room
 from tfrobust.attacks.base import Attack
 from tfrobust.data.pipeline import check_augment
@@ -15,7 +16,6 @@ from tfrobust.ops.schedules import Schedule
 from tfrobust.spec import check_kind
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.training.callbacks.keep import KeepBest
-from tfrobust.training.contract import check_classifier
 from tfrobust.training.made import check_function, check_functions, made
 from tfrobust.training.optimizers.learning_rate import learning_rate_of
 
@@ -119,8 +119,8 @@ def build(
     augment = check_augment(
         splits.info.augment if augment is None else augment, splits.train.image_shape
     )
-    classifier = made("model", model, keras.Model)
-    check_classifier(classifier, splits.train, splits.info.num_classes)
+    classifier = made("model", model, None)
+    _check(classifier, splits)
     settings = {"threat_model": threat_model, "eval_attack": eval_attack}
     settings = {name: value for name, value in settings.items() if value is not None}
     built = made("method", method, AdversarialModel, classifier, **settings, seed=seed)
@@ -150,6 +150,14 @@ def build(
         seed,
         gin_files,
     )
+
+
+def _check(classifier, splits):
+    """Asks the contract about the classifier, at a few images of the training split."""
+    contract.check_classifier(classifier, "model")
+    few = contract.as_images(splits.train.images[:32], contract.image_dtype(classifier))
+    contract.check_image_shape(few.shape, classifier)
+    contract.check_on_images(classifier, few, splits.info.num_classes)
 
 
 def build_callbacks(callbacks, experiment):

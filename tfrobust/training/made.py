@@ -18,7 +18,7 @@ def made(name, function, kind, *arguments, **options):
     Args:
         name: of the setting.
         function: what is bound to it.
-        kind: class, or tuple of classes, of which the result must be one.
+        kind: class, or tuple of classes, of which the result must be one; None if the caller looks.
         arguments, options: given to the function.
 
     Returns:
@@ -27,7 +27,8 @@ def made(name, function, kind, *arguments, **options):
     Raises:
         UserError: it is no function, it fails, or it returns something else.
     """
-    check_function(name, function, kind)
+    if kind is not None:
+        check_function(name, function, kind)
     try:
         result = function(*arguments, **options)
     except _PASSED_ON:
@@ -36,7 +37,7 @@ def made(name, function, kind, *arguments, **options):
         raise UserError(
             f"`{name}`: {_called(function)} failed. {type(error).__name__}: {one_line(error)}{_where(error)}"
         ) from error
-    if not isinstance(result, kind):
+    if kind is not None and not isinstance(result, kind):
         raise UserError(
             f"`{name}` must be a function that returns {_kind(kind)}. {_called(function)} returned "
             f"{_shown(result)}."

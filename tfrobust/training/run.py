@@ -1,27 +1,25 @@
 """A run: from a configuration to a robust classifier, its report and its export."""
 
-import time
-
 import numpy as np
 
+from tfrobust.data.fingerprint import fingerprint
 from tfrobust.data.order import check_seed
-from tfrobust.errors import Interrupted, UserError
-from tfrobust.evaluation.accuracy import Judge, measure
-from tfrobust.runs import checkpoint, variables
+from tfrobust.errors import UserError
+from tfrobust.runs import checkpoint
 from tfrobust.runs.progress import Progress
 from tfrobust.runs.record import RunRecord, noting_the_end
 from tfrobust.runs.signals import StopRequest
 from tfrobust.runs.workspace import Workspace
 from tfrobust.runs.writable import check_writable
-from tfrobust.serving.export import export_classifier
+from tfrobust.threat_models.description import describe
 from tfrobust.training.callbacks.guard import StopOnNaN
 from tfrobust.training.callbacks.keep import KeepBest, KeepState, restore_callbacks
 from tfrobust.training.callbacks.metrics_log import MetricsLog
 from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.callbacks.tensorboard import TensorBoardLog
 from tfrobust.training.experiment import build, build_callbacks, check_plain
+from tfrobust.training.finish import finish
 from tfrobust.training.plan import print_plan
-from tfrobust.training.report import write_report
 from tfrobust.training.runtime import Runtime
 
 
@@ -132,7 +130,14 @@ def train(
             print(
                 f"{workspace.path} has a report, but its export or report.json is not whole: it goes on."
             )
-        with workspace.claim(configuration.used() if configuration else ""):
+        splits = experiment.splits
+        described = {
+            "name": splits.info.name,
+            "fingerprint": fingerprint(splits),
+            "source": splits.info.source,
+        }
+        used = configuration.used() if configuration else ""
+        with workspace.claim(used, seed, described, describe(test_attack.threat_model)):
             return _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra)
 
 
@@ -155,7 +160,7 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
     )
     with noting_the_end(record), StopRequest() as stop:
         best = KeepBest(workspace.best, checkpoint_rule)
-        metrics = RecordMetrics(MetricsLog(workspace.path, first_epoch=epoch))
+        metrics = RecordMetrics(_log(workspace, epoch, saved))
         validation = experiment.splits.validation
         images = validation.take(np.arange(min(8, len(validation))))
         stateful = {"best": best, "time": metrics}
@@ -175,7 +180,7 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
             _fit(experiment, epoch, step, callbacks)
         else:
             restore_callbacks(stateful, saved)
-        return _finish(experiment, workspace, checkpoint_rule, metrics, stop)
+        return finish(experiment, workspace, checkpoint_rule, metrics, stop)
 
 
 def _check_best(workspace, epoch):
@@ -188,6 +193,20 @@ def _check_best(workspace, epoch):
         f"The weights of the best epoch so far, number {epoch + 1}, should be in {workspace.best} and "
         f"{seen}. Put that folder back, or remove {workspace.best.parent} to train again from the beginning."
     )
+
+
+def _log(workspace, epoch, saved):
+    log = MetricsLog(workspace.path, first_epoch=epoch)
+    if log.lost:
+        lost = ", ".join(str(number + 1) for number in log.lost)
+        print(
+            f"metrics.jsonl and metrics.csv have lost the rows of epochs {lost}; the run goes on."
+        )
+    if saved is None and log.dropped:
+        print(
+            f"No checkpoint is left: the run begins again, and {log.dropped} rows of metrics went."
+        )
+    return log
 
 
 def _fit(experiment, epoch, step, callbacks):
@@ -218,33 +237,3 @@ def _fit(experiment, epoch, step, callbacks):
             epochs=experiment.epochs,
             **options,
         )
-
-
-def _finish(experiment, workspace, checkpoint_rule, metrics, stop):
-    best, _ = checkpoint.newest(workspace.best)
-    variables.restore(experiment.method, best.arrays)
-    classifier = experiment.method.classifier
-
-    def leave_if_asked():
-        if stop:
-            raise Interrupted("Stopped on request; training is complete and saved.")
-
-    began = time.monotonic()
-    measured = measure(
-        Judge(classifier, experiment.test_attack, experiment.seed),
-        experiment.evaluation_dataset(experiment.splits.test),
-        leave_if_asked,
-    )
-    seconds = time.monotonic() - began
-    export_classifier(classifier, workspace.export, class_names=experiment.splits.info.class_names)
-    text = write_report(
-        workspace,
-        experiment,
-        measured,
-        best.state,
-        checkpoint_rule,
-        metrics,
-        seconds,
-    )
-    print(text)
-    return measured
