@@ -29,7 +29,6 @@ from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import suite_of
 from tfrobust.runs import files
 from tfrobust.runs.record import environment
-from tfrobust.threat_models.l1 import L1
 
 JOURNAL = "state"
 CHECKS = ("full", "contract", "none")
@@ -80,7 +79,7 @@ def evaluate(
         resume: "auto" goes on with what is in the folder, "never" refuses it, "must" needs it.
         merge: folders of shards that are finished, whose attacks are not run again.
         checks: "full", "contract" (before the attacks and after them, but no further attacks), or
-            "none". The full ones do not know L1.
+            "none".
         thresholds: `evaluation.Thresholds` of the checks; the default ones if None.
         statement: what the defence does, and which adaptive attack was tried, for the report.
         force: go on where a check before the attacks found an error.
@@ -106,11 +105,6 @@ def evaluate(
         raise UserError(f"`checks` must be one of {CHECKS}. Received: {checks!r}.")
     examples = examples_of(examples)
     subject, chosen = Subject.of(model, trust), suite_of(suite, threat_model)
-    if checks == "full" and isinstance(chosen.threat_model, L1):
-        raise UserError(
-            "The full checks rest on APGD, which does not search L1. Set checks='contract'. Received: "
-            f"checks='full', threat_model={chosen.threat_model!r}."
-        )
     evaluator = Evaluator(
         subject,
         chosen.attacks,

@@ -20,7 +20,7 @@ from tfrobust.methods.context import Step, StepContext
 from tfrobust.methods.points import LivePoint, perturbed_inference, shifted_point
 from tfrobust.methods.second_derivatives import check_second_derivatives
 from tfrobust.methods.update import apply, steps_made
-from tfrobust.methods.wrapper import ClassifierWrapper
+from tfrobust.methods.wrapper import REPORTED, ClassifierWrapper
 from tfrobust.ops.global_batch import global_batch
 from tfrobust.ops.logits import correct, inference
 from tfrobust.ops.random import BatchKeys, content_keys, seed_pair
@@ -126,8 +126,10 @@ class AdversarialModel(ClassifierWrapper):
             regularizer.check_classifier(classifier)
         own = [(regularizer.name, *regularizer.parts) for regularizer in regularizers]
         names = (*self.parts, *itertools.chain(*own))
-        if len(set(names)) < len(names):
-            raise UserError(f"Two parts of the loss have the same name. Received: {names}.")
+        if len({*names, *REPORTED}) < len(names) + len(REPORTED):
+            raise UserError(
+                f"Parts of the loss need different names, and none of {REPORTED}. Received: {names}."
+            )
         super().__init__(classifier, names, seed, name)
         self.attack = attack
         self._second_derivatives = bool(twice)
@@ -180,7 +182,7 @@ class AdversarialModel(ClassifierWrapper):
             self._check_logits(context)
             loss = self.optimizer.scale_loss(share + penalty / batch.replicas)
         variables = self.classifier.trainable_variables
-        gradients = tape.gradient(loss, variables)
+        gradients = context.checked(tape.gradient(loss, variables))
         apply(self.optimizer, gradients, variables, batch.replicas)
         point.commit()
         return self._report_training(context, values + penalty, sample_weight)
@@ -207,7 +209,7 @@ class AdversarialModel(ClassifierWrapper):
     def _loss_at(self, point, step, points, perturbation, sample_weight, regularizers):
         """This replica's share of the loss, the penalty, values per example and their context."""
         watched = {name for part in (self, *self.regularizers) for name in part.watched}
-        context = StepContext(point, step, points, perturbation, watched)
+        context = StepContext(point, step, points, perturbation, watched, tuple(self.means))
         values = self._per_example_total(context, regularizers)
         if sample_weight is not None:
             values *= tf.cast(sample_weight, values.dtype)
@@ -217,9 +219,9 @@ class AdversarialModel(ClassifierWrapper):
     def _per_example_total(self, context, regularizers):
         for regularizer in regularizers:
             regularizer.prepare(context)
-        total = self.per_example_loss(context)
+        total = context.of(self, self.per_example_loss)
         for regularizer in regularizers:
-            term = context.record(regularizer.name, regularizer(context))
+            term = context.record(regularizer.name, context.of(regularizer, regularizer.__call__))
             total += tf.cast(at(regularizer.weight, context.epoch), term.dtype) * term
         return total
 

@@ -15,6 +15,9 @@ from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.random import checked_seed
 
+# What every step reports under these names.
+REPORTED = ("loss", "accuracy", "adversarial_accuracy", "robust_accuracy")
+
 
 class ClassifierWrapper(keras.Model):
     """Wraps a classifier and takes part in `compile`, `fit`, `evaluate`, `predict` and saving.
@@ -35,7 +38,7 @@ class ClassifierWrapper(keras.Model):
         super().__init__(name=name)
         self.classifier = classifier
         self.seed = checked_seed(seed)
-        names = (*part_names, "accuracy", "adversarial_accuracy", "robust_accuracy")
+        names = (*part_names, *REPORTED[1:])
         self.means = {name: keras.metrics.Mean(name=name) for name in names}
         self._length = self.add_weight(name="steps_per_epoch", initializer="zeros", trainable=False)
         self._length_is_given = False
