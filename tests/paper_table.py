@@ -18,14 +18,14 @@ AWP_TRADES = {"awp": ((9,), (0.0, 5e-3))}
 FAIT = {"epochs": 105, "batch": 512, "decay": 5e-4} | KL
 FAIT |= {"rate": (5, ((75, 90), (0.4, 0.04, 0.004)))}
 FROM_HAT = {"beta": 2.5, "gamma": 0.5, "reach": 2.0, "method": "HAT"}
-ATLAS = {"batch": 64, "decay": 2e-4, "rate": 0.1, "scale": ("ramp", 15)}
-LLR = {"epochs": 110, "batch": 256, "decay": 2e-4, "kernels_only": True, "scale": ("ramp", 15)}
+ATLAS = {"batch": 64, "decay": 2e-4, "rate": 0.1, "scale": ("ramp", 15, 1.0)}
+LLR = {"epochs": 110, "batch": 256, "decay": 2e-4, "kernels_only": True, "scale": ("ramp", 15, 1.0)}
 LLR |= {"rate": ((100, 105), TEN_TIMES[2]), "augment": REFLECTED, "activation": "softplus"}
 ADAM = LINF | {"start": "Uniform", "step": 0.1, "stepper": "Adam"}
 TRADES_CODE = {"epsilon": 0.031, "step": 0.007, "steps": 10, "batch": 128, "decay": 2e-4}
 FALLS_OF_120 = {"epochs": 120, "rate": ((59, 89, 109), (0.1, 0.01, 0.001, 0.0005))}
 TRADES = {"method": "TRADES", "beta": 6.0}
-MNIST = {"epsilon": 0.3, "norm": "Linf", "batch": 128, "rate": 0.01, "scale": ("ramp", 15)}
+MNIST = {"epsilon": 0.3, "norm": "Linf", "batch": 128, "rate": 0.01, "scale": ("ramp", 15, 1.0)}
 TWENTY = {"steps": 20, "step": 0.01, "start": "Uniform", "objective": "CrossEntropy"}
 LARGE = {"steps": 1, "step": 1.25 * 0.3, "start": "Uniform", "objective": "CrossEntropy"}
 NORMALISED = {"mean": (0.4914, 0.4822, 0.4465)}
@@ -133,8 +133,14 @@ SAID = [
     (
         "cifar10_resnet18/trades_gat",
         LINF
-        | TRADES
-        | {"epochs": 100, "batch": 64, "decay": 5e-4, "rate": ((71, 86), TEN_TIMES[2])}
+        | {
+            "method": "GAT",
+            "beta": 6.0,
+            "epochs": 100,
+            "batch": 64,
+            "decay": 5e-4,
+            "rate": ((71, 86), TEN_TIMES[2]),
+        }
         | {"steps": 1, "step": 8 / 255, "start": "Corner"},
     ),
     # Codes on PreActResNet-18, whose epochs count from 0
@@ -177,9 +183,11 @@ SAID = [
     ("*_wrn_28_8/adv_five_step", {"steps": 5}),
     ("*_wrn_28_8/trades", ATLAS | KL | {"method": "TRADES", "beta": 4.0, "step": 0.007}),
     ("*_wrn_28_8/trades_one_step", ATLAS | ONE | {"method": "TRADES", "beta": 2.0}),
-    ("*_wrn_28_8/trades_jac", ATLAS | ONE | {"method": "TradesJac", "alpha": 2e-4, "beta": 0.5}),
+    ("*_wrn_28_8/trades_jac", ATLAS | ONE | {"method": "TRADES", "beta": 0.5}),
     ("*_wrn_28_8/trades_*", {"objective": "ToClean"}),
-    ("*_wrn_28_8/jac", ATLAS | {"method": "JAC", "alpha": 0.5, "scale": 1.0}),
+    ("*_wrn_28_8/trades_jac", {"regularizers": [("Jacobian", ("ramp", 15, 2e-4), "clean")]}),
+    ("*_wrn_28_8/jac", ATLAS | {"method": "Natural", "scale": 1.0}),
+    ("*/jac", {"regularizers": [("Jacobian", 0.5, "clean")]}),
     # LLR
     (
         "*/llr*",
@@ -229,7 +237,7 @@ SAID = [
     ("mnist_cnn_*/trades*", {"method": "TRADES", "beta": 1.0, "objective": "ToClean"}),
     ("mnist_cnn_*/atlas*", {"method": "ATLAS", "alpha": 5e-6, "beta": 0.2}),
     ("mnist_cnn_*/atlas_one_step", {"alpha": 1e-5, "beta": 0.3}),
-    ("mnist_cnn_*/jac", {"method": "JAC", "alpha": 0.5, "scale": 1.0}),
+    ("mnist_cnn_*/jac", {"method": "Natural", "scale": 1.0}),
     ("mnist_cnn_small/adv_one_step", {"epochs": 10, "batch": 100, "momentum": None, "scale": 1.0}),
     ("mnist_cnn_small/adv_one_step", {"rate": ((0.0, 4.0, 10.0), (0.0, 5e-3, 0.0))}),
     (

@@ -34,7 +34,7 @@ def plain(value):
     if isinstance(value, WarmUp):
         return (value.epochs, plain(value.then))
     if isinstance(value, LinearRamp):
-        return ("ramp", value.epochs)
+        return ("ramp", value.epochs, value.end)
     if isinstance(value, PiecewiseLinear):
         return (value.epochs, value.values)
     return (value.boundaries, value.values) if isinstance(value, Schedule) else value
@@ -118,7 +118,7 @@ def unused():
     return [b for b in bindings if not b[1].removeprefix("tfrobust.").startswith(later)]
 
 
-NO_ATTACK = ("JAC", "Natural", "Free")
+NO_ATTACK = ("Natural", "Free")
 OF_ATTACK = ("norm", "epsilon", "steps", "step", "start", "objective", "stepper")
 
 

@@ -1,29 +1,19 @@
 """The only file that knows gin: configuration files in, a configured call and its record out."""
 
+import os
 import pathlib
+import re
 
 import gin
 
+from tfrobust import gin_names
 from tfrobust.errors import UserError
+from tfrobust.gin_overrides import overriding
 
 # So that bindings may name what the files do not import.
 _ROOMS = (
     "from __gin__ import dynamic_registration",
-    *(
-        f"from tfrobust import {room}"
-        for room in (
-            "attacks",
-            "data",
-            "evaluation",
-            "losses",
-            "methods",
-            "models",
-            "regularizers",
-            "threat_models",
-            "training",
-            "weights",
-        )
-    ),
+    *(f"from tfrobust import {room}" for room in gin_names.ROOMS),
 )
 
 
@@ -34,22 +24,33 @@ class Configuration:
         files: paths of gin files, later ones override earlier ones.
         bindings: lines of gin, which override the files.
         root: folder in which `include 'gin/parts/...'` finds its files.
+        trust: import and call whatever the files name; otherwise only what tfrobust's rooms offer, and
+            Keras's optimizers and their like (see `gin_names`).
 
     Raises:
-        UserError: a file is missing or says something that nothing understands.
+        UserError: a file is missing, says something that nothing understands, or names what it may not.
     """
 
-    def __init__(self, files, bindings=(), root="."):
+    def __init__(self, files, bindings=(), root=".", trust=False):
         gin.clear_config()
-        # First, because gin logs an error for every place where an included file is not.
         gin.config._LOCATION_PREFIXES[:] = [str(pathlib.Path(root).resolve()), ""]
+        # Files only: gin would import a package in which to look for an included file.
+        gin.config._FILE_READERS[:] = [(open, os.path.isfile)]
         if not files:
             raise UserError("Which configuration? Give --gin_file=gin/trades_mer.gin, for example.")
         paths = [_found(file, root) for file in files]
+        lines = [*_ROOMS, *bindings] if bindings else []
+        if not trust:
+            gin_names.check_names(paths, lines, lambda name: _included(name, root))
         try:
-            gin.parse_config_files_and_bindings(paths, [*_ROOMS, *bindings] if bindings else None)
+            with overriding():
+                gin.parse_config_files_and_bindings(paths, lines or None)
         except Exception as error:
-            raise UserError(f"The configuration cannot be read: {_one_line(error)}") from error
+            raise UserError(
+                f"The configuration cannot be read: {_one_line(error)}{_missing_lines(error)}"
+            ) from error
+        if not trust:
+            gin_names.check_objects()
         self.given = gin.config_str()
         self.files = [_shown(path, root) for path in paths]
 
@@ -88,18 +89,12 @@ class Configuration:
             )
 
 
-def settings_of_run(folder):
-    """The data and the threat model of a run, from the configuration that it keeps.
-
-    Args:
-        folder: the run's, with its `config.gin`.
-
-    Returns:
-        `data.Splits`, and the `ThreatModel` of its test attack.
-    """
-    configuration = Configuration([pathlib.Path(folder, "config.gin")])
-    test_attack = configuration.value("tfrobust.training.train.test_attack")()
-    return configuration.value("tfrobust.training.train.data")(), test_attack.threat_model
+def _included(file, root):
+    # In gin's order.
+    for folder in (pathlib.Path(root).resolve(), pathlib.Path()):
+        if (folder / file).is_file():
+            return str(folder / file)
+    raise UserError(f"There is no gin file {file!r}, which another one includes.")
 
 
 def _found(file, root):
@@ -138,6 +133,22 @@ def _written(scope, selector, argument):
         return scope
     prefix = f"{scope}/" if scope else ""
     return f"{prefix}{selector.removeprefix('tfrobust.')}.{argument}"
+
+
+def _missing_lines(error):
+    """What to add to a file that names a room of tfrobust without importing it, or nothing."""
+    unknown = re.search(
+        r"No configurable matching (?:reference )?'[@%]?(?:[^'/]*/)*(\w+)|NameError: '(\w+)'|"
+        r"'(\w+)' was not provided by an import",
+        str(error),
+    )
+    room = next(filter(None, unknown.groups()), None) if unknown else None
+    if room not in gin_names.ROOMS:
+        return ""
+    return (
+        ". The file lacks one or both of the lines 'from __gin__ import dynamic_registration' and "
+        f"'from tfrobust import {room}': put them at its top, the first one before all imports."
+    )
 
 
 def _one_line(error):

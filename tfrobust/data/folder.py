@@ -41,6 +41,15 @@ def image_folder(
     Raises:
       UserError: names the file or folder that can't be used.
     """
+    arguments = {
+        "path": path,
+        "image_size": image_size,
+        "channels": channels,
+        "validation": validation,
+        "validation_seed": validation_seed,
+        "test": test,
+        "name": name,
+    }
     size = check_image_size(image_size)
     if channels not in (1, 3):
         raise UserError(f"`channels` must be 1 (luminance) or 3 (RGB). Received: {channels!r}.")
@@ -64,7 +73,7 @@ def image_folder(
             validation = read(path / "validation")
     else:
         train, test_split = hold_out(train, 0.2 if test is None else test, TEST_SEED, "test")
-    return make_splits(
+    splits = make_splits(
         path.resolve().name if name is None else name,
         train,
         test_split,
@@ -72,6 +81,7 @@ def image_folder(
         validation_seed=validation_seed,
         class_names=classes,
     )
+    return splits.read_by("image_folder", **arguments)
 
 
 def _classes(root):

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tfrobust.contract import from_uint8
 from tfrobust.data import order
 from tfrobust.data.checks import check_count
 from tfrobust.errors import UserError
@@ -87,7 +88,7 @@ def training_dataset(split, batch_size, *, seed, epochs, augment=(), first_epoch
                 yield split.images[batch], split.labels[batch], split.ids[batch], keys
 
     def finish(images, labels, ids, keys):
-        images = _to_float(images)
+        images = from_uint8(images)
         if augment:
             images = tf.map_fn(
                 lambda pair: _augmented(augment, *pair, keys),
@@ -141,16 +142,11 @@ def evaluation_dataset(split, batch_size):
     )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     dataset = dataset.map(
-        lambda images, labels, weights: (_to_float(images), labels, weights),
+        lambda images, labels, weights: (from_uint8(images), labels, weights),
         num_parallel_calls=PARALLEL_CALLS,
         deterministic=True,
     )
     return _ready(dataset, -(-len(split) // batch_size))
-
-
-def _to_float(images):
-    # A division, not a product with a rounded 1/255: k/255 is then the nearest float32.
-    return tf.cast(images, tf.float32) / 255.0 if images.dtype == tf.uint8 else images
 
 
 def _checked(augment, image_shape):

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfrobust import contract
 from tfrobust.errors import UserError
 from tfrobust.ops.logits import full_precision, inference
 
@@ -52,15 +53,11 @@ class Subject:
             return model
         if isinstance(model, (str, pathlib.Path)):
             return _of_path(pathlib.Path(model))
+        contract.check_model(model, probabilities=True)
         if isinstance(model, keras.layers.Layer):
             return Subject(inference(model), f"Keras model {model.name}", model=model)
-        if callable(model):
-            name = getattr(model, "__name__", type(model).__name__)
-            return Subject(inference(model), f"function {name}", model=model)
-        raise UserError(
-            "`model` must be a Keras model, a function from images to logits, or the path of a run, a .keras "
-            f"file or a SavedModel. Received: {type(model).__name__}."
-        )
+        name = getattr(model, "__name__", type(model).__name__)
+        return Subject(inference(model), f"function {name}", model=model)
 
     @staticmethod
     def of_numpy(function, num_classes, labels_only=False, description=None):

@@ -1,8 +1,8 @@
 """HAT: TRADES that keeps its boundaries from moving further than they need."""
 
-import keras
 import tensorflow as tf
 
+from tfrobust.contract import check_classifier
 from tfrobust.errors import UserError
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.methods.trades import TRADES
@@ -60,7 +60,7 @@ class HAT(TRADES):
         **kwargs,
     ):
         super().__init__(classifier, attack, beta=beta, **kwargs)
-        check_kind("helper", helper, keras.Model)
+        check_classifier(helper, "helper")
         check_kind("adversarial_label", adversarial_label, bool)
         shared = {id(v) for v in classifier.variables} & {id(v) for v in helper.variables}
         if helper is classifier or shared:

@@ -5,7 +5,7 @@ import contextlib
 import keras
 import tensorflow as tf
 
-from tfrobust.attacks.base import check_batch
+from tfrobust import contract
 from tfrobust.errors import UserError
 from tfrobust.methods import checks
 from tfrobust.methods.schedules import steps_per_epoch, uses_schedule
@@ -14,6 +14,9 @@ from tfrobust.methods.update import steps_made
 from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.random import checked_seed
+
+# What every step reports under these names.
+REPORTED = ("loss", "accuracy", "adversarial_accuracy", "robust_accuracy")
 
 
 class ClassifierWrapper(keras.Model):
@@ -33,14 +36,9 @@ class ClassifierWrapper(keras.Model):
 
     def __init__(self, classifier, part_names, seed, name):
         super().__init__(name=name)
-        if not isinstance(classifier, keras.Model):
-            raise UserError(
-                "`classifier` must be a keras.Model that maps images in [0, 1] to logits. "
-                f"Received: {type(classifier).__name__}."
-            )
         self.classifier = classifier
         self.seed = checked_seed(seed)
-        names = (*part_names, "accuracy", "adversarial_accuracy", "robust_accuracy")
+        names = (*part_names, *REPORTED[1:])
         self.means = {name: keras.metrics.Mean(name=name) for name in names}
         self._length = self.add_weight(name="steps_per_epoch", initializer="zeros", trainable=False)
         self._length_is_given = False
@@ -50,7 +48,8 @@ class ClassifierWrapper(keras.Model):
         self.built = classifier.built
 
     def call(self, x, training=False):
-        """Logits of the classifier."""
+        """Logits of the classifier; uint8 means k / 255."""
+        x = contract.from_uint8(tf.convert_to_tensor(x), contract.image_dtype(self.classifier))
         return self.classifier(x, training=training)
 
     @property
@@ -103,14 +102,16 @@ class ClassifierWrapper(keras.Model):
             self.optimizer.build(self.trainable_variables)
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
-        """As `keras.Model.fit`. Images must be floating-point in [0, 1], labels integers of shape (b,)."""
-        self._check_data(x, y)
-        validation = kwargs.get("validation_data")
-        self._check_data(*(validation[:2] if isinstance(validation, tuple) else (validation, None)))
+        """As `keras.Model.fit`. Images are uint8 or floating-point in [0, 1], labels integers (b,)."""
+        contract.check_trainable(self.classifier)
+        x = self._checked(x, y)
+        if kwargs.get("validation_data") is not None:
+            given = kwargs["validation_data"]
+            images, *rest = given if isinstance(given, (tuple, list)) else (given,)
+            images = self._checked(images, *rest[:1])
+            kwargs["validation_data"] = (images, *rest) if rest else images
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)
-        if validation is not None:
-            kwargs["validation_data"] = without_autotune(validation)
         if not self._length_is_given:
             self._length.assign(steps_per_epoch(x, batch_size, kwargs))
         if uses_schedule(vars(self)) and not self.steps_per_epoch:
@@ -118,7 +119,8 @@ class ClassifierWrapper(keras.Model):
                 "A schedule counts epochs, and the length of this dataset is not known. "
                 "Give `steps_per_epoch` to fit, or set method.steps_per_epoch."
             )
-        return super().fit(without_autotune(x), y, batch_size=batch_size, epochs=epochs, **kwargs)
+        with contract.as_user_error():
+            return super().fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
 
     def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
         """As `keras.Model.evaluate`: clean accuracy, and `robust_accuracy` under the `eval_attack`.
@@ -126,14 +128,19 @@ class ClassifierWrapper(keras.Model):
         `loss` is the mean clean cross-entropy, the same number for every method. Sample weights
         weigh all means, so that examples of weight 0 (padding) do not count.
         """
-        self._check_data(x, y)
-        with self._reporting("test"):
-            return super().evaluate(without_autotune(x), y, batch_size=batch_size, **kwargs)
+        x = self._checked(x, y)
+        with self._reporting("test"), contract.as_user_error():
+            return super().evaluate(x, y, batch_size=batch_size, **kwargs)
 
     def predict(self, x, batch_size=None, **kwargs):
         """As `keras.Model.predict`: logits."""
-        self._check_data(x, None)
-        return super().predict(without_autotune(x), batch_size=batch_size, **kwargs)
+        x = self._checked(x, labels=False)
+        with contract.as_user_error():
+            return super().predict(x, batch_size=batch_size, **kwargs)
+
+    def predict_step(self, data):
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self(contract.as_images(x, contract.image_dtype(self.classifier)), training=False)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Keras calls this before the first step. Its own version averages a batch over the replicas,
@@ -154,8 +161,10 @@ class ClassifierWrapper(keras.Model):
             if optimizer is not None and not optimizer.built:
                 optimizer.build(self.trainable_variables)
 
-    def _check_data(self, x, y):
-        checks.check_data(x, y, checks.num_classes(self.classifier))
+    def _checked(self, x, y=None, labels=True):
+        """The data of `fit` and its kin, looked at before the first step; every step looks again."""
+        contract.check_arrays(self.classifier, x, y)
+        return without_autotune(contract.as_pairs(x, self.classifier, labels))
 
     @contextlib.contextmanager
     def _reporting(self, mode):
@@ -190,14 +199,3 @@ class ClassifierWrapper(keras.Model):
         self._reported[mode] = names
         with self._reporting(mode):
             return self.get_metrics_result()
-
-
-def unpack(data):
-    """Images, labels and sample weights (or None) of a batch, checked: dtypes, shapes, pixels in [0, 1]."""
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    x, y = check_batch(x, y)
-    message = "Images must have all pixels in [0, 1], without NaN. Divide by 255?"
-    tf.debugging.Assert(tf.reduce_all((x >= 0.0) & (x <= 1.0)), [message], name="pixels_in_box")
-    if sample_weight is not None:
-        sample_weight = tf.cast(tf.reshape(sample_weight, [-1]), tf.float32)
-    return x, y, sample_weight

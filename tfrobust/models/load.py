@@ -5,6 +5,7 @@ import zipfile
 
 import keras
 
+from tfrobust import contract
 from tfrobust.errors import UserError
 from tfrobust.models.swap import with_exact_batch_normalization
 
@@ -31,4 +32,6 @@ def load_classifier(path):
             "`path` must be a .keras file, such as export/classifier.keras of a run. "
             f"Received: path={str(path)!r}, which {'is none' if file.exists() else 'does not exist'}."
         )
-    return with_exact_batch_normalization(keras.saving.load_model(file, compile=False))
+    model = keras.saving.load_model(file, compile=False)
+    contract.check_classifier(model, str(path))
+    return with_exact_batch_normalization(model)

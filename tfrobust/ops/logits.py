@@ -1,12 +1,32 @@
 """What comes out of a classifier, in a precision in which losses may be computed."""
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+from tfrobust.errors import UserError
 
 
 def full_precision(logits):
-    """Logits in float32 if the model computed them in less; float64 stays."""
+    """Logits in float32 if the model computed them in less; float64 stays.
+
+    Raises:
+        UserError: for several outputs, of which nothing tells which are the logits.
+    """
+    if not (tf.is_tensor(logits) or isinstance(logits, np.ndarray)):
+        raise UserError(
+            "A classifier has one output, logits of shape (b, k). Received: "
+            f"{_described(logits)}. Give a model of that output alone: keras.Model(model.inputs, its tensor)."
+        )
     return logits if logits.dtype in (tf.float32, tf.float64) else tf.cast(logits, tf.float32)
+
+
+def _described(outputs):
+    if isinstance(outputs, dict):
+        return f"a dictionary with the keys {sorted(outputs)}"
+    if isinstance(outputs, (list, tuple)):
+        return f"{len(outputs)} outputs"
+    return type(outputs).__name__
 
 
 def inference(model):

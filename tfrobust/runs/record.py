@@ -34,7 +34,7 @@ class RunRecord:
 
     def __init__(self, path, seed, command=None, resumed_from=None):
         self.path = pathlib.Path(path)
-        starts = self._read() if self.path.exists() else []
+        former = self._read() if self.path.exists() else {"starts": []}
         this = {
             "command": shlex.join(sys.orig_argv) if command is None else command,
             "started": _now(),
@@ -43,7 +43,7 @@ class RunRecord:
             "resumed_from": resumed_from,
             **environment(),
         }
-        self.content = {"seed": seed, "starts": [*starts, this]}
+        self.content = {**former, "seed": seed, "starts": [*former["starts"], this]}
         files.write_json(self.path, self.content)
 
     def finish(self, status):
@@ -57,7 +57,8 @@ class RunRecord:
 
     def _read(self):
         try:
-            return list(json.loads(self.path.read_text(encoding="utf-8"))["starts"])
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+            return {**content, "starts": list(content["starts"])}
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{self.path} is not the record of a run. Move it away or choose another --workdir."

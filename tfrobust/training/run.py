@@ -6,8 +6,10 @@ import time
 
 import numpy as np
 
+from tfrobust import contract
 from tfrobust import data as data_room
 from tfrobust.attacks.base import Attack
+from tfrobust.data.fingerprint import fingerprint
 from tfrobust.errors import Interrupted, NotFiniteError, UserError
 from tfrobust.evaluation.accuracy import Judge, measure
 from tfrobust.methods.base import AdversarialModel
@@ -18,12 +20,12 @@ from tfrobust.runs.record import RunRecord
 from tfrobust.runs.signals import StopRequest
 from tfrobust.runs.workspace import Workspace
 from tfrobust.serving.export import export_classifier
+from tfrobust.threat_models.description import describe
 from tfrobust.training.callbacks.guard import StopOnNaN
 from tfrobust.training.callbacks.keep import KeepBest, KeepState, restore_callbacks
 from tfrobust.training.callbacks.metrics_log import MetricsLog
 from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.callbacks.tensorboard import TensorBoardLog
-from tfrobust.training.contract import check_classifier
 from tfrobust.training.optimizers.learning_rate import learning_rate_of
 from tfrobust.training.plan import print_plan
 from tfrobust.training.report import write_report
@@ -84,6 +86,8 @@ def train(
     batch_size,
     learning_rate,
     workdir,
+    threat_model=None,
+    eval_attack=None,
     augment=None,
     evaluation_batch_size=None,
     checkpoint_rule="best_robust",
@@ -107,14 +111,17 @@ def train(
     Args:
         data: function without arguments that returns `data.Splits`.
         model: function without arguments that returns the classifier, a Keras model with logits.
-        method: function of the classifier and `seed` that returns an `AdversarialModel`, such as a
-            method's class with its other arguments bound.
+        method: function of the classifier and `seed` that returns an `AdversarialModel`: a recipe, which
+            also takes what is given of `threat_model` and `eval_attack`, or a method's class with
+            its other arguments bound.
         optimizer: function of `learning_rate` that returns a Keras optimizer.
         test_attack: `Attack` of the report's robust accuracy.
         epochs: passes over the training split, at least 1.
         batch_size: global batch size.
         learning_rate: number, `Schedule` of epochs, or function of the number of epochs such as `one_cycle`.
         workdir: the run's folder.
+        threat_model: `ThreatModel` of a recipe; None for a method whose attack has its own.
+        eval_attack: `Attack` of validation; None for that of the recipe or method.
         augment: sequence of augmentations; None for those that are usual with the data set, () for none.
         evaluation_batch_size: for validation and test; `batch_size` if None.
         checkpoint_rule: which epoch counts: "best_robust", "best_clean" (both on the validation
@@ -150,9 +157,11 @@ def train(
         splits = data()
         steps_per_epoch = data_room.steps_per_epoch(splits.train, batch_size)
         classifier = model()
-        check_classifier(classifier, splits.train, splits.info.num_classes)
+        _check(classifier, splits)
         epochs = integer(epochs, "epochs", 1)
-        built = method(classifier, seed=seed)
+        settings = {"threat_model": threat_model, "eval_attack": eval_attack}
+        settings = {name: value for name, value in settings.items() if value is not None}
+        built = method(classifier, **settings, seed=seed)
         updates = steps_per_epoch * built.updates_per_step
         rate = learning_rate_of(learning_rate, epochs, updates)
         built.compile(optimizer(learning_rate=rate))
@@ -189,8 +198,22 @@ def train(
         if workspace.has_run and workspace.report.is_file():
             print(f"{workspace.path} is complete: see {workspace.report}.")
             return None
-        with workspace.claim(configuration.used() if configuration else ""):
+        described = {
+            "name": splits.info.name,
+            "fingerprint": fingerprint(splits),
+            "source": splits.info.source,
+        }
+        used = configuration.used() if configuration else ""
+        with workspace.claim(used, seed, described, describe(test_attack.threat_model)):
             return _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra)
+
+
+def _check(classifier, splits):
+    """Asks the contract about the classifier, at a few images of the training split."""
+    contract.check_classifier(classifier, "model")
+    few = contract.as_images(splits.train.images[:32], contract.image_dtype(classifier))
+    contract.check_image_shape(few.shape, classifier)
+    contract.check_on_images(classifier, few, splits.info.num_classes)
 
 
 def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra):
@@ -210,7 +233,7 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
     )
     with _noting_the_end(record), StopRequest() as stop:
         best = KeepBest(workspace.best, checkpoint_rule)
-        metrics = RecordMetrics(MetricsLog(workspace.path, first_epoch=epoch))
+        metrics = RecordMetrics(_log(workspace, epoch, saved))
         images = experiment.splits.validation.take(np.arange(8))
         stateful = {"best": best, "time": metrics}
         stateful |= {c.name: c for c in extra if hasattr(c, "get_state")}
@@ -230,6 +253,20 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
         else:
             restore_callbacks(stateful, saved)
         return _finish(experiment, workspace, checkpoint_rule, metrics, stop)
+
+
+def _log(workspace, epoch, saved):
+    log = MetricsLog(workspace.path, first_epoch=epoch)
+    if log.lost:
+        lost = ", ".join(str(number + 1) for number in log.lost)
+        print(
+            f"metrics.jsonl and metrics.csv have lost the rows of epochs {lost}; the run goes on."
+        )
+    if saved is None and log.dropped:
+        print(
+            f"No checkpoint is left: the run begins again, and {log.dropped} rows of metrics went."
+        )
+    return log
 
 
 @contextlib.contextmanager

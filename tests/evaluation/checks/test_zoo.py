@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrobust import L2, Linf
+from tfrobust import L2, PGD, Linf
+from tfrobust.attacks import APGD
 from tfrobust.errors import UserError
 from tfrobust.evaluation.checks import Thresholds, contract_findings
 from tfrobust.evaluation.checks.outputs import precision
 from tfrobust.evaluation.checks.probe import Probe
+from tfrobust.losses import DLR
 
 NAMES = {"C1", "C2", "C3", "C4", "C5", "C6", "C7", "C17", "C18a", "C24", "C25", "C28", "C30"}
 
@@ -45,7 +47,12 @@ def test_logits_of_a_hundred_times_the_size_saturate(tiny):
     model = tiny.linear(10, 100)
     found = findings(model, tiny.x, tiny.labels_of(model), 10)
     # Some gaps are so large that the cross-entropy has no slope at all.
-    assert fired(found) == {"C17", "C7"} and found["C7"].level == "severe"
+    assert fired(found) == {"C17", "C7"} and found["C7"].level == "warning"
+    # A suite that climbs nothing but the cross-entropy has nothing to go by.
+    alone = findings(model, tiny.x, tiny.labels_of(model), 10, attacks=[PGD(Linf(0.1))])
+    assert alone["C7"].level == "severe" and alone["C7"].value > 0.01
+    both = [PGD(Linf(0.1)), APGD(Linf(0.1), DLR())]
+    assert findings(model, tiny.x, tiny.labels_of(model), 10, attacks=both)["C7"].level == "warning"
     z = model(tiny.x).numpy()
     gap = np.diff(np.sort(z, axis=1), axis=1)[:, -1]
     assert f"{100 * np.mean(gap > 16.6):.1f} %" in found["C17"].text
@@ -93,6 +100,36 @@ def test_a_layer_in_front_that_hides_the_gradient(tiny, change, expected):
     y = tiny.labels_of(lambda x: model(change(x)))
     found = findings(lambda x: model(change(x)), tiny.x, y, 10, Linf(0.3))
     assert fired(found) == expected
+
+
+@tf.custom_gradient
+def flipped(x):
+    """The identity, whose gradient has the wrong sign."""
+    return tf.identity(x), lambda upstream: -upstream
+
+
+def test_a_gradient_with_a_flipped_sign_is_named(tiny):
+    model = tiny.linear(10)
+    y = tiny.labels_of(model)
+    found = findings(lambda x: model(flipped(x)), tiny.x, y, 10)
+    assert fired(found) == {"C18a"} and found["C18a"].level == "severe"
+    assert "negated" in found["C18a"].text and found["C18a"].value > 0.9
+
+
+def test_gradients_that_no_loss_has_are_severe(tiny):
+    model = tiny.linear(10)
+
+    def steep(x):
+        return model(tf.sigmoid(2000 * (x - 0.5)))
+
+    found = findings(steep, tiny.x, np.argmax(steep(tiny.x), axis=1), 10)
+    assert found["C7"].level == "severe"
+
+
+def test_a_radius_of_zero_makes_no_differences(tiny):
+    model = tiny.linear(10)
+    found = findings(model, tiny.x, tiny.labels_of(model), 10, Linf(0.0))
+    assert fired(found) == set() and "Not checked" in found["C18a"].text
 
 
 def test_the_class_alone(tiny):

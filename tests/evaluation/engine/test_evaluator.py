@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from tfrobust import PGD, Linf
 from tfrobust.attacks import APGD, Clean
-from tfrobust.attacks.base import Attack, fresh
+from tfrobust.attacks.base import fresh
+from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
@@ -63,6 +64,17 @@ def test_order_batch_and_company_do_not_matter(whole, small):
         np.testing.assert_array_equal(other.broken, outcome.broken[mixed])
         np.testing.assert_array_equal(other.step, outcome.step[mixed])
     np.testing.assert_array_equal(images_found, adversarial[mixed])
+
+
+def test_slots_are_a_most(whole, small):
+    network, images, labels = small
+    _, (_, outcomes, _) = whole
+    wide = Evaluator(Subject.of(network), ATTACKS, slots=512)
+    # As many rows as examples: those that are computed are those of a batch of 54, not of 512.
+    assert [o.passes for o in wide(images, labels, IDS)[1]] == [o.passes for o in outcomes]
+    narrow = Evaluator(Subject.of(network), ATTACKS, slots=50)
+    # Two waves of 27, not one of 50 and one of 4.
+    assert narrow._rows(54) == 27 and narrow._rows(50) == 50 and narrow._rows(3) == 3
 
 
 def test_one_by_one_every_attack_gets_all_and_the_union_is_the_same(whole, small):
@@ -182,7 +194,7 @@ def test_two_devices_give_the_same_flags(whole, small, two_replicas):
 def test_what_does_not_stand_a_second_look_is_not_counted(small, fault):
     network, images, labels = small
 
-    class Liar(Attack):
+    class Liar(IterativeAttack):
         """Says that it has broken everything."""
 
         threat_model = Linf(0.1)

@@ -33,7 +33,7 @@ def black_box(evaluation, limits):
     # Square's stage alone is AutoAttack's rule, made for whole suites.
     square_gains = not single and by_square.mean() > limits.square_gain
     if (share > limit or square_gains) and all_black.sum() >= least:
-        return Finding("C8", title, "warning", share, limit, text + _ADVICE, ids)
+        return Finding("C8", title, _level(share, limits), share, limit, text + _ADVICE, ids)
     return Finding("C8", title, "passed", share, limit, text, ids)
 
 
@@ -82,7 +82,7 @@ def _against(id, title, name, evaluation, there, limits):
         share = float(only.mean())
         text = f"{name} break {percent(share)} of the examples that the attacks with gradients had left."
         fired = share > limits.black_box_share and only.sum() >= limits.black_box_least
-        level, text = ("warning", text + _ADVICE) if fired else ("passed", text)
+        level, text = (_level(share, limits), text + _ADVICE) if fired else ("passed", text)
         return Finding(id, title, level, share, limits.black_box_share, text, ids)
     own, other = (
         1 - _union(evaluation, group)[evaluation.clean].mean() for group in (white, there)
@@ -95,6 +95,11 @@ def _against(id, title, name, evaluation, there, limits):
     if gap > 0 and only.sum() >= limits.black_box_least:
         return Finding(id, title, "severe", gap, 0.0, text + _ADVICE, ids)
     return Finding(id, title, "passed", gap, 0.0, text, ids)
+
+
+def _level(share, limits):
+    """A gain of a point or two may be chance; of more the gradients hide something."""
+    return "severe" if share > limits.black_box_share_severe else "warning"
 
 
 def _sides(evaluation):

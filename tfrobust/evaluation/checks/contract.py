@@ -34,6 +34,7 @@ def contract_findings(
     has_gradient=True,
     has_scores=True,
     xla=False,
+    attacks=(),
 ):
     """Looks at data and model before any attack: a second or two, on the first 256 examples.
 
@@ -53,6 +54,7 @@ def contract_findings(
         has_gradient: False if TensorFlow cannot differentiate the model and nobody expects it to.
         has_scores: False if its logits tell the predicted class only.
         xla: whether C6 compiles the model with XLA as well.
+        attacks: sequence of `Attack` that will be run; C5 and C7 say what a fault means for these.
 
     Returns:
         A tuple of `Finding`, passed ones included. A model with one of level "error" should not be
@@ -89,7 +91,7 @@ def contract_findings(
         return _with_rest([*found, clean], "the logits depend on the batch.")
     found.append(consistency.parity(probe, limits, xla))
     if has_gradient:
-        found.append(gradients.availability(probe, limits))
+        found.append(gradients.availability(probe, limits, gradients.climbed(attacks)))
         if probe.differentiable:
             found.append(gradients.differences(probe, limits))
             clean = inputs.radius_zero(probe) or clean

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfrobust.evaluation.checks.answers import chosen, percent, skipped
 from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.losses.margin import margin
+from tfrobust.losses.objectives import DLR, CrossEntropy, TargetedDLR, ToClean, ToLabel
 from tfrobust.ops.random import BatchKeys, seed_pair
 
 _DIFFERENCED = 64
@@ -19,8 +20,27 @@ _ADVICE = {
 }
 
 
-def availability(probe, limits):
-    """C7: gradients exist, are finite and not zero, at the clean images and at random ones."""
+def climbed(attacks):
+    """The names of the losses, of those that a `Probe` knows, whose gradients attacks rest on."""
+    white = [attack for attack in attacks if attack.needs_gradient]
+    names = {_kind(getattr(attack, "objective", None)) for attack in white}
+    # Where no attack is named, those of AutoAttack but for the cross-entropy.
+    return names or {"margin", "DLR"}
+
+
+def _kind(objective):
+    if isinstance(objective, (DLR, TargetedDLR)):
+        return "DLR"
+    # Divergences to a distribution saturate as the cross-entropy does; all others climb logits.
+    return "cross-entropy" if isinstance(objective, (CrossEntropy, ToClean, ToLabel)) else "margin"
+
+
+def availability(probe, limits, losses=("margin", "DLR")):
+    """C7: gradients exist, are finite and not zero, at the clean images and at random ones.
+
+    Severe where all `losses`, those that the suite climbs, are flat at the same images: a model whose
+    cross-entropy alone saturates is judged rightly by attacks on margin or DLR.
+    """
     title, limit = "gradients", limits.zero_gradient_share
     if not probe.differentiable:
         text = (
@@ -33,10 +53,11 @@ def availability(probe, limits):
     radius = tf.constant(probe.threat_model.radius(), tf.float32)
     start = probe.threat_model.random_point(tf.constant(probe.x), radius, keys)
     start = probe.threat_model.project(start, probe.x, radius).numpy()
-    zero, broken, told = np.zeros(len(probe.x), bool), np.zeros(len(probe.x), bool), []
+    nobody = np.zeros(len(probe.x), bool)
+    zero, hidden, broken, told = nobody.copy(), nobody.copy(), nobody.copy(), []
     for place, x in (("clean images", probe.x), ("random starts", start)):
         slopes = probe.clean_slopes if x is probe.x else probe.slopes(x)[1]
-        right = probe.right(x)
+        right, everywhere = probe.right(x), ~nobody
         for name, slope in slopes.items():
             flat = slope.reshape(len(slope), -1)
             # Where an example is wrong, a flat loss harms nobody; DLR is flat there by its formula.
@@ -44,7 +65,9 @@ def availability(probe, limits):
             if flat_here.any():
                 told.append(f"{percent(flat_here.mean())} for {name} at {place}")
             zero |= flat_here
+            everywhere &= flat_here | (name not in losses)
             broken |= ~np.isfinite(flat).all(axis=1)
+        hidden |= everywhere & right
     if broken.any():
         text = (
             f"The gradient of {percent(broken.mean())} of the examples is not finite: a root, logarithm or "
@@ -53,21 +76,29 @@ def availability(probe, limits):
         ids = chosen(probe.ids, broken)
         return Finding("C7", title, "error", float(broken.mean()), 0.0, text, ids)
     share = float(zero.mean())
+    level = "severe" if hidden.mean() > limit else "warning"
     if not zero.any():
         text = "All gradients at clean images and random starts are finite, and none is zero."
         return Finding("C7", title, "passed", share, limit, text)
     text = (
         f"Some gradients are exactly zero ({', '.join(told)}): saturation, rounding or masking. "
-        "Such examples "
-        "look robust without being so; believe attacks on the margin, and Square."
+        + (
+            "The attacks climb nothing else, and such examples look robust without being so; believe "
+            "attacks on other losses, Square and RayS."
+            if level == "severe"
+            else "Believe attacks on losses that are not flat there, and Square."
+        )
     )
-    level = "severe" if share > limit else "warning"
-    return Finding("C7", title, level, share, limit, text, chosen(probe.ids, zero))
+    share = float(hidden.mean()) if level == "severe" else share
+    ids = chosen(probe.ids, hidden if level == "severe" else zero)
+    return Finding("C7", title, level, share, limit, text, ids)
 
 
 def differences(probe, limits):
     """C18a: the margin's gradient against differences of the margin along it."""
     title, count = "finite differences", _DIFFERENCED
+    if probe.threat_model.radius() == 0:
+        return skipped("C18a", title, "the radius is 0, and so are the steps of the differences.")
     x, y = probe.x[:count].astype(np.float32), probe.y[:count]
     slope = probe.clean_slopes["margin"][:count]
     length = np.linalg.norm(slope.reshape(len(x), -1), axis=1)
@@ -75,17 +106,32 @@ def differences(probe, limits):
     if not usable.any():
         return skipped("C18a", title, "no gradient of the margin is finite and not zero; see C7.")
     mask, size = (v.reshape(-1, *[1] * (x.ndim - 1)) for v in (usable, np.where(usable, length, 1)))
-    step = limits.slope_step * probe.threat_model.radius()
-    move = step * np.where(mask, slope, 0.0) / size
+    longest = limits.slope_step * probe.threat_model.radius()
+    move = longest * np.where(mask, slope, 0.0) / size
+    # In L1 such a move is far longer than in the Euclidean norm.
+    far = probe.threat_model.distance(tf.constant(move), tf.zeros_like(move)).numpy()
+    factor = np.where(far > longest, longest / np.maximum(far, 1e-30), 1.0).astype(np.float32)
+    move, step = move * factor.reshape(mask.shape), (longest * factor)[usable]
     up, down = (margin(y, tf.constant(probe.logits(q))) for q in (x + move, x - move))
     ratio = (up.numpy() - down.numpy())[usable] / (2 * step) / length[usable]
     right = (ratio >= limits.slope_low) & (ratio <= limits.slope_high)
     share, limit = float(right.mean()), limits.slope_share
+    negated = (-ratio >= limits.slope_low) & (-ratio <= limits.slope_high)
+    if negated.mean() > limits.negated_share:
+        text = (
+            f"For {percent(negated.mean())} of the examples the margin falls along its gradient as "
+            "steeply as it should rise: the gradient is negated. A flipped sign in a custom "
+            "gradient? Attacks by gradients go the wrong way; correct the sign, or trust Square and RayS."
+        )
+        ids = tuple(probe.ids[:count][usable][negated])
+        return Finding(
+            "C18a", title, "severe", float(negated.mean()), limits.negated_share, text, ids
+        )
     if share < limit:
         text = (
             f"For {percent(1 - share)} of the examples the gradient does not describe the "
             "function: it differs "
-            f"from the slope over a distance of {2 * step:.3g} by more than a factor of 2. A "
+            f"from the slope over a distance of {2 * np.median(step):.3g} by more than a factor of 2. A "
             "straight-through "
             "estimator, rounding or a steep squashing? Gradient attacks mislead; compare with "
             "Square and RayS."

@@ -26,9 +26,10 @@ class Thresholds(Spec):
         batch_difference, low_precision_difference: C4: of logits, relative to the largest one.
         random_difference: C5: between two normalised vectors of logits.
         parity_difference, parity_cosine, parity_share: C6: logits and slopes with and without a graph.
-        zero_gradient_share: C7: above it, severe.
+        zero_gradient_share: C7: of examples where margin and DLR are flat; above it, severe.
         slope_step: C18a: step of the finite difference, in radii.
         slope_low, slope_high, slope_share: C18a: ratios that count as right, and how many must be.
+        negated_share: C18a: of ratios that count as right but for their sign; above it, severe.
         saturation_gap: C17: logits.
         saturation_gain, saturation_share: C17: a step on the cross-entropy that brings less than this of
             what a step on the margin does is lost; the share of lost ones from which on it warns. Of 37
@@ -46,6 +47,8 @@ class Thresholds(Spec):
         square_gain, black_box_share, black_box_share_single, black_box_least: C8: share that only
             black boxes break: Square's stage, against a suite, against a single run; and at least
             so many examples.
+        black_box_share_severe: C8, C19, C20: from which share on that is severe. Honest models of the zoo
+            have at most 0.02, those that hide their gradients 0.02 to 0.29.
         least: so many examples at least make a share that is above its threshold.
         steps, restarts, targets: of the attacks that the checks run; twice as many steps and
             restarts are tried in C12 and C13.
@@ -70,6 +73,7 @@ class Thresholds(Spec):
     slope_low: float = 0.5
     slope_high: float = 2.0
     slope_share: float = 0.9
+    negated_share: float = 0.25
     saturation_gap: float = 16.6
     saturation_gain: float = 0.1
     saturation_share: float = 0.2
@@ -94,6 +98,7 @@ class Thresholds(Spec):
     square_gain: float = 0.002
     black_box_share: float = 0.002
     black_box_share_single: float = 0.02
+    black_box_share_severe: float = 0.03
     black_box_least: int = 3
     least: int = 2
     steps: int = 50

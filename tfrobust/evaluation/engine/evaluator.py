@@ -31,7 +31,7 @@ class Evaluator:
         seed: whole number.
         individual: give every attack all examples that are right at the clean image, instead of
             those that stood before the attacks before it.
-        slots: rows of a batch; "auto" for at most 256 and as few unused ones as possible.
+        slots: the most rows of a batch, "auto" for 256. There are as few unused ones as possible.
         devices: `Devices`.
         jit_compile: compile the attacks' steps with XLA.
 
@@ -214,16 +214,18 @@ class Evaluator:
         return self._programs[name, rows]
 
     def _rows(self, items):
-        rows = self.slots
-        if rows == "auto":
-            # As many in each wave, so that the last one is as full as the others.
-            waves = max(1, -(-items // MOST_SLOTS))
-            rows = max(1, -(-items // waves))
+        # As many in each wave, so that the last one is as full as the others.
+        waves = max(1, -(-items // self._most))
+        rows = max(1, -(-items // waves))
         return -(-rows // self.devices.count) * self.devices.count
+
+    @property
+    def _most(self):
+        return MOST_SLOTS if self.slots == "auto" else self.slots
 
     def _batched(self, function, *arrays):
         """`function` of all rows, in batches of one shape: the last one is filled up with its first row."""
-        size, rows = len(arrays[0]), self._rows(MOST_SLOTS)
+        size, rows = len(arrays[0]), self._rows(self._most)
         results = []
         for start in range(0, size, rows):
             places = np.arange(start, start + rows)
