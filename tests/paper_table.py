@@ -183,7 +183,7 @@ SAID = [
     ("*_wrn_28_8/adv_five_step", {"steps": 5}),
     ("*_wrn_28_8/trades", ATLAS | KL | {"method": "TRADES", "beta": 4.0, "step": 0.007}),
     ("*_wrn_28_8/trades_one_step", ATLAS | ONE | {"method": "TRADES", "beta": 2.0}),
-    ("*_wrn_28_8/trades_jac", ATLAS | ONE | {"method": "TRADES", "beta": 0.5}),
+    ("*_wrn_28_8/trades_jac", ATLAS | ONE | {"method": "TRADES", "beta": ("ramp", 15, 0.5)}),
     ("*_wrn_28_8/trades_*", {"objective": "ToClean"}),
     ("*_wrn_28_8/trades_jac", {"regularizers": [("Jacobian", ("ramp", 15, 2e-4), "clean")]}),
     ("*_wrn_28_8/jac", ATLAS | {"method": "Natural", "scale": 1.0}),
