@@ -11,7 +11,6 @@ from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.losses.potentials import SquaredNorm
 from tfrobust.methods.trades import TRADES
-from tfrobust.methods.update import steps_made
 from tfrobust.ops.logits import full_precision
 from tfrobust.ops.schedules import at
 from tfrobust.ops.statistics import batch_statistics
@@ -87,8 +86,7 @@ class GAT(TRADES):
             guide = tf.stop_gradient(full_precision(self.classifier(step.x, training=True)))
         weight = tf.cast(at(self.beta, step.epoch), guide.dtype)
         if self.alternate:
-            made = tf.convert_to_tensor(steps_made(self.optimizer))
-            weight *= tf.cast(made % 2, guide.dtype)
+            weight *= tf.cast(step.number % 2, guide.dtype)
         guided = _Guided(self.divergence, guide, weight)
         perturbation = dataclasses.replace(self.attack, objective=guided)(
             self.attacked(step),
