@@ -18,6 +18,7 @@ class Step(NamedTuple):
         y: labels, (b,).
         batch: the `GlobalBatch`.
         epoch: epochs that have passed, a float32 scalar.
+        number: steps made before this one, an int64 scalar.
         attack_keys: random keys of the attack.
         loss_keys: random keys of the loss's terms, such as random projections.
         weight_keys: random keys that are the same on every replica, for noise on the weights.
@@ -27,6 +28,7 @@ class Step(NamedTuple):
     y: tf.Tensor
     batch: GlobalBatch
     epoch: tf.Tensor
+    number: tf.Tensor
     attack_keys: BatchKeys
     loss_keys: BatchKeys
     weight_keys: BatchKeys
