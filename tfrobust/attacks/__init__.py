@@ -2,11 +2,12 @@
 
 from tfrobust.attacks.adam_pgd import adam_pgd
 from tfrobust.attacks.apgd import APGD
-from tfrobust.attacks.base import Attack, Case, Perturbation
+from tfrobust.attacks.base import Attack, Case, Perturbation, caught, fresh
 from tfrobust.attacks.carlini_wagner import cw_20
 from tfrobust.attacks.fab import FAB
 from tfrobust.attacks.fgsm import fgsm, fgsm_rs
 from tfrobust.attacks.freeze import EarlyStop, Freeze
+from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.multi_targeted import multi_targeted
 from tfrobust.attacks.noise import RandomNoise
 from tfrobust.attacks.pgd import PGD
@@ -30,6 +31,7 @@ __all__ = [
     "EarlyStop",
     "Freeze",
     "Gaussian",
+    "IterativeAttack",
     "Perturbation",
     "Radial",
     "RandomNoise",
@@ -41,7 +43,9 @@ __all__ = [
     "Transfer",
     "Uniform",
     "adam_pgd",
+    "caught",
     "cw_20",
+    "fresh",
     "fgsm",
     "fgsm_rs",
     "multi_targeted",

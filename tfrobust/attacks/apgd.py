@@ -8,7 +8,8 @@ import tensorflow as tf
 from tfrobust.attacks.apgd_l1 import SparseSteps
 from tfrobust.attacks.apgd_momentum import MomentumSteps
 from tfrobust.attacks.ascent import ascent
-from tfrobust.attacks.base import Attack, caught, fresh
+from tfrobust.attacks.base import caught, fresh
+from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.targets import target_of
 from tfrobust.errors import UserError
 from tfrobust.losses.objectives import CrossEntropy, Objective
@@ -22,7 +23,7 @@ from tfrobust.threat_models.l1 import L1
 
 @register
 @dataclasses.dataclass(frozen=True)
-class APGD(Attack):
+class APGD(IterativeAttack):
     """APGD-CE, APGD-DLR and, with a targeted objective, APGD-T of AutoAttack.
 
     z = project(q + eta * steepest(g));  q <- project(q + a (z - q) + (1 - a) (q - q_old))
@@ -114,9 +115,18 @@ class APGD(Attack):
         """How many points of a run are evaluated: those after the steps, and a start of each stage."""
         return self.steps + len(self.stages)
 
+    @property
+    def judged_steps(self):
+        # The first look has number 0.
+        return self.looks - 1
+
     def runs(self, num_classes):
         # With fewer classes there are fewer to aim at.
         return self.restarts * max(min(self.targets, num_classes - 1), 1)
+
+    def passes(self, num_classes):
+        each = self.runs(num_classes) * self.looks * self.eot
+        return each, each
 
     def begin(self, case):
         x, y, rule = case.x, case.y, self._rule()

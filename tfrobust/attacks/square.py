@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.attacks.base import Attack, fresh
+from tfrobust.attacks.base import fresh
+from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.square_l1 import L1Squares
 from tfrobust.attacks.square_l2 import L2Squares
 from tfrobust.attacks.square_linf import MOST_CHANNELS, LinfSquares
@@ -28,7 +29,7 @@ _HALVINGS = (11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
 
 @register
 @dataclasses.dataclass(frozen=True)
-class Square(Attack):
+class Square(IterativeAttack):
     """Random search with the label's lead over the other logits as its only guide.
 
     v(q) = z_y - max over j != y of z_j;  q <- proposal where v(proposal) < v(q), until v(q) <= 0
@@ -81,6 +82,13 @@ class Square(Attack):
 
     def runs(self, num_classes):
         return self.restarts
+
+    @property
+    def judged_steps(self):
+        return self.queries
+
+    def passes(self, num_classes):
+        return self.runs(num_classes) * (self.queries + 1), 0
 
     def begin(self, case):
         law = self._law(case.x)

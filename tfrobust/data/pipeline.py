@@ -8,6 +8,7 @@ from tfrobust.data import order
 from tfrobust.data.checks import check_count
 from tfrobust.errors import UserError
 from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, without_autotune
+from tfrobust.ops.padding import ABSENT
 
 
 def steps_per_epoch(split, batch_size):
@@ -112,9 +113,9 @@ def training_dataset(split, batch_size, *, seed, epochs, augment=(), first_epoch
 def evaluation_dataset(split, batch_size):
     """Returns a split in order, each example once, in batches of one static shape.
 
-    The last batch is filled up with copies of its last example at weight 0: real images, so that an
-    attack meets nothing degenerate. Example i of batch j is example j * batch_size + i of the
-    split.
+    The last batch is filled up with copies of its last example, real images, so that an attack meets
+    nothing degenerate. Their weight -0.0 marks them as rows that count nowhere. Example i of batch j
+    is example j * batch_size + i of the split.
 
     Args:
       split: `Split` to evaluate on.
@@ -122,7 +123,7 @@ def evaluation_dataset(split, batch_size):
 
     Returns:
       Dataset of (x, y, sample_weight): float32 (batch_size, h, w, c) in [0, 1], int64
-        (batch_size,), float32 (batch_size,) of 1 for an example and 0 for a copy.
+        (batch_size,), float32 (batch_size,) of 1 for an example and -0.0 for a copy.
 
     Raises:
       UserError: the batch size is not a positive integer.
@@ -133,7 +134,8 @@ def evaluation_dataset(split, batch_size):
         for start in range(0, len(split), batch_size):
             places = np.arange(start, start + batch_size)
             batch = np.minimum(places, len(split) - 1)
-            yield split.images[batch], split.labels[batch], (places < len(split)).astype(np.float32)
+            weights = np.where(places < len(split), 1.0, ABSENT).astype(np.float32)
+            yield split.images[batch], split.labels[batch], weights
 
     signature = (
         tf.TensorSpec((batch_size, *split.image_shape), split.images.dtype),

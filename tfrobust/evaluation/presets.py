@@ -13,7 +13,7 @@ from tfrobust.attacks.starts import Uniform
 from tfrobust.attacks.transfer import Transfer
 from tfrobust.attacks.untargeted_margin import untargeted_margin
 from tfrobust.errors import UserError
-from tfrobust.losses.objectives import DLR, TargetedDLR
+from tfrobust.losses.objectives import DLR, CrossEntropy, Margin, TargetedDLR
 from tfrobust.threat_models.l1 import L1
 from tfrobust.threat_models.l2 import L2
 from tfrobust.threat_models.linf import Linf
@@ -159,43 +159,43 @@ def atlas_rays(threat_model):
 
 
 @preset(Linf)
-def rand_pgd20(threat_model):
+def rat_pgd20(threat_model):
     """RAT's PGD-20, also TRADES's: radius 0.031, step 0.003, start not cut to the box, last iterate."""
-    return [("pgd-20", _rand_pgd(threat_model, 0.003))]
+    return [("pgd-20", _rat_pgd(threat_model, 0.003))]
 
 
 @preset(Linf)
-def rand_cw20(threat_model):
+def rat_cw20(threat_model):
     """RAT's CW-20: radius 0.031, step 0.003, start not cut to the box, last iterate."""
     return [("cw-20", cw_20(threat_model))]
 
 
 @preset(Linf)
-def rand_svhn(threat_model):
+def rat_svhn(threat_model):
     """RAT's PGD-20 and CW-20 on SVHN: radius 4/255, step 1/255."""
     return [
-        ("pgd-20", _rand_pgd(threat_model, "1/255")),
+        ("pgd-20", _rat_pgd(threat_model, "1/255")),
         ("cw-20", cw_20(threat_model, step_size="1/255")),
     ]
 
 
 @preset(L2)
-def rand_l2(threat_model):
+def rat_l2(threat_model):
     """RAT's PGD-20 in L2, radius 128/255. Inferred: the training's step, 15/255, and the start."""
-    return [("pgd-20", _rand_pgd(threat_model, "15/255"))]
+    return [("pgd-20", _rat_pgd(threat_model, "15/255"))]
 
 
 @preset(Linf, surrogates=True)
-def rand_blackbox(threat_model, surrogates):
+def rat_blackbox(threat_model, surrogates):
     """RAT's black box, radius 0.031: PGD-20 and CW-20 on surrogates of plain adversarial training."""
     return [
-        *_transfers("pgd-20", _rand_pgd(threat_model, 0.003), surrogates),
+        *_transfers("pgd-20", _rat_pgd(threat_model, 0.003), surrogates),
         *_transfers("cw-20", cw_20(threat_model), surrogates),
     ]
 
 
 @preset(Linf)
-def rand_rays(threat_model):
+def rat_rays(threat_model):
     """RAT's RayS. Inferred: 10,000 queries, the default of RayS's code."""
     return [("rays", RayS(threat_model, queries=10_000))]
 
@@ -233,8 +233,17 @@ def llr_fgsm20(threat_model):
 @preset(Linf)
 def llr_pgd50(threat_model):
     """LLR's PGD-50: Adam of rate 0.1 on the cross-entropy; the last iterate counts."""
-    attack = adam_pgd(threat_model, steps=50, restarts=1, decay=False, selection="last")
-    return [("pgd-50", attack)]
+    return [("pgd-50", _llr_pgd(threat_model, CrossEntropy()))]
+
+
+@preset(Linf)
+def llr_pgd50_code(threat_model):
+    """LLR's released code, PGD-50: Adam of rate 0.1 on the margin up to 30; the last iterate counts."""
+    return [("pgd-50", _llr_pgd(threat_model, Margin(confidence=30.0)))]
+
+
+def _llr_pgd(threat_model, objective):
+    return adam_pgd(threat_model, objective, 50, 1, decay=False, selection="last")
 
 
 def _atlas_pgd(threat_model, steps, selection="any"):
@@ -242,7 +251,7 @@ def _atlas_pgd(threat_model, steps, selection="any"):
     return PGD(threat_model, steps=steps, step_size=step_size, selection=selection)
 
 
-def _rand_pgd(threat_model, step_size):
+def _rat_pgd(threat_model, step_size):
     return PGD(threat_model, steps=20, step_size=step_size, start=Uniform(clip=False))
 
 

@@ -100,14 +100,14 @@ def suite(name, threat_model, surrogates=(), individual=False):
 
     "autoattack" is "autoattack_standard"; in L1 its APGD-CE has five restarts and its APGD-T five
     targets, and both begin with larger radii. "autoattack_plus", for Linf and L2, and "autoattack_rand"
-    are AutoAttack's other versions; "pgd_20" is a first look. Names that begin with "atlas_", "rand_",
+    are AutoAttack's other versions; "pgd_20" is a first look. Names that begin with "atlas_", "rat_",
     "fait_" and "llr_" are what those papers ran, with their step sizes; what they leave open and was
     inferred, `listed_suites` says. The radius is always yours: papers that write 0.031 do not mean 8/255.
 
     Args:
         name: one of `SUITES`.
         threat_model: `Linf`, `L2` or `L1`, as far as the suite is made for it.
-        surrogates: for "atlas_blackbox" and "rand_blackbox" only: models whose adversarial images are
+        surrogates: for "atlas_blackbox" and "rat_blackbox" only: models whose adversarial images are
             tried on the one under attack.
         individual: as in `Suite`.
 

@@ -19,10 +19,11 @@ from tfrobust.methods.attacked_model import ATTACK_STATISTICS, attacked_model
 from tfrobust.methods.context import Step, StepContext
 from tfrobust.methods.points import LivePoint, perturbed_inference, shifted_point
 from tfrobust.methods.second_derivatives import check_second_derivatives
-from tfrobust.methods.update import apply, steps_made
-from tfrobust.methods.wrapper import ClassifierWrapper
+from tfrobust.methods.update import apply, shifted_decay, steps_made
+from tfrobust.methods.wrapper import REPORTED, ClassifierWrapper
 from tfrobust.ops.global_batch import global_batch
 from tfrobust.ops.logits import correct, inference
+from tfrobust.ops.padding import is_present
 from tfrobust.ops.random import BatchKeys, content_keys, seed_pair
 from tfrobust.ops.schedules import at, checked
 from tfrobust.regularizers.base import Regularizer
@@ -126,8 +127,10 @@ class AdversarialModel(ClassifierWrapper):
             regularizer.check_classifier(classifier)
         own = [(regularizer.name, *regularizer.parts) for regularizer in regularizers]
         names = (*self.parts, *itertools.chain(*own))
-        if len(set(names)) < len(names):
-            raise UserError(f"Two parts of the loss have the same name. Received: {names}.")
+        if len({*names, *REPORTED}) < len(names) + len(REPORTED):
+            raise UserError(
+                f"Parts of the loss need different names, and none of {REPORTED}. Received: {names}."
+            )
         super().__init__(classifier, names, seed, name)
         self.attack = attack
         self._second_derivatives = bool(twice)
@@ -136,6 +139,7 @@ class AdversarialModel(ClassifierWrapper):
         self.attack_weights = attack_weights
         self.scale = checked(scale, "scale", 0.0, 1.0)
         self.eval_attack = eval_attack
+        self.evaluated = ("accuracy",) + ("robust_accuracy",) * (eval_attack is not None)
         self.attack_statistics = attack_statistics
         self._attacked_model = attacked_model(classifier, attack_statistics)
 
@@ -178,9 +182,10 @@ class AdversarialModel(ClassifierWrapper):
             point = make_point()
             share, penalty, values, context = loss_at(point)
             self._check_logits(context)
-            loss = self.optimizer.scale_loss(share + penalty / batch.replicas)
+            weights = penalty + tf.cast(shifted_decay(self.optimizer, point), penalty.dtype)
+            loss = self.optimizer.scale_loss(share + weights / batch.replicas)
         variables = self.classifier.trainable_variables
-        gradients = tape.gradient(loss, variables)
+        gradients = context.checked(tape.gradient(loss, variables))
         apply(self.optimizer, gradients, variables, batch.replicas)
         point.commit()
         return self._report_training(context, values + penalty, sample_weight)
@@ -190,24 +195,24 @@ class AdversarialModel(ClassifierWrapper):
         forward = inference(self.classifier)
         logits = forward(x)
         require_logits(logits, when=None)
-        self.loss_mean().update_state(cross_entropy(y, logits), sample_weight)
+        present = None if sample_weight is None else is_present(sample_weight)
+        values = cross_entropy(y, logits)
+        if sample_weight is not None:
+            values *= tf.cast(sample_weight, values.dtype)
+        self.loss_mean().update_state(values, present)
         is_right = correct(y, logits)
-        self.means["accuracy"].update_state(tf.cast(is_right, tf.float32), sample_weight)
-        names = ["accuracy"]
+        self.means["accuracy"].update_state(tf.cast(is_right, tf.float32), present)
         if self.eval_attack is not None:
             keys = content_keys(seed_pair(self.seed), x)
             found = self.eval_attack.perturb(self.classifier, x, y, keys)
             is_robust = is_right & correct(y, forward(found.x))
-            self.means["robust_accuracy"].update_state(
-                tf.cast(is_robust, tf.float32), sample_weight
-            )
-            names.append("robust_accuracy")
-        return self.report("test", names, y, logits, sample_weight)
+            self.means["robust_accuracy"].update_state(tf.cast(is_robust, tf.float32), present)
+        return self.report("test", self.evaluated, y, logits, sample_weight, present)
 
     def _loss_at(self, point, step, points, perturbation, sample_weight, regularizers):
         """This replica's share of the loss, the penalty, values per example and their context."""
         watched = {name for part in (self, *self.regularizers) for name in part.watched}
-        context = StepContext(point, step, points, perturbation, watched)
+        context = StepContext(point, step, points, perturbation, watched, tuple(self.means.names()))
         values = self._per_example_total(context, regularizers)
         if sample_weight is not None:
             values *= tf.cast(sample_weight, values.dtype)
@@ -217,19 +222,21 @@ class AdversarialModel(ClassifierWrapper):
     def _per_example_total(self, context, regularizers):
         for regularizer in regularizers:
             regularizer.prepare(context)
-        total = self.per_example_loss(context)
+        total = context.of(self, self.per_example_loss)
         for regularizer in regularizers:
-            term = context.record(regularizer.name, regularizer(context))
+            term = context.record(regularizer.name, context.of(regularizer, regularizer.__call__))
             total += tf.cast(at(regularizer.weight, context.epoch), term.dtype) * term
         return total
 
     def _begin(self, x, y):
         check_trainable(self.classifier)
-        batch = global_batch(x)
-        keys = BatchKeys(seed_pair(self.seed), batch.offset).fold_in(steps_made(self.optimizer))
+        with tf.init_scope():
+            self.check_clock()
+        batch, epoch, number = global_batch(x), self.epoch(), self.clock.tick()
+        keys = BatchKeys(seed_pair(self.seed), batch.offset).fold_in(number)
         weight_keys = BatchKeys(keys.fold_in(_WEIGHTS).seed)
         attack_keys, loss_keys = keys.fold_in(_ATTACK), keys.fold_in(_LOSS)
-        return Step(x, y, batch, self.epoch(), attack_keys, loss_keys, weight_keys)
+        return Step(x, y, batch, epoch, number, attack_keys, loss_keys, weight_keys)
 
     def _weight_point(self, loss_at, step):
         if self.weight_perturbation is None:
@@ -258,7 +265,8 @@ class AdversarialModel(ClassifierWrapper):
             if point in logits:
                 context.record(name, tf.cast(correct(context.y, logits[point]), tf.float32))
         for name, part in context.parts.items():
-            self.means[name].update_state(part, sample_weight)
+            weights = None if name in accuracies.values() else sample_weight
+            self.means[name].update_state(part, weights)
         names = list(context.parts)
         return self.report("train", names, context.y, logits.get("clean"), sample_weight)
 

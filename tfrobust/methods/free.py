@@ -145,7 +145,7 @@ class Free(AdversarialModel):
             )
             self._check_logits(context)
             loss = self.optimizer.scale_loss(share + penalty / batch.replicas)
-        *gradients, upward = tape.gradient(loss, [*variables, delta])
+        *gradients, upward = context.checked(tape.gradient(loss, [*variables, delta]))
         self._carry_over(x, delta, upward, batch)
         apply(self.optimizer, gradients, variables, batch.replicas)
         return self._report_training(context, values + penalty, sample_weight)

@@ -57,7 +57,8 @@ class Program:
         keys = ExampleKeys(rows["seeds"])
         radius = tf.cast(self.attack.threat_model.radius(scale), rows["x"].dtype)
         run = rows["run"]
-        return Case(rows["x"], rows["y"], rows["logits"], run, keys.fold_in(run), radius, keys)
+        logits, own = rows["logits"], keys.fold_in(run)
+        return Case(rows["x"], rows["y"], logits, run, own, radius, keys, scale)
 
     def _opened(self, incoming, idle, scale):
         state = self.attack.begin(self._case(incoming, scale))
