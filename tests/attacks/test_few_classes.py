@@ -1,4 +1,4 @@
-"""Two and three classes for every attack of AutoAttack: exactly what can be broken of a linear model falls."""
+"""Two and three classes for every attack of AutoAttack: what can be broken of a linear model falls."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ X = RNG.uniform(0.3, 0.7, size=(ROWS, 5, 5, 1)).astype("float32")
 SLOPES = RNG.normal(size=(SIZE, 3)).astype("float32")
 SEEDS = np.stack([np.arange(ROWS), np.full(ROWS, 3)], axis=1).astype("int32")
 # Radii at which about half of the examples fall, and the dual norms.
-NORMS = {"Linf": (Linf(0.035), 1), "L2": (L2(0.14), 2), "L1": (L1(0.3), np.inf)}
+NORMS = {"Linf": (Linf(0.025), 1), "L2": (L2(0.11), 2), "L1": (L1(0.25), np.inf)}
 
 
 def linear(classes):
@@ -52,7 +52,7 @@ def test_what_can_be_broken_is_broken(norm, name, classes):
     lead = logits[np.arange(ROWS), y][:, None] - logits
     left = np.where(np.eye(classes)[y] > 0, np.inf, lead - reach).min(1)
     truth, sure = left < 0, np.abs(left) > 0.02 * reach.max(1)
-    assert 0.2 < truth.mean() < 0.8 and sure.mean() > 0.8
+    assert 0.15 < truth.mean() < 0.85 and sure.mean() > 0.8
     attack = ATTACKS[name](threat_model)
     targeted = getattr(attack, "targets", 0) > 0
     assert attack.runs(classes) == (classes - 1 if targeted else 1)
@@ -62,4 +62,6 @@ def test_what_can_be_broken_is_broken(norm, name, classes):
     assert (distance <= threat_model.radius() * (1 + 1e-6) + 1e-7).all()
     assert not (broken & sure & ~truth).any()
     missed = (sure & truth & ~broken).sum()
-    assert missed == 0 if name in EXACT else missed <= (1 if name.startswith("apgd") else 4)
+    assert (
+        missed == 0 if name in EXACT else missed <= (1 if name != "square" else 0.3 * truth.sum())
+    ), (missed, truth.sum())
