@@ -6,7 +6,6 @@ from tfrobust.data.fingerprint import fingerprint
 from tfrobust.data.order import check_seed
 from tfrobust.errors import UserError
 from tfrobust.runs import checkpoint
-from tfrobust.runs.progress import Progress
 from tfrobust.runs.record import RunRecord, noting_the_end
 from tfrobust.runs.signals import StopRequest
 from tfrobust.runs.workspace import Workspace
@@ -15,6 +14,7 @@ from tfrobust.threat_models.description import describe
 from tfrobust.training.callbacks.guard import StopOnNaN
 from tfrobust.training.callbacks.keep import KeepBest, KeepState, restore_callbacks
 from tfrobust.training.callbacks.metrics_log import MetricsLog
+from tfrobust.training.callbacks.progress import Progress
 from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.callbacks.tensorboard import TensorBoardLog
 from tfrobust.training.experiment import build, build_callbacks, check_plain
