@@ -3,6 +3,7 @@
 from tfrobust.data.arrays import arrays, npz
 from tfrobust.data.augment import Flip, PadCrop
 from tfrobust.data.digits import digits
+from tfrobust.data.extra import MixedSplit, with_extra
 from tfrobust.data.folder import image_folder
 from tfrobust.data.held_out import hold_out
 from tfrobust.data.pipeline import evaluation_dataset, steps_per_epoch, training_dataset
@@ -12,6 +13,7 @@ from tfrobust.data.tfds_images import tfds_images
 __all__ = [
     "DatasetInfo",
     "Flip",
+    "MixedSplit",
     "PadCrop",
     "Split",
     "Splits",
@@ -24,4 +26,5 @@ __all__ = [
     "steps_per_epoch",
     "tfds_images",
     "training_dataset",
+    "with_extra",
 ]
