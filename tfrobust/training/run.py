@@ -15,7 +15,6 @@ from tfrobust.evaluation.accuracy import Judge, measure
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.numbers import integer
 from tfrobust.runs import checkpoint, variables
-from tfrobust.runs.progress import Progress
 from tfrobust.runs.record import RunRecord
 from tfrobust.runs.signals import StopRequest
 from tfrobust.runs.workspace import Workspace
@@ -24,6 +23,7 @@ from tfrobust.threat_models.description import describe
 from tfrobust.training.callbacks.guard import StopOnNaN
 from tfrobust.training.callbacks.keep import KeepBest, KeepState, restore_callbacks
 from tfrobust.training.callbacks.metrics_log import MetricsLog
+from tfrobust.training.callbacks.progress import Progress
 from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.callbacks.tensorboard import TensorBoardLog
 from tfrobust.training.optimizers.learning_rate import learning_rate_of
