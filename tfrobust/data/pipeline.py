@@ -12,7 +12,7 @@ from tfrobust.ops.padding import ABSENT
 
 
 def steps_per_epoch(split, batch_size):
-    """Returns the number of full batches in a split: floor(n / batch_size), at least 1.
+    """Returns the number of full batches of an epoch: floor(n / batch_size) of a `Split`, at least 1.
 
     Args:
       split: `Split`.
@@ -24,7 +24,7 @@ def steps_per_epoch(split, batch_size):
     Raises:
       UserError: there is no full batch.
     """
-    steps = len(split) // check_count(batch_size, "batch_size")
+    steps = split.steps(check_count(batch_size, "batch_size"))
     if steps == 0:
         raise UserError(
             f"`batch_size`={batch_size} is larger than the {len(split)} examples of the training "
@@ -82,10 +82,10 @@ def training_dataset(split, batch_size, *, seed, epochs, augment=(), first_epoch
 
     def batches():
         for epoch in range(first_epoch, epochs):
-            places = order.permutation(len(split), seed, epoch)
+            places = split.places(seed, epoch, batch_size)
             keys = order.random_bits(seed, epoch, order.AUGMENTATION, len(augment)).view(np.int64)
             for step in range(first_step if epoch == first_epoch else 0, steps):
-                batch = places[step * batch_size : (step + 1) * batch_size]
+                batch = places[step]
                 yield split.images[batch], split.labels[batch], split.ids[batch], keys
 
     def finish(images, labels, ids, keys):
