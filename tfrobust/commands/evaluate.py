@@ -124,7 +124,7 @@ def _run(values):
         return 0
     strategy = tf.distribute.MirroredStrategy() if values.strategy == "mirrored" else None
     with strategy.scope() if strategy else contextlib.nullcontext():
-        subject = evaluation.Subject.of(values.model)
+        subject = evaluation.Subject.of(values.model, values.trust)
     with data_dir(values.data_dir):
         data, threat_model = _setting(values, subject.folder)
         examples, shard = _examples(values, data)

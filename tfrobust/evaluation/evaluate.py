@@ -48,6 +48,7 @@ def evaluate(
     thresholds=None,
     statement="",
     force=False,
+    trust=False,
     keep_images=False,
     slots="auto",
     strategy=None,
@@ -82,12 +83,13 @@ def evaluate(
         thresholds: `evaluation.Thresholds` of the checks; the default ones if None.
         statement: what the defence does, and which adaptive attack was tried, for the report.
         force: go on where a check before the attacks found an error.
+        trust: load the path of a SavedModel that does more than calculate, too.
         keep_images: keep the adversarial images in the result, and in `adversarial.npz`.
         slots: the most rows of a batch, or "auto" for 256.
         strategy: `tf.distribute.MirroredStrategy` under whose scope the model was made, or None.
         jit_compile: compile the attacks with XLA; on CPUs it was slower for convolutional networks.
         save_seconds: at most so many seconds of work are lost by a kill.
-        bar: `evaluation.progress.Bar`, or None for silence.
+        bar: `Bar`, or None for silence.
         stop: function that says whether to save and stop.
 
     Returns:
@@ -102,7 +104,7 @@ def evaluate(
     if checks not in CHECKS:
         raise UserError(f"`checks` must be one of {CHECKS}. Received: {checks!r}.")
     examples = examples_of(examples)
-    subject, chosen = Subject.of(model), suite_of(suite, threat_model)
+    subject, chosen = Subject.of(model, trust), suite_of(suite, threat_model)
     evaluator = Evaluator(
         subject,
         chosen.attacks,
