@@ -98,6 +98,9 @@ def test_the_papers():
         },
         "llr_fgsm20": {"fgsm-20": PGD(EPS, steps=20, relative_step_size="1/10")},
         "llr_pgd50": {"pgd-50": PGD(EPS, steps=50, step_size=0.1, stepper=Adam())},
+        "llr_pgd50_code": {
+            "pgd-50": PGD(EPS, Margin(30.0), steps=50, step_size=0.1, stepper=Adam())
+        },
         "pgd_20": {"pgd-20": PGD(EPS, steps=20)},
     }
     for name, attacks in expected.items():

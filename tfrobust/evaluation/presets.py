@@ -13,7 +13,7 @@ from tfrobust.attacks.starts import Uniform
 from tfrobust.attacks.transfer import Transfer
 from tfrobust.attacks.untargeted_margin import untargeted_margin
 from tfrobust.errors import UserError
-from tfrobust.losses.objectives import DLR, TargetedDLR
+from tfrobust.losses.objectives import DLR, CrossEntropy, Margin, TargetedDLR
 from tfrobust.threat_models.l1 import L1
 from tfrobust.threat_models.l2 import L2
 from tfrobust.threat_models.linf import Linf
@@ -233,8 +233,17 @@ def llr_fgsm20(threat_model):
 @preset(Linf)
 def llr_pgd50(threat_model):
     """LLR's PGD-50: Adam of rate 0.1 on the cross-entropy; the last iterate counts."""
-    attack = adam_pgd(threat_model, steps=50, restarts=1, decay=False, selection="last")
-    return [("pgd-50", attack)]
+    return [("pgd-50", _llr_pgd(threat_model, CrossEntropy()))]
+
+
+@preset(Linf)
+def llr_pgd50_code(threat_model):
+    """LLR's released code, PGD-50: Adam of rate 0.1 on the margin up to 30; the last iterate counts."""
+    return [("pgd-50", _llr_pgd(threat_model, Margin(confidence=30.0)))]
+
+
+def _llr_pgd(threat_model, objective):
+    return adam_pgd(threat_model, objective, 50, 1, decay=False, selection="last")
 
 
 def _atlas_pgd(threat_model, steps, selection="any"):

@@ -19,7 +19,7 @@ from tfrobust.methods.attacked_model import ATTACK_STATISTICS, attacked_model
 from tfrobust.methods.context import Step, StepContext
 from tfrobust.methods.points import LivePoint, perturbed_inference, shifted_point
 from tfrobust.methods.second_derivatives import check_second_derivatives
-from tfrobust.methods.update import apply, steps_made
+from tfrobust.methods.update import apply, shifted_decay, steps_made
 from tfrobust.methods.wrapper import REPORTED, ClassifierWrapper
 from tfrobust.ops.global_batch import global_batch
 from tfrobust.ops.logits import correct, inference
@@ -182,7 +182,8 @@ class AdversarialModel(ClassifierWrapper):
             point = make_point()
             share, penalty, values, context = loss_at(point)
             self._check_logits(context)
-            loss = self.optimizer.scale_loss(share + penalty / batch.replicas)
+            weights = penalty + tf.cast(shifted_decay(self.optimizer, point), penalty.dtype)
+            loss = self.optimizer.scale_loss(share + weights / batch.replicas)
         variables = self.classifier.trainable_variables
         gradients = context.checked(tape.gradient(loss, variables))
         apply(self.optimizer, gradients, variables, batch.replicas)

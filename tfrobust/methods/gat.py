@@ -5,9 +5,10 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.attacks.pgd import PGD
+from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.cross_entropy import cross_entropy
-from tfrobust.losses.objectives import Objective
+from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.losses.potentials import SquaredNorm
 from tfrobust.methods.trades import TRADES
 from tfrobust.ops.logits import full_precision
@@ -37,11 +38,14 @@ class GAT(TRADES):
     Args:
         classifier: Keras model, images (b, h, w, c) in [0, 1] to logits (b, k).
         attack: `PGD(Linf("8/255"), steps=1, relative_step_size=1.0, start=Corner(0.5))`; its
-            objective is replaced by the guided one.
+            objective is the guided one, and stays away here.
         beta: the paper's lambda, 10 on CIFAR-10 with `Steps((86,), (10, 40))`.
         alternate: whether a alternates; otherwise a = 1, as on MNIST.
         divergence: `Bregman` of the second term and of the guide.
         **kwargs: see `TRADES`.
+
+    Raises:
+        UserError: for an attack with another objective.
 
     Reference: Sriramanan et al., "Guided Adversarial Attack for Evaluating and Enhancing Adversarial
     Defenses", 2020. The pass that gives P does not move BatchNormalization's running averages here.
@@ -69,6 +73,11 @@ class GAT(TRADES):
             **kwargs,
         )
         check_kind("attack", attack, PGD)
+        if attack.objective != CrossEntropy():
+            raise UserError(
+                "GAT brings the objective of its attack: leave `objective` away. "
+                f"Received: objective={attack.objective!r}."
+            )
         check_kind("alternate", alternate, bool)
         self.alternate = alternate
 
