@@ -89,7 +89,7 @@ def evaluate(
         strategy: `tf.distribute.MirroredStrategy` under whose scope the model was made, or None.
         jit_compile: compile the attacks with XLA; on CPUs it was slower for convolutional networks.
         save_seconds: at most so many seconds of work are lost by a kill.
-        bar: `evaluation.progress.Bar`, or None for silence.
+        bar: `Bar`, or None for silence.
         stop: function that says whether to save and stop.
 
     Returns:
