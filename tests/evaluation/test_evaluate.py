@@ -11,7 +11,6 @@ from tfrobust.attacks import APGD
 from tfrobust.errors import UserError
 from tfrobust.evaluation import Examples, Subject, custom, read_report
 from tfrobust.evaluation.epsilon_curve import EpsilonCurve
-from tfrobust.threat_models import L1
 
 ATTACKS = custom(
     {
@@ -134,8 +133,6 @@ def test_options_that_are_none(small):
     network, images, labels = small
     with pytest.raises(UserError, match="checks"):
         tfrobust.evaluate(network, (images, labels), ATTACKS, checks="some")
-    with pytest.raises(UserError, match="checks='contract'"):
-        tfrobust.evaluate(network, (images, labels), "pgd_20", L1(12))
     with pytest.raises(UserError, match="no suite"):
         tfrobust.evaluate(network, (images, labels), "auto", Linf(0.1))
 

@@ -7,10 +7,12 @@ import statistics
 
 import keras
 
+from tfrobust.contract.keras_file import read_keras_file
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import suite
 from tfrobust.runs import files
+from tfrobust.runs.markdown import link, plain
 
 # One size for all models, so that those of one architecture share their traces: all test digits at once.
 SLOTS = 360
@@ -75,7 +77,7 @@ def judge_run(folder, examples, threat_model, shared):
     """
     cache = pathlib.Path(folder, f"{shared.name}.json")
     if not cache.is_file():
-        classifier = keras.saving.load_model(pathlib.Path(folder, "export", "classifier.keras"))
+        classifier = read_keras_file(pathlib.Path(folder, "export", "classifier.keras"))
         standing = shared(classifier, examples, threat_model)
         counted = {"right": min(standing.values()), "total": len(examples.y), "standing": standing}
         files.write_json(cache, {"threat_model": repr(threat_model), **counted})
@@ -93,9 +95,9 @@ def table(results):
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for gin, reports in sorted(results.items()):
-        link = f"[{pathlib.Path(gin).stem}]({gin})"
+        shown = link(pathlib.Path(gin).stem, gin)
         if not reports:
-            lines.append(f"| {link} | | 0 | not run | not run | not run | not run |")
+            lines.append(f"| {shown} | | 0 | not run | not run | not run | not run |")
             continue
         cells = [
             _percent([_share(r[key]) for r in reports]) for key in ("clean", "robust", "suite")
@@ -103,7 +105,7 @@ def table(results):
         steps = [1000 * r["step_seconds"] for r in reports if r["step_seconds"]]
         time = f"{statistics.median(steps):.0f}" if steps else "not measured"
         lines.append(
-            f"| {link} | {reports[0]['method']} | {len(reports)} | {' | '.join(cells)} | {time} |"
+            f"| {shown} | {plain(reports[0]['method'])} | {len(reports)} | {' | '.join(cells)} | {time} |"
         )
     return "\n".join(lines)
 

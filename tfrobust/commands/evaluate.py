@@ -63,7 +63,10 @@ def _define(values):
     flags.DEFINE_integer("seed", 0, "Names every random number.", lower_bound=0, **given)
     flags.DEFINE_multi_string("surrogate", [], "A run or .keras file to transfer from.", **given)
     flags.DEFINE_string(
-        "workdir", None, "Folder of the evaluation. Default: in the run's, by suite.", **given
+        "workdir",
+        None,
+        "Folder of the evaluation. Default: in the run's, by suite, or in runs/evaluation/.",
+        **given,
     )
     flags.DEFINE_enum("resume", "auto", ["auto", "never", "must"], "As in bin/train.py.", **given)
     flags.DEFINE_string(
@@ -81,6 +84,12 @@ def _define(values):
     )
     flags.DEFINE_bool(
         "force", False, "Go on where a check before the attacks found an error.", **given
+    )
+    flags.DEFINE_bool(
+        "trust",
+        False,
+        "Run code that gin files or the SavedModel name and that is not of tfrobust: read it before.",
+        **given,
     )
     flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial.npz.", **given)
     flags.DEFINE_integer(
@@ -111,6 +120,7 @@ def _run(values):
     import tensorflow as tf
 
     from tfrobust import evaluation
+    from tfrobust.evaluation.folder import default_folder
     from tfrobust.runs.signals import StopRequest
 
     if values.suite == "help":
@@ -118,12 +128,12 @@ def _run(values):
         return 0
     strategy = tf.distribute.MirroredStrategy() if values.strategy == "mirrored" else None
     with strategy.scope() if strategy else contextlib.nullcontext():
-        subject = evaluation.Subject.of(values.model)
+        subject = evaluation.Subject.of(values.model, values.trust)
     with data_dir(values.data_dir):
         data, threat_model = _setting(values, subject.folder)
         examples, shard = _examples(values, data)
     suite = _suite(values, threat_model)
-    workdir = values.workdir or _workdir(subject.folder, suite.name, shard)
+    workdir = values.workdir or default_folder(values.model, subject.folder, suite.name, shard)
     with StopRequest() as stop:
         result = evaluation.evaluate(
             subject,
@@ -177,7 +187,7 @@ def _shard(text):
 def _setting(values, run_folder):
     """Data and threat model: those of the flags, else those of the run."""
     from tfrobust import threat_models
-    from tfrobust.config import settings_of_run
+    from tfrobust.evaluation import settings_of_run
 
     given = values.epsilon is not None or values.norm is not None
     if run_folder is None or (values.data is not None and given):
@@ -196,7 +206,7 @@ def _suite(values, threat_model):
         return evaluation.suite(values.suite, threat_model, surrogates=_surrogates(values))
     from tfrobust.config import Configuration
 
-    configuration = Configuration(values.gin_file, values.gin_bindings, ROOT)
+    configuration = Configuration(values.gin_file, values.gin_bindings, ROOT, values.trust)
     suite = configuration.configured(evaluation.custom)()
     configuration.check_all_used()
     return suite
@@ -209,10 +219,6 @@ def _surrogates(values):
         str(file if file.is_file() else path)
         for path, file in zip(values.surrogate, exported, strict=True)
     ]
-
-
-def _workdir(run_folder, suite, shard):
-    return pathlib.Path(run_folder or "runs", "evaluation", f"{suite}{shard}")
 
 
 COMMAND = Command("evaluate", __doc__, _define, _run, _check, may_be_empty=("statement",))

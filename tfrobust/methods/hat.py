@@ -38,7 +38,8 @@ class HAT(TRADES):
         **kwargs: see `TRADES`.
 
     Raises:
-        UserError: if the helper is not a model of its own.
+        UserError: if the helper is not a model of its own; for a `clipping` that is not of the
+            divergence between clean and adversarial predictions.
 
     Reference: Rade and Moosavi-Dezfooli, "Reducing Excessive Margin to Achieve a Better Accuracy vs.
     Robustness Trade-off", 2022.
@@ -67,6 +68,13 @@ class HAT(TRADES):
             raise UserError(
                 "`helper` must be a model of its own: it stays as it is while the classifier is trained. "
                 "Received: one that shares the classifier's weights."
+            )
+        clipping = self.clipping
+        if clipping is not None and (clipping.term == "total" or adversarial_label):
+            raise UserError(
+                "`clipping` is measured in squared errors, and the helper's term, as that of "
+                "adversarial_label=True, is a cross-entropy: only LossClipping(term='divergence') without "
+                f"`adversarial_label` can be meant. Received: clipping={clipping!r}."
             )
         helper.trainable = False
         self.helper = helper

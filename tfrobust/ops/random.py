@@ -41,7 +41,19 @@ class BatchKeys(NamedTuple):
     offset: int | tf.Tensor = 0
 
     def fold_in(self, number):
-        """Keys for another purpose: independent of these, the same for the same `number`."""
+        """Keys for another purpose: independent of these, the same for the same `number`.
+
+        Args:
+            number: whole number, scalar; or one for each example of this replica, shape (b,), such as
+                the step counters of a search, whose rows need not be in step: then every example
+                gets a seed of its own.
+
+        Returns:
+            `BatchKeys`; `ExampleKeys` for numbers of shape (b,).
+        """
+        number = tf.convert_to_tensor(number)
+        if number.shape.rank == 1:
+            return by_example(self, tf.shape(number)[0]).fold_in(number)
         return BatchKeys(_fold_in(self.seed, number), self.offset)
 
     def uniform(self, shape, dtype=tf.float32):
