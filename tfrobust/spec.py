@@ -31,6 +31,10 @@ class Spec:
     def check(self):
         """Raises `UserError` if the fields do not make sense. Called by the constructor."""
 
+    def __getstate__(self):
+        # What a copy or a pickle holds: the fields, not what was compiled for them on the way.
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     def get_config(self):
         return {
             field.name: keras.saving.serialize_keras_object(_listed(getattr(self, field.name)))
@@ -56,3 +60,18 @@ def check_kind(name, value, kind, optional=False):
 
 def _listed(value):
     return list(value) if isinstance(value, tuple) else value
+
+
+def public_names(namespace):
+    """The classes and functions of this package in a room's namespace: what its `__init__` hands on.
+
+    A new one joins by its import, `from tfrobust.methods.alp import ALP as ALP`. Tests and gin go by
+    this list.
+    """
+    return sorted(
+        name
+        for name, value in namespace.items()
+        if not name.startswith("_")
+        and name != "public_names"
+        and getattr(value, "__module__", "").startswith("tfrobust.")
+    )

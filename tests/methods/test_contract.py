@@ -8,10 +8,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfrobust import methods
 from tfrobust.attacks import PGD
 from tfrobust.errors import UserError
 from tfrobust.ops.schedules import LinearRamp
 from tfrobust.threat_models import Linf
+
+
+def test_every_method_has_a_case(all_methods, make_classifier):
+    """The table is the package's own list: what it exports is in the tests below."""
+    made = {type(make(make_classifier())).__name__ for make in all_methods.values()}
+    for name in methods.__all__:
+        if name != "AdversarialModel" and name not in made:
+            pytest.fail(
+                f"methods.{name} is in no test of the contract. Add to its test file, tests/methods/test_"
+                f"{name.lower()}.py: CONTRACT = {{'{name.lower()}': lambda classifier, **options: "
+                f"methods.{name}(classifier, ..., **options)}}"
+            )
 
 
 def compiled(make_method, classifier, **options):

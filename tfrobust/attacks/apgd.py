@@ -117,8 +117,7 @@ class APGD(IterativeAttack):
 
     @property
     def judged_steps(self):
-        # The first look has number 0.
-        return self.looks - 1
+        return self.steps
 
     def runs(self, num_classes):
         # With fewer classes there are fewer to aim at.

@@ -49,7 +49,7 @@ class SparseSteps:
         "changed": how many pixels the best point changes; "smaller": how many entries of the gradient
         a step leaves out, the smallest ones.
         """
-        size = norms.flat(x).shape[1]
+        size = x.shape[1:].num_elements()
         return {
             "step_size": tf.zeros_like(y, x.dtype) + radius,
             "changed": tf.fill(tf.shape(y), size),
@@ -95,7 +95,7 @@ class SparseSteps:
     def _counted(self, x, s, where):
         """`s` with "changed" and "smaller" as the best points have them, in some rows."""
         moved = norms.flat(tf.cast(tf.not_equal(s["best"], x), tf.int32))
-        changed, size = tf.reduce_sum(moved, axis=1), moved.shape[1]
+        changed, size = tf.reduce_sum(moved, axis=1), x.shape[1:].num_elements()
         smaller = tf.minimum((3 * size - 2 * changed) // 3, size - 1)
         return {
             **s,

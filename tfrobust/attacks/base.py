@@ -12,6 +12,7 @@ from tfrobust.errors import UserError
 from tfrobust.ops import norms
 from tfrobust.ops.logits import correct
 from tfrobust.ops.random import BatchKeys, ExampleKeys, keys_of
+from tfrobust.ops.stand_in import stand_in
 from tfrobust.spec import Spec
 
 
@@ -42,6 +43,8 @@ class Case(NamedTuple):
         radius: of the threat model, a scalar.
         example_keys: noise that belongs to the row's example, the same in all its runs.
         scale: factor of the radius, a scalar.
+        is_random: whether the model answers anew each time, boolean scalar; looked for only where an
+            attack `trusts_answers`.
     """
 
     x: tf.Tensor
@@ -52,6 +55,7 @@ class Case(NamedTuple):
     radius: tf.Tensor
     example_keys: BatchKeys | ExampleKeys | None = None
     scale: tf.Tensor | float = 1.0
+    is_random: tf.Tensor | bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +92,9 @@ class Attack(Spec):
     """Whether it reads more of the logits than the predicted class."""
     measures = ()
     """Names of what else a state tells at the end of a run, numbers (b,): "distance", "queries"."""
+    trusts_answers = False
+    """Whether it saves passes whose answer is known if the model is deterministic. Who runs it finds out,
+    by five passes over clean images, and says so in `Case.is_random`."""
     counts_passes = False
     """Whether its states count the passes made for each row; reports leave them out otherwise."""
 
@@ -168,14 +175,19 @@ class Attack(Spec):
         )
 
     def _searched(self, model, x, y, keys, scale, epoch):
-        found = self.search(model, x, y, keys, scale, epoch)
-        if not isinstance(found, Perturbation) or not found.x.shape.is_compatible_with(x.shape):
+        seeds = keys.seeds if isinstance(keys, ExampleKeys) else None
+        with stand_in(x, y, seeds) as (rows, labels, seeds):
+            keys = keys if seeds is None else ExampleKeys(seeds)
+            found = self.search(model, rows, labels, keys, scale, epoch)
+        if not isinstance(found, Perturbation) or not found.x.shape.is_compatible_with(rows.shape):
             seen = f"x of shape {found.x.shape}" if isinstance(found, Perturbation) else repr(found)
             raise UserError(
                 f"{type(self).__name__}.search must return a Perturbation whose `x` has the images' shape, "
-                f"{x.shape}. Received: {seen}."
+                f"{rows.shape}. Received: {seen}."
             )
-        return found
+        if rows is x:
+            return found
+        return keras.tree.map_structure(lambda v: v[: tf.shape(x)[0]], found)
 
     def runs(self, num_classes):
         """How many runs an example that nothing breaks takes: restarts times targets."""
