@@ -1,4 +1,4 @@
-"""Every setting that is accepted changes something: a loss, a step of the weights, a search, or it is refused.
+"""Every accepted setting changes something: a loss, a step of the weights, a search, or it is refused.
 
 The classes and their settings are the package's own lists; a new one fails here until `CASES` has a value for
 each of its settings.
