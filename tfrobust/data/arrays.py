@@ -141,7 +141,7 @@ def read_npz(path):
             with found:
                 return dict(found)
     except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist. {_HOW}") from error
+        raise UserError(f"{path} can't be read as .npz: it does not exist. {_HOW}") from error
     # zlib.error, struct.error and others come out of damaged files.
     except Exception as error:
         raise UserError(f"{path} can't be read as .npz: {one_line(error)}. {_HOW}") from error

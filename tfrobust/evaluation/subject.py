@@ -107,8 +107,9 @@ def _of_path(path, trust):
         return _of_saved_model(path, trust)
     if (path / "config.gin").is_file() or (path / "run.json").is_file():
         ended = (path / "report.md").is_file()
+        state = "has ended, but its export/ is gone" if ended else "has not been finished"
         raise UserError(
-            f"The run in {path} {'has ended, but its export/ is gone' if ended else 'has not been finished'}: "
+            f"The run in {path} {state}: "
             "there is no export/classifier.keras in it. Give the command that trained it again: it goes on "
             "from its checkpoints."
         )
