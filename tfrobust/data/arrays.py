@@ -137,11 +137,14 @@ def read_npz(path):
         with open(path, "rb") as file:
             found = np.load(file, allow_pickle=False)
             if isinstance(found, np.ndarray):
-                raise ValueError("it holds one array without a name")
+                raise ValueError("it holds one array without keys")
             with found:
                 return dict(found)
     except FileNotFoundError as error:
         raise UserError(f"{path} can't be read as .npz: it does not exist. {_HOW}") from error
     # zlib.error, struct.error and others come out of damaged files.
     except Exception as error:
-        raise UserError(f"{path} can't be read as .npz: {one_line(error)}. {_HOW}") from error
+        reason = one_line(error)
+        if "allow_pickle" in reason:
+            reason = "it is none, or holds Python objects, which are never read"
+        raise UserError(f"{path} can't be read as .npz: {reason.rstrip('.')}. {_HOW}") from error
