@@ -3,6 +3,7 @@
 Written from those, not from the files that it is held against.
 """
 
+NETWORKS = ("resnet18", "senet18", "vgg16", "shufflenet_v2")
 LINF = {"norm": "Linf", "epsilon": 8 / 255}
 PGD = LINF | {"steps": 10, "step": 2 / 255, "start": "Uniform", "objective": "CrossEntropy"}
 KL = PGD | {"start": "Gaussian", "objective": "ToClean"}
@@ -36,7 +37,7 @@ ONE_CYCLE_50 |= {"rate": ((0.0, 12.5, 50.0), (0.0084, 0.21, 0.0))}
 # that counts its epochs from 1 and divides the rate at 75 divides it after 74 epochs.
 SAID = [
     ("*", {"momentum": 0.9, "statistics": "running", "scale": 1.0, "awp": None, "noise": None}),
-    ("*", {"regularizers": []}),
+    ("*", {"regularizers": [], "smoothing": 0.0, "extra": None}),
     ("*", {"nesterov": False, "kernels_only": False, "augment": [], "rule": "best_robust"}),
     ("*", {"mean": None, "activation": None}),
     ("cifar10_*", {"data": "cifar10", "num_classes": None}),
@@ -75,21 +76,9 @@ SAID = [
     ("*/rat_*_adv", PGD | {"method": "ADV", "beta": None}),
     ("*/rat_surrogate", PGD | {"method": "ADV", "beta": None}),
     # FAIT and MER
-    *((f"*_{net}/trades", FAIT | TRADES | {"beta": 9.0}) for net in ("resnet18", "senet18")),
-    *((f"*_{net}/trades", FAIT | TRADES | {"beta": 9.0}) for net in ("vgg16", "shufflenet_v2")),
-    *(
-        (f"*_{net}/fait", FAIT | {"method": "FAIT", "beta": 12.0})
-        for net in ("resnet18", "senet18")
-    ),
-    *(
-        (f"*_{net}/fait", FAIT | {"method": "FAIT", "beta": 12.0})
-        for net in ("vgg16", "shufflenet_v2")
-    ),
-    *((f"*_{net}/trades_mer*", FAIT | TRADES | {"beta": 21.0}) for net in ("resnet18", "senet18")),
-    *(
-        (f"*_{net}/trades_mer", FAIT | TRADES | {"beta": 21.0})
-        for net in ("vgg16", "shufflenet_v2")
-    ),
+    *((f"*_{net}/trades", FAIT | TRADES | {"beta": 9.0}) for net in NETWORKS),
+    *((f"*_{net}/fait", FAIT | {"method": "FAIT", "beta": 12.0}) for net in NETWORKS),
+    *((f"*_{net}/trades_mer*", FAIT | TRADES | {"beta": 21.0}) for net in NETWORKS),
     ("*_resnet18/trades_mer_squared", {"beta": 10.0}),
     ("*/*_mer*", {"regularizers": [("MaximalEntropy", 1.0, "clean")]}),
     ("*/*_mer_adversarial", {"regularizers": [("MaximalEntropy", 1.0, "adversarial")]}),
@@ -107,6 +96,14 @@ SAID = [
     ("*_resnet18/hat", FAIT | FROM_HAT),
     ("cifar10_resnet18/score", FAIT | TRADES | {"beta": 4.0}),
     # Other codes on ResNet-18
+    (
+        "cifar10_preact_resnet18/hat_extra",
+        KL
+        | NORMALISED
+        | {"method": "HAT", "beta": 3.5, "gamma": 0.5, "epochs": 400, "batch": 1024, "decay": 5e-4}
+        | {"rate": ((0.0, 10.0, 400.0), (0.0, 0.4, 0.0)), "nesterov": True, "activation": "silu"}
+        | {"smoothing": 0.1, "extra": 0.7},
+    ),
     ("cifar10_resnet18/hat_rade", KL | ONE_CYCLE_50 | FROM_HAT),
     ("cifar10_resnet18/natural", ONE_CYCLE_50 | {"method": "Natural", "rule": "best_clean"}),
     ("cifar10_resnet18/cure", {"method": "Natural", "epochs": 10, "batch": 128, "rate": 1e-4}),

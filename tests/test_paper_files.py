@@ -64,7 +64,7 @@ def numbers_of(regularizer):
 def configured(name, substitutes):
     """What a file configures, in the words of a table of hyperparameters."""
     text = (FOLDER / f"{name}.gin").read_text()
-    bindings = [f"{macro} = {path!r}" for macro, path in substitutes.items() if macro in text]
+    bindings = [f"{k} = {path!r}" for k, path in substitutes.items() if f"%{k}" in text]
     Configuration([f"gin/paper/{name}.gin"], bindings, root=ROOT)
     selector = gin.query_parameter("tfrobust.training.train.model").selector
     network = selector.rpartition(".")[2]
@@ -96,6 +96,8 @@ def configured(name, substitutes):
         "augment": [
             (type(a).__name__, *vars(a).values()) for a in bound("training.train.augment", ())
         ],
+        "extra": bound("data.with_extra.fraction"),
+        "smoothing": getattr(method, "label_smoothing", 0.0),
         "statistics": method.attack_statistics,
         "scale": plain(method.scale),
         "method": type(method).__name__,

@@ -1,5 +1,6 @@
 """The only file that knows gin: configuration files in, a configured call and its record out."""
 
+import inspect
 import os
 import pathlib
 import re
@@ -7,7 +8,7 @@ import re
 import gin
 
 from tfrobust import gin_names
-from tfrobust.errors import UserError
+from tfrobust.errors import UserError, one_line
 from tfrobust.gin_overrides import overriding
 
 # So that bindings may name what the files do not import.
@@ -55,13 +56,51 @@ class Configuration:
         self.files = [_shown(path, root) for path in paths]
 
     def configured(self, function):
-        """The function with the arguments that the configuration binds to it."""
+        """The function with the arguments that the configuration binds to it.
+
+        Called with arguments by name it raises `UserError` before it begins if one that it needs is missing,
+        or what is bound cannot be built.
+        """
         try:
-            return gin.get_configurable(function)
+            call = gin.get_configurable(function)
         except ValueError as error:
             raise UserError(
                 f"The configuration binds nothing of `{function.__name__}`, so there is nothing to run. "
                 "Start from one of the files in the folder gin/."
+            ) from error
+
+        def configured(**given):
+            bound = {**self._built(function), **given}
+            parameters = inspect.signature(function).parameters.values()
+            missing = [p.name for p in parameters if p.default is p.empty and p.name not in bound]
+            if missing:
+                room = function.__module__.split(".")[1]
+                raise UserError(
+                    f"The configuration does not bind {', '.join(missing)} of {room}.{function.__name__}. "
+                    f"Add a line such as {room}.{function.__name__}.{missing[0]} = ..., or include one of "
+                    "the files in the folder gin/."
+                )
+            return call(**given)
+
+        return configured
+
+    def _built(self, function):
+        try:
+            # gin would do it at the call, where its errors could not be told from those of the function.
+            return gin.get_bindings(function)
+        except UserError:
+            raise
+        except RecursionError as error:
+            raise UserError(
+                "The configuration cannot be built: a macro or function needs itself, as in EPOCHS = %EPOCHS."
+            ) from error
+        except Exception as error:
+            call = re.search(
+                r"In call to configurable '(\w+)'.*?( in scope '[^']*')?$", str(error), re.M
+            )
+            where = f" (in the call of {call[1]}{call[2] or ''})" if call else ""
+            raise UserError(
+                f"The configuration cannot be built: {one_line(error)}{where}"
             ) from error
 
     def value(self, name):

@@ -18,8 +18,10 @@ from tfrobust.attacks.square_l2 import L2Squares
 from tfrobust.attacks.square_linf import sides_of
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.devices import Devices
+from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import Schedule, Work
+from tfrobust.evaluation.subject import Subject
 from tfrobust.losses.margin import margin
 from tfrobust.ops.random import ExampleKeys
 from tfrobust.threat_models import L1
@@ -219,6 +221,42 @@ def test_neither_the_look_ahead_nor_the_table_changes_what_is_found(monkeypatch)
     assert forgetful["forwards"].numpy().sum() > usual["forwards"].numpy().sum()
 
 
+def test_every_query_of_a_random_model_is_made_and_a_deterministic_one_does_not_feel_it():
+    network, case = case_of((8, 8, 1), 0.02)
+    attack = Square(Linf(0.02), queries=80)
+    skips = finished(network, attack, case)
+    asks = finished(network, attack, case._replace(is_random=tf.constant(True)))
+    for name in ("best", "value", "broken", "queries", "adversarial", "index"):
+        np.testing.assert_array_equal(asks[name], skips[name])
+    np.testing.assert_array_equal(asks["forwards"], asks["queries"])
+    assert (skips["forwards"].numpy() < asks["forwards"].numpy()).mean() > 0.5
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_noise_is_found_out_before_the_search(noise):
+    """By whoever runs it: an evaluation, and a call of the attack itself."""
+    network, x, y = network_for((8, 8, 1))
+    answers = []
+
+    def model(images):
+        def asked():
+            answers.append(noise)
+            return np.random.default_rng(len(answers)).normal(size=4) * noise
+
+        drawn = tf.numpy_function(asked, [], tf.float64)
+        return network(images) + tf.cast(tf.ensure_shape(drawn, [4]), tf.float32)
+
+    attack = Square(Linf(0.002), queries=60)
+    evaluator = Evaluator(Subject.of(model), [("square", attack)])
+    _, (outcome,), _ = evaluator(x, y, np.arange(ROWS))
+    stands = outcome.attempted & ~outcome.broken & ~outcome.rejected
+    asked = outcome.forwards[stands]
+    assert stands.sum() > 3 and ((asked == 61).all() if noise else (asked < 61).any())
+    answers.clear()
+    attack(model, x, y, seed=0)
+    assert len(answers) > 60 if noise else len(answers) < 66
+
+
 def test_the_search_jumps_to_its_end_when_every_square_is_known():
     network, case = case_of((1, 1, 1), 0.0)
     attack = Square(Linf(0.0), queries=100_000)
@@ -374,7 +412,7 @@ def test_a_proposal_by_hand(norm):
     attack = Square({"l2": L2, "l1": L1}[norm](radius), queries=30)
     law = attack._law(case.x)
     state = {**attack.begin(case), "index": tf.fill([ROWS], 3)}
-    found = law.propose(case.x, case.radius, state).image.numpy()
+    found = law.propose(case.x, case.radius, state, False).image.numpy()
     words = case.keys.words(np.tile([6, 7], (ROWS, 1))).numpy()
     side = int(law.sides[3])
     for row in range(ROWS):

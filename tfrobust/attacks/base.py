@@ -42,6 +42,8 @@ class Case(NamedTuple):
         radius: of the threat model, a scalar.
         example_keys: noise that belongs to the row's example, the same in all its runs.
         scale: factor of the radius, a scalar.
+        is_random: whether the model answers anew each time, boolean scalar; looked for only where an
+            attack `trusts_answers`.
     """
 
     x: tf.Tensor
@@ -52,6 +54,7 @@ class Case(NamedTuple):
     radius: tf.Tensor
     example_keys: BatchKeys | ExampleKeys | None = None
     scale: tf.Tensor | float = 1.0
+    is_random: tf.Tensor | bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +91,9 @@ class Attack(Spec):
     """Whether it reads more of the logits than the predicted class."""
     measures = ()
     """Names of what else a state tells at the end of a run, numbers (b,): "distance", "queries"."""
+    trusts_answers = False
+    """Whether it saves passes whose answer is known if the model is deterministic. Who runs it finds out,
+    by five passes over clean images, and says so in `Case.is_random`."""
     counts_passes = False
     """Whether its states count the passes made for each row; reports leave them out otherwise."""
 

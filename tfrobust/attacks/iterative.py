@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfrobust.attacks.base import Attack, Case, Perturbation
 from tfrobust.ops import norms
-from tfrobust.ops.logits import inference
+from tfrobust.ops.logits import REPEATS, disagree, inference
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,10 +53,14 @@ class IterativeAttack(Attack):
         logits = forward(x)
         radius = tf.cast(self.threat_model.radius(scale), x.dtype)
         runs = self.runs(logits.shape[-1])
+        is_random = tf.constant(False)
+        if self.trusts_answers:
+            for _ in range(REPEATS):
+                is_random |= disagree(logits, forward(x))
 
         def body(run, broken, found, loss, survived):
             rows = tf.fill(tf.shape(y), run)
-            case = Case(x, y, logits, rows, keys.fold_in(run), radius, keys, scale)
+            case = Case(x, y, logits, rows, keys.fold_in(run), radius, keys, scale, is_random)
             state = self.begin(case)
             state = {**state, "done": state["done"] | broken}
             state = tf.while_loop(

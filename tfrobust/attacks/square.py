@@ -42,7 +42,8 @@ class Square(IterativeAttack):
     Use it, in every evaluation, against models whose gradients mislead: it needs logits only.
     In Linf queries whose answer is known are counted, but not made:
     proposals that leave the image as it is, and those that were refused since the last change. The
-    result is the same.
+    result is the same. A model with noise has no known answers: five passes over clean images, before
+    the search, tell whether there is any, and then every query is made.
 
     Args:
         threat_model: `Linf`, or `L2` or `L1` for images of at least 5 by 5; of at most 22 channels.
@@ -68,6 +69,7 @@ class Square(IterativeAttack):
     rescale_schedule: bool = False
 
     needs_gradient = False
+    trusts_answers = True
     measures = ("queries",)
 
     def check(self):
@@ -111,7 +113,9 @@ class Square(IterativeAttack):
 
     def step(self, forward, case, state):
         rest = self._fused("rest", self._rest)
-        case = case._replace(keys=None, example_keys=None)
+        case = case._replace(
+            keys=None, example_keys=None, is_random=tf.convert_to_tensor(case.is_random)
+        )
         state = {name: value for name, value in state.items() if name != "adversarial"}
         new = rest(case, state, forward(state["candidate"]))
         # The best image is the one that broke the example, if one has.
@@ -137,7 +141,7 @@ class Square(IterativeAttack):
             "value": tf.where(taken, value, s["value"]),
             "forwards": s["forwards"] + tf.cast(s["asks"], tf.int32),
         }
-        proposal = law.propose(case.x, case.radius, s)
+        proposal = law.propose(case.x, case.radius, s, asks_all=case.is_random)
         over = s["broken"] | (s["value"] <= 0.0)
         index = tf.where(over, answered, proposal.index)
         return {

@@ -94,8 +94,8 @@ class MovedMass:
         """Nothing is remembered."""
         return {}
 
-    def propose(self, x, radius, s):
-        """The next proposal of every row."""
+    def propose(self, x, radius, s, asks_all):
+        """The next proposal of every row; all of them are asked."""
         numbers, here = s["index"], tf.minimum(s["index"], len(self.sides) - 1)
         side = tf.gather(self.sides, here)
         words = ExampleKeys(s["seeds"]).words(tf.stack([2 * numbers, 2 * numbers + 1], axis=1))

@@ -36,16 +36,10 @@ def _define(values):
     flags.DEFINE_enum(
         "model", "preact_resnet18", ["preact_resnet18", "digits_cnn"], "Classifier.", **given
     )
-    flags.DEFINE_integer(
-        "width", 64, "Filters of preact_resnet18's first stage.", lower_bound=1, **given
-    )
-    flags.DEFINE_integer("batch_size", 32, "Images in a batch.", lower_bound=1, **given)
-    flags.DEFINE_integer(
-        "image_size", 32, "Height and width of the images.", lower_bound=8, **given
-    )
-    flags.DEFINE_integer(
-        "repeats", 5, "Rounds. Passes have four times as many.", lower_bound=1, **given
-    )
+    flags.DEFINE_integer("width", 64, "Filters of preact_resnet18's first stage.", 1, 4096, **given)
+    flags.DEFINE_integer("batch_size", 32, "Images in a batch.", 1, 2**20, **given)
+    flags.DEFINE_integer("image_size", 32, "Height and width of the images.", 8, 4096, **given)
+    flags.DEFINE_integer("repeats", 5, "Rounds. Passes have four times as many.", 1, 10**6, **given)
     flags.DEFINE_list(
         "methods", [], "Methods to measure, such as ADV-1,TRADES-10. Default: all.", **given
     )

@@ -5,6 +5,8 @@ from tfrobust.data.arrays import npz as npz
 from tfrobust.data.augment import Flip as Flip
 from tfrobust.data.augment import PadCrop as PadCrop
 from tfrobust.data.digits import digits as digits
+from tfrobust.data.extra import MixedSplit as MixedSplit
+from tfrobust.data.extra import with_extra as with_extra
 from tfrobust.data.folder import image_folder as image_folder
 from tfrobust.data.held_out import hold_out as hold_out
 from tfrobust.data.pipeline import evaluation_dataset as evaluation_dataset

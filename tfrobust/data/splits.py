@@ -7,6 +7,7 @@ import os
 import numpy as np
 
 from tfrobust.contract import check_images, check_labels
+from tfrobust.data import order
 from tfrobust.errors import UserError
 
 
@@ -53,6 +54,15 @@ class Split:
     def image_shape(self):
         """(height, width, channels)."""
         return tuple(int(n) for n in self.images.shape[1:])
+
+    def steps(self, batch_size):
+        """Full batches of an epoch."""
+        return len(self) // batch_size
+
+    def places(self, seed, epoch, batch_size):
+        """The examples of an epoch's batches, places (steps, batch_size), a function of (seed, epoch)."""
+        places = order.permutation(len(self), seed, epoch)
+        return places[: self.steps(batch_size) * batch_size].reshape(-1, batch_size)
 
     def take(self, places):
         """Returns the split that holds the examples at `places`, in that order."""

@@ -6,6 +6,9 @@ import tensorflow as tf
 
 from tfrobust.errors import UserError
 
+# Passes over clean images, after the first, that tell whether a model is random.
+REPEATS = 4
+
 
 def full_precision(logits):
     """Logits in float32 if the model computed them in less; float64 stays.
@@ -39,6 +42,19 @@ def inference(model):
     if isinstance(model, keras.layers.Layer):
         return lambda x: full_precision(model(x, training=False))
     return lambda x: full_precision(model(x))
+
+
+def disagree(logits, again):
+    """Whether two passes over the same images gave other logits in some row, a scalar: the model is random.
+
+    As AutoAttack's check has it: rows of length one that are more than 1e-4 apart. What rounding does
+    in passes of another order is far less.
+
+    Args:
+        logits, again: (b, k).
+    """
+    one, other = (tf.math.l2_normalize(z, axis=-1) for z in (logits, again))
+    return tf.reduce_any(tf.norm(one - other, axis=-1) > 1e-4)
 
 
 def correct(y, logits):

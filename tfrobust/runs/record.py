@@ -1,5 +1,6 @@
 """`run.json`: with what, on what, how and when a run was made."""
 
+import contextlib
 import datetime
 import importlib.metadata
 import json
@@ -12,7 +13,7 @@ import sys
 
 import tensorflow as tf
 
-from tfrobust.errors import UserError
+from tfrobust.errors import Interrupted, NotFiniteError, UserError
 from tfrobust.runs import files
 from tfrobust.version import __version__
 
@@ -63,6 +64,23 @@ class RunRecord:
             raise UserError(
                 f"{self.path} is not the record of a run. Move it away or choose another --workdir."
             ) from error
+
+
+@contextlib.contextmanager
+def noting_the_end(record):
+    """Notes in a `RunRecord` how the block ended."""
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt):
+        record.finish("interrupted")
+        raise
+    except NotFiniteError:
+        record.finish("not finite")
+        raise
+    except BaseException:
+        record.finish("failed")
+        raise
+    record.finish("done")
 
 
 def environment():

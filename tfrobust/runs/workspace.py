@@ -65,6 +65,16 @@ class Workspace:
                 f"Differences (- there, + now): {'; '.join(changed)}."
             )
 
+    @property
+    def is_complete(self):
+        """Whether the run has ended and all that it leaves at its end is there."""
+        last = (self.path / "report.json", self.report, self.export / "export.json")
+        exported = (
+            self.export / "classifier.keras",
+            self.export / "saved_model" / "saved_model.pb",
+        )
+        return self.has_run and all(path.is_file() for path in (*last, *exported))
+
     @contextlib.contextmanager
     def claim(self, used, seed, data, threat_model):
         """Begins the run or goes on with it, and keeps others out meanwhile.
