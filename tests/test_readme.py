@@ -17,7 +17,7 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     exec(compile(code, "README.md", "exec"), {})
     assert "robust_accuracy" in capsys.readouterr().out
-    assert (tmp_path / "exported" / "classifier.keras").is_file()
+    assert (tmp_path / "classifier.keras").is_file()
 
 
 def test_the_readme_is_short():
