@@ -171,6 +171,7 @@ def test_evaluations_and_their_shards(tmp_path, model):
     evaluate(tmp_path / "merged", model, merge=shards, resume="must")
     # Of another classifier.
     other = keras.models.clone_model(model)
+    other.set_weights([weight + 1 for weight in model.get_weights()])
     with pytest.raises(UserError, match="another evaluation.*model"):
         evaluate(tmp_path / "merged", other, merge=shards)
     with pytest.raises(UserError, match="another evaluation.*model"):
