@@ -60,10 +60,13 @@ def _define(values):
     flags.DEFINE_integer(
         "examples", None, "Only the first so many examples.", lower_bound=1, **given
     )
-    flags.DEFINE_integer("seed", 0, "Names every random number.", lower_bound=0, **given)
+    flags.DEFINE_integer("seed", 0, "Names every random number.", 0, 2**63 - 1, **given)
     flags.DEFINE_multi_string("surrogate", [], "A run or .keras file to transfer from.", **given)
     flags.DEFINE_string(
-        "workdir", None, "Folder of the evaluation. Default: in the run's, by suite.", **given
+        "workdir",
+        None,
+        "Folder of the evaluation. Default: in the run's, by suite, or in runs/evaluation/.",
+        **given,
     )
     flags.DEFINE_enum("resume", "auto", ["auto", "never", "must"], "As in bin/train.py.", **given)
     flags.DEFINE_string(
@@ -90,7 +93,7 @@ def _define(values):
     )
     flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial.npz.", **given)
     flags.DEFINE_integer(
-        "slots", None, "The most rows of a batch. Default: 256.", lower_bound=1, **given
+        "slots", None, "The most rows of a batch. Default: 256.", 1, 2**20, **given
     )
     flags.DEFINE_enum("strategy", "none", ["none", "mirrored"], "mirrored: on all GPUs.", **given)
     flags.DEFINE_bool("jit_compile", False, "Compile the attacks with XLA.", **given)
@@ -117,6 +120,7 @@ def _run(values):
     import tensorflow as tf
 
     from tfrobust import evaluation
+    from tfrobust.evaluation.folder import default_folder
     from tfrobust.runs.signals import StopRequest
 
     if values.suite == "help":
@@ -129,7 +133,7 @@ def _run(values):
         data, threat_model = _setting(values, subject.folder)
         examples, shard = _examples(values, data)
     suite = _suite(values, threat_model)
-    workdir = values.workdir or _workdir(subject.folder, suite.name, shard)
+    workdir = values.workdir or default_folder(values.model, subject.folder, suite.name, shard)
     with StopRequest() as stop:
         result = evaluation.evaluate(
             subject,
@@ -147,7 +151,7 @@ def _run(values):
             strategy=strategy,
             jit_compile=values.jit_compile,
             bar=evaluation.Bar(),
-            stop=lambda: bool(stop),
+            stop=stop,
         )
     page = evaluation.write_page(workdir)
     print(evaluation.headline(result))
@@ -215,10 +219,6 @@ def _surrogates(values):
         str(file if file.is_file() else path)
         for path, file in zip(values.surrogate, exported, strict=True)
     ]
-
-
-def _workdir(run_folder, suite, shard):
-    return pathlib.Path(run_folder or "runs", "evaluation", f"{suite}{shard}")
 
 
 COMMAND = Command("evaluate", __doc__, _define, _run, _check, may_be_empty=("statement",))
