@@ -5,6 +5,7 @@ import zipfile
 import numpy as np
 
 from tfrobust.contract import check_images, check_labels
+from tfrobust.data.checks import check_regular
 from tfrobust.data.held_out import make_splits
 from tfrobust.data.splits import Split
 from tfrobust.errors import UserError
@@ -97,6 +98,7 @@ def npz(path, validation=0.1, validation_seed=0, num_classes=None, name=None):
         "num_classes": num_classes,
         "name": name,
     }
+    check_regular(path)
     try:
         file = np.load(path, allow_pickle=False)
         values = None

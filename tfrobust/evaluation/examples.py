@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust import contract, data
+from tfrobust.data.checks import check_regular
 from tfrobust.data.splits import Split, Splits
 from tfrobust.errors import UserError
 
@@ -134,6 +135,7 @@ def load_examples(source, split="test"):
 
 
 def _of_file(path, split):
+    check_regular(path)
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
