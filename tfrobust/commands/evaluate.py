@@ -60,7 +60,7 @@ def _define(values):
     flags.DEFINE_integer(
         "examples", None, "Only the first so many examples.", lower_bound=1, **given
     )
-    flags.DEFINE_integer("seed", 0, "Names every random number.", lower_bound=0, **given)
+    flags.DEFINE_integer("seed", 0, "Names every random number.", 0, 2**63 - 1, **given)
     flags.DEFINE_multi_string("surrogate", [], "A run or .keras file to transfer from.", **given)
     flags.DEFINE_string(
         "workdir",
@@ -93,7 +93,7 @@ def _define(values):
     )
     flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial.npz.", **given)
     flags.DEFINE_integer(
-        "slots", None, "The most rows of a batch. Default: 256.", lower_bound=1, **given
+        "slots", None, "The most rows of a batch. Default: 256.", 1, 2**20, **given
     )
     flags.DEFINE_enum("strategy", "none", ["none", "mirrored"], "mirrored: on all GPUs.", **given)
     flags.DEFINE_bool("jit_compile", False, "Compile the attacks with XLA.", **given)
@@ -151,7 +151,7 @@ def _run(values):
             strategy=strategy,
             jit_compile=values.jit_compile,
             bar=evaluation.Bar(),
-            stop=lambda: bool(stop),
+            stop=stop,
         )
     page = evaluation.write_page(workdir)
     print(evaluation.headline(result))
