@@ -92,7 +92,7 @@ def check_outputs(outputs, num_classes=None, probabilities=False):
         require_logits(outputs)
 
 
-_seen = weakref.WeakSet()
+_seen: weakref.WeakSet = weakref.WeakSet()
 
 
 def look_once(model, x):
