@@ -55,7 +55,7 @@ def refused(shelf, tmp_path, capsys, monkeypatch):
 
 FLAGS = [
     ("train", [], "--gin_file"),
-    ("train", ["--gin_file="], "gin file"),
+    ("train", ["--gin_file="], "--gin_file is empty"),
     ("train", ["--gin_file=gin/no_such.gin"], "gin/no_such.gin"),
     ("train", ["--gin_file=gin"], "no gin file"),
     ("train", ["gin/adv.gin"], "--"),

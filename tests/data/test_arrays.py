@@ -1,10 +1,13 @@
 """What users' arrays and .npz files must be: each fault names its first offender."""
 
+import os
+
 import numpy as np
 import pytest
 
 from tfrobust.data import Split, arrays, npz
 from tfrobust.errors import UserError
+from tfrobust.evaluation import load_examples
 
 
 @pytest.fixture
@@ -159,3 +162,10 @@ def test_npz_faults_are_named(good, tmp_path):
         UserError, match="can't be read as .npz: it is none, or holds Python objects"
     ):
         npz(file)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.npz")
+    for read in (npz, load_examples):
+        with pytest.raises(UserError, match="no regular file"):
+            read(tmp_path / "a.npz")

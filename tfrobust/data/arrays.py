@@ -3,6 +3,7 @@
 import numpy as np
 
 from tfrobust.contract import check_images, check_labels
+from tfrobust.data.checks import check_regular
 from tfrobust.data.held_out import make_splits
 from tfrobust.data.splits import Split
 from tfrobust.errors import UserError, one_line
@@ -133,6 +134,7 @@ def read_npz(path):
     Raises:
       UserError: it is no such file, it is damaged, or its arrays do not fit into memory.
     """
+    check_regular(path)
     try:
         with open(path, "rb") as file:
             found = np.load(file, allow_pickle=False)
