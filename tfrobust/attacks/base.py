@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -90,7 +90,7 @@ class Attack(Spec):
     """Whether it differentiates the model."""
     needs_scores = True
     """Whether it reads more of the logits than the predicted class."""
-    measures = ()
+    measures: ClassVar[tuple[str, ...]] = ()
     """Names of what else a state tells at the end of a run, numbers (b,): "distance", "queries"."""
     trusts_answers = False
     """Whether it saves passes whose answer is known if the model is deterministic. Who runs it finds out,

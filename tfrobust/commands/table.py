@@ -1,7 +1,7 @@
-"""Makes the README's table of results out of the folders of runs.
+"""Makes the table of results out of the folders of runs.
 
     python bin/table.py runs/*                          prints the table
-    python bin/table.py --readme=README.md runs/*       puts it between the README's markers
+    python bin/table.py --readme=docs/results.md runs/*   puts it between the file's markers
 
 Every number is read from a run's report.json; nothing is typed in. Folders without one are left out.
 

@@ -1,6 +1,7 @@
 """The training step that all methods share."""
 
 import itertools
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
@@ -72,13 +73,13 @@ class AdversarialModel(ClassifierWrapper):
         UserError: if a part is not of its kind.
     """
 
-    parts = ()
+    parts: ClassVar[tuple[str, ...]] = ()
     # Points at which the method asks for `StepContext.pullback`.
-    watched = ()
+    watched: ClassVar[tuple[str, ...]] = ()
     # Whether the loss contains derivatives, so that training differentiates twice: True, or
     # "inference" where only passes in inference mode are differentiated so.
     differentiates_twice = False
-    settings = (
+    settings: ClassVar[tuple[str, ...]] = (
         "classifier",
         "attack",
         "regularizers",
