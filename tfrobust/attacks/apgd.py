@@ -4,13 +4,14 @@ import dataclasses
 
 import tensorflow as tf
 
+from tfrobust.attacks.answers import missed, wrong_most_often
 from tfrobust.attacks.ascent import ascent
 from tfrobust.attacks.base import Attack, caught, fresh
 from tfrobust.attacks.targets import target_of
 from tfrobust.errors import UserError
 from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.ops import norms
-from tfrobust.ops.logits import correct
+from tfrobust.ops.logits import answered, misclassified
 from tfrobust.ops.numbers import integer, number
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
@@ -31,7 +32,10 @@ class APGD(Attack):
 
     Use it where a number must be trusted: it has no step size to choose. Any misclassified iterate
     counts and ends the search. A call returns the first misclassified iterate, or the one of the first
-    run with the largest loss where none was found. It costs restarts * max(targets, 1) * (steps + 1)
+    run with the largest loss where none was found. With `eot` above 1, for models with noise, a run
+    goes on to its end and counts the iterate that is wrong in most of its `eot` passes, if these are at
+    least half of them. Where the model gives no finite logits, the step size is halved and the run goes
+    on from its best point. It costs restarts * max(targets, 1) * (steps + 1)
     * eot forward and backward passes at most, and a forward pass at the clean image.
 
     Args:
@@ -101,22 +105,24 @@ class APGD(Attack):
             "gradient": tf.zeros_like(x),
             "best": start,
             "best_gradient": tf.zeros_like(x),
-            "best_loss": zeros,
+            "best_loss": zeros + x.dtype.min,
             "former_loss": zeros,
-            "checked_loss": zeros,
+            "checked_loss": zeros + x.dtype.min,
             "step_size": zeros + 2.0 * case.radius,
             "halved": tf.ones_like(y, tf.bool),
             "grown": count,
         }
         if self.targets:
             state["target"] = target_of(case, case.run // self.restarts)
+        if self.eot > 1:
+            state["wrong_passes"] = count
         return state
 
     def step(self, forward, case, state):
         x, y, target = case.x, case.y, state.get("target")
         current = self._fused("next", self._next)(x, case.radius, state)
         seen = ascent(self.objective, forward, current, y, target, self.eot)
-        return self._fused("learned", self._learned)(y, state, current, *seen)
+        return self._fused("learned", self._learned)(x, y, state, current, *seen)
 
     def _next(self, x, radius, s):
         """What is evaluated in this step: the start, and then what `_moved` says."""
@@ -131,31 +137,49 @@ class APGD(Attack):
         momentum = current - s["former"]
         return project(current + share * (ahead - current) + (1.0 - share) * momentum, x, radius)
 
-    def _learned(self, y, state, current, logits, loss, gradient):
-        """The state after a look at `current`."""
+    def _learned(self, x, y, state, current, logits, loss, gradient):
+        """The state after a look at `current`; `logits` are those of every pass."""
         s, first = state, state["index"] < 0
-        better = first | (loss > s["best_loss"])
+        is_answer = tf.reduce_all(tf.stack([answered(z) for z in logits]), axis=0)
+        better = is_answer & (loss > s["best_loss"])
+        known = better | (s["best_loss"] > loss.dtype.min)
         index = s["index"] + 1
-        catch = caught(s, current, ~correct(y, logits))
+        over = index >= self.steps
+        # Where nothing was answered yet, the search goes back half of the way to the clean image.
+        best = tf.where(norms.expand(known, x), s["best"], (x + current) / 2.0)
         new = {
             "index": index,
             "former": s["current"],
-            "best": tf.where(norms.expand(better, current), current, s["best"]),
+            "best": tf.where(norms.expand(better, current), current, best),
             "best_gradient": tf.where(norms.expand(better, current), gradient, s["best_gradient"]),
             "best_loss": tf.where(better, loss, s["best_loss"]),
             # The code compares the loss after the first step with 0, not with the start's.
-            "former_loss": tf.where(first, tf.zeros_like(loss), loss),
-            "grown": s["grown"] + tf.cast(~first & (loss > s["former_loss"]), tf.int32),
-            "checked_loss": tf.where(first, loss, s["checked_loss"]),
-            "done": catch["broken"] | (index >= self.steps),
+            "former_loss": tf.where(is_answer & ~first, loss, s["former_loss"]),
+            "grown": s["grown"]
+            + tf.cast(~first & is_answer & (loss > s["former_loss"]), tf.int32),
+            "checked_loss": tf.where(first & is_answer, loss, s["checked_loss"]),
             "forwards": s["forwards"] + self.eot,
             "backwards": s["backwards"] + self.eot,
         }
-        new = self._checked({**s, **new, **catch, "current": current, "gradient": gradient})
+        s = {**s, **missed(s, current, is_answer)}
+        wrong = [misclassified(y, z) for z in logits]
+        if self.eot == 1:
+            catch = caught(s, current, wrong[0])
+            new["done"] = catch["broken"] | over
+        else:
+            # One lucky misclassification ends nothing.
+            count = tf.add_n([tf.cast(one, tf.int32) for one in wrong])
+            catch = wrong_most_often(s, current, count, over, self.eot)
+            new["done"] = over
+        new = {**s, **new, **catch, "current": current, "gradient": gradient}
+        new = self._checked(new, ~is_answer, known)
         return self._unless_done(state, new)
 
-    def _checked(self, s):
-        """Halves step sizes and goes back to the best points, where a checkpoint finds no progress."""
+    def _checked(self, s, lost, known):
+        """Halves step sizes and goes back to the best points, where a checkpoint finds no progress.
+
+        The same, at once, where the model gave no answer (`lost`) and some point is `known`.
+        """
         # One more, for rows that were done before.
         windows = tf.constant([*checkpoint_windows(self.steps), 0])
         # Row index - 1 holds the steps since the last checkpoint, 0 where there is none.
@@ -166,10 +190,10 @@ class APGD(Attack):
         few = tf.cast(s["grown"], tf.float32) <= self.rho * tf.cast(window, tf.float32)
         stuck = ~s["halved"] & (s["checked_loss"] >= s["best_loss"])
         halve = here & (few | stuck)
-        image = norms.expand(halve, s["current"])
+        image = norms.expand(halve | lost, s["current"])
         return {
             **s,
-            "step_size": tf.where(halve, s["step_size"] / 2.0, s["step_size"]),
+            "step_size": tf.where(halve | (lost & known), s["step_size"] / 2.0, s["step_size"]),
             "current": tf.where(image, s["best"], s["current"]),
             "gradient": tf.where(image, s["best_gradient"], s["gradient"]),
             "halved": tf.where(here, halve, s["halved"]),

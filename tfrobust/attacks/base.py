@@ -67,6 +67,9 @@ class Attack(Spec):
     """Whether it differentiates the model."""
     needs_scores = True
     """Whether it reads more of the logits than the predicted class."""
+    eot = 1
+    """Passes that each step averages. Above 1 the attack is made for models with noise, which their suite
+    says by it: what it finds is judged by a vote."""
     measures = ()
     """Names of what else a state tells at the end of a run, numbers (b,): "distance", "queries"."""
 
@@ -200,7 +203,8 @@ def fresh(case):
 
     Returns:
         "index", steps made; "done"; "broken"; "adversarial", an image that means something where
-        "broken"; "forwards" and "backwards", the passes made for the row.
+        "broken" or "unanswered"; "forwards" and "backwards", the passes made for the row;
+        "unanswered", how often the model gave no finite logits (see `answers.missed`).
     """
     nothing, nobody = tf.zeros_like(case.y), tf.zeros_like(case.y, tf.bool)
     return {
@@ -210,6 +214,7 @@ def fresh(case):
         "adversarial": case.x,
         "forwards": nothing,
         "backwards": nothing,
+        "unanswered": nothing,
     }
 
 
