@@ -81,3 +81,70 @@ def test_every_gin_file_can_be_read():
         assert "training.train.method" in text.replace("\n", " ").replace(
             "train:", "training.train."
         )
+
+
+def names_bound(configuration):
+    lines = [line for line in configuration.given.splitlines() if not line.startswith("#")]
+    return {line.split(" = ")[0].removesuffix(":").strip() for line in lines if line.strip()}
+
+
+@pytest.mark.parametrize(
+    ("binding", "gone", "kept"),
+    [
+        ("training.train.epochs = 1", {"EPOCHS"}, {"SEED", "EPSILON", "PEAK_LEARNING_RATE"}),
+        ("training.train.seed = 1", {"SEED"}, {"EPOCHS"}),
+        ("threat_models.Linf.epsilon = 0.1", {"EPSILON"}, {"EPOCHS"}),
+        # What the replaced function was given goes too, and what that was given.
+        (
+            "training.train.learning_rate = 0.1",
+            {"PEAK_LEARNING_RATE", "training.one_cycle.peak", "training.one_cycle.rise"},
+            {"EPOCHS", "recipes.trades.beta"},
+        ),
+        ("training.train.method = @methods.ADV", {"recipes.trades.beta"}, {"EPSILON"}),
+    ],
+)
+def test_what_only_a_replaced_value_used_is_gone(binding, gone, kept):
+    whole = names_bound(Configuration(["gin/trades_one_step.gin"], root=ROOT))
+    left = names_bound(Configuration(["gin/trades_one_step.gin"], [binding], ROOT))
+    plain = {name.split(".")[-1] for name in gone}, {name.split(".")[-1] for name in kept}
+    last = [{name.split(".")[-1] for name in names} for names in (whole, left)]
+    assert plain[0] <= last[0] and not plain[0] & last[1] and plain[1] <= last[1]
+
+
+def test_what_was_kept_runs_again_from_the_kept_configuration(tmp_path):
+    binding = "training.train.epochs = 1"
+    given = Configuration(["gin/trades_mer.gin"], [binding], ROOT).given
+    (tmp_path / "config.gin").write_text(given)
+    assert Configuration([str(tmp_path / "config.gin")], root=ROOT).given == given
+
+
+def test_who_writes_both_the_macro_and_what_replaces_it_is_asked():
+    bindings = ["training.train.epochs = 1", "EPOCHS = 3"]
+    assert "EPOCHS" in names_bound(Configuration(["gin/trades_mer.gin"], bindings, ROOT))
+
+
+def test_a_file_may_replace_what_it_includes(tmp_path):
+    mine = "include 'gin/trades.gin'\nfrom tfrobust import training\nfrom tfrobust import methods\n"
+    path = write(
+        tmp_path, mine + "training.train.epochs = 2\ntraining.train.seed = %MINE\nMINE = 3\n"
+    )
+    names = names_bound(Configuration([path], root=ROOT))
+    assert "MINE" in names and not {"EPOCHS", "SEED"} & names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "training.train.data = @data.image_folder\n",
+        "from __gin__ import dynamic_registration\nfrom tfrobust import training\n"
+        "training.train.data = @data.image_folder\n",
+        "from __gin__ import dynamic_registration\ndata.npz.path = 'x'\n",
+    ],
+)
+def test_the_missing_lines_are_named(tmp_path, text):
+    path = tmp_path / "mine.gin"
+    path.write_text(text)
+    with pytest.raises(UserError) as error:
+        Configuration([str(path)], root=ROOT)
+    assert "'from __gin__ import dynamic_registration'" in str(error.value)
+    assert "'from tfrobust import data'" in str(error.value)

@@ -1,6 +1,6 @@
 """`bin/train.py` as a person meets it: what it refuses, in one line and before it writes anything."""
 
-import importlib.util
+import importlib
 import json
 import pathlib
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from absl import logging
 
+from tfrobust.commands.train import COMMAND
 from tfrobust.runs import checkpoint
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -22,22 +23,14 @@ data.npz.validation = 8
 """
 SHORT = (
     "EPOCHS = 1",
-    "train/attacks.PGD.steps = 1",
+    "recipes.adv.steps = 1",
     "validation/attacks.PGD.steps = 1",
     "test/attacks.PGD.steps = 2",
 )
 
 
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("train_script", ROOT / "bin" / "train.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def run(script, tmp_path, capsys):
+def run(tmp_path, capsys):
     verbosity = logging.get_verbosity()
 
     def call(*arguments, gin="gin/adv.gin", bindings=SHORT, workdir=tmp_path / "run"):
@@ -47,11 +40,7 @@ def run(script, tmp_path, capsys):
             *(f"--gin_bindings={binding}" for binding in bindings),
             *arguments,
         ]
-        script.FLAGS.unparse_flags()
-        for flag in ("gin_file", "gin_bindings", "data_dir", "strategy", "resume", "dry_run"):
-            script.FLAGS[flag].unparse()
-        script.FLAGS(["train.py", *arguments])
-        status = script.main(["train.py"])
+        status = COMMAND.main(["train.py", *arguments])
         captured = capsys.readouterr()
         return status, captured.out, captured.err
 

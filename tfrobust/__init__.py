@@ -23,14 +23,12 @@ from tfrobust.methods import (
     GAIRAT,
     GAT,
     HAT,
-    JAC,
     LLR,
     MART,
     TRADES,
     AdversarialModel,
     Free,
     Natural,
-    TradesJac,
 )
 from tfrobust.ops.schedules import LinearRamp, Steps, WarmUp
 from tfrobust.regularizers import (
@@ -55,7 +53,6 @@ __all__ = [
     "GAIRAT",
     "GAT",
     "HAT",
-    "JAC",
     "L1",
     "L2",
     "LLR",
@@ -86,7 +83,6 @@ __all__ = [
     "TaylorTerms",
     "ToClean",
     "ToLabel",
-    "TradesJac",
     "Uniform",
     "UserError",
     "WarmUp",

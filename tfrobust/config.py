@@ -1,29 +1,30 @@
 """The only file that knows gin: configuration files in, a configured call and its record out."""
 
 import pathlib
+import re
 
 import gin
 
 from tfrobust.errors import UserError
+from tfrobust.gin_overrides import overriding
 
 # So that bindings may name what the files do not import.
+_NAMES = (
+    "attacks",
+    "data",
+    "evaluation",
+    "losses",
+    "methods",
+    "models",
+    "recipes",
+    "regularizers",
+    "threat_models",
+    "training",
+    "weights",
+)
 _ROOMS = (
     "from __gin__ import dynamic_registration",
-    *(
-        f"from tfrobust import {room}"
-        for room in (
-            "attacks",
-            "data",
-            "evaluation",
-            "losses",
-            "methods",
-            "models",
-            "regularizers",
-            "threat_models",
-            "training",
-            "weights",
-        )
-    ),
+    *(f"from tfrobust import {room}" for room in _NAMES),
 )
 
 
@@ -47,9 +48,14 @@ class Configuration:
             raise UserError("Which configuration? Give --gin_file=gin/trades_mer.gin, for example.")
         paths = [_found(file, root) for file in files]
         try:
-            gin.parse_config_files_and_bindings(paths, [*_ROOMS, *bindings] if bindings else None)
+            with overriding():
+                gin.parse_config_files_and_bindings(
+                    paths, [*_ROOMS, *bindings] if bindings else None
+                )
         except Exception as error:
-            raise UserError(f"The configuration cannot be read: {_one_line(error)}") from error
+            raise UserError(
+                f"The configuration cannot be read: {_one_line(error)}{_missing_lines(error)}"
+            ) from error
         self.given = gin.config_str()
         self.files = [_shown(path, root) for path in paths]
 
@@ -138,6 +144,22 @@ def _written(scope, selector, argument):
         return scope
     prefix = f"{scope}/" if scope else ""
     return f"{prefix}{selector.removeprefix('tfrobust.')}.{argument}"
+
+
+def _missing_lines(error):
+    """What to add to a file that names a room of tfrobust without importing it, or nothing."""
+    unknown = re.search(
+        r"No configurable matching (?:reference )?'[@%]?(?:[^'/]*/)*(\w+)|NameError: '(\w+)'|"
+        r"'(\w+)' was not provided by an import",
+        str(error),
+    )
+    room = next(filter(None, unknown.groups()), None) if unknown else None
+    if room not in _NAMES:
+        return ""
+    return (
+        ". The file lacks one or both of the lines 'from __gin__ import dynamic_registration' and "
+        f"'from tfrobust import {room}': put them at its top, the first one before all imports."
+    )
 
 
 def _one_line(error):

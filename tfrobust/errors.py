@@ -15,3 +15,20 @@ class NotFiniteError(ArithmeticError):
 
 class Interrupted(Exception):
     """A signal asked the run to stop; its state is saved. The scripts in `bin/` exit with status 75."""
+
+
+def one_line(error, longest=1000):
+    """What an error says, as one printable line without what gin adds about the call.
+
+    Args:
+        error: exception; its type stands for one that says nothing.
+        longest: characters after which the line is cut.
+
+    Returns:
+        A non-empty string without line breaks and control characters.
+    """
+    said = str(error).split("\n  In call to configurable")[0]
+    said = said.split("\n  No values supplied by Gin")[0]
+    line = " ".join(said.split()) or type(error).__name__
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    return line if len(line) <= longest else f"{line[:longest]} ..."

@@ -16,13 +16,11 @@ from tfrobust.methods import (
     GAIRAT,
     GAT,
     HAT,
-    JAC,
     LLR,
     MART,
     TRADES,
     Free,
     Natural,
-    TradesJac,
 )
 from tfrobust.models.batch_normalization import BatchNormalization
 from tfrobust.models.dropout import Dropout
@@ -31,6 +29,7 @@ from tfrobust.regularizers import (
     Curvature,
     GapLabels,
     GradientAlignment,
+    Jacobian,
     MaximalEntropy,
     TaylorTerms,
 )
@@ -76,7 +75,7 @@ METHODS = {
         weight_perturbation=AWP(0.05),
         **o,
     ),
-    "jac": lambda c, **o: JAC(c, alpha=0.05, projections=2, kind="rademacher", **o),
+    "jac": lambda c, **o: Natural(c, regularizers=[Jacobian(0.05, "clean", 2, "rademacher")], **o),
     "atlas": lambda c, **o: ATLAS(
         c,
         PGD(Linf(0.1), steps=1, relative_step_size=1.25),
@@ -86,8 +85,12 @@ METHODS = {
         weight_perturbation=AWP(0.01),
         **o,
     ),
-    "trades_jac": lambda c, **o: TradesJac(
-        c, PGD(Linf(0.1), **KL_PGD), alpha=LinearRamp(2, 0.01, 0.05), beta=3.0, **o
+    "trades_jac": lambda c, **o: TRADES(
+        c,
+        PGD(Linf(0.1), **KL_PGD),
+        beta=LinearRamp(2, 0.6, 3.0),
+        regularizers=[Jacobian(LinearRamp(2, 0.01, 0.05))],
+        **o,
     ),
     "mart": lambda c, **o: MART(
         c, PGD(Linf(0.1), steps=2, step_size=0.04, start=Gaussian(0.02)), offset=1e-4, **o

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfrobust import recipes
 from tfrobust.attacks import PGD, Clean, Gaussian
 from tfrobust.errors import UserError
 from tfrobust.losses import ToClean
-from tfrobust.methods import ADV, ATLAS, JAC, TRADES, Natural, TradesJac
+from tfrobust.methods import ADV, ATLAS, TRADES, Natural
 from tfrobust.methods.context import Step, StepContext
 from tfrobust.methods.points import LivePoint
 from tfrobust.models.batch_normalization import BatchNormalization
@@ -76,15 +77,25 @@ def test_atlas_by_hand(scale):
         np.testing.assert_allclose(logs["divergence"], 0.02796, atol=1e-5)
 
 
+def trades_jac(classifier, attack, alpha, beta, scale=1.0, **options):
+    """As `recipes.trades_jac`, with an attack of one's own."""
+    jacobian = Jacobian(alpha, "clean", **options)
+    return TRADES(classifier, attack, beta=beta, scale=scale, regularizers=[jacobian])
+
+
 def test_jac_by_hand():
-    by_hand(lambda c: JAC(c, alpha=0.3, kind="basis"), X, lambda j, p, p_adv: -np.log(p) + 0.3 * j)
+    by_hand(
+        lambda c: recipes.jac(c, "Linf", 0.25, alpha=0.3, kind="basis"),
+        X,
+        lambda j, p, p_adv: -np.log(p) + 0.3 * j,
+    )
 
 
 def test_trades_jac_by_hand():
     """x' is 1/4 or 3/4, where the divergence's random start points to: at scale 1/2, 3/8 or 5/8."""
     # This seed's start lies below x.
     by_hand(
-        lambda c: TradesJac(c, DIVERGENCE, alpha=0.3, beta=7.0, kind="basis", scale=0.5, seed=0),
+        lambda c: trades_jac(c, DIVERGENCE, 0.5 * 0.3, 0.5 * 7.0, kind="basis", scale=0.5),
         0.375,
         lambda j, p, p_adv: -np.log(p) + 0.5 * (0.3 * j + 7.0 * kl(p, p_adv)),
     )
@@ -122,22 +133,14 @@ PAIRS = {
         lambda c: ATLAS(c, CE, alpha=0.02, beta=0.0),
         lambda c: ADV(c, CE, regularizers=[Jacobian(0.02, "adversarial")]),
     ),
-    "jac_of_weight_0": (lambda c: JAC(c, alpha=0.0), Natural),
-    "jac": (
-        lambda c: JAC(c, alpha=0.02, projections=2, kind="rademacher"),
-        lambda c: Natural(c, regularizers=[Jacobian(0.02, "clean", 2, "rademacher")]),
-    ),
+    "jac_of_weight_0": (lambda c: Natural(c, regularizers=[Jacobian(0.0)]), Natural),
     "half": (
-        lambda c: JAC(c, alpha=0.02),
+        lambda c: Natural(c, regularizers=[Jacobian(0.02)]),
         lambda c: Natural(c, regularizers=[Jacobian(0.04, half=True)]),
     ),
     "trades_jac_of_alpha_0": (
-        lambda c: TradesJac(c, KL, alpha=0.0, beta=3.0),
+        lambda c: trades_jac(c, KL, 0.0, 3.0),
         lambda c: TRADES(c, KL, beta=3.0),
-    ),
-    "trades_jac": (
-        lambda c: TradesJac(c, KL, alpha=0.02, beta=3.0),
-        lambda c: TRADES(c, KL, beta=3.0, regularizers=[Jacobian(0.02)]),
     ),
     "a_ramp_scales_along": (
         lambda c: ATLAS(c, CE, alpha=0.02, beta=3.0, scale=0.25),
@@ -196,8 +199,8 @@ def test_warns_of_stock_batch_normalization_only_where_it_matters():
     for make in (
         lambda c: ATLAS(c, CE),
         lambda c: ATLAS(c, CE, alpha=LinearRamp(3)),
-        JAC,
-        lambda c: TradesJac(c, KL),
+        lambda c: recipes.jac(c, "Linf", 0.1),
+        lambda c: trades_jac(c, KL, 0.1, 3.0),
         lambda c: ADV(c, CE, regularizers=[Jacobian(0.1, "adversarial")]),
     ):
         with pytest.warns(UserWarning, match="wrong second derivatives"):
@@ -209,8 +212,8 @@ def test_warns_of_stock_batch_normalization_only_where_it_matters():
 
 METHODS = {
     "atlas": lambda c: ATLAS(c, CE, alpha=0.3, beta=3.0, scale=0.5),
-    "jac": lambda c: JAC(c, alpha=0.3),
-    "trades_jac": lambda c: TradesJac(c, KL, alpha=0.3, beta=3.0),
+    "jac": lambda c: recipes.jac(c, "Linf", 0.1, alpha=0.3),
+    "trades_jac": lambda c: trades_jac(c, KL, 0.3, 3.0),
 }
 
 
@@ -239,8 +242,12 @@ def test_gradient_of_the_whole_loss(name, train):
 
     def value():
         point = (LivePoint if train else Running)(model)
-        context = StepContext(point, step, points, None, method.watched)
-        return tf.reduce_sum(method.per_example_loss(context))
+        watched = {name for part in (method, *method.regularizers) for name in part.watched}
+        context = StepContext(point, step, points, None, watched)
+        total = method.per_example_loss(context)
+        for regularizer in method.regularizers:
+            total += regularizer.weight * regularizer(context)
+        return tf.reduce_sum(total)
 
     def along(step):
         for v, d in zip(variables, direction, strict=True):
@@ -267,10 +274,10 @@ def test_gradient_of_the_whole_loss(name, train):
         (lambda c: ATLAS(c, CE, kind="all"), "`kind` must be one of"),
         (lambda c: ATLAS(c, CE, smoothness_divergence="kl"), "`smoothness_divergence` must"),
         (lambda c: ATLAS(c, None), "`attack` must be of kind"),
-        (lambda c: JAC(c, alpha=-1), "`alpha` must"),
-        (lambda c: JAC(c, projections=0), "`projections` must"),
-        (lambda c: TradesJac(c, KL, alpha="x"), "`alpha` must"),
-        (lambda c: TradesJac(c, KL, regularizers=[Jacobian()] * 2), "the same name"),
+        (lambda c: recipes.jac(c, "Linf", 0.1, alpha=-1), "`weight` must"),
+        (lambda c: recipes.jac(c, "Linf", 0.1, projections=0), "`projections` must"),
+        (lambda c: trades_jac(c, KL, "x", 3.0), "`weight` must"),
+        (lambda c: Natural(c, regularizers=[Jacobian()] * 2), "the same name"),
     ],
 )
 def test_refusals(make, message):

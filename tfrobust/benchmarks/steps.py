@@ -18,19 +18,18 @@ from tfrobust.methods import (
     GAIRAT,
     GAT,
     HAT,
-    JAC,
     LLR,
     MART,
     TRADES,
     Free,
     Natural,
-    TradesJac,
 )
 from tfrobust.ops.datasets import without_autotune
 from tfrobust.regularizers import (
     Curvature,
     GapLabels,
     GradientAlignment,
+    Jacobian,
     MaximalEntropy,
     TaylorTerms,
 )
@@ -95,6 +94,14 @@ def _llr(classifier):
     return LLR(classifier, PGD(Linf("8/255"), LinearityError(), steps=10, **size))
 
 
+def _jac(classifier):
+    return Natural(classifier, regularizers=[Jacobian(0.5)])
+
+
+def _trades_jac(classifier):
+    return TRADES(classifier, _climb(1), beta=0.5, regularizers=[Jacobian(2e-4)])
+
+
 def _cure(classifier):
     return Natural(classifier, regularizers=[Curvature(4.0)])
 
@@ -133,12 +140,12 @@ SUBJECTS = {
     "ADV-10": Subject(_adv, 0, 10, 1, (5.52, 1.0)),
     "TRADES-1": Subject(lambda c: TRADES(c, _climb(1)), 1, 1, 2, (2.20, 0.40)),
     "TRADES-10": Subject(lambda c: TRADES(c, _climb(10)), 1, 10, 2, (8.08, 1.46)),
-    "JAC": Subject(JAC, 0, 0, 1, (1.88, 0.34), 1),
+    "JAC": Subject(_jac, 0, 0, 1, (1.88, 0.34), 1),
     "ATLAS-1": Subject(_atlas(1), 0, 1, 2, (2.92, 0.53), 1),
     "ATLAS-l": Subject(_atlas(1, beta=0), 0, 1, 1, (2.40, 0.43), 1),
     "ATLAS-g": Subject(_atlas(1, alpha=0), 0, 1, 2, (1.52, 0.28)),
     "ATLAS-10": Subject(_atlas(10), 0, 10, 2, (7.52, 1.36), 1),
-    "TradesJac": Subject(lambda c: TradesJac(c, _climb(1)), 1, 1, 2, (4.56, 0.83), 1),
+    "TradesJac": Subject(_trades_jac, 1, 1, 2, (4.56, 0.83), 1),
     "TRADES-MER": Subject(lambda c: TRADES(c, _climb(10), **_MER), 1, 10, 2),
     "FAIT": Subject(lambda c: FAIT(c, _climb(10, keep=(2,))), 1, 10, 3),
     "FAIT-MER": Subject(lambda c: FAIT(c, _climb(10, keep=(2,)), **_MER), 1, 10, 3),

@@ -8,12 +8,10 @@ from tfrobust.methods.free import Free
 from tfrobust.methods.gairat import GAIRAT
 from tfrobust.methods.gat import GAT
 from tfrobust.methods.hat import HAT
-from tfrobust.methods.jac import JAC
 from tfrobust.methods.llr import LLR
 from tfrobust.methods.mart import MART
 from tfrobust.methods.natural import Natural
 from tfrobust.methods.trades import TRADES
-from tfrobust.methods.trades_jac import TradesJac
 
 __all__ = [
     "ADV",
@@ -22,12 +20,10 @@ __all__ = [
     "GAIRAT",
     "GAT",
     "HAT",
-    "JAC",
     "LLR",
     "MART",
     "TRADES",
     "AdversarialModel",
     "Free",
     "Natural",
-    "TradesJac",
 ]

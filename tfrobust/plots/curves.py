@@ -3,9 +3,13 @@
 import json
 import pathlib
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
+
+FORMATS = tuple(sorted(FigureCanvasAgg.get_supported_filetypes()))
+"""Endings of the pictures that matplotlib writes."""
 
 PANELS = (
     ("training loss", "loss"),
@@ -49,4 +53,21 @@ def _rows(folder):
         raise UserError(
             f"{folder} holds no metrics.jsonl; give the folder of a run that has begun."
         )
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = []
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            _check(row)
+            rows.append(row)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise UserError(
+            f"{path}, line {len(rows) + 1}: not a row of metrics with an epoch. Leave that run out, "
+            "or remove the line."
+        ) from error
+    return rows
+
+
+def _check(row):
+    numbers = [row["epoch"] + 1, *(row[name] + 0.0 for _, name in PANELS if name in row)]
+    if not all(isinstance(value, (int, float)) for value in numbers):
+        raise TypeError("a row of metrics holds numbers")

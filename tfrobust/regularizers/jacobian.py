@@ -22,7 +22,7 @@ class Jacobian(Regularizer):
     (k / n) sum_{i <= n} || J^T v_i ||^2  with  J = dz/dx of shape (k, pixels)  and v_i drawn
     uniformly from the unit sphere of R^k, for each example anew; its mean is || J ||_F^2.
 
-    Use it alone (`JAC`), or with any method, to keep a classifier smooth around each image. It costs
+    Use it alone (`recipes.jac`), or with any method, to keep a classifier smooth around each image. It costs
     a backward pass to the images, which is differentiated again; the forward pass is the method's own.
 
     Args:

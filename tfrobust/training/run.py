@@ -84,6 +84,8 @@ def train(
     batch_size,
     learning_rate,
     workdir,
+    threat_model=None,
+    eval_attack=None,
     augment=None,
     evaluation_batch_size=None,
     checkpoint_rule="best_robust",
@@ -107,14 +109,17 @@ def train(
     Args:
         data: function without arguments that returns `data.Splits`.
         model: function without arguments that returns the classifier, a Keras model with logits.
-        method: function of the classifier and `seed` that returns an `AdversarialModel`, such as a
-            method's class with its other arguments bound.
+        method: function of the classifier and `seed` that returns an `AdversarialModel`: a recipe, which
+            also takes what is given of `threat_model` and `eval_attack`, or a method's class with
+            its other arguments bound.
         optimizer: function of `learning_rate` that returns a Keras optimizer.
         test_attack: `Attack` of the report's robust accuracy.
         epochs: passes over the training split, at least 1.
         batch_size: global batch size.
         learning_rate: number, `Schedule` of epochs, or function of the number of epochs such as `one_cycle`.
         workdir: the run's folder.
+        threat_model: `ThreatModel` of a recipe; None for a method whose attack has its own.
+        eval_attack: `Attack` of validation; None for that of the recipe or method.
         augment: sequence of augmentations; None for those that are usual with the data set, () for none.
         evaluation_batch_size: for validation and test; `batch_size` if None.
         checkpoint_rule: which epoch counts: "best_robust", "best_clean" (both on the validation
@@ -152,7 +157,9 @@ def train(
         classifier = model()
         check_classifier(classifier, splits.train, splits.info.num_classes)
         epochs = integer(epochs, "epochs", 1)
-        built = method(classifier, seed=seed)
+        settings = {"threat_model": threat_model, "eval_attack": eval_attack}
+        settings = {name: value for name, value in settings.items() if value is not None}
+        built = method(classifier, **settings, seed=seed)
         updates = steps_per_epoch * built.updates_per_step
         rate = learning_rate_of(learning_rate, epochs, updates)
         built.compile(optimizer(learning_rate=rate))

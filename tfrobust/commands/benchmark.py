@@ -1,0 +1,174 @@
+"""Measures what a training step costs, or an evaluation, in passes through the classifier.
+
+    python bin/benchmark.py
+    python bin/benchmark.py --width=16 --methods=ADV-10,TRADES-10 --repeats=10
+    python bin/benchmark.py --evaluate=runs/trades --evaluate=runs/mnist_adv_one_step --examples=500
+
+Everything is measured in one process and in turns: the passes with our BatchNormalization and with
+Keras's, the optimizer's update, and each method's training step, as `fit` runs it, beside its passes one
+after the other.
+
+F is a forward pass and I a forward pass and back to the images, both in inference mode; W is a forward
+pass in training mode and back to the weights, without the optimizer's update; "with update" counts that
+too. CPU is the ratio before it in seconds of all threads together, which other processes disturb less.
+Times and ratios are medians; peaks are tensors beyond those between two calls, such as the
+weights; on a CPU only tensors of more than 256 KiB are counted.
+
+With --evaluate it measures AutoAttack on finished runs in place of training steps: the passes of an
+example that nothing breaks beside those of AutoAttack's own code, and the wall time of the search beside
+that of its passes alone, in batches of the same size.
+
+Exit status: 0 done; 2 something in the request cannot work.
+"""
+
+import os
+import pathlib
+import platform
+
+from absl import flags
+
+from tfrobust.commands.command_line import Command
+from tfrobust.errors import UserError
+
+
+def _define(values):
+    given = {"flag_values": values}
+    flags.DEFINE_enum(
+        "model", "preact_resnet18", ["preact_resnet18", "digits_cnn"], "Classifier.", **given
+    )
+    flags.DEFINE_integer(
+        "width", 64, "Filters of preact_resnet18's first stage.", lower_bound=1, **given
+    )
+    flags.DEFINE_integer("batch_size", 32, "Images in a batch.", lower_bound=1, **given)
+    flags.DEFINE_integer(
+        "image_size", 32, "Height and width of the images.", lower_bound=8, **given
+    )
+    flags.DEFINE_integer(
+        "repeats", 5, "Rounds. Passes have four times as many.", lower_bound=1, **given
+    )
+    flags.DEFINE_list(
+        "methods", [], "Methods to measure, such as ADV-1,TRADES-10. Default: all.", **given
+    )
+    flags.DEFINE_multi_string("evaluate", [], "Folder of a run to measure AutoAttack on.", **given)
+    flags.DEFINE_string("suite", "autoattack", "What to measure with --evaluate.", **given)
+    flags.DEFINE_integer(
+        "examples",
+        None,
+        "Only the first so many test examples, with --evaluate.",
+        lower_bound=1,
+        **given,
+    )
+    flags.DEFINE_bool(
+        "layers", True, "Compare the BatchNormalization layers by themselves too.", **given
+    )
+
+
+def _check(values):
+    for folder in values.evaluate:
+        if not pathlib.Path(folder).exists():
+            raise UserError(f"There is no {folder}. Give the folder of a finished run.")
+    for name in ("suite", "examples"):
+        if values[name].present and not values.evaluate:
+            raise UserError(f"--{name} says what to measure with --evaluate=RUN. Give that too.")
+    for name in ("model", "width", "batch_size", "image_size", "repeats", "methods", "layers"):
+        if values[name].present and values.evaluate:
+            raise UserError(
+                f"--{name} is of no use with --evaluate, which measures runs. Leave it away."
+            )
+
+
+def _run(values):
+    _evaluations(values) if values.evaluate else _steps(values)
+
+
+def _steps(values):
+    import keras
+    import tensorflow as tf
+
+    from tfrobust import __version__
+    from tfrobust.benchmarks import benchmark_table, passes
+    from tfrobust.benchmarks import steps as benchmark
+    from tfrobust.benchmarks.costs import measured, median
+    from tfrobust.benchmarks.memory import process_peak
+    from tfrobust.models.swap import with_stock_batch_normalization
+
+    # Each method has a function of its own, which TensorFlow takes for retracing.
+    tf.get_logger().setLevel("ERROR")
+    subjects = benchmark.chosen(values.methods)
+    keras.utils.set_random_seed(0)
+    model = _model(values, (values.image_size, values.image_size, 3))
+    x = tf.random.stateless_uniform((values.batch_size, *model.input_shape[1:]), (0, 1))
+    y = tf.random.stateless_uniform((values.batch_size,), (0, 2), 0, 10, tf.int32)
+    weights = sum(int(tf.size(v)) for v in model.trainable_variables)
+    devices = ", ".join(device.name for device in tf.config.list_logical_devices())
+    print(
+        f"tfrobust {__version__}, TensorFlow {tf.__version__}, Keras {keras.__version__}, "
+        f"Python {platform.python_version()}; {platform.machine()}, {os.cpu_count()} cores, {devices}\n"
+        f"{model.name}, {weights:,} trainable weights, images {tuple(x.shape)}, "
+        f"medians of {values.repeats} rounds",
+        flush=True,
+    )
+
+    def compare(title, calls, rounds):
+        costs = measured(calls, rounds)
+        rows = benchmark_table.pass_rows(costs, passes.PASSES)
+        _print((title, *benchmark_table.PASS_HEAD[1:]), rows)
+
+    stock = with_stock_batch_normalization(model)
+    ours = passes.passes(model, x, y)
+    theirs = passes.passes(stock, x, y)
+    compare("classifier", passes.side_by_side(ours, theirs), 4 * values.repeats)
+    if values.layers:
+        for shape in passes.normalized_shapes(model, values.batch_size):
+            title = f"BatchNormalization {shape}"
+            compare(title, passes.normalization_passes(shape), 20 * values.repeats)
+
+    steps = {name: benchmark.Step(subject, model, x, y) for name, subject in subjects.items()}
+    calls = {"update": benchmark.update(model), **benchmark.calls_of(subjects, ours, steps)}
+    costs = measured(calls, values.repeats)
+    traces = {name: step.traces for name, step in steps.items()}
+    _print(benchmark_table.STEP_HEAD, benchmark_table.step_rows(subjects, costs, traces))
+    print(
+        f"\nupdate of all weights (SGD with momentum): {median(costs['update']).wall * 1e3:.3g} ms\n"
+        f"peak memory of the process: {process_peak() / 2**30:.2f} GiB"
+    )
+
+
+def _evaluations(values):
+    import tensorflow as tf
+
+    from tfrobust import evaluation
+    from tfrobust.benchmarks import evaluation as benchmark
+    from tfrobust.config import settings_of_run
+
+    runs = []
+    for folder in values.evaluate:
+        # All of them before the first one is measured, which takes minutes.
+        subject, (data, threat_model) = evaluation.Subject.of(folder), settings_of_run(folder)
+        examples = evaluation.load_examples(data)
+        if values.examples:
+            examples = examples.first(values.examples)
+        runs.append((subject, examples, evaluation.suite(values.suite, threat_model)))
+    for subject, examples, suite in runs:
+        print(
+            f"\n{subject.model.name} on {examples.name}, {suite.threat_model}, TensorFlow {tf.__version__}, "
+            f"{os.cpu_count()} cores"
+        )
+        _print(benchmark.HEAD, benchmark.measured(subject, examples, suite))
+
+
+def _model(values, image_shape):
+    from tfrobust import models
+
+    if values.model == "digits_cnn":
+        return models.digits_cnn(image_shape)
+    return models.preact_resnet18(values.width, image_shape)
+
+
+def _print(head, rows):
+    from tfrobust.benchmarks.benchmark_table import table
+
+    print("", *table(head, rows), sep="\n", flush=True)
+
+
+COMMAND = Command("benchmark", __doc__, _define, _run, _check)

@@ -1,0 +1,163 @@
+"""What all commands share: flags in; out come a status, and one line where something cannot work."""
+
+import contextlib
+import dataclasses
+import errno
+import os
+import pathlib
+import sys
+from collections.abc import Callable
+
+from absl import flags, logging
+
+from tfrobust.errors import Interrupted, NotFiniteError, UserError, one_line
+
+# Where `include 'gin/parts/...'` finds its files.
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+DONE, REFUSED, DIVERGED, DOUBTFUL, STOPPED = 0, 2, 3, 4, 75
+
+_HELP = {"help", "helpshort", "helpfull", "h", "?"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command of the shell.
+
+    Args:
+        name: as it is called.
+        text: what `--help` says before it lists the flags.
+        define: function of a `flags.FlagValues` that defines the flags in it.
+        run: function of the parsed flags (and of the list of arguments, if there may be any) that does the
+            work and returns a status, None for 0. It imports TensorFlow, not the module.
+        check: function of the same that raises `UserError` for flags that cannot work, without TensorFlow.
+        arguments: what the arguments without a flag are, or None if there are none.
+        may_be_empty: names of text flags for which the empty text makes sense.
+    """
+
+    name: str
+    text: str
+    define: Callable
+    run: Callable
+    check: Callable = lambda *_: None
+    arguments: str | None = None
+    may_be_empty: tuple = ()
+
+    def main(self, argv=None):
+        """Runs the command.
+
+        Args:
+            argv: the command line with the program's name first; `sys.argv` if None.
+
+        Returns:
+            The exit status: 0 done; 2 something in the request cannot work, and one line on standard error
+            says what; 3 training diverged; 75 stopped by a signal; or what `run` returned.
+        """
+        argv = list(sys.argv if argv is None else argv)
+        values = flags.FlagValues()
+        self.define(values)
+        if any(a.lstrip("-") in _HELP for a in argv[1:] if a.startswith("-")):
+            print(f"{self.text.strip()}\n\nFlags:\n{_described(values)}")
+            return DONE
+        try:
+            given = (values, *self._parsed(values, argv))
+            self.check(*given)
+        except (UserError, flags.Error) as error:
+            return tell("error", error, REFUSED)
+        return told(lambda: self.run(*given))
+
+    def _parsed(self, values, argv):
+        """Reads the flags; returns the list of arguments as a tuple of one, or () if there are none."""
+        try:
+            _, *rest = values(argv)
+        except flags.Error as error:
+            raise UserError(f"{one_line(error).rstrip('.')}. See --help.") from error
+        for name in values:
+            if values[name].present and values[name].value == "" and name not in self.may_be_empty:
+                raise UserError(f"--{name} is empty. Give a value, or leave the flag away.")
+        if self.arguments is not None:
+            return (rest,)
+        if rest:
+            raise UserError(f"Unknown argument {rest[0]!r}: flags begin with --, see --help.")
+        return ()
+
+
+def told(run):
+    """Calls `run` and returns its status, or that of the error that it ends with, told in one line.
+
+    Only what a user can cause is told in one line; anything else is a fault of ours and keeps its traceback.
+    """
+    logging.set_verbosity(logging.WARNING)
+    try:
+        return run() or DONE
+    except UserError as error:
+        return tell("error", error, REFUSED)
+    except NotFiniteError as error:
+        return tell("diverged", error, DIVERGED)
+    except (Interrupted, KeyboardInterrupt) as error:
+        return tell("interrupted", error, STOPPED)
+    except BrokenPipeError:
+        # Whoever reads our output has heard enough; Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except OSError as error:
+        return tell("error", _of_the_system(error), REFUSED)
+    except MemoryError as error:
+        return tell("error", f"Not enough memory: {one_line(error)}", REFUSED)
+    except Exception as error:
+        # By its name: a command that has not needed TensorFlow does not import it here.
+        if type(error).__name__ == "ResourceExhaustedError":
+            return tell("error", f"Not enough memory: {one_line(error, 300)}", REFUSED)
+        raise
+
+
+def tell(what, error, status):
+    """Prints one line on standard error and returns the status."""
+    line = "at once" if isinstance(error, KeyboardInterrupt) else one_line(error)
+    print(f"{what}: {line}", file=sys.stderr)
+    return status
+
+
+@contextlib.contextmanager
+def data_dir(folder):
+    """TFDS finds its prepared data sets in `folder` within the block; None changes nothing."""
+    former = os.environ.get("TFDS_DATA_DIR")
+    if folder is not None:
+        os.environ["TFDS_DATA_DIR"] = folder
+    try:
+        yield
+    finally:
+        if folder is not None:
+            os.environ.pop("TFDS_DATA_DIR")
+        if folder is not None and former is not None:
+            os.environ["TFDS_DATA_DIR"] = former
+
+
+def required(values, name):
+    """The value of a flag that must be given."""
+    if values[name].value is None:
+        raise UserError(f"Which {name}? Give --{name}=..., see --help.")
+    return values[name].value
+
+
+def _of_the_system(error):
+    where = f"{error.filename}: " if error.filename is not None else ""
+    hint = {
+        errno.ENOSPC: " Free some space, or choose another folder; what was saved before is whole.",
+        errno.EDQUOT: " Free some space, or choose another folder; what was saved before is whole.",
+        errno.EROFS: " Choose a folder that can be written.",
+        errno.EACCES: " Choose a folder that can be written.",
+        errno.ENAMETOOLONG: " Choose a shorter name.",
+    }.get(error.errno, "")
+    return f"{where}{error.strerror or one_line(error)}.{hint}"
+
+
+def _described(values):
+    lines = []
+    for name in values:
+        flag = values[name]
+        shown = f"--[no]{name}" if flag.boolean else f"--{name}=..."
+        default = f" Default: {flag.default_as_str}." if flag.default else ""
+        # absl says in its own words which values there are, and what may be repeated.
+        lines.append(flags.text_wrap(f"{flag.help}{default}", 100, "      ", f"  {shown}\n      "))
+    return "\n".join(lines)

@@ -1,0 +1,109 @@
+"""Trains methods with the same model, budget and seeds, judges them alike, and prints the table.
+
+    python bin/compare.py                       every gin file on the embedded digits
+    python bin/compare.py --readme=README.md    and puts the table between the README's markers
+    python bin/compare.py --gin_file=gin/trades.gin --gin_file=gin/adv.gin --seeds=0
+
+Runs that are complete are not repeated, and an interrupted one goes on. AutoAttack is its standard version;
+an example stands if it stands before all four attacks.
+
+Exit status: 0 done; 2 something cannot work; 3 a run diverged; 75 stopped by a signal, call again to go on.
+"""
+
+import pathlib
+
+from absl import flags
+
+from tfrobust.commands.command_line import ROOT, Command
+from tfrobust.commands.readme import Place
+from tfrobust.errors import UserError
+
+BEGIN, END = "<!-- comparison: begin -->", "<!-- comparison: end -->"
+
+
+def _define(values):
+    given = {"flag_values": values}
+    flags.DEFINE_multi_string(
+        "gin_file", [], "What to compare. Default: gin/*.gin on the digits.", **given
+    )
+    flags.DEFINE_multi_string(
+        "gin_bindings", [], "Lines of gin for every run, such as 'EPOCHS = 30'.", **given
+    )
+    flags.DEFINE_list("seeds", ["0", "1", "2"], "A run for each of these seeds.", **given)
+    flags.DEFINE_string("workdir", "runs/compare", "Folder of the runs.", **given)
+    flags.DEFINE_bool(
+        "run", True, "Train what is not complete; with --norun it counts as not run.", **given
+    )
+    flags.DEFINE_string(
+        "readme", None, "File in which the table between the markers is replaced.", **given
+    )
+
+
+def _check(values):
+    for seed in values.seeds or [""]:
+        if not (seed.isascii() and seed.isdigit()) or int(seed) >= 2**63:
+            raise UserError(
+                f"--seeds must be whole numbers with commas between them, such as 0,1,2. Received: {seed!r}."
+            )
+    if len(set(map(int, values.seeds))) < len(values.seeds):
+        raise UserError(f"--seeds must all be different. Received: {','.join(values.seeds)}.")
+    for gin in values.gin_file:
+        if not any(pathlib.Path(folder, gin).is_file() for folder in (".", ROOT)):
+            raise UserError(
+                f"There is no gin file {gin!r}. The files to run are in the folder gin/."
+            )
+    names = [pathlib.Path(gin).stem for gin in values.gin_file]
+    if len(set(names)) < len(names):
+        raise UserError(
+            f"The files' names name the folders of their runs and must differ. Received: {', '.join(names)}."
+        )
+    if values.readme is not None:
+        Place(values.readme, BEGIN, END)
+
+
+def _run(values):
+    place = None if values.readme is None else Place(values.readme, BEGIN, END)
+    text = _table(values)
+    print(text)
+    if place:
+        place.put(text)
+
+
+def _table(values):
+    import keras
+
+    from tfrobust import training
+    from tfrobust.benchmarks import compare as comparing
+    from tfrobust.config import Configuration, settings_of_run
+    from tfrobust.evaluation import load_examples
+
+    gin_files = values.gin_file or _on_the_digits()
+    results, shared = {gin: [] for gin in gin_files}, comparing.SharedSuite()
+    for seed in values.seeds:
+        for gin in gin_files:
+            folder = pathlib.Path(values.workdir, pathlib.Path(gin).stem, f"seed_{seed}")
+            if not values.run and not (folder / "report.json").is_file():
+                continue
+            print(f"{gin}, seed {seed}", flush=True)
+            if values.run:
+                configuration = Configuration(
+                    [gin], [*values.gin_bindings, f"training.train.seed = {seed}"], ROOT
+                )
+                configuration.configured(training.train)(
+                    workdir=folder, configuration=configuration
+                )
+            data, threat_model = settings_of_run(folder)
+            examples = load_examples(data)
+            results[gin].append(comparing.judge_run(folder, examples, threat_model, shared))
+            keras.utils.clear_session()
+    return comparing.table(results)
+
+
+def _on_the_digits():
+    paths = sorted(ROOT.glob("gin/*.gin"))
+    return [
+        str(p.relative_to(ROOT)) for p in paths if "mnist" not in p.name and "cifar" not in p.name
+    ]
+
+
+COMMAND = Command("compare", __doc__, _define, _run, _check)

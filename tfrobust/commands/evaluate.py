@@ -1,0 +1,218 @@
+"""Measures the robust accuracy of a classifier, and says when it should not be believed.
+
+    python bin/evaluate.py --model=runs/trades_mer
+    python bin/evaluate.py --model=model.keras --data=cifar10 --epsilon=8/255
+    python bin/evaluate.py --model=served/1 --data=test.npz --norm=L2 --epsilon=0.5 --suite=pgd_20
+
+The first is AutoAttack on the test split and in the threat model of the run. Several processes may share
+the work, each with --shard=0/2, --shard=1/2 ...; --merge=FOLDER,FOLDER ... then makes one report of them.
+
+The folder of the evaluation holds report.json, report.md, report.html and examples.csv. Give the same
+command again to go on with one that was stopped or killed.
+
+Exit status: 0 done; 2 something in the request cannot work; 75 stopped by SIGTERM or SIGINT, the state is
+saved; with --strict also 4, a check found a reason not to trust the number.
+"""
+
+import contextlib
+import pathlib
+
+from absl import flags
+
+from tfrobust.commands.command_line import DOUBTFUL, ROOT, Command, data_dir, required
+from tfrobust.errors import UserError
+
+
+def _define(values):
+    given = {"flag_values": values}
+    flags.DEFINE_string(
+        "model", None, "Folder of a run, .keras file, or folder of a SavedModel.", **given
+    )
+    flags.DEFINE_string(
+        "suite", "autoattack", "Name of the suite; --suite=help lists them.", **given
+    )
+    flags.DEFINE_multi_string(
+        "gin_file",
+        [],
+        "Files that bind evaluation.custom.attacks, in place of --suite.",
+        **given,
+    )
+    flags.DEFINE_multi_string("gin_bindings", [], "Lines of gin that override the files.", **given)
+    flags.DEFINE_enum(
+        "norm",
+        None,
+        ["Linf", "L2", "L1"],
+        "Of the threat model. Default: the run's, or Linf.",
+        **given,
+    )
+    flags.DEFINE_string(
+        "epsilon", None, "Radius in pixels of [0, 1], such as 8/255. Default: the run's.", **given
+    )
+    flags.DEFINE_string(
+        "data", None, "digits, a TFDS name, or an .npz file. Default: the run's.", **given
+    )
+    flags.DEFINE_string(
+        "data_dir", None, "Where prepared TFDS data sets are; overrides TFDS_DATA_DIR.", **given
+    )
+    flags.DEFINE_enum(
+        "split", "test", ["test", "validation", "train"], "Which part of the data.", **given
+    )
+    flags.DEFINE_integer(
+        "examples", None, "Only the first so many examples.", lower_bound=1, **given
+    )
+    flags.DEFINE_integer("seed", 0, "Names every random number.", lower_bound=0, **given)
+    flags.DEFINE_multi_string("surrogate", [], "A run or .keras file to transfer from.", **given)
+    flags.DEFINE_string(
+        "workdir", None, "Folder of the evaluation. Default: in the run's, by suite.", **given
+    )
+    flags.DEFINE_enum("resume", "auto", ["auto", "never", "must"], "As in bin/train.py.", **given)
+    flags.DEFINE_string(
+        "shard", None, "i/n: every n-th example from number i on (from 0).", **given
+    )
+    flags.DEFINE_list("merge", [], "Folders of all shards: one report of them.", **given)
+    flags.DEFINE_enum(
+        "checks", "full", ["full", "contract", "none"], "How much is checked.", **given
+    )
+    flags.DEFINE_string(
+        "statement", "", "What the defence does, and which adaptive attack was tried.", **given
+    )
+    flags.DEFINE_bool(
+        "strict", False, "Exit with 4 if a check found a reason not to trust the number.", **given
+    )
+    flags.DEFINE_bool(
+        "force", False, "Go on where a check before the attacks found an error.", **given
+    )
+    flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial.npz.", **given)
+    flags.DEFINE_integer(
+        "slots", None, "The most rows of a batch. Default: 256.", lower_bound=1, **given
+    )
+    flags.DEFINE_enum("strategy", "none", ["none", "mirrored"], "mirrored: on all GPUs.", **given)
+    flags.DEFINE_bool("jit_compile", False, "Compile the attacks with XLA.", **given)
+
+
+def _check(values):
+    if values.suite == "help":
+        return
+    model = required(values, "model")
+    if not pathlib.Path(model).exists():
+        raise UserError(
+            f"There is no {model}. Give the folder of a run, a .keras file or the folder of a SavedModel."
+        )
+    _shard(values.shard)
+    if values.shard is not None and values.merge:
+        raise UserError(
+            "--shard makes a part and --merge joins the parts. Give one of the two, not both."
+        )
+    if "" in values.merge:
+        raise UserError("--merge holds an empty name. Give folders with a comma between two.")
+
+
+def _run(values):
+    import tensorflow as tf
+
+    from tfrobust import evaluation
+    from tfrobust.runs.signals import StopRequest
+
+    if values.suite == "help":
+        print("\n".join(f"{name:24} {text}" for name, text in evaluation.listed_suites().items()))
+        return 0
+    strategy = tf.distribute.MirroredStrategy() if values.strategy == "mirrored" else None
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        subject = evaluation.Subject.of(values.model)
+    with data_dir(values.data_dir):
+        data, threat_model = _setting(values, subject.folder)
+        examples, shard = _examples(values, data)
+    suite = _suite(values, threat_model)
+    workdir = values.workdir or _workdir(subject.folder, suite.name, shard)
+    with StopRequest() as stop:
+        result = evaluation.evaluate(
+            subject,
+            examples,
+            suite,
+            seed=values.seed,
+            workdir=workdir,
+            resume=values.resume,
+            merge=values.merge,
+            checks=values.checks,
+            statement=values.statement,
+            force=values.force,
+            keep_images=values.images,
+            slots=values.slots or "auto",
+            strategy=strategy,
+            jit_compile=values.jit_compile,
+            bar=evaluation.Bar(),
+            stop=lambda: bool(stop),
+        )
+    page = evaluation.write_page(workdir)
+    print(evaluation.headline(result))
+    print(f"See {page.parent}: report.html, report.md, report.json, examples.csv.")
+    fired = any(finding.level in ("severe", "error") for finding in result.findings)
+    return DOUBTFUL if values.strict and fired else 0
+
+
+def _examples(values, source):
+    from tfrobust.evaluation import load_examples
+
+    examples = load_examples(source, values.split)
+    if values.examples:
+        examples = examples.first(values.examples)
+    if values.shard is None:
+        return examples, ""
+    index, count = _shard(values.shard)
+    return examples.shard(index, count), f"-{index}-of-{count}"
+
+
+def _shard(text):
+    if text is None:
+        return None
+    try:
+        index, count = map(int, text.split("/"))
+    except ValueError as error:
+        raise UserError(f"A shard is i/n, such as 0/4. Received: --shard={text}.") from error
+    if not 0 <= index < count:
+        raise UserError(f"A shard is i/n with 0 <= i < n. Received: --shard={text}.")
+    return index, count
+
+
+def _setting(values, run_folder):
+    """Data and threat model: those of the flags, else those of the run."""
+    from tfrobust import threat_models
+    from tfrobust.config import settings_of_run
+
+    given = values.epsilon is not None or values.norm is not None
+    if run_folder is None or (values.data is not None and given):
+        data, threat_model = required(values, "data"), None
+    else:
+        data, threat_model = settings_of_run(run_folder)
+    if given or threat_model is None:
+        threat_model = getattr(threat_models, values.norm or "Linf")(required(values, "epsilon"))
+    return values.data or data, threat_model
+
+
+def _suite(values, threat_model):
+    from tfrobust import evaluation
+
+    if not values.gin_file and not values.gin_bindings:
+        return evaluation.suite(values.suite, threat_model, surrogates=_surrogates(values))
+    from tfrobust.config import Configuration
+
+    configuration = Configuration(values.gin_file, values.gin_bindings, ROOT)
+    suite = configuration.configured(evaluation.custom)()
+    configuration.check_all_used()
+    return suite
+
+
+def _surrogates(values):
+    """Runs by the classifiers that they exported; files as they are."""
+    exported = [pathlib.Path(path, "export", "classifier.keras") for path in values.surrogate]
+    return [
+        str(file if file.is_file() else path)
+        for path, file in zip(values.surrogate, exported, strict=True)
+    ]
+
+
+def _workdir(run_folder, suite, shard):
+    return pathlib.Path(run_folder or "runs", "evaluation", f"{suite}{shard}")
+
+
+COMMAND = Command("evaluate", __doc__, _define, _run, _check, may_be_empty=("statement",))

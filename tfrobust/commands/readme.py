@@ -1,0 +1,46 @@
+"""A table between two markers of a text file."""
+
+import pathlib
+
+from tfrobust.errors import UserError
+from tfrobust.runs import files
+
+
+class Place:
+    """The place of a table in a file, found before the work for the table begins.
+
+    Args:
+        path: a text file that holds both markers once, the first before the second.
+        begin, end: the markers; they stay.
+
+    Raises:
+        UserError: there is no such file, or not this place in it.
+    """
+
+    def __init__(self, path, begin, end):
+        self.path = pathlib.Path(path)
+        self._begin, self._end = begin, end
+        self._parts()
+
+    def _parts(self):
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(
+                f"{self.path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}. Give a "
+                f"text file that holds the lines {self._begin} and {self._end}."
+            ) from error
+        before, *rest = text.split(self._begin)
+        parts = rest[0].split(self._end) if len(rest) == 1 else []
+        if len(parts) != 2 or self._end in before:
+            raise UserError(
+                f"{self.path} has no place for the table: it must hold the line {self._begin} once and, "
+                f"after it, the line {self._end} once."
+            )
+        return before, parts[1]
+
+    def put(self, table):
+        """Puts the text between the markers; the file is written whole or not at all."""
+        # Read again: it may have changed meanwhile.
+        before, after = self._parts()
+        files.write_text(self.path, f"{before}{self._begin}\n{table}\n{self._end}{after}")

@@ -1,0 +1,87 @@
+"""Makes the README's table of results out of the folders of runs.
+
+    python bin/table.py runs/*                          prints the table
+    python bin/table.py --readme=README.md runs/*       puts it between the README's markers
+
+Every number is read from a run's report.json; nothing is typed in. Folders without one are left out.
+
+Exit status: 0 done; 2 something in the request cannot work.
+"""
+
+import json
+import pathlib
+import re
+
+from absl import flags
+
+from tfrobust.commands.command_line import Command
+from tfrobust.commands.readme import Place
+from tfrobust.errors import UserError
+
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+HEAD = """| gin file | method | data | threat model | clean | PGD-20 | 95 % interval | training |
+| --- | --- | --- | --- | --- | --- | --- | --- |"""
+
+
+def _define(values):
+    flags.DEFINE_string(
+        "readme",
+        None,
+        "File in which the table between the markers is replaced.",
+        flag_values=values,
+    )
+
+
+def _check(values, folders):
+    for folder in folders:
+        if not pathlib.Path(folder).exists():
+            raise UserError(
+                f"There is no {folder}. Give the folders of finished runs, such as runs/*."
+            )
+    if not _finished(folders):
+        raise UserError("Give the folders of one or more finished runs, such as runs/*.")
+    if values.readme is not None:
+        Place(values.readme, BEGIN, END)
+
+
+def _run(values, folders):
+    table = "\n".join([HEAD, *sorted(map(row, _finished(folders)), key=_data_first)])
+    if values.readme is None:
+        print(table)
+    else:
+        Place(values.readme, BEGIN, END).put(table)
+
+
+def row(folder):
+    """One line of the table.
+
+    Raises:
+        UserError: the folder's report.json is none of a run.
+    """
+    path = pathlib.Path(folder, "report.json")
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        gin = result["gin_files"][-1] if result["gin_files"] else "-"
+        clean, robust = (result[key]["right"] / result[key]["total"] for key in ("clean", "robust"))
+        low, high = result["robust"]["interval"]
+        epsilon = re.search(r"epsilon=([^)]*)", result["threat_model"])[1].strip("'")
+        return (
+            f"| [{pathlib.Path(gin).stem}]({gin}) | {result['method']} | {result['data']} "
+            f"| {result['threat_model'].split('(')[0]} {epsilon} | {100 * clean:.2f} | {100 * robust:.2f} "
+            f"| {100 * low:.1f} to {100 * high:.1f} | {result['training_seconds']:.0f} s |"
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        raise UserError(
+            f"{path} is not the report of a training run. Leave that folder out, or train it again."
+        ) from error
+
+
+def _finished(folders):
+    return [folder for folder in folders if pathlib.Path(folder, "report.json").is_file()]
+
+
+def _data_first(line):
+    return line.split("|")[3], line
+
+
+COMMAND = Command("table", __doc__, _define, _run, _check, arguments="folders of runs")

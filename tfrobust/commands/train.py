@@ -1,0 +1,91 @@
+"""Trains a robust classifier from a gin file.
+
+    python bin/train.py --gin_file=gin/trades_mer.gin
+
+Everything about the run is kept in its folder: configuration, metrics, TensorBoard logs, checkpoints,
+report.md and the exported classifier. Give the same command again to go on with a run that was interrupted.
+
+Exit status: 0 done; 2 something in the request cannot work, nothing was written; 3 training diverged, the
+last good checkpoint is kept; 75 stopped by SIGTERM or SIGINT, the state is saved.
+"""
+
+import pathlib
+
+from absl import flags
+
+from tfrobust.commands.command_line import ROOT, Command, data_dir
+from tfrobust.errors import UserError
+
+
+def _define(values):
+    flags.DEFINE_multi_string(
+        "gin_file",
+        [],
+        "Configuration to run; later files override earlier ones.",
+        flag_values=values,
+    )
+    flags.DEFINE_multi_string(
+        "gin_bindings",
+        [],
+        "A line of gin that overrides the files, such as 'EPOCHS = 3'.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "workdir",
+        None,
+        "Folder of the run. Default: runs/ and the gin file's name.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Where prepared TFDS data sets are; overrides TFDS_DATA_DIR.",
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
+        "dry_run",
+        False,
+        "Build, trace and time a few steps, print the plan, write nothing.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "resume",
+        "auto",
+        ["auto", "never", "must"],
+        "auto: go on with a run that is in the folder; never: refuse a folder with a run; must: "
+        "refuse one without.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "strategy",
+        None,
+        ["none", "mirrored"],
+        "Overrides training.train.strategy; the devices are training.train.devices.",
+        flag_values=values,
+    )
+
+
+def _check(values):
+    if not values.gin_file:
+        raise UserError("Which configuration? Give --gin_file=gin/trades_mer.gin, for example.")
+
+
+def _run(values):
+    from tfrobust import training
+    from tfrobust.config import Configuration
+
+    bindings = list(values.gin_bindings)
+    if values.strategy:
+        bindings.append(f"training.train.strategy = {values.strategy!r}")
+    configuration = Configuration(values.gin_file, bindings, ROOT)
+    workdir = values.workdir or pathlib.Path("runs", pathlib.Path(values.gin_file[-1]).stem)
+    with data_dir(values.data_dir):
+        configuration.configured(training.train)(
+            workdir=workdir,
+            resume=values.resume,
+            dry_run=values.dry_run,
+            configuration=configuration,
+        )
+
+
+COMMAND = Command("train", __doc__, _define, _run, _check)

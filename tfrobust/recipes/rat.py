@@ -1,0 +1,121 @@
+"""RAT: the terms that its paper defines, and what its reference code computes."""
+
+from tfrobust.recipes.adversarial import adv
+from tfrobust.recipes.common import add_regularizer
+from tfrobust.recipes.trades import trades
+from tfrobust.regularizers import GapLabels, TaylorTerms
+from tfrobust.weights import WeightNoise
+
+# The paper's eta with one term and with two.
+_ETA = {1: 0.3, 2: 0.2}
+
+
+def rat(
+    classifier,
+    threat_model,
+    epsilon=None,
+    *,
+    order=1,
+    eta=None,
+    form="finite",
+    sigma=0.01,
+    **options,
+):
+    """RAT, randomised adversarial training by Taylor expansion, on TRADES.
+
+    TRADES + eta * (T1 + T2 / 2), T_n = KL(softmax(a_n(x)), softmax(a_n(x'))), mean over examples
+
+    with a_1 and a_2 the first and second derivatives of the logits along noise u ~ N(0, sigma^2) on the
+    weights, at which the attack sees the classifier too; T2 with order 2 only.
+
+    Use it for a flatter loss in weight space. With `weight_perturbation=AWP(5e-3)` it is RAT on
+    AWP-TRADES.
+
+    Args:
+        classifier, threat_model, epsilon: as for `trades`.
+        order: 1, or 2 for the second term as well.
+        eta: weight of the terms, at least 0, or a `Schedule`; 0.3 for order 1, 0.2 for order 2 by default.
+        form: "finite" for any network; "exact", derivatives by forward mode, for smooth activations;
+            "one_sided" for order 1 at half the cost. See `regularizers.TaylorTerms`.
+        sigma: standard deviation of the noise.
+        **options: of `trades`.
+
+    Returns:
+        A `methods.TRADES` with `regularizers.TaylorTerms` and `weights.WeightNoise`.
+
+    Example:
+    >>> from tfrobust import models, recipes
+    >>> method = recipes.rat(models.digits_cnn(), "Linf", "8/255", order=2)
+    >>> method.regularizers[0].weight
+    0.2
+
+    Reference: Jin et al., "Randomized Adversarial Training via Taylor Expansion", 2023, Eq. 8.
+    """
+    return trades(classifier, threat_model, epsilon, **_add_terms(order, eta, form, sigma, options))
+
+
+def rat_adv(
+    classifier,
+    threat_model,
+    epsilon=None,
+    *,
+    order=2,
+    eta=None,
+    form="finite",
+    sigma=0.01,
+    **options,
+):
+    """RAT on adversarial training in place of TRADES.
+
+    Args:
+        classifier, threat_model, epsilon: as for `adv`.
+        order, eta, form, sigma: as for `rat`.
+        **options: of `adv`.
+
+    Returns:
+        A `methods.ADV` with `regularizers.TaylorTerms` and `weights.WeightNoise`.
+
+    Example:
+    >>> from tfrobust import models, recipes
+    >>> recipes.rat_adv(models.digits_cnn(), "Linf", "8/255").regularizers[0].order
+    2
+
+    Reference: Jin et al., "Randomized Adversarial Training via Taylor Expansion", 2023, Table 8.
+    """
+    return adv(classifier, threat_model, epsilon, **_add_terms(order, eta, form, sigma, options))
+
+
+def _add_terms(order, eta, form, sigma, options):
+    weight = _ETA.get(order) if eta is None else eta
+    terms = TaylorTerms(weight, order=order, form=form, sigma=sigma)
+    return add_regularizer(terms, {"attack_weights": WeightNoise(sigma), **options})
+
+
+def rat_reference(
+    classifier, threat_model, epsilon=None, *, alpha=0.2, order=2, second_weight=0.5, **options
+):
+    """RAT as its code computes it: TRADES plus labels that are smoothed by a statistic of the batch.
+
+    Use it to reproduce the published numbers; `rat` is what the paper defines.
+
+    Args:
+        classifier: as for `trades`; a Dense layer gives its logits.
+        threat_model, epsilon: as for `trades`.
+        alpha: the paper's eta, in [0, 1].
+        order, second_weight: see `regularizers.GapLabels`.
+        **options: of `trades`. With AWP the code has no noise: `attack_weights=None`.
+
+    Returns:
+        A `methods.TRADES` with `regularizers.GapLabels`.
+
+    Example:
+    >>> from tfrobust import models, recipes
+    >>> recipes.rat_reference(models.digits_cnn(), "Linf", "8/255").attack_weights.sigma
+    0.0001
+
+    Reference: the code of Jin et al., "Randomized Adversarial Training via Taylor Expansion", 2023.
+    """
+    labels = GapLabels(alpha, order=order, second_weight=second_weight)
+    noise = WeightNoise(1e-4, parameters="conv_kernels")
+    options = add_regularizer(labels, {"attack_weights": noise, **options})
+    return trades(classifier, threat_model, epsilon, **options)

@@ -1,0 +1,165 @@
+"""TRADES, and what changes one part of it."""
+
+from tfrobust.losses import Bregman, LossClipping, SquaredNorm
+from tfrobust.methods import TRADES
+from tfrobust.ops.schedules import Steps
+from tfrobust.recipes.common import (
+    add_defaults,
+    add_regularizer,
+    divergence_attack,
+    get_threat_model,
+)
+from tfrobust.regularizers import MaximalEntropy
+from tfrobust.weights import AWP
+
+
+def trades(
+    classifier,
+    threat_model,
+    epsilon=None,
+    *,
+    steps=10,
+    step_size=None,
+    beta=6.0,
+    divergence=Bregman(),
+    **options,
+):
+    """TRADES: accuracy at the clean image, the same prediction all around it.
+
+    mean over examples of CE(x) + beta * KL(p(x), p(x')), x' found by PGD on the divergence.
+
+    Use it when clean accuracy matters too: beta trades one for the other.
+
+    Args:
+        classifier: Keras model, images (b, h, w, c) in [0, 1] to logits (b, k).
+        threat_model: "Linf", "L2" or "L1"; or a `ThreatModel`.
+        epsilon: radius in pixel units of [0, 1], such as "8/255".
+        steps: of the attack; 1 is one step of 1.25 radii from a uniform start.
+        step_size: in pixel units; a quarter of the radius by default, 15/128 of it in L2.
+        beta: weight of the divergence, at least 0, or a `Schedule`; 1 on MNIST.
+        divergence: `Bregman` of loss and attack; `Bregman(SquaredNorm())` gives squared errors.
+        **options: of `methods.TRADES`; `eval_attack` is PGD-10 unless given.
+
+    Returns:
+        A `methods.TRADES`, to be compiled.
+
+    Example:
+    >>> from tfrobust import models, recipes
+    >>> method = recipes.trades(models.digits_cnn(), "Linf", 0.15, beta=3.0)
+    >>> method.compile("sgd")
+
+    Reference: Zhang et al., "Theoretically Principled Trade-off between Robustness and Accuracy", 2019.
+    """
+    threat_model = get_threat_model(threat_model, epsilon)
+    attack = divergence_attack(threat_model, divergence, steps=steps, step_size=step_size)
+    options = add_defaults(threat_model, options)
+    return TRADES(classifier, attack, beta=beta, divergence=divergence, **options)
+
+
+def trades_mer(
+    classifier,
+    threat_model,
+    epsilon=None,
+    *,
+    beta=21.0,
+    entropy=1.0,
+    adversarial_entropy=0.0,
+    divergence=Bregman(),
+    **options,
+):
+    """TRADES-MER: TRADES with a large beta, and with predictions that are kept uncertain.
+
+    mean over examples of CE(x) + beta * KL(p(x), p(x')) - entropy * H(p(x)) - adversarial_entropy * H(p(x'))
+
+    Use it for more robustness at the clean accuracy of TRADES. The training cross-entropy stays well above
+    zero: that is what the entropy is for.
+
+    Args:
+        classifier, threat_model, epsilon, divergence: as for `trades`.
+        beta: the paper's lambda; 10 with squared errors.
+        entropy, adversarial_entropy: the paper's beta_cle and beta_adv, at least 0.
+        **options: of `trades`.
+
+    Returns:
+        A `methods.TRADES` with `regularizers.MaximalEntropy`.
+
+    Example:
+    >>> from tfrobust import models, recipes
+    >>> method = recipes.trades_mer(models.digits_cnn(), "Linf", 0.15)
+    >>> method.beta, method.regularizers[0].weight
+    (21.0, 1.0)
+
+    Reference: "Adversarial robustness from a Bregman view" (arXiv 2208.12511).
+    """
+    options = add_entropies(divergence, entropy, adversarial_entropy, options)
+    return trades(classifier, threat_model, epsilon, beta=beta, divergence=divergence, **options)
+
+
+def add_entropies(divergence, entropy, adversarial_entropy, options):
+    """The options of a method with the entropies of MER; one of weight 0 is left out."""
+    for point, weight in (("adversarial", adversarial_entropy), ("clean", entropy)):
+        if weight != 0.0:
+            options = add_regularizer(MaximalEntropy(weight, point, divergence), options)
+    return options
+
+
+def score(classifier, threat_model, epsilon=None, *, beta=6.0, slack=0.3, **options):
+    """SCORE: TRADES on squared errors, clipped where a prediction is confident enough.
+
+    mean over examples of max(0, SE(p(x), one-hot(y)) + beta * SE(p(x), p(x')) - tau)
+
+    Use it on long runs without extra data, against robust overfitting.
+
+    Args:
+        classifier, threat_model, epsilon: as for `trades`.
+        beta: weight of the second squared error, at least 0; 4 in the paper of FAIT.
+        slack: c of tau = c^2 k / (k - 1), in (0, 1]; 0 clips nothing.
+        **options: of `trades`.
+
+    Returns:
+        A `methods.TRADES` with `Bregman(SquaredNorm())`.
+
+    Example:
+    >>> from tfrobust import models, recipes
+    >>> recipes.score(models.digits_cnn(), "Linf", 0.15).clipping
+    LossClipping(slack=0.3, term='total')
+
+    Reference: Pang et al., "Robustness and Accuracy Could Be Reconcilable by (Proper) Definition", 2022.
+    """
+    return trades(
+        classifier,
+        threat_model,
+        epsilon,
+        beta=beta,
+        divergence=Bregman(SquaredNorm()),
+        clipping=LossClipping(slack) if slack else None,
+        **options,
+    )
+
+
+def awp(classifier, threat_model, epsilon=None, *, gamma=5e-3, warm_up=9, **options):
+    """TRADES-AWP: TRADES at the weights that make it worst.
+
+    TRADES at w + v, with || v_l || = gamma || w_l || for every kernel, along its gradient
+
+    Use it against robust overfitting, at the cost of one loss more a step. For other methods give
+    `weight_perturbation=AWP(...)` to their recipe; adversarial training takes gamma 1e-2.
+
+    Args:
+        classifier, threat_model, epsilon: as for `trades`.
+        gamma: relative size of the shift, at least 0.
+        warm_up: epochs without it, 9 in the reference code.
+        **options: of `trades`.
+
+    Returns:
+        A `methods.TRADES` with `weights.AWP`.
+
+    Example:
+    >>> from tfrobust import models, recipes
+    >>> recipes.awp(models.digits_cnn(), "Linf", 0.15, warm_up=0).weight_perturbation
+    AWP(gamma=0.005)
+
+    Reference: Wu, Xia, Wang, "Adversarial Weight Perturbation Helps Robust Generalization", 2020.
+    """
+    perturbation = AWP(Steps((warm_up,), (0.0, gamma)) if warm_up else gamma)
+    return trades(classifier, threat_model, epsilon, weight_perturbation=perturbation, **options)
