@@ -155,8 +155,7 @@ class APGD(Attack):
             "best_loss": tf.where(better, loss, s["best_loss"]),
             # The code compares the loss after the first step with 0, not with the start's.
             "former_loss": tf.where(is_answer & ~first, loss, s["former_loss"]),
-            "grown": s["grown"]
-            + tf.cast(~first & is_answer & (loss > s["former_loss"]), tf.int32),
+            "grown": s["grown"] + tf.cast(~first & is_answer & (loss > s["former_loss"]), tf.int32),
             "checked_loss": tf.where(first & is_answer, loss, s["checked_loss"]),
             "forwards": s["forwards"] + self.eot,
             "backwards": s["backwards"] + self.eot,

@@ -122,21 +122,21 @@ class Square(Attack):
         wrong = s["asks"] & misclassified(case.y, logits)
         better = is_answer & ((s["index"] < 0) | (value < s["value"]) | wrong)
         taken, refused = s["asks"] & better, s["asks"] & ~better
-        answered = s["index"] + tf.cast(s["asks"], tf.int32)
+        known = s["index"] + tf.cast(s["asks"], tf.int32)
         s = {
             **s,
             "broken": s["broken"] | (wrong & ~s["done"]),
             "unanswered": noted["unanswered"],
             "lost": noted["adversarial"],
             **law.remember(s, taken, refused),
-            "index": answered,
+            "index": known,
             "best": tf.where(norms.expand(taken, case.x), s["candidate"], s["best"]),
             "value": tf.where(taken, value, s["value"]),
             "forwards": s["forwards"] + tf.cast(s["asks"], tf.int32),
         }
         proposal = law.propose(case.x, case.radius, s)
         over = s["broken"] | (s["value"] <= 0.0)
-        index = tf.where(over, answered, proposal.index)
+        index = tf.where(over, known, proposal.index)
         return {
             **s,
             **proposal.memory,

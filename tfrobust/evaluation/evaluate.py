@@ -13,11 +13,13 @@ import tensorflow as tf
 from tfrobust.data.checks import check_labels
 from tfrobust.errors import UserError
 from tfrobust.evaluation.checks import (
+    Thresholds,
     behaviour_findings,
     contract_findings,
     run_findings,
     suite_findings,
 )
+from tfrobust.evaluation.checks.consistency import is_random
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.journal import Journal
@@ -34,6 +36,7 @@ from tfrobust.threat_models.l1 import L1
 
 JOURNAL = "state"
 CHECKS = ("full", "contract", "none")
+NAN_COUNTS = ("broken", "robust")
 
 
 def evaluate(
@@ -51,6 +54,7 @@ def evaluate(
     statement="",
     force=False,
     keep_images=False,
+    nan_counts="broken",
     slots="auto",
     strategy=None,
     jit_compile=False,
@@ -64,6 +68,10 @@ def evaluate(
     of the threat model that is not. Everything found is looked at once more in float32. The result
     does not depend on the order of the examples, the number of slots or devices, or on having been
     interrupted.
+
+    A classifier with noise, which C5 finds, or which the suite says by attacks that average passes, is
+    judged by a vote: an image counts as misclassified if it is so in at least half of
+    `thresholds.forwards` passes, a clean one like one that was found.
 
     Args:
         model: a Keras model, a TensorFlow function from images to logits, the path of a run, of a
@@ -85,6 +93,8 @@ def evaluate(
         statement: what the defence does, and which adaptive attack was tried, for the report.
         force: go on where a check before the attacks found an error.
         keep_images: keep the adversarial images in the result, and in `adversarial.npz`.
+        nan_counts: "broken" or "robust": what an example counts as that no attack broke and for which
+            the classifier gives NaN or infinity at an image of the threat model.
         slots: the most rows of a batch, or "auto" for 256.
         strategy: `tf.distribute.MirroredStrategy` under whose scope the model was made, or None.
         jit_compile: compile the attacks with XLA; on CPUs it was slower for convolutional networks.
@@ -103,6 +113,8 @@ def evaluate(
     began = time.perf_counter()
     if checks not in CHECKS:
         raise UserError(f"`checks` must be one of {CHECKS}. Received: {checks!r}.")
+    if nan_counts not in NAN_COUNTS:
+        raise UserError(f"`nan_counts` must be one of {NAN_COUNTS}. Received: {nan_counts!r}.")
     if not isinstance(examples, Examples):
         examples = Examples.of(*examples)
     subject, chosen = Subject.of(model), suite_of(suite, threat_model)
@@ -133,13 +145,15 @@ def evaluate(
     attacks = [attack for _, attack in chosen.attacks]
     findings = () if checks == "none" else contract_findings(*given, **flags, attacks=attacks)
     _stop_at_errors(findings, force)
+    noisy = is_random(findings, attacks)
+    evaluator.votes = (thresholds or Thresholds()).forwards if noisy else 1
     folder = None if workdir is None else pathlib.Path(workdir)
     with _claimed(folder):
         journal = _journal(folder, merge, evaluator, examples, chosen, resume, save_seconds)
         found = evaluator(examples.x, examples.y, examples.ids, journal, bar, stop)
         predictions, outcomes, adversarial = found
         if checks == "full":
-            findings += behaviour_findings(*given, **flags)
+            findings += behaviour_findings(*given, **flags, is_random=noisy)
         evaluation = Evaluation(
             model=subject.description,
             data=examples.name,
@@ -156,6 +170,8 @@ def evaluate(
             adversarial=adversarial,
             environment=environment(),
             seconds=time.perf_counter() - began,
+            nan_counts=nan_counts,
+            votes=evaluator.votes,
         )
         if checks != "none":
             findings += run_findings(subject.folder, thresholds)
@@ -207,6 +223,8 @@ def _journal(folder, merge, evaluator, examples, suite, resume, save_seconds):
         "suite": suite.hash,
         "seed": evaluator.seed,
     }
+    if evaluator.votes > 1:
+        fingerprint["votes"] = evaluator.votes
     if merge:
         # Each shard has begun with other examples.
         folders = [pathlib.Path(part, JOURNAL) for part in merge]

@@ -37,6 +37,7 @@ def behaviour_findings(
     ids=None,
     has_gradient=True,
     has_scores=True,
+    is_random=False,
 ):
     """Looks at how short attacks behave on the first 256 examples, for a tenth of AutoAttack's cost.
 
@@ -50,10 +51,15 @@ def behaviour_findings(
         model, x, y, threat_model, num_classes, thresholds, ids, has_gradient, has_scores: as in
             `contract_findings`, which comes first.
 
+        is_random: whether the model has noise, so that single passes tell nothing: nothing is tried.
+
     Returns:
         A tuple of `Finding`, passed ones included.
     """
     limits = thresholds or Thresholds()
+    if is_random:
+        why = "the model is random, and single passes of it compare nothing; see C22."
+        return (*(skipped(id, title, why) for id, title in _TITLES.items()), selftest(threat_model))
     count = limits.examples
     given = (has_gradient and has_scores, has_scores, count)
     probe = Probe(model, np.asarray(x), y, ids, threat_model, *given)

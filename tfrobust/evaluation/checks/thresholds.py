@@ -21,6 +21,7 @@ class Thresholds(Spec):
         examples: the checks that need passes look at so many examples, the first ones.
         eager_examples: and those that run without a graph at so many.
         probability_slack: C1: outputs within it of [0, 1] and of a sum of 1 are probabilities.
+        ball_points: C35: random points of every ball.
         box_slack: C2: pixels may leave [0, 1] by so much.
         clean_sigmas: C3: standard deviations above guessing that the clean accuracy should reach.
         batch_difference, low_precision_difference: C4: of logits, relative to the largest one.
@@ -60,6 +61,7 @@ class Thresholds(Spec):
     examples: int = 256
     eager_examples: int = 32
     probability_slack: float = 1e-5
+    ball_points: int = 8
     box_slack: float = 1e-6
     clean_sigmas: float = 3.0
     batch_difference: float = 1e-3

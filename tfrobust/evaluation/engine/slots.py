@@ -137,7 +137,15 @@ class Schedule:
     def _harvest(self):
         """Notes what finished rows found, and frees them."""
         host, state = self.host, self.bank["state"]
-        names = ("done", "broken", "index", "forwards", "backwards", "unanswered", *self.program.attack.measures)
+        names = (
+            "done",
+            "broken",
+            "index",
+            "forwards",
+            "backwards",
+            "unanswered",
+            *self.program.attack.measures,
+        )
         found = self.program.devices.join({name: state[name] for name in names})
         finished = np.flatnonzero(found["done"] & self._occupied)
         if not len(finished):

@@ -10,7 +10,7 @@ def theoretical_passes(attack, num_classes):
     Use it to plan, and to see next to the passes that were needed whether an attack did what it
     should. With r = `attack.runs(k)` runs:
 
-        PGD          r (steps eot + 1) F,  r steps eot B   the last one judges
+        PGD          r (steps + 1) eot F,  r steps eot B   the last ones judge
         APGD         r (steps + 1) eot F and B
         FAB          r (2 steps + 3) F,  r steps B with targets;  r (2 steps + 2) F,  r steps k B without
         Square       r (queries + 1) F
@@ -36,7 +36,7 @@ def theoretical_passes(attack, num_classes):
 
 
 def _pgd(attack, runs, num_classes):
-    return runs * (attack.steps * attack.eot + 1), runs * attack.steps * attack.eot
+    return runs * (attack.steps + 1) * attack.eot, runs * attack.steps * attack.eot
 
 
 def _apgd(attack, runs, num_classes):

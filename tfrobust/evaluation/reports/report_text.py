@@ -42,6 +42,9 @@ def _head(ours):
 
 def _accuracies(ours):
     rows = [("clean", ours["clean"])]
+    lost = ours.get("unanswered")
+    if lost and lost["right"]:
+        rows.append((f"without finite logits in the ball, count as {ours['nan_counts']}", lost))
     if ours["robust"]:
         rows.append((f"under {ours['suite']}, at most", ours["robust"]))
     return _table(
@@ -102,6 +105,9 @@ searches.
     rejected = [f"{a['name']} {a['rejected']}" for a in attacks if a["rejected"]]
     if rejected:
         text += f"Not counted, since the second look did not confirm them: {', '.join(rejected)}.\n"
+    outvoted = [f"{a['name']} {a['outvoted']}" for a in attacks if a.get("outvoted")]
+    if outvoted:
+        text += f"Not counted, since most passes of the vote are right: {', '.join(outvoted)}.\n"
     for a in attacks:
         d = a["distance"]
         if d and d["measured"]:
@@ -127,10 +133,21 @@ def _setting(ours):
         *((a["name"], f"`{a['attack']}`") for a in ours["attacks"]),
         ("every attack got", "all examples" if ours["individual"] else "what stood before"),
         ("seed", ours["seed"]),
+        *_judged(ours),
         *((name, described(value)) for name, value in environment.items() if value is not None),
     ]
     lines = [f"- {name}: {value}" for name, value in settings]
     return "## Setting\n\n" + "\n".join(lines) + "\n"
+
+
+def _judged(ours):
+    """How images are judged, where it is not by one pass with finite logits."""
+    votes = ours.get("votes", 1)
+    if votes > 1:
+        rule = f"a vote of {votes} passes; wrong in at least half of them is misclassified"
+        yield "every image is judged by", rule
+    if ours.get("nan_counts"):
+        yield "images without finite logits count as", ours["nan_counts"]
 
 
 def _checks(findings):
