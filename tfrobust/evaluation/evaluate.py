@@ -19,6 +19,7 @@ from tfrobust.evaluation.checks import (
     run_findings,
     suite_findings,
 )
+from tfrobust.evaluation.checks.budget import FEWEST, Budget
 from tfrobust.evaluation.checks.consistency import is_random
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
@@ -146,14 +147,20 @@ def evaluate(
     findings = () if checks == "none" else contract_findings(*given, **flags, attacks=attacks)
     _stop_at_errors(findings, force)
     noisy = is_random(findings, attacks)
-    evaluator.votes = (thresholds or Thresholds()).forwards if noisy else 1
+    limits = thresholds or Thresholds()
+    evaluator.votes = limits.forwards if noisy else 1
     folder = None if workdir is None else pathlib.Path(workdir)
     with _claimed(folder):
         journal = _journal(folder, merge, evaluator, examples, chosen, resume, save_seconds)
         found = evaluator(examples.x, examples.y, examples.ids, journal, bar, stop)
         predictions, outcomes, adversarial = found
+        curve = None
         if checks == "full":
-            findings += behaviour_findings(*given, **flags, is_random=noisy)
+            passes = limits.budget * sum(sum(outcome.passes) for outcome in outcomes)
+            if folder is not None and subject.has_gradient:
+                curve = EpsilonCurve(examples=Budget(passes / 4).examples(EpsilonCurve().cost, 256))
+                passes -= curve.examples * curve.cost
+            findings += behaviour_findings(*given, **flags, is_random=noisy, passes=passes)
         evaluation = Evaluation(
             model=subject.description,
             data=examples.name,
@@ -180,10 +187,10 @@ def evaluate(
             )
         evaluation = dataclasses.replace(evaluation, findings=tuple(findings))
         if folder is not None:
-            curve = None
-            if checks == "full" and subject.has_gradient:
-                curve = EpsilonCurve()(subject.forward, examples.x, examples.y, threat_model)
-            write_reports(evaluation, examples.x, folder, keep_images, curve)
+            points = None
+            if curve is not None and curve.examples >= FEWEST:
+                points = curve(subject.forward, examples.x, examples.y, threat_model)
+            write_reports(evaluation, examples.x, folder, keep_images, points)
     return evaluation
 
 

@@ -66,7 +66,8 @@ def accounting(evaluation):
         text = f"The counts do not hold together: {'; '.join(faults)}. This is a fault of tfrobust."
         return Finding("C27", title, "error", float(len(faults)), 0.0, text)
     without = f" {lost} without finite logits," if lost else ""
-    text = f"{parts[0]} broken,{without} {parts[1]} robust and {parts[2]} wrong at the clean image make {count}."
+    robust, wrong = parts[1:]
+    text = f"{parts[0]} broken,{without} {robust} robust and {wrong} wrong at the clean image make {count}."
     return Finding("C27", title, "passed", 0.0, 0.0, text)
 
 

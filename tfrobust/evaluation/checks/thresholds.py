@@ -55,7 +55,8 @@ class Thresholds(Spec):
             restarts are tried in C12 and C13.
         noise_samples, long_noise_samples, long_noise_examples: C15: of all, and of the first few.
         collapse_fall: C21: of the validation accuracy under attack.
-        forwards: C22: predictions of each image of a model with noise.
+        budget: passes that the checks of behaviour may make, as a share of those of the attacks.
+        forwards: C22: predictions of each image of a model with noise, which vote.
     """
 
     examples: int = 256
@@ -110,6 +111,7 @@ class Thresholds(Spec):
     long_noise_samples: int = 10_000
     long_noise_examples: int = 100
     collapse_fall: float = 0.1
+    budget: float = 0.25
     forwards: int = 20
 
     def check(self):
