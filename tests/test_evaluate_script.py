@@ -10,8 +10,9 @@ import time
 import keras
 import pytest
 
-from tfrobust.config import Configuration, settings_of_run
+from tfrobust.config import Configuration
 from tfrobust.errors import UserError
+from tfrobust.evaluation import settings_of_run
 from tfrobust.models import digits_cnn
 from tfrobust.serving import export_classifier
 from tfrobust.threat_models import Linf

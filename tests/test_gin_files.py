@@ -64,6 +64,10 @@ def check_build(name, tmp_path, monkeypatch):
         classifier = models.with_stock_batch_normalization(models.resnet18(width=2))
         classifier.save(tmp_path / "natural.keras")
         bindings = [f"NATURAL = {str(tmp_path / 'natural.keras')!r}"]
+    if "%EXTRA" in (ROOT / name).read_text():
+        images, labels = np.zeros((20, 32, 32, 3), np.uint8), np.arange(20) % 10
+        np.savez(tmp_path / "extra.npz", image=images, label=labels)
+        bindings = [f"EXTRA = {str(tmp_path / 'extra.npz')!r}"]
     assert train(name, tmp_path / "run", bindings, dry_run=True) is None
     assert built[0].method.optimizer.built
     assert not (tmp_path / "run").exists()

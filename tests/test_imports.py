@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tfrobust"
 
 # Modules beside the rooms that everybody may import.
-BASE = {"errors", "spec", "version"}
+BASE = {"compat", "errors", "gin_text", "spec", "version"}
 # From the ground up: a room may import the floors below its own, and itself.
 FLOORS = [
     {"ops", "contract"},
@@ -29,8 +29,8 @@ for rooms in FLOORS[5:]:
     for room in rooms:
         MAY_IMPORT[room] |= {"models", "data", "plots", "runs"}
 # These put everything together.
-EVERYTHING = {"__init__", "config", "commands"}
-GIN = {"config", "gin_overrides"}
+EVERYTHING = {"__init__", "config", "commands", "gin_names"}
+GIN = {"config", "gin_names", "gin_overrides", "gin_text"}
 
 
 def imported_modules(source, package):

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from absl import logging
 
+from tfrobust import Linf
 from tfrobust.commands.train import COMMAND
+from tfrobust.evaluation import settings_of_run
 from tfrobust.runs import checkpoint
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -65,8 +67,8 @@ def refused(result, workdir, *messages):
         ("valid/attacks.PGD.steps = 3", ("valid/attacks.PGD.steps",)),
         ("EPSILON = 8", ("'8/255'",)),
         ("EPSILON = 'eight'", ("epsilon='eight'",)),
-        ("models.digits_cnn.num_classes = 11", ("10 logits", "num_classes")),
-        ("models.digits_cnn.input_shape = (28, 28, 1)", ("(8, 8, 1)", "input_shape")),
+        ("models.digits_cnn.num_classes = 11", ("(b, 10)", "num_classes")),
+        ("models.digits_cnn.input_shape = (28, 28, 1)", ("8, 8, 1)", "28, 28, 1)")),
         ("training.train.batch_size = 5000", ("5000",)),
         ("training.train.checkpoint_rule = 'best'", ("best_robust",)),
         ("training.train.devices = ('CPU:0', 'CPU:1')", ("mirrored",)),
@@ -91,7 +93,7 @@ def test_a_softmax_at_the_end_is_found_before_training(run, tmp_path, monkeypatc
         "from tfrobust import training\ninclude 'gin/adv.gin'\n"
         "training.train.model = @softmax_model.net\n"
     )
-    refused(run(gin=gin), tmp_path / "run", "probabilities", "softmax")
+    refused(run("--trust", gin=gin), tmp_path / "run", "probabilities", "softmax")
 
 
 def images(kind):
@@ -151,6 +153,8 @@ def test_a_run_leaves_everything_and_is_not_repeated(run, tmp_path):
     report = (workdir / "report.md").read_text()
     assert "95 % interval" in report and "/ 360" in report and "epoch 1 of 1" in report
     assert json.loads((workdir / "run.json").read_text())["starts"][0]["status"] == "done"
+    splits, threat_model = settings_of_run(workdir)
+    assert splits.info.name == "digits" and threat_model == Linf(0.15)
 
     status, out, _ = run(workdir=workdir)
     assert status == 0 and "complete" in out
@@ -224,7 +228,7 @@ def test_sigterm_anywhere_then_the_same_command_ends_with_the_same_bits(
 
     def once(workdir, plan=()):
         importlib.import_module(name).PLAN[:] = plan
-        flags = (f"--strategy={strategy}",)
+        flags = (f"--strategy={strategy}", "--trust")
         return run(*flags, gin=gin, bindings=settings, workdir=tmp_path / workdir)
 
     status, _, err = once("whole")
@@ -250,3 +254,28 @@ def test_sigterm_anywhere_then_the_same_command_ends_with_the_same_bits(
             np.testing.assert_array_equal(ours[array], theirs[array], err_msg=array)
     ours, theirs = ((tmp_path / w / "metrics.jsonl").read_text() for w in ("stopped", "whole"))
     assert ours == theirs
+
+
+def test_data_that_changed_and_rows_that_were_lost_are_told(run, tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.random((40, 8, 8, 1), np.float32), np.arange(40) % 10
+    path, gin, workdir = tmp_path / "some.npz", tmp_path / "some.gin", tmp_path / "run"
+    gin.write_text(DATA.format(path=path))
+
+    def write(images):
+        np.savez(path, x_train=images, y_train=y, x_test=x, y_test=y)
+
+    write(x)
+    bindings = (*SHORT, "training.train.batch_size = 16", "data.npz.validation = 10")
+    status, _, err = run(gin=gin, bindings=bindings)
+    assert (status, err) == (0, "")
+    (workdir / "report.md").unlink()
+    before = (workdir / "run.json").read_text()
+    write(1 - x)
+    status, _, err = run(gin=gin, bindings=bindings)
+    assert status == 2 and "on other data" in err and "train and validation" in err
+    assert (workdir / "run.json").read_text() == before
+    write(x)
+    (workdir / "metrics.jsonl").write_text("")
+    status, out, err = run(gin=gin, bindings=bindings)
+    assert (status, err) == (0, "") and "lost the rows of epochs 1;" in out

@@ -1,10 +1,21 @@
 """Adversarial robustness for TensorFlow and Keras.
 
-The names below are the ones that most programs need; the rest is found in the rooms:
-`tfrobust.attacks`, `evaluation`, `losses`, `methods`, `models`, `regularizers`, `threat_models`, `weights`.
+Most programs need a recipe and an evaluation:
+
+    method = tfrobust.recipes.trades(classifier, "Linf", "8/255")
+    method.compile("sgd")
+    method.fit(images, labels)
+    result = tfrobust.evaluate(method.classifier, (images, labels), "autoattack", tfrobust.Linf("8/255"))
+
+The names here are the ones in common use. The rest is found in the rooms: `attacks`, `data`, `evaluation`,
+`losses`, `methods`, `models`, `plots`, `recipes`, `regularizers`, `serving`, `threat_models`, `training`,
+`weights`.
 """
 
-from tfrobust.attacks import APGD, FAB, PGD, Adam, Clean, Gaussian, RayS, Square, Uniform
+import importlib
+
+from tfrobust.attacks import APGD, FAB, PGD, Attack, Clean, Gaussian, RayS, Square, Uniform
+from tfrobust.contract import adapt
 from tfrobust.errors import UserError
 from tfrobust.evaluation import evaluate
 from tfrobust.losses import (
@@ -37,56 +48,85 @@ from tfrobust.regularizers import (
     GradientAlignment,
     Jacobian,
     MaximalEntropy,
+    Regularizer,
     TaylorTerms,
 )
-from tfrobust.threat_models import L1, L2, Linf
+from tfrobust.threat_models import L1, L2, Linf, ThreatModel
 from tfrobust.version import __version__
-from tfrobust.weights import AWP, WeightNoise
+from tfrobust.weights import AWP, WeightNoise, WeightPerturbation
 
 __all__ = [
     "ADV",
     "APGD",
     "ATLAS",
     "AWP",
-    "FAB",
-    "FAIT",
-    "GAIRAT",
-    "GAT",
-    "HAT",
-    "L1",
-    "L2",
-    "LLR",
-    "MART",
-    "PGD",
-    "TRADES",
-    "Adam",
     "AdversarialModel",
+    "Attack",
     "Bregman",
     "Clean",
     "CrossEntropy",
     "Curvature",
+    "FAB",
+    "FAIT",
     "Free",
+    "GAIRAT",
+    "GAT",
     "GapLabels",
     "Gaussian",
     "GradientAlignment",
+    "HAT",
     "Jacobian",
+    "L1",
+    "L2",
+    "LLR",
     "LinearRamp",
     "LinearityError",
     "Linf",
+    "MART",
     "Margin",
     "MaximalEntropy",
     "Natural",
+    "PGD",
     "RayS",
+    "Regularizer",
     "Square",
     "SquaredNorm",
     "Steps",
+    "TRADES",
     "TaylorTerms",
+    "ThreatModel",
     "ToClean",
     "ToLabel",
     "Uniform",
     "UserError",
     "WarmUp",
     "WeightNoise",
+    "WeightPerturbation",
     "__version__",
+    "adapt",
     "evaluate",
+    "attacks",
+    "data",
+    "evaluation",
+    "losses",
+    "methods",
+    "models",
+    "plots",
+    "recipes",
+    "regularizers",
+    "serving",
+    "threat_models",
+    "training",
+    "weights",
 ]
+
+
+def __getattr__(name):
+    # Rooms that nothing above has imported yet.
+    if name in __all__:
+        return importlib.import_module(f"tfrobust.{name}")
+    raise AttributeError(f"module 'tfrobust' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,30 +1,20 @@
 """The only file that knows gin: configuration files in, a configured call and its record out."""
 
+import inspect
+import os
 import pathlib
 import re
 
 import gin
 
-from tfrobust.errors import UserError
+from tfrobust import gin_names
+from tfrobust.errors import UserError, one_line
 from tfrobust.gin_overrides import overriding
 
 # So that bindings may name what the files do not import.
-_NAMES = (
-    "attacks",
-    "data",
-    "evaluation",
-    "losses",
-    "methods",
-    "models",
-    "recipes",
-    "regularizers",
-    "threat_models",
-    "training",
-    "weights",
-)
 _ROOMS = (
     "from __gin__ import dynamic_registration",
-    *(f"from tfrobust import {room}" for room in _NAMES),
+    *(f"from tfrobust import {room}" for room in gin_names.ROOMS),
 )
 
 
@@ -35,38 +25,82 @@ class Configuration:
         files: paths of gin files, later ones override earlier ones.
         bindings: lines of gin, which override the files.
         root: folder in which `include 'gin/parts/...'` finds its files.
+        trust: import and call whatever the files name; otherwise only what tfrobust's rooms offer, and
+            Keras's optimizers and their like (see `gin_names`).
 
     Raises:
-        UserError: a file is missing or says something that nothing understands.
+        UserError: a file is missing, says something that nothing understands, or names what it may not.
     """
 
-    def __init__(self, files, bindings=(), root="."):
+    def __init__(self, files, bindings=(), root=".", trust=False):
         gin.clear_config()
-        # First, because gin logs an error for every place where an included file is not.
         gin.config._LOCATION_PREFIXES[:] = [str(pathlib.Path(root).resolve()), ""]
+        # Files only: gin would import a package in which to look for an included file.
+        gin.config._FILE_READERS[:] = [(open, os.path.isfile)]
         if not files:
             raise UserError("Which configuration? Give --gin_file=gin/trades_mer.gin, for example.")
         paths = [_found(file, root) for file in files]
+        lines = [*_ROOMS, *bindings] if bindings else []
+        if not trust:
+            gin_names.check_names(paths, lines, lambda name: _included(name, root))
         try:
             with overriding():
-                gin.parse_config_files_and_bindings(
-                    paths, [*_ROOMS, *bindings] if bindings else None
-                )
+                gin.parse_config_files_and_bindings(paths, lines or None)
         except Exception as error:
             raise UserError(
                 f"The configuration cannot be read: {_one_line(error)}{_missing_lines(error)}"
             ) from error
+        if not trust:
+            gin_names.check_objects()
         self.given = gin.config_str()
         self.files = [_shown(path, root) for path in paths]
 
     def configured(self, function):
-        """The function with the arguments that the configuration binds to it."""
+        """The function with the arguments that the configuration binds to it.
+
+        Called with arguments by name it raises `UserError` before it begins if one that it needs is missing,
+        or what is bound cannot be built.
+        """
         try:
-            return gin.get_configurable(function)
+            call = gin.get_configurable(function)
         except ValueError as error:
             raise UserError(
                 f"The configuration binds nothing of `{function.__name__}`, so there is nothing to run. "
                 "Start from one of the files in the folder gin/."
+            ) from error
+
+        def configured(**given):
+            bound = {**self._built(function), **given}
+            parameters = inspect.signature(function).parameters.values()
+            missing = [p.name for p in parameters if p.default is p.empty and p.name not in bound]
+            if missing:
+                room = function.__module__.split(".")[1]
+                raise UserError(
+                    f"The configuration does not bind {', '.join(missing)} of {room}.{function.__name__}. "
+                    f"Add a line such as {room}.{function.__name__}.{missing[0]} = ..., or include one of "
+                    "the files in the folder gin/."
+                )
+            return call(**given)
+
+        return configured
+
+    def _built(self, function):
+        try:
+            # gin would do it at the call, where its errors could not be told from those of the function.
+            return gin.get_bindings(function)
+        except UserError:
+            raise
+        except RecursionError as error:
+            raise UserError(
+                "The configuration cannot be built: a macro or function needs itself, as in EPOCHS = %EPOCHS."
+            ) from error
+        except Exception as error:
+            call = re.search(
+                r"In call to configurable '(\w+)'.*?( in scope '[^']*')?$", str(error), re.M
+            )
+            where = f" (in the call of {call[1]}{call[2] or ''})" if call else ""
+            raise UserError(
+                f"The configuration cannot be built: {one_line(error)}{where}"
             ) from error
 
     def value(self, name):
@@ -94,18 +128,12 @@ class Configuration:
             )
 
 
-def settings_of_run(folder):
-    """The data and the threat model of a run, from the configuration that it keeps.
-
-    Args:
-        folder: the run's, with its `config.gin`.
-
-    Returns:
-        `data.Splits`, and the `ThreatModel` of its test attack.
-    """
-    configuration = Configuration([pathlib.Path(folder, "config.gin")])
-    test_attack = configuration.value("tfrobust.training.train.test_attack")()
-    return configuration.value("tfrobust.training.train.data")(), test_attack.threat_model
+def _included(file, root):
+    # In gin's order.
+    for folder in (pathlib.Path(root).resolve(), pathlib.Path()):
+        if (folder / file).is_file():
+            return str(folder / file)
+    raise UserError(f"There is no gin file {file!r}, which another one includes.")
 
 
 def _found(file, root):
@@ -154,7 +182,7 @@ def _missing_lines(error):
         str(error),
     )
     room = next(filter(None, unknown.groups()), None) if unknown else None
-    if room not in _NAMES:
+    if room not in gin_names.ROOMS:
         return ""
     return (
         ". The file lacks one or both of the lines 'from __gin__ import dynamic_registration' and "

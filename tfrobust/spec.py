@@ -56,3 +56,18 @@ def check_kind(name, value, kind, optional=False):
 
 def _listed(value):
     return list(value) if isinstance(value, tuple) else value
+
+
+def public_names(namespace):
+    """The classes and functions of this package in a room's namespace: what its `__init__` hands on.
+
+    A new one joins by its import, `from tfrobust.methods.alp import ALP as ALP`. Tests and gin go by
+    this list.
+    """
+    return sorted(
+        name
+        for name, value in namespace.items()
+        if not name.startswith("_")
+        and name != "public_names"
+        and getattr(value, "__module__", "").startswith("tfrobust.")
+    )

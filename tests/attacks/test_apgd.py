@@ -5,14 +5,14 @@ import pytest
 import tensorflow as tf
 
 from tfrobust.attacks import APGD, PGD
-from tfrobust.attacks.apgd import checkpoint_windows
+from tfrobust.attacks.apgd_momentum import checkpoint_windows
 from tfrobust.attacks.base import Case
 from tfrobust.attacks.targets import target_of
 from tfrobust.errors import UserError
 from tfrobust.losses import DLR, CrossEntropy, Margin, TargetedDLR
 from tfrobust.losses import targeted_difference_of_logits_ratio as targeted
 from tfrobust.ops.random import keys_of
-from tfrobust.threat_models import L1, L2, Linf
+from tfrobust.threat_models import L2, Linf
 
 RNG = np.random.default_rng(0)
 
@@ -188,5 +188,3 @@ def test_settings_that_cannot_work_together_are_refused():
     assert APGD(Linf(0.1), TargetedDLR(), targets=9, restarts=2).runs(5) == 8
     with pytest.raises(UserError, match="`targets`"):
         PGD(Linf(0.1), TargetedDLR())
-    with pytest.raises(UserError, match="sparse steps"):
-        APGD(L1(12))

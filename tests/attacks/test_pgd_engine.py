@@ -290,7 +290,8 @@ def test_refusals_at_construction(make, message):
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        ((255 * X).astype("uint8"), Y, "Divide by 255"),
+        ((255 * X).astype("int32"), Y, "make uint8"),
+        (255 * X, Y, "Divide 0..255 by 255"),
         (X, np.eye(3)[Y], "not one-hot"),
         (X, Y[:, None], "columns"),
         (X, Y.astype("float32"), "Labels must be integers"),

@@ -7,17 +7,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import strategies
+from scipy import optimize
 
 from tfrobust import L2, Linf
 from tfrobust.attacks import square_linf
 from tfrobust.attacks.base import Case
 from tfrobust.attacks.square import Square
-from tfrobust.attacks.square_l2 import L2Squares, kernel
+from tfrobust.attacks.square_l1 import L1Squares
+from tfrobust.attacks.square_l2 import L2Squares
 from tfrobust.attacks.square_linf import sides_of
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.devices import Devices
+from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import Schedule, Work
+from tfrobust.evaluation.subject import Subject
 from tfrobust.losses.margin import margin
 from tfrobust.ops.random import ExampleKeys
 from tfrobust.threat_models import L1
@@ -70,11 +74,24 @@ def test_kernels_are_those_of_the_reference():
         [-0.129099, -0.129099, -0.129099],
         [-0.129099, -0.645497, -0.129099],
     ]
+    kernel = L2Squares.kernel
     np.testing.assert_allclose(kernel(3), expected, atol=1e-6)
     row = [0.049162, 0.159777, 0.602237, 0.159777, 0.049162]
     np.testing.assert_allclose(np.abs(kernel(5)[1]), row, atol=1e-6)
     for side in (1, 3, 7, 11):
         np.testing.assert_allclose(np.linalg.norm(kernel(side)), 1.0, rtol=1e-6)
+
+
+def test_kernels_in_l1_by_hand():
+    """Pyramids of 1 / (k + 1)^4 in the sum norm: 1 and 2 / 16 above, 1 and 5 / 16 below."""
+    above, below = np.array([[1 / 16, 1 + 1 / 16, 1 / 16]]), np.full((2, 3), 1 / 16)
+    below[1, 1] += 1
+    expected = np.concatenate([above / above.sum(), -below / below.sum()]) / 2
+    np.testing.assert_allclose(L1Squares.kernel(3), expected, rtol=1e-6)
+    np.testing.assert_array_equal(L1Squares.kernel(1), [[-1.0]])
+    for side in (3, 5, 11):
+        np.testing.assert_allclose(np.abs(L1Squares.kernel(side)).sum(), 1.0, rtol=1e-6)
+        np.testing.assert_allclose(L1Squares.kernel(side).sum(), 0.0, atol=1e-6)
 
 
 @functools.cache
@@ -204,6 +221,42 @@ def test_neither_the_look_ahead_nor_the_table_changes_what_is_found(monkeypatch)
     assert forgetful["forwards"].numpy().sum() > usual["forwards"].numpy().sum()
 
 
+def test_every_query_of_a_random_model_is_made_and_a_deterministic_one_does_not_feel_it():
+    network, case = case_of((8, 8, 1), 0.02)
+    attack = Square(Linf(0.02), queries=80)
+    skips = finished(network, attack, case)
+    asks = finished(network, attack, case._replace(is_random=tf.constant(True)))
+    for name in ("best", "value", "broken", "queries", "adversarial", "index"):
+        np.testing.assert_array_equal(asks[name], skips[name])
+    np.testing.assert_array_equal(asks["forwards"], asks["queries"])
+    assert (skips["forwards"].numpy() < asks["forwards"].numpy()).mean() > 0.5
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_noise_is_found_out_before_the_search(noise):
+    """By whoever runs it: an evaluation, and a call of the attack itself."""
+    network, x, y = network_for((8, 8, 1))
+    answers = []
+
+    def model(images):
+        def asked():
+            answers.append(noise)
+            return np.random.default_rng(len(answers)).normal(size=4) * noise
+
+        drawn = tf.numpy_function(asked, [], tf.float64)
+        return network(images) + tf.cast(tf.ensure_shape(drawn, [4]), tf.float32)
+
+    attack = Square(Linf(0.002), queries=60)
+    evaluator = Evaluator(Subject.of(model), [("square", attack)])
+    _, (outcome,), _ = evaluator(x, y, np.arange(ROWS))
+    stands = outcome.attempted & ~outcome.broken & ~outcome.rejected
+    asked = outcome.forwards[stands]
+    assert stands.sum() > 3 and ((asked == 61).all() if noise else (asked < 61).any())
+    answers.clear()
+    attack(model, x, y, seed=0)
+    assert len(answers) > 60 if noise else len(answers) < 66
+
+
 def test_the_search_jumps_to_its_end_when_every_square_is_known():
     network, case = case_of((1, 1, 1), 0.0)
     attack = Square(Linf(0.0), queries=100_000)
@@ -242,7 +295,11 @@ def test_a_linear_lead_is_lowered_by_the_windows_sum():
 
 
 @pytest.mark.parametrize(
-    "threat_model", [Linf(0.03), pytest.param(L2(0.2), marks=pytest.mark.slow)]
+    "threat_model",
+    [
+        Linf(0.03),
+        *(pytest.param(t, marks=pytest.mark.slow) for t in (L2(0.2), L1(1.0))),
+    ],
 )
 def test_slots_find_what_a_plain_call_finds(threat_model, two_replicas):
     network, x, y = network_for((7, 5, 2))
@@ -277,12 +334,12 @@ def attack_with(threat_model):
     return Square(threat_model, queries=25)
 
 
-@hypothesis.settings(max_examples=8)
+@hypothesis.settings(max_examples=9)
 @hypothesis.given(
     seed=strategies.integers(0, 2**31),
     scale=strategies.sampled_from([0.0, 0.3, 1.0]),
     bound=strategies.sampled_from([0.0, 0.05, 0.5]),
-    threat_model=strategies.sampled_from([Linf(0.2), L2(0.7)]),
+    threat_model=strategies.sampled_from([Linf(0.2), L2(0.7), L1(2.0)]),
 )
 def test_what_is_found_lies_in_ball_and_box(seed, scale, bound, threat_model):
     """`bound`: images begin at most that far from a face of the box."""
@@ -332,13 +389,30 @@ def test_l2_moves_mass_and_stays_on_the_sphere(shape):
     assert (before < -margin(case.y, network(start)).numpy()).any()
 
 
-def test_l2_proposal_by_hand():
+def cut(norm, x, delta, radius):
+    """The image x + delta, brought into the set, in numpy."""
+    if norm == "l2":
+        return np.clip(x + radius * delta / np.linalg.norm(delta), 0, 1)
+    radius *= 1 - 1e-6
+    room, size = np.where(delta > 0, 1 - x, x), np.abs(delta)
+
+    def left(level):
+        return np.clip(size - level, 0, room)
+
+    excess = lambda level: left(level).sum() - radius  # noqa: E731
+    level = optimize.brentq(excess, 0, size.max(), xtol=1e-14) if excess(0.0) > 0 else 0.0
+    return x + np.sign(delta) * left(level)
+
+
+@pytest.mark.parametrize("norm", ["l2", "l1"])
+def test_a_proposal_by_hand(norm):
     """One step of the formula for one row, written out."""
-    _, case = case_of((8, 8, 2), 0.5)
-    attack = Square(L2(0.5), queries=30)
+    radius, order = {"l2": (0.5, 2), "l1": (2.0, 1)}[norm]
+    _, case = case_of((8, 8, 2), radius)
+    attack = Square({"l2": L2, "l1": L1}[norm](radius), queries=30)
     law = attack._law(case.x)
     state = {**attack.begin(case), "index": tf.fill([ROWS], 3)}
-    found = law.propose(case.x, case.radius, state).image.numpy()
+    found = law.propose(case.x, case.radius, state, False).image.numpy()
     words = case.keys.words(np.tile([6, 7], (ROWS, 1))).numpy()
     side = int(law.sides[3])
     for row in range(ROWS):
@@ -351,21 +425,56 @@ def test_l2_proposal_by_hand():
             return slice(top, top + side), slice(left, left + side)
 
         here, there = window(first), window(second)
-        pattern = kernel(side).T if second & 1 else kernel(side)
+        pattern = law.kernel(side).T if second & 1 else law.kernel(side)
         union = np.zeros((8, 8), bool)
         union[here] = union[there] = True
         new = np.empty((side, side, 2))
         for c in range(2):
             sign = 1 if (first >> c) & 1 else -1
             part = delta[here][..., c]
-            part = pattern * sign + part / (1e-12 + np.linalg.norm(part))
-            slack = max(0.25 - (delta**2).sum(), 0) / 2
-            mass = np.sqrt(slack + (delta[union][:, c] ** 2).sum())
-            new[..., c] = part / np.linalg.norm(part) * mass
+            part = pattern * sign + part / (1e-12 + np.linalg.norm(part.ravel(), order))
+            both = np.linalg.norm(delta[union][:, c], order)
+            if norm == "l2":
+                mass = np.sqrt(max(0.25 - (delta**2).sum(), 0) / 2 + both**2)
+            else:
+                mass = 2 * (max(radius - np.abs(delta).sum(), 0) / 2 + both)
+            new[..., c] = part / np.linalg.norm(part.ravel(), order) * mass
         delta[there] = 0
         delta[here] = new
-        expected = np.clip(x + 0.5 * delta / np.linalg.norm(delta), 0, 1)
-        np.testing.assert_allclose(found[row], expected, atol=2e-5)
+        np.testing.assert_allclose(found[row], cut(norm, x, delta, radius), atol=3e-5)
+
+
+def test_the_start_in_l1_is_tiles_that_are_brought_into_the_set():
+    """Every tile has a mass of one in each channel; the projection leaves what is largest."""
+    _, case = case_of((12, 7, 4), 6.0)
+    law = Square(L1(6.0))._law(case.x)
+    start = law.start(case.x, tf.constant(1e4), case.keys).numpy() - case.x.numpy()
+    assert np.abs(start).max() <= 1
+    # Without a bound on the ball only the box cuts: rows 1 to 12, a tile of two by two to each step.
+    assert not start[:, 0].any() and (start[:, 1:11].reshape(ROWS, 10, -1) != 0).any(2).all()
+    bounded = law.start(case.x, case.radius, case.keys).numpy() - case.x.numpy()
+    total = np.abs(bounded).sum((1, 2, 3))
+    assert (total <= 6.0).all()
+    np.testing.assert_allclose(total, 6.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (5, 9, 3)])
+def test_l1_keeps_what_lowers_the_lead_and_stays_in_the_set(shape):
+    network, case = case_of(shape, 1.5)
+    attack = Square(L1(1.5), queries=60)
+    state, step = attack.begin(case), tf.function(lambda s: attack.step(network, case, s))
+    before, changed = np.full(ROWS, np.inf), 0
+    for _ in range(61):
+        state = step(state)
+        value, best = state["value"].numpy(), state["best"].numpy()
+        assert (value <= before).all()
+        far = np.abs(best.astype("float64") - case.x.numpy()).sum((1, 2, 3))
+        assert (far <= 1.5).all() and best.min() >= 0 and best.max() <= 1
+        changed, before = changed + (value < before).sum(), value
+    assert state["done"].numpy().all() and changed > 2 * ROWS
+    lasting = ~state["broken"].numpy()
+    assert lasting.any() and (state["queries"].numpy()[lasting] == 61).all()
+    assert (state["forwards"].numpy()[lasting] == 61).all()
 
 
 def test_a_model_without_gradient_is_broken():
@@ -385,11 +494,10 @@ def test_settings_that_cannot_work():
     for wrong in ({"queries": 0}, {"restarts": 0}, {"initial_share": 1.5}):
         with pytest.raises(UserError, match=next(iter(wrong))):
             Square(Linf(0.1), **wrong)
-    with pytest.raises(UserError, match="Square searches Linf and L2"):
-        Square(L1(12))
     _, case = case_of((4, 8, 1), 0.1)
-    with pytest.raises(UserError, match="at least 5 by 5"):
-        Square(L2(0.1)).begin(case)
+    for threat_model in (L2(0.1), L1(0.1)):
+        with pytest.raises(UserError, match="at least 5 by 5"):
+            Square(threat_model).begin(case)
     for shape, reason in (((5, 5, 23), "22 channels"), ((25,), r"images \(h, w, c\)")):
         with pytest.raises(UserError, match=reason):
             Square(Linf(0.1)).begin(case._replace(x=tf.zeros([ROWS, *shape])))

@@ -1,5 +1,10 @@
 """Folders of images by class: the pixels of lossless files come back, and a bad file is named."""
 
+import io
+import os
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -85,7 +90,9 @@ def tree(tmp_path):
 
 def test_an_unreadable_file_is_named(tree):
     (tree / "b" / "bad.png").write_bytes(b"no image")
-    with pytest.raises(UserError, match=r"/b/bad\.png can't be read as an image: cannot identify"):
+    with pytest.raises(
+        UserError, match=r"/b/bad\.png can't be read as an image.*: cannot identify"
+    ):
         image_folder(tree, 4)
 
 
@@ -138,3 +145,60 @@ def test_a_bad_image_size_is_refused(tree, size):
 def test_bad_channels_are_refused(tree):
     with pytest.raises(UserError, match="`channels` must be 1"):
         image_folder(tree, 4, channels=4)
+
+
+@pytest.mark.parametrize("kind", ["EPS", "PDF", "TIFF", "PPM", "ICO", "TGA", "SGI"])
+def test_what_a_file_is_counts_and_not_what_it_is_called(tree, kind):
+    content = io.BytesIO()
+    Image.fromarray(np.zeros((6, 4, 3), np.uint8)).save(content, kind)
+    (tree / "a" / "000.png").write_bytes(content.getvalue())
+    with pytest.raises(
+        UserError, match=r"/a/000\.png can't be read as an image \(BMP, GIF.*cannot identify"
+    ):
+        image_folder(tree, 4)
+
+
+@pytest.mark.parametrize("kind", ["BMP", "GIF", "JPEG", "PNG", "WEBP"])
+def test_the_five_formats_are_read_whatever_they_are_called(tree, kind):
+    content = io.BytesIO()
+    Image.fromarray(np.full((6, 4, 3), 200, np.uint8)).save(content, kind)
+    (tree / "a" / "000.png").write_bytes(content.getvalue())
+    splits = image_folder(tree, (6, 4), validation=2, test=2)
+    images = np.concatenate([getattr(splits, n).images for n in ("train", "validation", "test")])
+    assert any(np.abs(image.astype(int) - 200).max() <= 3 for image in images)
+
+
+def test_what_is_no_regular_file_is_not_opened(tree):
+    os.mkfifo(tree / "a" / "pipe.png")
+    with pytest.raises(UserError, match=r"/a/pipe\.png is no regular file"):
+        image_folder(tree, 4)
+    (tree / "a" / "pipe.png").unlink()
+    (tree / "a" / "zero.png").symlink_to("/dev/zero")
+    with pytest.raises(UserError, match=r"/a/zero\.png is no regular file"):
+        image_folder(tree, 4)
+    (tree / "a" / "zero.png").unlink()
+    (tree / "a" / "gone.png").symlink_to(tree / "nothing")
+    with pytest.raises(UserError, match=r"/a/gone\.png is no image file"):
+        image_folder(tree, 4)
+
+
+def test_pixels_are_counted_before_they_are_decoded(tree, monkeypatch):
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", 13000, 13000, 8, 0, 0, 0, 0)
+    bomb = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
+    (tree / "a" / "bomb.png").write_bytes(bomb)
+    monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("it was decoded"))
+    monkeypatch.setattr("tfrobust.data.folder._files", lambda folder: [tree / "a" / "bomb.png"])
+    with pytest.raises(
+        UserError, match=r"/a/bomb\.png can't.*13000 x 13000 pixels, more than 67108864"
+    ):
+        image_folder(tree, 4)

@@ -75,7 +75,7 @@ def test_what_is_no_model(tmp_path):
         (tmp_path / "text", "is no model"),
         (tmp_path, "is no model"),
         (tmp_path / "run", "has not been finished"),
-        (3, "Received: int"),
+        (3, "Received: 3"),
     ):
         with pytest.raises(UserError, match=told):
             Subject.of(given)

@@ -21,7 +21,7 @@ from tfrobust.threat_models import L1, L2, Linf
 EPS = Linf("8/255")
 CE = APGD(EPS)
 TARGETED = APGD(EPS, TargetedDLR(), targets=9)
-BLACK_BOX = {"atlas_blackbox", "rand_blackbox"}
+BLACK_BOX = {"atlas_blackbox", "rat_blackbox"}
 DECAY = {"factors": (0.1, 0.01)}
 
 
@@ -50,6 +50,18 @@ def test_autoattack():
     assert dict(suite("autoattack", L2(0.5)).attacks)["apgd-ce"] == APGD(L2(0.5))
 
 
+def test_autoattack_in_l1_has_restarts_and_larger_radii():
+    l1 = L1(12)
+    assert suite("autoattack", l1).attacks == (
+        ("apgd-ce", APGD(l1, restarts=5, larger_radii=True)),
+        ("apgd-t", APGD(l1, TargetedDLR(), targets=5, larger_radii=True)),
+        ("fab-t", FAB(l1, steps=100, targets=9)),
+        ("square", Square(l1, queries=5000)),
+    )
+    rand = [("apgd-ce", APGD(l1, eot=20)), ("apgd-dlr", APGD(l1, DLR(), eot=20))]
+    assert suite("autoattack_rand", l1).attacks == tuple(rand)
+
+
 def adam(objective, steps, restarts, milestones=(), **options):
     stepper = Adam(milestones=milestones, **(DECAY if milestones else {}))
     options = {"selection": "any", **options}
@@ -69,13 +81,13 @@ def test_the_papers():
         "atlas_multit_wrn": {"multi-t": adam(LogitDifference(), 20, 5, **targets)},
         "atlas_multit_cnn": {"multi-t": adam(LogitDifference(), 50, 20, **targets)},
         "atlas_rays": {"rays": RayS(EPS, queries=40000)},
-        "rand_pgd20": {"pgd-20": PGD(EPS, steps=20, step_size=0.003, **unclipped)},
-        "rand_cw20": {"cw-20": PGD(EPS, Margin(50.0), 20, step_size=0.003, **unclipped)},
-        "rand_svhn": {
+        "rat_pgd20": {"pgd-20": PGD(EPS, steps=20, step_size=0.003, **unclipped)},
+        "rat_cw20": {"cw-20": PGD(EPS, Margin(50.0), 20, step_size=0.003, **unclipped)},
+        "rat_svhn": {
             "pgd-20": PGD(EPS, steps=20, step_size="1/255", **unclipped),
             "cw-20": cw_20(EPS, step_size="1/255"),
         },
-        "rand_rays": {"rays": RayS(EPS, queries=10000)},
+        "rat_rays": {"rays": RayS(EPS, queries=10000)},
         "fait_pgd100": {"pgd-100": PGD(EPS, steps=100, step_size="2/255")},
         "llr_untargeted": {"untargeted": adam(Margin(), 200, 20, (100, 150))},
         "llr_multit": {"multi-targeted": adam(LogitDifference(), 200, 20, **targets)},
@@ -86,14 +98,17 @@ def test_the_papers():
         },
         "llr_fgsm20": {"fgsm-20": PGD(EPS, steps=20, relative_step_size="1/10")},
         "llr_pgd50": {"pgd-50": PGD(EPS, steps=50, step_size=0.1, stepper=Adam())},
+        "llr_pgd50_code": {
+            "pgd-50": PGD(EPS, Margin(30.0), steps=50, step_size=0.1, stepper=Adam())
+        },
         "pgd_20": {"pgd-20": PGD(EPS, steps=20)},
     }
     for name, attacks in expected.items():
         assert made(name) == attacks, name
     assert made("atlas_pgd20", far)["pgd-20"].step_size == 0.01
     l2 = L2("128/255")
-    assert made("rand_l2", l2) == {"pgd-20": PGD(l2, steps=20, step_size="15/255", **unclipped)}
-    others = {"autoattack_standard", "autoattack_plus", "autoattack_rand", "rand_l2"}
+    assert made("rat_l2", l2) == {"pgd-20": PGD(l2, steps=20, step_size="15/255", **unclipped)}
+    others = {"autoattack_standard", "autoattack_plus", "autoattack_rand", "rat_l2"}
     assert set(PRESETS) == set(expected) | others | BLACK_BOX
 
 
@@ -107,7 +122,7 @@ def test_black_boxes_take_images_from_each_surrogate(tmp_path):
     )
     models[0].save(tmp_path / "a.keras")
     path = str(tmp_path / "a.keras")
-    both = dict(suite("rand_blackbox", EPS, surrogates=[path]).attacks)
+    both = dict(suite("rat_blackbox", EPS, surrogates=[path]).attacks)
     pgd = PGD(EPS, steps=20, step_size=0.003, start=Uniform(clip=False))
     assert both == {
         "pgd-20-from-0": Transfer(pgd, (path,)),
@@ -120,14 +135,14 @@ def test_a_surrogate_counts_by_its_weights():
         ones = keras.initializers.Constant(value)
         layers = [keras.layers.Flatten(), keras.layers.Dense(2, kernel_initializer=ones)]
         model = keras.Sequential([keras.Input((2, 2, 1)), *layers])
-        return suite("rand_blackbox", EPS, surrogates=[model]).hash
+        return suite("rat_blackbox", EPS, surrogates=[model]).hash
 
     assert made(1.0) == made(1.0) != made(2.0)
 
 
 @pytest.mark.parametrize("name", sorted(set(PRESETS) - BLACK_BOX))
 def test_every_suite_comes_back_from_its_configuration(name):
-    made = suite(name, L2(0.5) if name == "rand_l2" else EPS)
+    made = suite(name, L2(0.5) if name == "rat_l2" else EPS)
     config = keras.saving.serialize_keras_object(made)
     again = keras.saving.deserialize_keras_object(config)
     assert again == made and again.hash == made.hash and repr(again) == repr(made)
@@ -184,9 +199,9 @@ def test_whatever_a_caller_has():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: suite("rand_pgd20", L2(0.5)), "step sizes for Linf"),
-        (lambda: suite("autoattack", L1(12)), "APGD searches Linf and L2"),
-        (lambda: suite("rand_l2", EPS), "step sizes for L2"),
+        (lambda: suite("rat_pgd20", L2(0.5)), "made for Linf. "),
+        (lambda: suite("autoattack_plus", L1(12)), "made for Linf and L2. "),
+        (lambda: suite("rat_l2", EPS), "made for L2. "),
         (lambda: suite("atlas_blackbox", EPS), "give them as `surrogates`"),
         (lambda: suite("pgd_20", EPS, surrogates=["a.keras"]), "takes no `surrogates`"),
         (lambda: custom([]), "pairs of a name and an attack"),

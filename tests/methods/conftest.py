@@ -1,5 +1,10 @@
-"""The contract of methods: a new one joins with a line in METHODS, and all that is shared is tested on it."""
+"""The contract of methods: all that is shared is tested on each.
 
+A new one joins by `CONTRACT = {"its_name": lambda classifier, **options: ...}` in its own test file.
+"""
+
+import importlib.util
+import pathlib
 import warnings
 
 import keras
@@ -164,6 +169,21 @@ METHODS = {
 }
 
 
+def contracts_of(folder):
+    """The cases that the test files of a folder bring along."""
+    cases = {}
+    for path in sorted(folder.glob("test_*.py")):
+        if "\nCONTRACT = " in path.read_text():
+            spec = importlib.util.spec_from_file_location(f"contract_of_{path.stem}", path)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            cases |= module.CONTRACT
+    return cases
+
+
+METHODS |= contracts_of(pathlib.Path(__file__).parent)
+
+
 def helper():
     """It draws nothing from Keras's own seed, which the classifier's weights depend on."""
     initializer = keras.initializers.GlorotUniform(seed=4)
@@ -180,6 +200,12 @@ RNG = np.random.default_rng(0)
 X = RNG.random((15, 4, 4, 1)).astype("float32")
 Y = (np.arange(15) % 3).astype("int64")
 WEIGHTS = np.linspace(0.0, 2.0, 15).astype("float32")
+
+
+@pytest.fixture
+def all_methods():
+    """Name -> the method around a classifier, of all cases."""
+    return METHODS
 
 
 @pytest.fixture(params=METHODS)

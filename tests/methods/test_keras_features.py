@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfrobust.attacks import PGD, Clean
 from tfrobust.errors import UserError
 from tfrobust.methods import ADV, TRADES, Natural
+from tfrobust.ops.padding import ABSENT
 from tfrobust.ops.schedules import LinearRamp
 from tfrobust.threat_models import Linf
 from tfrobust.weights import AWP
@@ -118,7 +119,7 @@ def test_evaluate_reports_the_clean_cross_entropy_and_padding_does_not_count():
     scores = method.evaluate(X, Y, return_dict=True, verbose=0)
     np.testing.assert_allclose(scores["loss"], expected, rtol=1e-6)
     padded = np.concatenate([X, np.zeros((3, 4, 4, 1), "float32")]), np.concatenate([Y, [0, 0, 0]])
-    weights = np.array([1.0] * 12 + [0.0] * 3)
+    weights = np.array([1.0] * 12 + [ABSENT] * 3)
     again = method.evaluate(*padded, sample_weight=weights, return_dict=True, verbose=0)
     np.testing.assert_allclose(list(again.values()), list(scores.values()), rtol=1e-6)
     assert scores["robust_accuracy"] <= scores["accuracy"]
@@ -202,7 +203,7 @@ def test_pixels_outside_the_box_in_a_dataset(bad):
     method.compile("sgd")
     data = tf.data.Dataset.from_tensor_slices((bad.astype("float32"), Y)).batch(4)
     for call in (method.fit, method.evaluate):
-        with pytest.raises(tf.errors.InvalidArgumentError, match=r"all pixels in \[0, 1\]"):
+        with pytest.raises(UserError, match=r"all pixels in \[0, 1\]"):
             call(data, verbose=0)
 
 

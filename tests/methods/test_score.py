@@ -108,7 +108,7 @@ def test_smoothing_in_the_methods():
         (lambda c: ADV(c, ATTACK, clipping=LossClipping()), "measured in squared errors"),
         (
             lambda c: ADV(c, ATTACK, divergence=SQUARED, clipping=LossClipping(term="divergence")),
-            "clip its total",
+            "parts to be clipped",
         ),
         (lambda c: TRADES(c, ATTACK, clipping=0.3), "`clipping` must be None or of kind"),
         (lambda c: LossClipping(-0.1), "`slack` must lie"),

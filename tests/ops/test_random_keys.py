@@ -138,7 +138,7 @@ def test_seed_pair_holds_62_bits():
     assert tuple(random.seed_pair(np.int64(5)).numpy()) == (5, 0)
 
 
-@pytest.mark.parametrize("seed", [-1, 2**62, 1.5, True, None, np.zeros(3, int), np.zeros((2, 2))])
+@pytest.mark.parametrize("seed", [-1, 2**62, 1.5, True, np.zeros(3, int), np.zeros((2, 2))])
 def test_what_is_no_seed(seed):
     with pytest.raises(UserError, match="`seed` must be a whole number"):
         random.keys_of(seed)
@@ -148,3 +148,17 @@ def test_keys_of_keeps_keys():
     for keys in (BatchKeys(random.seed_pair(1), 3), ExampleKeys(tf.zeros((4, 2), tf.int32))):
         assert random.keys_of(keys) is keys
     np.testing.assert_array_equal(random.keys_of(7).seed, random.seed_pair(7))
+
+
+def test_without_a_seed_the_message_gives_one():
+    with pytest.raises(UserError, match="give seed=0"):
+        random.keys_of(None)
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**31 + 5, 2**40 + 3])
+def test_a_scalar_tensor_is_the_seed_of_its_number(seed):
+    expected = random.keys_of(seed).seed.numpy()
+    for given in (tf.constant(seed, tf.int64), tf.Variable(seed, dtype=tf.int64), np.array(seed)):
+        np.testing.assert_array_equal(random.keys_of(given).seed.numpy(), expected)
+    in_graph = tf.function(lambda number: random.keys_of(number).seed)
+    np.testing.assert_array_equal(in_graph(tf.constant(seed, tf.int64)).numpy(), expected)

@@ -205,3 +205,45 @@ def test_round_trip_and_name():
     assert keras.saving.deserialize_keras_object(config) == regularizer
     assert regularizer.name == "jacobian_adversarial" and regularizer.watched == ("adversarial",)
     assert regularizer.differentiates_twice
+
+
+def batch_jacobian(model, x, training):
+    """dz_b,c / dx_a for all images and classes, (b, c, a, pixels)."""
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        logits = model(x, training=training)
+    jacobian = tape.jacobian(logits, x).numpy()
+    return jacobian.reshape(*logits.shape, x.shape[0], -1)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["batch statistics", "inference"])
+def test_what_the_kinds_estimate_where_images_share_statistics(training):
+    """Random vectors: without the cross terms between images; unit vectors: with them."""
+    model = keras.Sequential(
+        [
+            keras.Input((2, 3, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(5),
+            BatchNormalization(),
+            keras.layers.Activation("tanh"),
+            keras.layers.Dense(CLASSES),
+        ]
+    )
+    x = tf.constant(RNG.random((3, 2, 3, 1)), tf.float32)
+    jacobian = batch_jacobian(model, x, training)
+    apart = np.square(jacobian).sum(axis=(0, 1, 3))
+    together = np.square(jacobian.sum(axis=0)).sum(axis=(0, 2))
+
+    def forward(x):
+        return model(x, training=training)
+
+    basis = Jacobian(kind="basis")(context_of(forward, x))
+    np.testing.assert_allclose(basis, together, rtol=1e-4)
+    assert (np.abs(together / apart - 1.0).max() > 0.02) == training
+    for kind in ("sphere", "rademacher"):
+        drawn = tf.function(
+            lambda seed, kind=kind: Jacobian(kind=kind)(context_of(forward, x, keys_of(seed)))
+        )
+        draws = np.stack([drawn(tf.constant([seed, 0])) for seed in range(400)])
+        error = draws.std(axis=0) / np.sqrt(len(draws))
+        np.testing.assert_array_less(np.abs(draws.mean(axis=0) - apart), 4.0 * error)

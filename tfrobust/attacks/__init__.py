@@ -1,50 +1,36 @@
 """Searches of a threat model for a bad point."""
 
-from tfrobust.attacks.adam_pgd import adam_pgd
-from tfrobust.attacks.apgd import APGD
-from tfrobust.attacks.base import Attack, Case, Perturbation
-from tfrobust.attacks.carlini_wagner import cw_20
-from tfrobust.attacks.fab import FAB
-from tfrobust.attacks.fgsm import fgsm, fgsm_rs
-from tfrobust.attacks.freeze import EarlyStop, Freeze
-from tfrobust.attacks.multi_targeted import multi_targeted
-from tfrobust.attacks.noise import RandomNoise
-from tfrobust.attacks.pgd import PGD
-from tfrobust.attacks.random_targeted import random_targeted
-from tfrobust.attacks.rays import RayS
-from tfrobust.attacks.square import Square
-from tfrobust.attacks.starts import Clean, Corner, Gaussian, Radial, Start, Uniform
-from tfrobust.attacks.steppers import Adam, Steepest, Stepper
-from tfrobust.attacks.transfer import Transfer
-from tfrobust.attacks.untargeted_margin import untargeted_margin
+from tfrobust.attacks.adam_pgd import adam_pgd as adam_pgd
+from tfrobust.attacks.apgd import APGD as APGD
+from tfrobust.attacks.base import Attack as Attack
+from tfrobust.attacks.base import Case as Case
+from tfrobust.attacks.base import Perturbation as Perturbation
+from tfrobust.attacks.base import caught as caught
+from tfrobust.attacks.base import fresh as fresh
+from tfrobust.attacks.carlini_wagner import cw_20 as cw_20
+from tfrobust.attacks.fab import FAB as FAB
+from tfrobust.attacks.fgsm import fgsm as fgsm
+from tfrobust.attacks.fgsm import fgsm_rs as fgsm_rs
+from tfrobust.attacks.freeze import EarlyStop as EarlyStop
+from tfrobust.attacks.freeze import Freeze as Freeze
+from tfrobust.attacks.iterative import IterativeAttack as IterativeAttack
+from tfrobust.attacks.multi_targeted import multi_targeted as multi_targeted
+from tfrobust.attacks.noise import RandomNoise as RandomNoise
+from tfrobust.attacks.pgd import PGD as PGD
+from tfrobust.attacks.random_targeted import random_targeted as random_targeted
+from tfrobust.attacks.rays import RayS as RayS
+from tfrobust.attacks.square import Square as Square
+from tfrobust.attacks.starts import Clean as Clean
+from tfrobust.attacks.starts import Corner as Corner
+from tfrobust.attacks.starts import Gaussian as Gaussian
+from tfrobust.attacks.starts import Radial as Radial
+from tfrobust.attacks.starts import Start as Start
+from tfrobust.attacks.starts import Uniform as Uniform
+from tfrobust.attacks.steppers import Adam as Adam
+from tfrobust.attacks.steppers import Steepest as Steepest
+from tfrobust.attacks.steppers import Stepper as Stepper
+from tfrobust.attacks.transfer import Transfer as Transfer
+from tfrobust.attacks.untargeted_margin import untargeted_margin as untargeted_margin
+from tfrobust.spec import public_names
 
-__all__ = [
-    "APGD",
-    "FAB",
-    "PGD",
-    "Adam",
-    "Attack",
-    "Case",
-    "Clean",
-    "Corner",
-    "EarlyStop",
-    "Freeze",
-    "Gaussian",
-    "Perturbation",
-    "Radial",
-    "RandomNoise",
-    "RayS",
-    "Square",
-    "Start",
-    "Steepest",
-    "Stepper",
-    "Transfer",
-    "Uniform",
-    "adam_pgd",
-    "cw_20",
-    "fgsm",
-    "fgsm_rs",
-    "multi_targeted",
-    "random_targeted",
-    "untargeted_margin",
-]
+__all__ = public_names(globals())

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from tfrobust import contract
 from tfrobust.errors import UserError
 from tfrobust.ops import norms
-from tfrobust.ops.logits import inference
+from tfrobust.ops.logits import correct
 from tfrobust.ops.random import BatchKeys, ExampleKeys, keys_of
 from tfrobust.spec import Spec
 
@@ -40,6 +41,9 @@ class Case(NamedTuple):
         keys: noise that belongs to the row's example and run.
         radius: of the threat model, a scalar.
         example_keys: noise that belongs to the row's example, the same in all its runs.
+        scale: factor of the radius, a scalar.
+        is_random: whether the model answers anew each time, boolean scalar; looked for only where an
+            attack `trusts_answers`.
     """
 
     x: tf.Tensor
@@ -49,18 +53,36 @@ class Case(NamedTuple):
     keys: BatchKeys | ExampleKeys
     radius: tf.Tensor
     example_keys: BatchKeys | ExampleKeys | None = None
+    scale: tf.Tensor | float = 1.0
+    is_random: tf.Tensor | bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Attack(Spec):
     """Searches a threat model for a bad point.
 
-    A subclass writes the search of one run as `begin` and `advance`, in graph operations, row by row:
-    no row may depend on another one, and every row has its own step counter, so that rows may be
-    exchanged while others go on (`evaluation.slots`). How many runs an example needs, `runs` says.
-    An attack of another form overrides `search`. Attacks hold no data and no variables, see a Keras
-    model in inference mode, never move its BatchNormalization statistics, and use no global random
-    state.
+    A subclass has a `threat_model` and a search in one of two forms:
+
+    - `search`, from a batch of images to what was found. An evaluation runs it on whole batches, as one
+      step. For attacks that wrap others, mask pixels, or are one call of something else.
+    - `begin` and `advance`, one run row by row: derive from `IterativeAttack`, which makes the search
+      of them. For searches of many steps, in which an evaluation exchanges rows that are done.
+
+    Attacks hold no data and no variables, see a Keras model in inference mode, never move its
+    BatchNormalization statistics, and use no global random state.
+
+        @dataclasses.dataclass(frozen=True)
+        class UpperHalf(Attack):
+            inner: Attack
+
+            @property
+            def threat_model(self):
+                return self.inner.threat_model
+
+            def search(self, model, x, y, keys, scale, epoch):
+                found = self.inner.search(model, x, y, keys, scale, epoch)
+                rows = tf.range(x.shape[1])[:, None, None]
+                return found._replace(x=tf.where(rows < x.shape[1] // 2, found.x, x))
     """
 
     needs_gradient = True
@@ -72,17 +94,39 @@ class Attack(Spec):
     says by it: what it finds is judged by a vote."""
     measures = ()
     """Names of what else a state tells at the end of a run, numbers (b,): "distance", "queries"."""
+    trusts_answers = False
+    """Whether it saves passes whose answer is known if the model is deterministic. Who runs it finds out,
+    by five passes over clean images, and says so in `Case.is_random`."""
+    counts_passes = False
+    """Whether its states count the passes made for each row; reports leave them out otherwise."""
 
-    def __call__(self, model, x, y, *, seed, scale=1.0, epoch=0.0):
-        """Attacks the images.
+    @property
+    def measures_boundary(self):
+        """Whether the measure "distance" is that to the decision boundary, as far as it was found.
+
+        It is not where a run ends at the first point within the radius: the mean of such distances is
+        no average distance to the boundary (ADBD).
+        """
+        return False
+
+    @property
+    def judged_steps(self):
+        """How many steps of a run are each judged; None where only what is left at the end is."""
+        return None
+
+    def __call__(self, model, x, y, *, seed=None, scale=1.0, epoch=0.0):
+        """Attacks the images, after a look at them and at the model (see `tfrobust.contract`).
 
         Args:
             model: Keras model or callable, images to logits (b, k). Pass the same object every
                 time: for a new one the attack is traced anew.
-            x: clean images in [0, 1], float32 (or float64), shape (b, h, w, c).
+            x: clean images, shape (b, h, w, c): floating-point in [0, 1], or uint8, which means
+                k / 255. They are attacked in float64 where the model computes in it, otherwise in
+                float32.
             y: labels, integers, shape (b,).
-            seed: whole number, seed tensor of shape (2,), one seed per example of shape (b, 2), or
-                keys of `tfrobust.ops.random`. The same seed gives the same result.
+            seed: whole number, also as a scalar tensor such as a step counter; seed tensor of shape
+                (2,); one seed per example of shape (b, 2); or keys of `tfrobust.ops.random`. The same
+                seed gives the same result.
             scale: factor of the radius in [0, 1], for ramps.
             epoch: epochs of training that have passed, for settings that are schedules.
 
@@ -90,22 +134,68 @@ class Attack(Spec):
             A `Perturbation`.
 
         Raises:
-            UserError: if the images are not floating-point or the labels are not integers of shape
-                (b,).
+            UserError: if images, labels, seed or model are not what they must be; what only the numbers
+                of a graph show is an assertion in it. Also if a search of your own does not return
+                images of their shape.
         """
-        x, y = check_batch(x, y)
         keys = keys_of(seed)
+        return self.perturb(model, *contract.attack_batch(model, x, y), keys, scale, epoch)
+
+    def perturb(self, model, x, y, keys, scale=1.0, epoch=0.0):
+        """As a call, of a batch that has passed the contract already, in a training step say.
+
+        Args:
+            x: images in [0, 1], in the model's precision.
+            y: labels, int32 (b,).
+            keys: of `tfrobust.ops.random`.
+        """
         scale = tf.cast(tf.convert_to_tensor(scale), x.dtype)
         epoch = tf.cast(tf.convert_to_tensor(epoch), tf.float32)
         if not tf.executing_eagerly():
-            return self.search(model, x, y, keys, scale, epoch)
+            return self._searched(model, x, y, keys, scale, epoch)
         if isinstance(model, keras.layers.Layer) and not model.built:
             model(x[:1], training=False)  # Variables cannot be born inside a graph's loop.
-        return self._function("search", self.search)(model, x, y, keys, scale, epoch)
+        return self._function("search", self._searched)(model, x, y, keys, scale, epoch)
+
+    def search(self, model, x, y, keys, scale, epoch):
+        """The attack itself, in graph operations; nothing is watched by a tape from outside.
+
+        Args:
+            model: Keras model or callable; `ops.logits.inference(model)` gives its logits.
+            x: clean images, (b, h, w, c).
+            y: labels, int32 (b,).
+            keys: `BatchKeys` or `ExampleKeys`: `keys.fold_in(i).uniform(tf.shape(x))` draws.
+            scale: factor of the radius, a scalar: `self.threat_model.radius(scale)`.
+            epoch: epochs of training that have passed, a float32 scalar.
+
+        Returns:
+            A `Perturbation`.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no search: override `search`, or derive from IterativeAttack "
+            "and override `begin` and `advance`."
+        )
+
+    def _searched(self, model, x, y, keys, scale, epoch):
+        found = self.search(model, x, y, keys, scale, epoch)
+        if not isinstance(found, Perturbation) or not found.x.shape.is_compatible_with(x.shape):
+            seen = f"x of shape {found.x.shape}" if isinstance(found, Perturbation) else repr(found)
+            raise UserError(
+                f"{type(self).__name__}.search must return a Perturbation whose `x` has the images' shape, "
+                f"{x.shape}. Received: {seen}."
+            )
+        return found
 
     def runs(self, num_classes):
         """How many runs an example that nothing breaks takes: restarts times targets."""
         return 1
+
+    def passes(self, num_classes):
+        """Forward and backward passes for an example that nothing breaks, or None where not known.
+
+        Without the clean pass and the second look at what was found.
+        """
+        return None
 
     def begin(self, case):
         """The state before the first step: a dict of tensors whose first axis is the row.
@@ -114,71 +204,30 @@ class Attack(Spec):
         stands for the row if nothing breaks it. Of several runs that break nothing the one with the
         largest "best_loss", (b,), stands for the example, or the first run where there is none.
         """
-        raise NotImplementedError
+        return {**fresh(case), "best": case.x}
 
-    def advance(self, forward, case, state):
-        """The state one step later.
+    def step(self, forward, case, state):
+        """The state one step later: here all of `search`, and a look at what it found.
 
-        Sets "done" where the run is over, and "broken" with "adversarial" where a misclassified image
-        of the threat model was found (see `caught`). Adds to "forwards" and "backwards" what the
-        row's step needed. Rows that were done before may come out as anything: `step` restores their
-        numbers, their "best", and `caught` their "adversarial".
+        It leaves alone the numbers, and the "best", of rows that are done.
 
         Args:
             forward: function from images to logits in full precision, in inference mode.
             case: `Case`.
             state: what `begin` or the last step returned.
         """
-        raise NotImplementedError
-
-    def step(self, forward, case, state):
-        """`advance` that leaves alone the numbers, and the "best", of rows that are done.
-
-        Attacks that compile what they do between passes override it, and need no `advance`.
-        """
-        return self._unless_done(state, self.advance(forward, case, state))
+        keys = case.keys if case.example_keys is None else case.example_keys
+        scale = tf.cast(case.scale, case.x.dtype)
+        found = self._searched(forward, case.x, case.y, keys, scale, tf.constant(0.0)).x
+        found = tf.ensure_shape(tf.stop_gradient(found), case.x.shape)
+        catch = caught(state, found, ~correct(case.y, forward(found)))
+        new = {**state, **catch, "best": found, "index": state["index"] + 1}
+        return self._unless_done(state, {**new, "done": tf.ones_like(state["done"])})
 
     def _unless_done(self, state, new):
         kept = [name for name, value in new.items() if value.shape.rank == 1 or name == "best"]
         over = {name: norms.expand(state["done"], new[name]) for name in kept}
         return {**new, **{name: tf.where(over[name], state[name], new[name]) for name in kept}}
-
-    def search(self, model, x, y, keys, scale, epoch):
-        """The attack itself: tensors in, `Perturbation` out, nothing watched by a tape from outside."""
-        forward = inference(model)
-        logits = forward(x)
-        radius = tf.cast(self.threat_model.radius(scale), x.dtype)
-        runs = self.runs(logits.shape[-1])
-
-        def body(run, broken, found, loss, survived):
-            rows = tf.fill(tf.shape(y), run)
-            case = Case(x, y, logits, rows, keys.fold_in(run), radius, keys)
-            state = self.begin(case)
-            state = {**state, "done": state["done"] | broken}
-            state = tf.while_loop(
-                lambda s: ~tf.reduce_all(s["done"]),
-                lambda s: (self.step(forward, case, s),),
-                (state,),
-            )[0]
-            newly = ~broken & state["broken"]
-            # Success first: a broken example is never exchanged for a larger loss.
-            best_loss = state.get("best_loss", loss)
-            take = newly | (~broken & (tf.equal(run, 0) | (best_loss > loss)))
-            # Attacks that look for the nearest image may have found one outside only.
-            near = self.threat_model.distance(state["best"], x) <= radius * (1.0 + 1e-6) + 1e-7
-            point = tf.where(norms.expand(near, x), state["best"], x)
-            point = tf.where(norms.expand(state["broken"], x), state["adversarial"], point)
-            found = tf.where(norms.expand(take, x), point, found)
-            # A row that was done before has made no step, and may count from -1.
-            survived += tf.where(broken, tf.zeros_like(survived), state["index"])
-            return run + 1, broken | newly, found, tf.where(take, best_loss, loss), survived
-
-        nobody = tf.zeros_like(y, tf.bool)
-        loop = (tf.constant(0), nobody, x, tf.zeros_like(y, x.dtype), tf.zeros_like(y, tf.int32))
-        _, _, found, _, survived = tf.while_loop(
-            lambda run, broken, *_: (run < runs) & ~tf.reduce_all(broken), body, loop
-        )
-        return Perturbation(tf.stop_gradient(found), survived)
 
     def _function(self, name, function, **options):
         """`function` as a `tf.function`, made once, so that it is traced once for a model."""
@@ -226,24 +275,3 @@ def caught(state, candidate, wrong):
     newly = wrong & ~state["broken"] & ~state["done"]
     found = tf.where(norms.expand(newly, candidate), candidate, state["adversarial"])
     return {"broken": state["broken"] | newly, "adversarial": found}
-
-
-def check_batch(x, y):
-    """Images and labels (as int32) as tensors, with messages for what is often mistaken."""
-    x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
-    check_specs(x, y)
-    return x, tf.cast(y, tf.int32)
-
-
-def check_specs(x, y):
-    """What dtypes and ranks tell about images and labels, which may be tensors or their specs."""
-    if not x.dtype.is_floating:
-        raise UserError(
-            f"Images must be floating-point with pixels in [0, 1]. Received: dtype {x.dtype.name}. "
-            "Divide by 255: tf.cast(images, tf.float32) / 255."
-        )
-    if not y.dtype.is_integer or y.shape.rank not in (None, 1):
-        raise UserError(
-            "Labels must be integers of shape (b,), not one-hot vectors, probabilities or columns. "
-            f"Received: dtype {y.dtype.name}, shape {y.shape}."
-        )

@@ -5,7 +5,8 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.attacks.answers import missed
-from tfrobust.attacks.base import Attack, fresh
+from tfrobust.attacks.base import fresh
+from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.targets import target_of
 from tfrobust.errors import UserError
 from tfrobust.losses.margin import logit_difference
@@ -21,7 +22,7 @@ MOST_CLASSES = 20
 
 @register
 @dataclasses.dataclass(frozen=True)
-class FAB(Attack):
+class FAB(IterativeAttack):
     """Minimises the distance of a misclassified image; FAB-T with `targets`.
 
     With d(q) the step from q to the hyperplane on which the linearised z_t - z_y is 0, in the box:
@@ -87,8 +88,24 @@ class FAB(Attack):
                 f"Received: final_steps={self.final_steps}, minimal=False."
             )
 
+    @property
+    def measures_boundary(self):
+        """Of a run that goes on after a success, or has none: no point but x lies within a radius of 0."""
+        return self.minimal or self.threat_model.radius() == 0.0
+
+    @property
+    def judged_steps(self):
+        return self.steps
+
     def runs(self, num_classes):
         return self.restarts * max(min(self.targets, num_classes - 1), 1)
+
+    def passes(self, num_classes):
+        # Of AutoAttack's code; fewer are needed where passes are shared.
+        runs = self.runs(num_classes)
+        if self.targets:
+            return runs * (2 * self.steps + 3), runs * self.steps
+        return runs * (2 * self.steps + 2), runs * self.steps * num_classes
 
     def begin(self, case):
         x, state = case.x, fresh(case)

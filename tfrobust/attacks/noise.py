@@ -5,12 +5,12 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.attacks.answers import missed
-from tfrobust.attacks.base import Attack, caught, fresh
+from tfrobust.attacks.base import caught, fresh
+from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.starts import Corner, Uniform
 from tfrobust.ops import norms
 from tfrobust.ops.logits import answered, misclassified
 from tfrobust.ops.numbers import integer
-from tfrobust.ops.random import ExampleKeys
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.threat_models.linf import Linf
@@ -18,7 +18,7 @@ from tfrobust.threat_models.linf import Linf
 
 @register
 @dataclasses.dataclass(frozen=True)
-class RandomNoise(Attack):
+class RandomNoise(IterativeAttack):
     """Looks at random points of the threat model until one is misclassified.
 
     Linf: corners of the cube, radius * s with s = -1 or 1, and points drawn uniformly from it in turn,
@@ -46,6 +46,13 @@ class RandomNoise(Attack):
         check_kind("threat_model", self.threat_model, ThreatModel)
         integer(self.samples, "samples", 1)
 
+    @property
+    def judged_steps(self):
+        return self.samples
+
+    def passes(self, num_classes):
+        return self.samples, 0
+
     def begin(self, case):
         return {**fresh(case), "best": case.x}
 
@@ -65,9 +72,7 @@ class RandomNoise(Attack):
 
     def _sample(self, case, index):
         x, radius = case.x, case.radius
-        # Rows of a batch are in step, but for those that are done; rows with own seeds need not be.
-        own = isinstance(case.keys, ExampleKeys)
-        keys = case.keys.fold_in(index if own else tf.reduce_max(index))
+        keys = case.keys.fold_in(index)
         if isinstance(self.threat_model, Linf):
             corner = Corner(1.0)(self.threat_model, x, radius, keys)
             inner = Uniform()(self.threat_model, x, radius, keys)

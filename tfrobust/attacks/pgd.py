@@ -6,8 +6,9 @@ import tensorflow as tf
 
 from tfrobust.attacks.answers import missed, wrong_most_often
 from tfrobust.attacks.ascent import ascent
-from tfrobust.attacks.base import Attack, Perturbation, caught, fresh
+from tfrobust.attacks.base import Perturbation, caught, fresh
 from tfrobust.attacks.freeze import Freeze
+from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.starts import Start, Uniform
 from tfrobust.attacks.steppers import Steepest, Stepper
 from tfrobust.attacks.targets import checked_targets, chosen_target, number_of_targets
@@ -17,7 +18,6 @@ from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.ops import norms
 from tfrobust.ops.logits import answered, correct, inference, misclassified
 from tfrobust.ops.numbers import integer, number
-from tfrobust.ops.random import ExampleKeys
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
 
@@ -26,7 +26,7 @@ SELECTIONS = ("last", "any", "best")
 
 @register
 @dataclasses.dataclass(frozen=True)
-class PGD(Attack):
+class PGD(IterativeAttack):
     """Climbs an objective inside a threat model, one projected step after the other.
 
     x_0 = start; x_{i+1} = project(x_i + move(gradient of the objective at x_i)); the last iterate
@@ -210,6 +210,15 @@ class PGD(Attack):
     def runs(self, num_classes):
         return self.restarts * max(number_of_targets(self.targets, num_classes), 1)
 
+    def passes(self, num_classes):
+        runs, gradients = self.runs(num_classes), self.steps * self.eot
+        # The last passes judge.
+        return runs * (gradients + self.eot), runs * gradients
+
+    @property
+    def judged_steps(self):
+        return self.steps if self.selection == "any" else None
+
     def begin(self, case):
         if self.freeze is not None:
             raise UserError(
@@ -299,10 +308,7 @@ class PGD(Attack):
         x, radius, step_size = origin
         move, moves = self.stepper(self.threat_model, gradient, step_size, index, moves)
         if self.step_noise:
-            # Rows of a batch are in step, but for those that are done; rows with own seeds need not be.
-            own = isinstance(keys, ExampleKeys)
-            keys = keys.fold_in(index if own else tf.reduce_max(index))
-            noise = keys.normal(tf.shape(x), x.dtype)
+            noise = keys.fold_in(index).normal(tf.shape(x), x.dtype)
             move += number(self.step_noise, "step_noise") * tf.ensure_shape(noise, x.shape)
         return self.threat_model.project(current + move, x, radius), moves
 

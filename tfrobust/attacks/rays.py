@@ -5,7 +5,8 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.attacks.answers import missed, within
-from tfrobust.attacks.base import Attack, caught, fresh
+from tfrobust.attacks.base import caught, fresh
+from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.ops import norms
 from tfrobust.ops.logits import answered, misclassified
 from tfrobust.ops.numbers import integer
@@ -18,7 +19,7 @@ TOLERANCE = 1e-3
 
 @register
 @dataclasses.dataclass(frozen=True)
-class RayS(Attack):
+class RayS(IterativeAttack):
     """Searches the corner directions for the one in which the boundary is nearest.
 
     The ray of s in {-1, 1}^n is x + d s / sqrt(n), cut to the pixel box; d = inf is its corner. From
@@ -62,6 +63,18 @@ class RayS(Attack):
         check_kind("threat_model", self.threat_model, ThreatModel)
         check_kind("stop_at_success", self.stop_at_success, bool)
         integer(self.queries, "queries", 1)
+
+    @property
+    def measures_boundary(self):
+        return not self.stop_at_success or self.threat_model.radius() == 0.0
+
+    @property
+    def judged_steps(self):
+        return self.queries
+
+    def passes(self, num_classes):
+        # It ends the bisection that it is in.
+        return self.queries, 0
 
     def begin(self, case):
         x, count = case.x, tf.zeros_like(case.y)

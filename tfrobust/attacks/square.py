@@ -6,7 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.attacks.answers import missed
-from tfrobust.attacks.base import Attack, fresh
+from tfrobust.attacks.base import fresh
+from tfrobust.attacks.iterative import IterativeAttack
+from tfrobust.attacks.square_l1 import L1Squares
 from tfrobust.attacks.square_l2 import L2Squares
 from tfrobust.attacks.square_linf import MOST_CHANNELS, LinfSquares
 from tfrobust.errors import UserError
@@ -17,33 +19,35 @@ from tfrobust.ops.numbers import integer, number
 from tfrobust.ops.random import by_example
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
+from tfrobust.threat_models.l1 import L1
 from tfrobust.threat_models.l2 import L2
 from tfrobust.threat_models.linf import Linf
 
-LAWS = {Linf: LinfSquares, L2: L2Squares}
+LAWS = {Linf: LinfSquares, L2: L2Squares, L1: L1Squares}
 # Of ten thousand queries: from which on the share of pixels is halved once more.
 _HALVINGS = (11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
 
 
 @register
 @dataclasses.dataclass(frozen=True)
-class Square(Attack):
+class Square(IterativeAttack):
     """Random search with the label's lead over the other logits as its only guide.
 
     v(q) = z_y - max over j != y of z_j;  q <- proposal where v(proposal) < v(q), until v(q) <= 0
 
     A proposal changes a square of side about sqrt(share * h * w) at a random place; the share begins
     with `initial_share` and is halved nine times. In Linf the square gets the colour +-epsilon in
-    each channel, and the search begins with vertical stripes; in L2 the perturbation's mass is moved
-    (see `square_l2`).
+    each channel, and the search begins with vertical stripes; in L2 and L1 the perturbation's mass is
+    moved (see `square_mass`).
 
     Use it, in every evaluation, against models whose gradients mislead: it needs logits only.
     In Linf queries whose answer is known are counted, but not made:
     proposals that leave the image as it is, and those that were refused since the last change. The
-    result is the same.
+    result is the same. A model with noise has no known answers: five passes over clean images, before
+    the search, tell whether there is any, and then every query is made.
 
     Args:
-        threat_model: `Linf`, or `L2` for images of at least 5 by 5; of at most 22 channels.
+        threat_model: `Linf`, or `L2` or `L1` for images of at least 5 by 5; of at most 22 channels.
         queries: proposals, at least 1; AutoAttack has 5000.
         restarts: runs from new starts, at least 1.
         initial_share: of the pixels, in (0, 1]; 0.8 in AutoAttack.
@@ -54,8 +58,9 @@ class Square(Attack):
         UserError: for settings outside these ranges.
 
     Reference: Andriushchenko et al., "Square Attack: a query-efficient black-box adversarial attack
-    via random search", 2020, in AutoAttack's version. There one place and one colour serve the whole
-    batch; here each example has its own, so that its result does not depend on the others.
+    via random search", 2020, in AutoAttack's version; in L1 Croce, Hein, "Mind the box", 2021. There
+    one place and one colour serve the whole batch; here each example has its own, so that its result
+    does not depend on the others.
     """
 
     threat_model: ThreatModel
@@ -65,13 +70,14 @@ class Square(Attack):
     rescale_schedule: bool = False
 
     needs_gradient = False
+    trusts_answers = True
     measures = ("queries",)
 
     def check(self):
         check_kind("threat_model", self.threat_model, ThreatModel)
         if type(self.threat_model) not in LAWS:
             raise UserError(
-                f"Square searches Linf and L2. Received: threat_model={self.threat_model!r}."
+                f"Square searches Linf, L2 and L1. Received: threat_model={self.threat_model!r}."
             )
         integer(self.queries, "queries", 1)
         integer(self.restarts, "restarts", 1)
@@ -79,6 +85,13 @@ class Square(Attack):
 
     def runs(self, num_classes):
         return self.restarts
+
+    @property
+    def judged_steps(self):
+        return self.queries
+
+    def passes(self, num_classes):
+        return self.runs(num_classes) * (self.queries + 1), 0
 
     def begin(self, case):
         law = self._law(case.x)
@@ -103,7 +116,9 @@ class Square(Attack):
 
     def step(self, forward, case, state):
         rest = self._fused("rest", self._rest)
-        case = case._replace(keys=None, example_keys=None)
+        case = case._replace(
+            keys=None, example_keys=None, is_random=tf.convert_to_tensor(case.is_random)
+        )
         state = {name: value for name, value in state.items() if name != "adversarial"}
         new = rest(case, state, forward(state["candidate"]))
         # The best image is the one that broke the example, if one has.
@@ -134,7 +149,7 @@ class Square(Attack):
             "value": tf.where(taken, value, s["value"]),
             "forwards": s["forwards"] + tf.cast(s["asks"], tf.int32),
         }
-        proposal = law.propose(case.x, case.radius, s)
+        proposal = law.propose(case.x, case.radius, s, asks_all=case.is_random)
         over = s["broken"] | (s["value"] <= 0.0)
         index = tf.where(over, known, proposal.index)
         return {

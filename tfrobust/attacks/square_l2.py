@@ -1,142 +1,34 @@
-"""Proposals of the Square attack in L2: mass is moved from one square to another."""
+"""Proposals of the Square attack in L2."""
 
-import numpy as np
 import tensorflow as tf
 
-from tfrobust.attacks.square_linf import Proposal, bits, coordinate, part, sides_of, within
-from tfrobust.errors import UserError
+from tfrobust.attacks.square_mass import MovedMass, kernel
 from tfrobust.ops import norms
-from tfrobust.ops.random import ExampleKeys
 from tfrobust.threat_models.base import to_box
 
 
-def kernel(side):
-    """The pattern eta of a square, (side, side), of length one: a hill above a valley.
+class L2Squares(MovedMass):
+    """Patterns and masses in the Euclidean norm; the perturbation has length epsilon before the box."""
 
-    Each half is a pyramid sum over k of 1 / (k + 1)^2 on the rectangles of radius k around its
-    middle, of length one; then the whole is made of length one.
-    """
-    upper = side // 2
-    halves = [_pyramid(upper, side), -_pyramid(side - upper, side)]
-    eta = np.concatenate(halves)
-    return (eta / np.linalg.norm(eta)).astype(np.float32)
+    @staticmethod
+    def kernel(side):
+        return kernel(side, 2, 2)
 
-
-def _pyramid(height, width):
-    hill = np.zeros((height, width))
-    middle = height // 2, width // 2
-    for k in range(max(middle) + 1):
-        rows = slice(max(middle[0] - k, 0), min(middle[0] + k, height - 1) + 1)
-        columns = slice(max(middle[1] - k, 0), min(middle[1] + k, width - 1) + 1)
-        hill[rows, columns] += 1.0 / (k + 1) ** 2
-    return hill / max(np.linalg.norm(hill), 1e-12)
-
-
-class L2Squares:
-    """Two squares at random: the pattern is added to the first one, and takes the mass of the second.
-
-    Args:
-        shape: (h, w, c) of the images, h and w at least 5.
-        shares: share of the pixels for every query.
-    """
-
-    remembered = ()
-
-    def __init__(self, shape, shares):
-        self.height, self.width, self.channels = shape
-        if min(self.height, self.width) < 5:
-            raise UserError(
-                "Square in L2 needs images of at least 5 by 5 pixels. "
-                f"Received: {self.height} by {self.width}."
-            )
-        sides = np.maximum(sides_of(shares, self.height, self.width), 3)
-        sides += 1 - sides % 2
-        self.sides = np.minimum(sides, min(self.height, self.width)).astype(np.int32)
-        sides, self.kinds = np.unique(self.sides, return_inverse=True)
-        most = int(sides[-1])
-        # Of every side its pattern, and zeros beyond it.
-        self.kernels = np.zeros((len(sides), most + 1, most + 1), np.float32)
-        for kind, side in enumerate(sides):
-            self.kernels[kind, :side, :side] = kernel(side)
-
-    def start(self, x, radius, keys):
-        """Patterns side by side, each turned and with a sign of its own."""
-        side = self.height // 5
-        offset = (self.height - 5 * side) // 2
-        counts = [
-            min(length // side, (length - offset) // side) for length in (self.height, self.width)
-        ]
-        tiles = [tf.shape(x)[0], *counts, self.channels + 1]
-        positive = keys.fold_in(-3).uniform(tiles, x.dtype) >= 0.5
-        patterns = tf.constant(np.stack([kernel(side), kernel(side).T]), x.dtype)
-        chosen = tf.gather(patterns, tf.cast(positive[..., -1], tf.int32))
-        signs = tf.where(positive[..., :-1], tf.ones([], x.dtype), -tf.ones([], x.dtype))
-        # (b, rows, columns, s, s, c), then the pixels of a tile beside those of the next one.
-        delta = tf.transpose(chosen[..., None] * signs[:, :, :, None, None, :], [0, 1, 3, 2, 4, 5])
-        extent = [count * side for count in counts]
-        delta = tf.reshape(delta, [-1, *extent, self.channels])
-        rest = [length - offset - e for length, e in zip((self.height, self.width), extent)]
-        delta = tf.pad(delta, [[0, 0], [offset, rest[0]], [offset, rest[1]], [0, 0]])
-        return _at_length(x, delta, radius)
-
-    def memory(self, x):
-        """Nothing is remembered."""
-        return {}
-
-    def remember(self, s, taken, refused):
-        """Nothing is remembered."""
-        return {}
-
-    def propose(self, x, radius, s):
-        """The next proposal of every row."""
-        numbers, here = s["index"], tf.minimum(s["index"], len(self.sides) - 1)
-        side = tf.gather(self.sides, here)
-        words = ExampleKeys(s["seeds"]).words(tf.stack([2 * numbers, 2 * numbers + 1], axis=1))
-        tops = coordinate(words, 43, self.height, side[:, None])
-        lefts = coordinate(words, 22, self.width, side[:, None])
-        top, left = tops[:, 0], lefts[:, 0]
-        first, second = self._mask(top, left, side), self._mask(tops[:, 1], lefts[:, 1], side)
-        colour = tf.cast(part(words, 0, self.channels), tf.int32)
-        positive = tf.bitwise.bitwise_and(colour[:, :1], bits(self.channels)) > 0
-        turned = tf.bitwise.bitwise_and(colour[:, 1], 1) > 0
-        signs = tf.where(positive, tf.ones([], x.dtype), -tf.ones([], x.dtype))
-        pattern = tf.cast(self._pattern(top, left, here, turned), x.dtype)[..., None]
-        delta = s["best"] - x
+    @staticmethod
+    def moved(delta, pattern, first, second, radius):
         zero = tf.zeros_like(delta)
         inside = tf.where(first, delta, zero)
-        moved = pattern * signs[:, None, None, :] + inside / (1e-12 + _length(inside))
+        moved = pattern + inside / (1e-12 + _length(inside))
         both = _length(tf.where(first | second, delta, zero))
-        slack = tf.maximum(radius**2 - tf.square(norms.l2(delta)), 0.0) / self.channels
-        mass = tf.sqrt(norms.expand(slack, x) + tf.square(both))
-        moved = moved / (1e-12 + _length(moved)) * mass
-        delta = tf.where(first, moved, tf.where(second, zero, delta))
-        return Proposal(_at_length(x, delta, radius), numbers == here, numbers, {})
+        slack = tf.maximum(radius**2 - tf.square(norms.l2(delta)), 0.0) / delta.shape[-1]
+        mass = tf.sqrt(norms.expand(slack, delta) + tf.square(both))
+        return moved / (1e-12 + _length(moved)) * mass
 
-    def _mask(self, top, left, side):
-        rows, columns = within(top, side, self.height), within(left, side, self.width)
-        return rows[:, :, None, None] & columns[:, None, :, None]
-
-    def _pattern(self, top, left, here, turned):
-        """The pattern at its place in the image, (b, h, w)."""
-        most = self.kernels.shape[1] - 1
-        rows = tf.broadcast_to(
-            tf.range(self.height)[:, None] - top[:, None, None],
-            [tf.shape(top)[0], self.height, self.width],
-        )
-        columns = tf.broadcast_to(tf.range(self.width) - left[:, None, None], tf.shape(rows))
-        # Outside the square: the last row and column, which are zero.
-        rows, columns = (tf.where((v < 0) | (v > most), most, v) for v in (rows, columns))
-        flip = turned[:, None, None]
-        first, second = tf.where(flip, columns, rows), tf.where(flip, rows, columns)
-        kind = tf.gather(self.kinds.astype(np.int32), here)
-        kind = tf.broadcast_to(kind[:, None, None], tf.shape(rows))
-        return tf.gather_nd(self.kernels, tf.stack([kind, first, second], axis=-1))
+    @staticmethod
+    def brought(x, delta, radius):
+        return to_box(x + radius * delta / (norms.expand(norms.l2(delta), x) + 1e-12))
 
 
 def _length(delta):
     """Per channel: the Euclidean length over all pixels, (b, 1, 1, c)."""
     return tf.sqrt(tf.reduce_sum(tf.square(delta), axis=[1, 2], keepdims=True))
-
-
-def _at_length(x, delta, radius):
-    return to_box(x + radius * delta / (norms.expand(norms.l2(delta), x) + 1e-12))

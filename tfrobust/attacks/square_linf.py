@@ -92,8 +92,15 @@ class LinfSquares:
         known = s["known"] | (refused[:, None] & asked)
         return {"known": known & ~taken[:, None], "place": s["place"]}
 
-    def propose(self, x, radius, s):
-        """The next proposals of every row, the known ones among them passed over."""
+    def propose(self, x, radius, s, asks_all):
+        """The next proposals of every row, the known ones among them passed over.
+
+        Args:
+            x: clean images, (b, h, w, c).
+            radius: scalar.
+            s: state of the attack.
+            asks_all: pass over none, since the model answers anew each time; boolean scalar.
+        """
         index, here = s["index"], tf.minimum(s["index"], len(self.sides) - 1)
         side, until = tf.gather(self.sides, here), tf.gather(self.until, here)
         numbers = index[:, None] + tf.range(AHEAD)
@@ -101,11 +108,12 @@ class LinfSquares:
         top, left, colour = self._drawn(ExampleKeys(s["seeds"]).words(numbers), side)
         positive = tf.bitwise.bitwise_and(colour[..., None], bits(self.channels)) > 0
         high, low = to_box(x + radius), to_box(x - radius)
-        ask = there & self._changes(s["best"], high, low, top, left, side, positive)
+        ask = self._changes(s["best"], high, low, top, left, side, positive)
         if self.remembers:
             known = s["known"] & ~tf.gather(self.is_first, here)[:, None]
             place = (top * self.width + left) * self.colours + colour
             ask &= ~tf.gather(known, place, batch_dims=1)
+        ask = there & (ask | asks_all)
         found = tf.reduce_any(ask, axis=1)
         pick = tf.argmax(ask, axis=1, output_type=tf.int32)
         following = tf.where(found, index + pick, tf.minimum(index + AHEAD, until))

@@ -6,6 +6,7 @@ import zipfile
 
 import keras
 
+from tfrobust.contract.keras_file import read_keras_file
 from tfrobust.errors import UserError
 
 
@@ -37,16 +38,10 @@ def loaded(surrogate):
     """
     if not isinstance(surrogate, str):
         return surrogate
-    try:
-        # The first use may be inside of a graph, or of one replica of several, where variables would
-        # be made for that graph, or for all replicas and filled by none. A thread begins outside of both.
-        with concurrent.futures.ThreadPoolExecutor(1) as thread:
-            return thread.submit(keras.saving.load_model, surrogate, compile=False).result()
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise UserError(
-            f"{surrogate} does not load: {str(error).strip().splitlines()[0]} If it holds layers of your "
-            "own, import the code that registers them, or give the model itself."
-        ) from error
+    # The first use may be inside of a graph, or of one replica of several, where variables would
+    # be made for that graph, or for all replicas and filled by none. A thread begins outside of both.
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(read_keras_file, surrogate).result()
 
 
 def with_classes(forward, num_classes):

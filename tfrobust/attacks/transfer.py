@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfrobust.attacks.answers import missed
 from tfrobust.attacks.base import Attack, caught
+from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.surrogates import check_surrogate, loaded, with_classes
 from tfrobust.errors import UserError
 from tfrobust.losses.objectives import Objective
@@ -18,7 +19,7 @@ from tfrobust.spec import check_kind, register
 
 @register
 @dataclasses.dataclass(frozen=True)
-class Transfer(Attack):
+class Transfer(IterativeAttack):
     """Attacks surrogates, all steps of them, and looks once at what the target says of the result.
 
     With several surrogates the objective is the sum of theirs: for `CrossEntropy` the sum of the

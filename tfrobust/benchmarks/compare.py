@@ -7,6 +7,7 @@ import statistics
 
 import keras
 
+from tfrobust.contract.keras_file import read_keras_file
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import suite
@@ -75,7 +76,7 @@ def judge_run(folder, examples, threat_model, shared):
     """
     cache = pathlib.Path(folder, f"{shared.name}.json")
     if not cache.is_file():
-        classifier = keras.saving.load_model(pathlib.Path(folder, "export", "classifier.keras"))
+        classifier = read_keras_file(pathlib.Path(folder, "export", "classifier.keras"))
         standing = shared(classifier, examples, threat_model)
         counted = {"right": min(standing.values()), "total": len(examples.y), "standing": standing}
         files.write_json(cache, {"threat_model": repr(threat_model), **counted})

@@ -114,8 +114,8 @@ class _Turns(Bar):
 
     def show(self, share, note):
         began = time.perf_counter()
-        self._samples[self._title].append(self._timers[self._title]())
-        self.seconds[self._title] += time.perf_counter() - began
+        self._samples[self.title].append(self._timers[self.title]())
+        self.seconds[self.title] += time.perf_counter() - began
 
     def passes(self, name):
         """Seconds of one row's forward pass and of its backward pass."""

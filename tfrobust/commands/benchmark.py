@@ -36,16 +36,10 @@ def _define(values):
     flags.DEFINE_enum(
         "model", "preact_resnet18", ["preact_resnet18", "digits_cnn"], "Classifier.", **given
     )
-    flags.DEFINE_integer(
-        "width", 64, "Filters of preact_resnet18's first stage.", lower_bound=1, **given
-    )
-    flags.DEFINE_integer("batch_size", 32, "Images in a batch.", lower_bound=1, **given)
-    flags.DEFINE_integer(
-        "image_size", 32, "Height and width of the images.", lower_bound=8, **given
-    )
-    flags.DEFINE_integer(
-        "repeats", 5, "Rounds. Passes have four times as many.", lower_bound=1, **given
-    )
+    flags.DEFINE_integer("width", 64, "Filters of preact_resnet18's first stage.", 1, 4096, **given)
+    flags.DEFINE_integer("batch_size", 32, "Images in a batch.", 1, 2**20, **given)
+    flags.DEFINE_integer("image_size", 32, "Height and width of the images.", 8, 4096, **given)
+    flags.DEFINE_integer("repeats", 5, "Rounds. Passes have four times as many.", 1, 10**6, **given)
     flags.DEFINE_list(
         "methods", [], "Methods to measure, such as ADV-1,TRADES-10. Default: all.", **given
     )
@@ -139,12 +133,14 @@ def _evaluations(values):
 
     from tfrobust import evaluation
     from tfrobust.benchmarks import evaluation as benchmark
-    from tfrobust.config import settings_of_run
 
     runs = []
     for folder in values.evaluate:
         # All of them before the first one is measured, which takes minutes.
-        subject, (data, threat_model) = evaluation.Subject.of(folder), settings_of_run(folder)
+        subject, (data, threat_model) = (
+            evaluation.Subject.of(folder),
+            evaluation.settings_of_run(folder),
+        )
         examples = evaluation.load_examples(data)
         if values.examples:
             examples = examples.first(values.examples)

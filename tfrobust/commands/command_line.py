@@ -73,7 +73,8 @@ class Command:
         except flags.Error as error:
             raise UserError(f"{one_line(error).rstrip('.')}. See --help.") from error
         for name in values:
-            if values[name].present and values[name].value == "" and name not in self.may_be_empty:
+            empty = values[name].present and values[name].value in ("", [], [""])
+            if empty and name not in self.may_be_empty:
                 raise UserError(f"--{name} is empty. Give a value, or leave the flag away.")
         if self.arguments is not None:
             return (rest,)

@@ -34,6 +34,12 @@ def _define(values):
     flags.DEFINE_bool(
         "run", True, "Train what is not complete; with --norun it counts as not run.", **given
     )
+    flags.DEFINE_bool(
+        "trust",
+        False,
+        "Run code that the gin files name and that is not of tfrobust: read it before.",
+        flag_values=values,
+    )
     flags.DEFINE_string(
         "readme", None, "File in which the table between the markers is replaced.", **given
     )
@@ -74,8 +80,8 @@ def _table(values):
 
     from tfrobust import training
     from tfrobust.benchmarks import compare as comparing
-    from tfrobust.config import Configuration, settings_of_run
-    from tfrobust.evaluation import load_examples
+    from tfrobust.config import Configuration
+    from tfrobust.evaluation import load_examples, settings_of_run
 
     gin_files = values.gin_file or _on_the_digits()
     results, shared = {gin: [] for gin in gin_files}, comparing.SharedSuite()
@@ -87,7 +93,10 @@ def _table(values):
             print(f"{gin}, seed {seed}", flush=True)
             if values.run:
                 configuration = Configuration(
-                    [gin], [*values.gin_bindings, f"training.train.seed = {seed}"], ROOT
+                    [gin],
+                    [*values.gin_bindings, f"training.train.seed = {seed}"],
+                    ROOT,
+                    values.trust,
                 )
                 configuration.configured(training.train)(
                     workdir=folder, configuration=configuration

@@ -82,6 +82,12 @@ def _define(values):
     flags.DEFINE_bool(
         "force", False, "Go on where a check before the attacks found an error.", **given
     )
+    flags.DEFINE_bool(
+        "trust",
+        False,
+        "Run code that gin files or the SavedModel name and that is not of tfrobust: read it before.",
+        **given,
+    )
     flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial.npz.", **given)
     flags.DEFINE_integer(
         "slots", None, "The most rows of a batch. Default: 256.", lower_bound=1, **given
@@ -118,7 +124,7 @@ def _run(values):
         return 0
     strategy = tf.distribute.MirroredStrategy() if values.strategy == "mirrored" else None
     with strategy.scope() if strategy else contextlib.nullcontext():
-        subject = evaluation.Subject.of(values.model)
+        subject = evaluation.Subject.of(values.model, values.trust)
     with data_dir(values.data_dir):
         data, threat_model = _setting(values, subject.folder)
         examples, shard = _examples(values, data)
@@ -177,7 +183,7 @@ def _shard(text):
 def _setting(values, run_folder):
     """Data and threat model: those of the flags, else those of the run."""
     from tfrobust import threat_models
-    from tfrobust.config import settings_of_run
+    from tfrobust.evaluation import settings_of_run
 
     given = values.epsilon is not None or values.norm is not None
     if run_folder is None or (values.data is not None and given):
@@ -196,7 +202,7 @@ def _suite(values, threat_model):
         return evaluation.suite(values.suite, threat_model, surrogates=_surrogates(values))
     from tfrobust.config import Configuration
 
-    configuration = Configuration(values.gin_file, values.gin_bindings, ROOT)
+    configuration = Configuration(values.gin_file, values.gin_bindings, ROOT, values.trust)
     suite = configuration.configured(evaluation.custom)()
     configuration.check_all_used()
     return suite

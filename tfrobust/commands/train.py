@@ -56,6 +56,12 @@ def _define(values):
         "refuse one without.",
         flag_values=values,
     )
+    flags.DEFINE_bool(
+        "trust",
+        False,
+        "Run code that the gin files name and that is not of tfrobust: read it before.",
+        flag_values=values,
+    )
     flags.DEFINE_enum(
         "strategy",
         None,
@@ -77,7 +83,7 @@ def _run(values):
     bindings = list(values.gin_bindings)
     if values.strategy:
         bindings.append(f"training.train.strategy = {values.strategy!r}")
-    configuration = Configuration(values.gin_file, bindings, ROOT)
+    configuration = Configuration(values.gin_file, bindings, ROOT, values.trust)
     workdir = values.workdir or pathlib.Path("runs", pathlib.Path(values.gin_file[-1]).stem)
     with data_dir(values.data_dir):
         configuration.configured(training.train)(

@@ -4,7 +4,7 @@ import zipfile
 
 import numpy as np
 
-from tfrobust.data.checks import check_images, check_labels
+from tfrobust.contract import check_images, check_labels
 from tfrobust.data.held_out import make_splits
 from tfrobust.data.splits import Split
 from tfrobust.errors import UserError
@@ -90,6 +90,13 @@ def npz(path, validation=0.1, validation_seed=0, num_classes=None, name=None):
     Raises:
       UserError: the file can't be read, a key is missing or unknown, or as for `arrays`.
     """
+    arguments = {
+        "path": path,
+        "validation": validation,
+        "validation_seed": validation_seed,
+        "num_classes": num_classes,
+        "name": name,
+    }
     try:
         file = np.load(path, allow_pickle=False)
         values = None
@@ -116,7 +123,7 @@ def npz(path, validation=0.1, validation_seed=0, num_classes=None, name=None):
     if pair[0] in values:
         validation = tuple(values[key] for key in pair)
     class_names = values.get("class_names")
-    return arrays(
+    splits = arrays(
         *(values[key] for key in needed),
         validation=validation,
         validation_seed=validation_seed,
@@ -124,3 +131,4 @@ def npz(path, validation=0.1, validation_seed=0, num_classes=None, name=None):
         class_names=None if class_names is None else [str(c) for c in class_names],
         name=str(path) if name is None else name,
     )
+    return splits.read_by("npz", **arguments)

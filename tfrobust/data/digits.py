@@ -31,11 +31,16 @@ def digits(validation=360, validation_seed=0):
     bunch = load_digits()
     images = (bunch.images / 16).astype(np.float32)[..., None]
     train, test = hold_out(Split(images, bunch.target), TEST_EXAMPLES, TEST_SEED, "test")
-    return make_splits(
+    splits = make_splits(
         "digits",
         train,
         test,
         validation=validation,
         validation_seed=validation_seed,
         num_classes=10,
+    )
+    return splits.read_by(
+        "digits",
+        validation=validation,
+        validation_seed=validation_seed,
     )

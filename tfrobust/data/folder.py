@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import warnings
 
 import numpy as np
 from PIL import Image
@@ -11,7 +12,11 @@ from tfrobust.data.resize import check_image_size, cover
 from tfrobust.data.splits import Split
 from tfrobust.errors import UserError
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+# By content, whatever a file is called: other decoders start programs or are little looked after.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
+# A small file may declare any size; these take 200 MB when decoded.
+MOST_PIXELS = 2**26
 TEST_SEED = 0
 
 
@@ -41,6 +46,15 @@ def image_folder(
     Raises:
       UserError: names the file or folder that can't be used.
     """
+    arguments = {
+        "path": path,
+        "image_size": image_size,
+        "channels": channels,
+        "validation": validation,
+        "validation_seed": validation_seed,
+        "test": test,
+        "name": name,
+    }
     size = check_image_size(image_size)
     if channels not in (1, 3):
         raise UserError(f"`channels` must be 1 (luminance) or 3 (RGB). Received: {channels!r}.")
@@ -64,7 +78,7 @@ def image_folder(
             validation = read(path / "validation")
     else:
         train, test_split = hold_out(train, 0.2 if test is None else test, TEST_SEED, "test")
-    return make_splits(
+    splits = make_splits(
         path.resolve().name if name is None else name,
         train,
         test_split,
@@ -72,6 +86,7 @@ def image_folder(
         validation_seed=validation_seed,
         class_names=classes,
     )
+    return splits.read_by("image_folder", **arguments)
 
 
 def _classes(root):
@@ -111,7 +126,9 @@ def _files(folder):
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     files = [f for f in files if not f.name.startswith(".")]
     for file in files:
-        if file.is_dir() or file.suffix.lower() not in SUFFIXES:
+        if file.exists() and not file.is_dir() and not file.is_file():
+            raise UserError(f"{file} is no regular file, and is not opened. Remove it.")
+        if not file.is_file() or file.suffix.lower() not in SUFFIXES:
             raise UserError(
                 f"{file} is no image file: class folders may hold {', '.join(SUFFIXES)} only. "
                 "Convert it or move it elsewhere."
@@ -121,14 +138,22 @@ def _files(folder):
 
 def _image(file, size, channels):
     try:
-        with Image.open(file) as image:
+        with warnings.catch_warnings():
+            # Pillow only warns of what is refused here.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(file, formats=FORMATS)
+        with opened as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise OSError(
+                    f"it has {image.width} x {image.height} pixels, more than {MOST_PIXELS} in all"
+                )
             if image.mode in ("I", "F") or image.mode.startswith("I;"):
                 raise OSError(f"its pixels are of mode {image.mode}, more than 8 bits")
             pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         reason = " ".join(str(error).replace(os.fspath(file), "it").split())
         raise UserError(
-            f"{file} can't be read as an image: {reason}. Repair it, convert it to 8-bit PNG, or "
-            "remove it."
+            f"{file} can't be read as an image ({', '.join(FORMATS)}, by content): {reason}. Repair it, "
+            "convert it to 8-bit PNG, or remove it."
         ) from error
     return cover(pixels.reshape(*pixels.shape[:2], channels), size)

@@ -5,7 +5,7 @@ import numpy as np
 from tfrobust.errors import UserError
 
 # One stream per use, so that no two uses of a seed ever share random numbers.
-ORDER, AUGMENTATION, HELD_OUT = 0, 1, 2
+ORDER, AUGMENTATION, HELD_OUT, EXTRA = 0, 1, 2, 3
 
 
 def check_seed(seed, name="seed"):
@@ -24,7 +24,7 @@ def random_bits(seed, index, stream, count):
     Args:
       seed: integer in [0, 2**63).
       index: integer in [0, 2**63): the epoch, or the class.
-      stream: one of `ORDER`, `AUGMENTATION`, `HELD_OUT`.
+      stream: one of `ORDER`, `AUGMENTATION`, `HELD_OUT`, `EXTRA`.
       count: number of words.
 
     Returns:

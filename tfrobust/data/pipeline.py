@@ -3,14 +3,16 @@
 import numpy as np
 import tensorflow as tf
 
+from tfrobust.contract import from_uint8
 from tfrobust.data import order
 from tfrobust.data.checks import check_count
-from tfrobust.errors import UserError
+from tfrobust.errors import UserError, one_line
 from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, without_autotune
+from tfrobust.ops.padding import ABSENT
 
 
 def steps_per_epoch(split, batch_size):
-    """Returns the number of full batches in a split: floor(n / batch_size), at least 1.
+    """Returns the number of full batches of an epoch: floor(n / batch_size) of a `Split`, at least 1.
 
     Args:
       split: `Split`.
@@ -22,7 +24,7 @@ def steps_per_epoch(split, batch_size):
     Raises:
       UserError: there is no full batch.
     """
-    steps = len(split) // check_count(batch_size, "batch_size")
+    steps = split.steps(check_count(batch_size, "batch_size"))
     if steps == 0:
         raise UserError(
             f"`batch_size`={batch_size} is larger than the {len(split)} examples of the training "
@@ -76,18 +78,18 @@ def training_dataset(split, batch_size, *, seed, epochs, augment=(), first_epoch
                 f"`{name}` must be an integer from 0 to {most} ({epochs} epochs of {steps} steps). "
                 f"Received: {value!r}."
             )
-    augment = _checked(augment, split.image_shape)
+    augment = check_augment(augment, split.image_shape)
 
     def batches():
         for epoch in range(first_epoch, epochs):
-            places = order.permutation(len(split), seed, epoch)
+            places = split.places(seed, epoch, batch_size)
             keys = order.random_bits(seed, epoch, order.AUGMENTATION, len(augment)).view(np.int64)
             for step in range(first_step if epoch == first_epoch else 0, steps):
-                batch = places[step * batch_size : (step + 1) * batch_size]
+                batch = places[step]
                 yield split.images[batch], split.labels[batch], split.ids[batch], keys
 
     def finish(images, labels, ids, keys):
-        images = _to_float(images)
+        images = from_uint8(images)
         if augment:
             images = tf.map_fn(
                 lambda pair: _augmented(augment, *pair, keys),
@@ -111,9 +113,9 @@ def training_dataset(split, batch_size, *, seed, epochs, augment=(), first_epoch
 def evaluation_dataset(split, batch_size):
     """Returns a split in order, each example once, in batches of one static shape.
 
-    The last batch is filled up with copies of its last example at weight 0: real images, so that an
-    attack meets nothing degenerate. Example i of batch j is example j * batch_size + i of the
-    split.
+    The last batch is filled up with copies of its last example, real images, so that an attack meets
+    nothing degenerate. Their weight -0.0 marks them as rows that count nowhere. Example i of batch j
+    is example j * batch_size + i of the split.
 
     Args:
       split: `Split` to evaluate on.
@@ -121,7 +123,7 @@ def evaluation_dataset(split, batch_size):
 
     Returns:
       Dataset of (x, y, sample_weight): float32 (batch_size, h, w, c) in [0, 1], int64
-        (batch_size,), float32 (batch_size,) of 1 for an example and 0 for a copy.
+        (batch_size,), float32 (batch_size,) of 1 for an example and -0.0 for a copy.
 
     Raises:
       UserError: the batch size is not a positive integer.
@@ -132,7 +134,8 @@ def evaluation_dataset(split, batch_size):
         for start in range(0, len(split), batch_size):
             places = np.arange(start, start + batch_size)
             batch = np.minimum(places, len(split) - 1)
-            yield split.images[batch], split.labels[batch], (places < len(split)).astype(np.float32)
+            weights = np.where(places < len(split), 1.0, ABSENT).astype(np.float32)
+            yield split.images[batch], split.labels[batch], weights
 
     signature = (
         tf.TensorSpec((batch_size, *split.image_shape), split.images.dtype),
@@ -141,20 +144,24 @@ def evaluation_dataset(split, batch_size):
     )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     dataset = dataset.map(
-        lambda images, labels, weights: (_to_float(images), labels, weights),
+        lambda images, labels, weights: (from_uint8(images), labels, weights),
         num_parallel_calls=PARALLEL_CALLS,
         deterministic=True,
     )
     return _ready(dataset, -(-len(split) // batch_size))
 
 
-def _to_float(images):
-    # A division, not a product with a rounded 1/255: k/255 is then the nearest float32.
-    return tf.cast(images, tf.float32) / 255.0 if images.dtype == tf.uint8 else images
+def check_augment(augment, image_shape):
+    """Returns the augmentations as a tuple after trying each on an image of zeros.
 
+    Args:
+      augment: sequence of callables (image, seed) -> image.
+      image_shape: (h, w, c).
 
-def _checked(augment, image_shape):
-    if not isinstance(augment, (tuple, list)) or not all(callable(t) for t in augment):
+    Raises:
+      UserError: it is no such sequence, or one of them fails or changes shape or type.
+    """
+    if not isinstance(augment, (tuple, list)) or not all(map(_is_transform, augment)):
         raise UserError(
             "`augment` must be a sequence of callables (image, seed) -> image, such as [PadCrop(4), "
             f"Flip()], or empty. Received: {augment!r}."
@@ -162,13 +169,26 @@ def _checked(augment, image_shape):
     # Here and not in the graph, where TensorFlow would wrap the message in a trace of its own.
     image = tf.zeros(image_shape)
     for transform in augment:
-        result = transform(image, tf.zeros((2,), tf.int64))
+        try:
+            result = tf.convert_to_tensor(transform(image, tf.zeros((2,), tf.int64)))
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(
+                f"The augmentation {transform!r} fails on an image {tuple(image_shape)}. "
+                f"{type(error).__name__}: {one_line(error)}"
+            ) from error
         if result.shape != image.shape or result.dtype != image.dtype:
             raise UserError(
                 f"{transform!r} turned an image {image_shape} of float32 into {tuple(result.shape)} "
                 f"of {result.dtype.name}: augmentation must keep shape and type."
             )
     return tuple(augment)
+
+
+def _is_transform(value):
+    # A class is called for its instance: PadCrop() is meant, not PadCrop.
+    return callable(value) and not isinstance(value, type)
 
 
 def _augmented(augment, image, example_id, keys):

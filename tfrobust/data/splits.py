@@ -1,10 +1,13 @@
 """Images and labels in memory, cut into train, validation and test."""
 
 import dataclasses
+import json
+import os
 
 import numpy as np
 
-from tfrobust.data.checks import check_images, check_labels
+from tfrobust.contract import check_images, check_labels
+from tfrobust.data import order
 from tfrobust.errors import UserError
 
 
@@ -52,6 +55,15 @@ class Split:
         """(height, width, channels)."""
         return tuple(int(n) for n in self.images.shape[1:])
 
+    def steps(self, batch_size):
+        """Full batches of an epoch."""
+        return len(self) // batch_size
+
+    def places(self, seed, epoch, batch_size):
+        """The examples of an epoch's batches, places (steps, batch_size), a function of (seed, epoch)."""
+        places = order.permutation(len(self), seed, epoch)
+        return places[: self.steps(batch_size) * batch_size].reshape(-1, batch_size)
+
     def take(self, places):
         """Returns the split that holds the examples at `places`, in that order."""
         return Split(self.images[places], self.labels[places], self.ids[places])
@@ -68,6 +80,8 @@ class DatasetInfo:
       image_shape: (height, width, channels).
       counts: number of examples per split, as they are here.
       augment: the augmentation that is customary in training; empty where none is.
+      source: where it comes from, {"name": ..., "arguments": {...}} of JSON values, for
+        `source.load_source`; None if a file cannot say so.
     """
 
     name: str
@@ -76,6 +90,7 @@ class DatasetInfo:
     image_shape: tuple
     counts: dict
     augment: tuple = ()
+    source: dict | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,6 +106,15 @@ class Splits:
     validation: Split
     test: Split
     info: DatasetInfo
+
+    def read_by(self, function, /, **arguments):
+        """The same with a note of the function of this room, and its arguments, that read it."""
+        try:
+            arguments = json.loads(json.dumps(arguments, default=_plain))
+        except TypeError:
+            return self
+        source = {"name": function, "arguments": arguments}
+        return dataclasses.replace(self, info=dataclasses.replace(self.info, source=source))
 
     def __post_init__(self):
         for name in ("validation", "test"):
@@ -110,3 +134,9 @@ class Splits:
                 "has no training example: every class needs one. Add examples, or renumber the "
                 "classes without it."
             )
+
+
+def _plain(value):
+    if isinstance(value, np.generic):
+        return value.item()
+    return os.fspath(value)  # TypeError where it is none

@@ -71,7 +71,7 @@ def tfds_images(
             "train_split='train[:10%]'."
         )
     train, test = (_read(builder, name, s, counts[s], keys, shape, size) for s in counts)
-    return make_splits(
+    splits = make_splits(
         name,
         train,
         test,
@@ -80,6 +80,16 @@ def tfds_images(
         num_classes=label.num_classes,
         class_names=label.names,
         augment=AUGMENT.get(builder.info.name, ()),
+    )
+    return splits.read_by(
+        "tfds_images",
+        name=name,
+        validation=validation,
+        validation_seed=validation_seed,
+        image_size=image_size,
+        memory_limit_gib=memory_limit_gib,
+        train_split=None if train_split == "train" else train_split,
+        test_split=None if test_split == "test" else test_split,
     )
 
 

@@ -10,6 +10,7 @@ from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.reports.headline import headline
 from tfrobust.evaluation.reports.page import write_page
 from tfrobust.evaluation.reports.report_files import read_report
+from tfrobust.evaluation.settings import settings_of_run
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import SUITES, Suite, custom, listed_suites, suite, suite_of
 from tfrobust.runs.bar import Bar
@@ -31,6 +32,7 @@ __all__ = [
     "listed_suites",
     "load_examples",
     "read_report",
+    "settings_of_run",
     "suite",
     "suite_of",
     "write_page",

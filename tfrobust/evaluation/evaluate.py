@@ -8,9 +8,8 @@ import time
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from tfrobust.data.checks import check_labels
+from tfrobust import contract
 from tfrobust.errors import UserError
 from tfrobust.evaluation.checks import (
     Thresholds,
@@ -27,13 +26,12 @@ from tfrobust.evaluation.engine.journal import Journal
 from tfrobust.evaluation.engine.outcome import Evaluation
 from tfrobust.evaluation.engine.shards import Shards
 from tfrobust.evaluation.epsilon_curve import EpsilonCurve
-from tfrobust.evaluation.examples import Examples
+from tfrobust.evaluation.examples import examples_of
 from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import suite_of
 from tfrobust.runs import files
 from tfrobust.runs.record import environment
-from tfrobust.threat_models.l1 import L1
 
 JOURNAL = "state"
 CHECKS = ("full", "contract", "none")
@@ -54,6 +52,7 @@ def evaluate(
     thresholds=None,
     statement="",
     force=False,
+    trust=False,
     keep_images=False,
     nan_counts="broken",
     slots="auto",
@@ -78,8 +77,8 @@ def evaluate(
         model: a Keras model, a TensorFlow function from images to logits, the path of a run, of a
             `.keras` file or of a SavedModel, or a `Subject` (see `Subject.of_numpy` for functions
             outside TensorFlow).
-        examples: `Examples`, or a pair of images (n, h, w, c), uint8 or float in [0, 1], and integer
-            labels (n,).
+        examples: `Examples`; a pair of images (n, h, w, c), uint8 or float in [0, 1], and integer labels
+            (n,); or a batched `tf.data.Dataset` of such pairs.
         suite: name such as "autoattack" (`evaluation.suites.SUITES` has them all), a `Suite`, an
             `Attack`, or a sequence of (name, `Attack`).
         threat_model: for suites by name, such as `Linf("8/255")`.
@@ -89,10 +88,11 @@ def evaluate(
         resume: "auto" goes on with what is in the folder, "never" refuses it, "must" needs it.
         merge: folders of shards that are finished, whose attacks are not run again.
         checks: "full", "contract" (before the attacks and after them, but no further attacks), or
-            "none". The full ones do not know L1.
+            "none".
         thresholds: `evaluation.Thresholds` of the checks; the default ones if None.
         statement: what the defence does, and which adaptive attack was tried, for the report.
         force: go on where a check before the attacks found an error.
+        trust: load the path of a SavedModel that does more than calculate, too.
         keep_images: keep the adversarial images in the result, and in `adversarial.npz`.
         nan_counts: "broken" or "robust": what an example counts as that no attack broke and for which
             the classifier gives NaN or infinity at an image of the threat model.
@@ -100,7 +100,7 @@ def evaluate(
         strategy: `tf.distribute.MirroredStrategy` under whose scope the model was made, or None.
         jit_compile: compile the attacks with XLA; on CPUs it was slower for convolutional networks.
         save_seconds: at most so many seconds of work are lost by a kill.
-        bar: `evaluation.progress.Bar`, or None for silence.
+        bar: `Bar`, or None for silence.
         stop: function that says whether to save and stop.
 
     Returns:
@@ -116,14 +116,8 @@ def evaluate(
         raise UserError(f"`checks` must be one of {CHECKS}. Received: {checks!r}.")
     if nan_counts not in NAN_COUNTS:
         raise UserError(f"`nan_counts` must be one of {NAN_COUNTS}. Received: {nan_counts!r}.")
-    if not isinstance(examples, Examples):
-        examples = Examples.of(*examples)
-    subject, chosen = Subject.of(model), suite_of(suite, threat_model)
-    if checks == "full" and isinstance(chosen.threat_model, L1):
-        raise UserError(
-            "The full checks rest on APGD, which does not search L1. Set checks='contract'. Received: "
-            f"checks='full', threat_model={chosen.threat_model!r}."
-        )
+    examples = examples_of(examples)
+    subject, chosen = Subject.of(model, trust), suite_of(suite, threat_model)
     evaluator = Evaluator(
         subject,
         chosen.attacks,
@@ -134,7 +128,7 @@ def evaluate(
         jit_compile=jit_compile,
     )
     threat_model = chosen.threat_model
-    num_classes = _num_classes(evaluator, examples)
+    num_classes = _num_classes(subject, examples, force)
     # Of a Keras model the checks see the precision of its layers too.
     seen = subject.model if isinstance(subject.model, keras.layers.Layer) else subject.forward
     given = (seen, examples.x, examples.y, threat_model, num_classes, thresholds)
@@ -194,21 +188,14 @@ def evaluate(
     return evaluation
 
 
-def _num_classes(evaluator, examples):
-    """The number of logits, after a look at whether the classifier takes the images at all."""
-    try:
-        logits = evaluator.logits(examples.x[:1])
-    except (ValueError, tf.errors.OpError) as error:
-        raise UserError(
-            f"The classifier does not take images of shape {examples.x.shape[1:]}. Give it the data that it "
-            f"was made for. TensorFlow says: {str(error).strip().splitlines()[0]}"
-        ) from error
-    if logits.ndim != 2 or logits.shape[1] < 2:
-        raise UserError(
-            "A classifier gives logits of shape (b, k) with at least two classes. Received outputs of "
-            f"shape {logits.shape}. For one output z of a binary classifier return the pair (0, z)."
-        )
-    check_labels(examples.y, "labels", logits.shape[1])
+def _num_classes(subject, examples, force):
+    """The number of logits, after a look at what the classifier gives for some of the images."""
+    model = subject.model if isinstance(subject.model, keras.layers.Layer) else subject.forward
+    contract.check_model(model, probabilities=force)
+    few = contract.as_images(examples.x[:32], contract.image_dtype(model))
+    contract.check_image_shape(few.shape, model)
+    logits = contract.check_on_images(model, few, probabilities=force)
+    contract.check_labels(examples.y, "labels", logits.shape[1])
     return logits.shape[1]
 
 

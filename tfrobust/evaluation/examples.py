@@ -5,14 +5,13 @@ import pathlib
 import zipfile
 
 import numpy as np
+import tensorflow as tf
 
-from tfrobust import data
+from tfrobust import contract, data
 from tfrobust.data.splits import Split, Splits
 from tfrobust.errors import UserError
 
 SPLITS = ("test", "validation", "train")
-# Rounding of an undone normalisation is forgiven.
-_SLACK = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,18 +43,10 @@ class Examples:
         Raises:
             UserError: says which array, which example, what was expected and what to do.
         """
-        images = np.asarray(images)
-        if np.issubdtype(images.dtype, np.floating) and images.size:
-            low, high = images.min(), images.max()
-            if -_SLACK <= low and high <= 1 + _SLACK:
-                images = np.clip(images, 0.0, 1.0)
         split = Split(images, labels, ids)
         if len(np.unique(split.ids)) < len(split):
             raise UserError("`ids` must all be different: noise and results are keyed by them.")
-        x = split.images
-        if x.dtype == np.uint8:
-            x = x.astype(np.float32) / np.float32(255)
-        return Examples(x, split.labels, split.ids, name)
+        return Examples(contract.as_images(split.images).numpy(), split.labels, split.ids, name)
 
     def shard(self, index, count):
         """Every `count`-th example from number `index` on, for one of several processes."""
@@ -71,6 +62,48 @@ class Examples:
         if not len(places):
             raise UserError(f"No examples are left of the {len(self.y)}: use fewer shards.")
         return Examples(self.x[places], self.y[places], self.ids[places], self.name)
+
+
+def examples_of(given):
+    """`Examples` of whatever a caller of `evaluate` has.
+
+    Args:
+        given: `Examples`; a pair of images and labels; or a batched, finite `tf.data.Dataset` of pairs, or
+            of (images, labels, weights) whose weights are 1, or 0 for examples that do not count.
+
+    Raises:
+        UserError: for anything else, and for what `Examples.of` refuses.
+    """
+    if isinstance(given, Examples):
+        return given
+    if isinstance(given, tf.data.Dataset):
+        return _of_dataset(contract.as_pairs(given))
+    if isinstance(given, (tuple, list)) and len(given) == 2:
+        return Examples.of(*given)
+    raise UserError(
+        "`examples` must be a pair of images and labels, a batched tf.data.Dataset of such pairs, or "
+        f"`Examples`. Received: {type(given).__name__}."
+    )
+
+
+def _of_dataset(dataset):
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise UserError(
+            "An evaluation needs a data set that ends. Leave `repeat` away, or `take` some."
+        )
+    parts = [[np.asarray(part) for part in batch] for batch in dataset]
+    if not parts:
+        raise UserError("The data set is empty. Give at least one image.")
+    images, labels, *weights = (np.concatenate(part) for part in zip(*parts, strict=True))
+    if weights:
+        (kept,) = weights
+        if not np.isin(kept, (0, 1)).all():
+            raise UserError(
+                "An evaluation counts examples: weights must be 0 or 1. Received: weights from "
+                f"{kept.min():g} to {kept.max():g}."
+            )
+        images, labels = images[kept > 0], labels[kept > 0]
+    return Examples.of(images, labels, name="data set")
 
 
 def load_examples(source, split="test"):

@@ -13,7 +13,8 @@ from tfrobust.attacks.starts import Uniform
 from tfrobust.attacks.transfer import Transfer
 from tfrobust.attacks.untargeted_margin import untargeted_margin
 from tfrobust.errors import UserError
-from tfrobust.losses.objectives import DLR, TargetedDLR
+from tfrobust.losses.objectives import DLR, CrossEntropy, Margin, TargetedDLR
+from tfrobust.threat_models.l1 import L1
 from tfrobust.threat_models.l2 import L2
 from tfrobust.threat_models.linf import Linf
 
@@ -25,7 +26,7 @@ def preset(norm=None, surrogates=False):
     """Enters a function into `PRESETS` under its name.
 
     Args:
-        norm: the kind of threat model that it is for, or None for any.
+        norm: the kind of threat model that it is for, or a tuple of kinds; None for any.
         surrogates: whether it takes models that stand in for the one under attack.
     """
 
@@ -33,9 +34,10 @@ def preset(norm=None, surrogates=False):
         def build(threat_model, given=()):
             name = function.__name__
             if norm is not None and not isinstance(threat_model, norm):
+                kinds = norm if isinstance(norm, tuple) else (norm,)
                 raise UserError(
-                    f"The suite {name} has step sizes for {norm.__name__}. Received: "
-                    f"threat_model={threat_model!r}."
+                    f"The suite {name} is made for {' and '.join(kind.__name__ for kind in kinds)}. "
+                    f"Received: threat_model={threat_model!r}."
                 )
             if bool(given) != surrogates:
                 raise UserError(
@@ -56,16 +58,18 @@ def preset(norm=None, surrogates=False):
 
 @preset()
 def autoattack_standard(threat_model):
-    """AutoAttack: APGD-CE, APGD-T and FAB-T for nine classes, Square with 5000 queries."""
+    """AutoAttack: APGD-CE, APGD-T and FAB-T for nine classes, Square with 5000 queries; L1 see `suite`."""
+    sparse = isinstance(threat_model, L1)
+    restarts, targets = (5, 5) if sparse else (1, 9)
     return [
-        ("apgd-ce", APGD(threat_model)),
-        ("apgd-t", _apgd_t(threat_model)),
+        ("apgd-ce", APGD(threat_model, restarts=restarts, larger_radii=sparse)),
+        ("apgd-t", APGD(threat_model, TargetedDLR(), targets=targets, larger_radii=sparse)),
         ("fab-t", _fab(threat_model, targets=9)),
         ("square", _square(threat_model)),
     ]
 
 
-@preset()
+@preset((Linf, L2))
 def autoattack_plus(threat_model):
     """AutoAttack's longer version: five restarts of the untargeted attacks, and all of the standard one."""
     return [
@@ -73,7 +77,7 @@ def autoattack_plus(threat_model):
         ("apgd-dlr", APGD(threat_model, DLR(), restarts=5)),
         ("fab", _fab(threat_model, restarts=5)),
         ("square", _square(threat_model)),
-        ("apgd-t", _apgd_t(threat_model)),
+        ("apgd-t", APGD(threat_model, TargetedDLR(), targets=9)),
         ("fab-t", _fab(threat_model, targets=9)),
     ]
 
@@ -155,43 +159,43 @@ def atlas_rays(threat_model):
 
 
 @preset(Linf)
-def rand_pgd20(threat_model):
+def rat_pgd20(threat_model):
     """RAT's PGD-20, also TRADES's: radius 0.031, step 0.003, start not cut to the box, last iterate."""
-    return [("pgd-20", _rand_pgd(threat_model, 0.003))]
+    return [("pgd-20", _rat_pgd(threat_model, 0.003))]
 
 
 @preset(Linf)
-def rand_cw20(threat_model):
+def rat_cw20(threat_model):
     """RAT's CW-20: radius 0.031, step 0.003, start not cut to the box, last iterate."""
     return [("cw-20", cw_20(threat_model))]
 
 
 @preset(Linf)
-def rand_svhn(threat_model):
+def rat_svhn(threat_model):
     """RAT's PGD-20 and CW-20 on SVHN: radius 4/255, step 1/255."""
     return [
-        ("pgd-20", _rand_pgd(threat_model, "1/255")),
+        ("pgd-20", _rat_pgd(threat_model, "1/255")),
         ("cw-20", cw_20(threat_model, step_size="1/255")),
     ]
 
 
 @preset(L2)
-def rand_l2(threat_model):
+def rat_l2(threat_model):
     """RAT's PGD-20 in L2, radius 128/255. Inferred: the training's step, 15/255, and the start."""
-    return [("pgd-20", _rand_pgd(threat_model, "15/255"))]
+    return [("pgd-20", _rat_pgd(threat_model, "15/255"))]
 
 
 @preset(Linf, surrogates=True)
-def rand_blackbox(threat_model, surrogates):
+def rat_blackbox(threat_model, surrogates):
     """RAT's black box, radius 0.031: PGD-20 and CW-20 on surrogates of plain adversarial training."""
     return [
-        *_transfers("pgd-20", _rand_pgd(threat_model, 0.003), surrogates),
+        *_transfers("pgd-20", _rat_pgd(threat_model, 0.003), surrogates),
         *_transfers("cw-20", cw_20(threat_model), surrogates),
     ]
 
 
 @preset(Linf)
-def rand_rays(threat_model):
+def rat_rays(threat_model):
     """RAT's RayS. Inferred: 10,000 queries, the default of RayS's code."""
     return [("rays", RayS(threat_model, queries=10_000))]
 
@@ -229,8 +233,17 @@ def llr_fgsm20(threat_model):
 @preset(Linf)
 def llr_pgd50(threat_model):
     """LLR's PGD-50: Adam of rate 0.1 on the cross-entropy; the last iterate counts."""
-    attack = adam_pgd(threat_model, steps=50, restarts=1, decay=False, selection="last")
-    return [("pgd-50", attack)]
+    return [("pgd-50", _llr_pgd(threat_model, CrossEntropy()))]
+
+
+@preset(Linf)
+def llr_pgd50_code(threat_model):
+    """LLR's released code, PGD-50: Adam of rate 0.1 on the margin up to 30; the last iterate counts."""
+    return [("pgd-50", _llr_pgd(threat_model, Margin(confidence=30.0)))]
+
+
+def _llr_pgd(threat_model, objective):
+    return adam_pgd(threat_model, objective, 50, 1, decay=False, selection="last")
 
 
 def _atlas_pgd(threat_model, steps, selection="any"):
@@ -238,12 +251,8 @@ def _atlas_pgd(threat_model, steps, selection="any"):
     return PGD(threat_model, steps=steps, step_size=step_size, selection=selection)
 
 
-def _rand_pgd(threat_model, step_size):
+def _rat_pgd(threat_model, step_size):
     return PGD(threat_model, steps=20, step_size=step_size, start=Uniform(clip=False))
-
-
-def _apgd_t(threat_model):
-    return APGD(threat_model, TargetedDLR(), targets=9)
 
 
 def _fab(threat_model, restarts=1, targets=0):

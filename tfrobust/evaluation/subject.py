@@ -10,7 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfrobust import contract
+from tfrobust.contract.keras_file import read_keras_file
 from tfrobust.errors import UserError
+from tfrobust.models.saved_model import load_saved_model
 from tfrobust.ops.logits import full_precision, inference
 
 
@@ -36,31 +39,29 @@ class Subject:
     folder: pathlib.Path | None = None
 
     @staticmethod
-    def of(model):
+    def of(model, trust=False):
         """A `Subject` of whatever a caller has.
 
         Args:
             model: `Subject`; Keras model; function in TensorFlow from images to logits; or a path of
                 a run's folder, of a `.keras` file, or of a SavedModel's folder. For a function that
                 is not in TensorFlow or gives labels only see `of_numpy`.
+            trust: load a SavedModel whose graph does more than calculate, too; see
+                `models.saved_model.load_saved_model`.
 
         Raises:
-            UserError: for anything else, a path that holds no model, or a SavedModel without a
-                signature from float32 images to logits.
+            UserError: for anything else, a path that holds no model, a SavedModel without a signature
+                from float32 images to logits, or one that is not trusted.
         """
         if isinstance(model, Subject):
             return model
         if isinstance(model, (str, pathlib.Path)):
-            return _of_path(pathlib.Path(model))
+            return _of_path(pathlib.Path(model), trust)
+        contract.check_model(model, probabilities=True)
         if isinstance(model, keras.layers.Layer):
             return Subject(inference(model), f"Keras model {model.name}", model=model)
-        if callable(model):
-            name = getattr(model, "__name__", type(model).__name__)
-            return Subject(inference(model), f"function {name}", model=model)
-        raise UserError(
-            "`model` must be a Keras model, a function from images to logits, or the path of a run, a .keras "
-            f"file or a SavedModel. Received: {type(model).__name__}."
-        )
+        name = getattr(model, "__name__", type(model).__name__)
+        return Subject(inference(model), f"function {name}", model=model)
 
     @staticmethod
     def of_numpy(function, num_classes, labels_only=False, description=None):
@@ -89,7 +90,7 @@ class Subject:
         return Subject(forward, named, False, not labels_only, function)
 
 
-def _of_path(path):
+def _of_path(path, trust):
     if not path.exists():
         raise UserError(
             f"There is no {path}. Give the folder of a run, a .keras file or the folder of a SavedModel."
@@ -103,7 +104,7 @@ def _of_path(path):
     if path.is_file() and zipfile.is_zipfile(path):
         return _of_keras_file(path, None)
     if (path / "saved_model.pb").is_file():
-        return _of_saved_model(path)
+        return _of_saved_model(path, trust)
     if (path / "config.gin").is_file():
         raise UserError(
             f"The run in {path} has not been finished: it has no export/. Finish it first."
@@ -115,18 +116,12 @@ def _of_path(path):
 
 
 def _of_keras_file(file, run):
-    try:
-        model = keras.saving.load_model(file, compile=False)
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise UserError(
-            f"{file} does not load: {str(error).strip().splitlines()[0]} If it holds layers of your own, "
-            "import the code that registers them, or evaluate the model from Python."
-        ) from error
+    model = read_keras_file(file)
     return Subject(inference(model), f"Keras file {file.name}", model=model, folder=run)
 
 
-def _of_saved_model(path):
-    loaded = tf.saved_model.load(str(path))
+def _of_saved_model(path, trust):
+    loaded = load_saved_model(path, trust)
     seen = []
     for name, signature in sorted(loaded.signatures.items(), key=lambda item: item[0] != "pixels"):
         arguments = signature.structured_input_signature[1]

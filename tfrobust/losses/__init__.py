@@ -1,49 +1,28 @@
 """Numbers per example from logits."""
 
-from tfrobust.losses.boosted import boosted_cross_entropy
-from tfrobust.losses.bregman import Bregman
-from tfrobust.losses.clipping import LossClipping
-from tfrobust.losses.cross_entropy import cross_entropy
-from tfrobust.losses.linearity import LinearityError
+from tfrobust.losses.boosted import boosted_cross_entropy as boosted_cross_entropy
+from tfrobust.losses.bregman import Bregman as Bregman
+from tfrobust.losses.clipping import LossClipping as LossClipping
+from tfrobust.losses.cross_entropy import cross_entropy as cross_entropy
+from tfrobust.losses.linearity import LinearityError as LinearityError
+from tfrobust.losses.margin import difference_of_logits_ratio as difference_of_logits_ratio
+from tfrobust.losses.margin import logit_difference as logit_difference
+from tfrobust.losses.margin import margin as margin
 from tfrobust.losses.margin import (
-    difference_of_logits_ratio,
-    logit_difference,
-    margin,
-    targeted_difference_of_logits_ratio,
+    targeted_difference_of_logits_ratio as targeted_difference_of_logits_ratio,
 )
-from tfrobust.losses.objectives import (
-    DLR,
-    CrossEntropy,
-    LogitDifference,
-    Margin,
-    Objective,
-    TargetedDLR,
-    ToClean,
-    ToLabel,
-)
-from tfrobust.losses.potentials import NegativeEntropy, Potential, SquaredNorm
-from tfrobust.losses.squared_difference import HalfSquaredDifference
+from tfrobust.losses.objectives import DLR as DLR
+from tfrobust.losses.objectives import CrossEntropy as CrossEntropy
+from tfrobust.losses.objectives import LogitDifference as LogitDifference
+from tfrobust.losses.objectives import Margin as Margin
+from tfrobust.losses.objectives import Objective as Objective
+from tfrobust.losses.objectives import TargetedDLR as TargetedDLR
+from tfrobust.losses.objectives import ToClean as ToClean
+from tfrobust.losses.objectives import ToLabel as ToLabel
+from tfrobust.losses.potentials import NegativeEntropy as NegativeEntropy
+from tfrobust.losses.potentials import Potential as Potential
+from tfrobust.losses.potentials import SquaredNorm as SquaredNorm
+from tfrobust.losses.squared_difference import HalfSquaredDifference as HalfSquaredDifference
+from tfrobust.spec import public_names
 
-__all__ = [
-    "DLR",
-    "Bregman",
-    "CrossEntropy",
-    "HalfSquaredDifference",
-    "LinearityError",
-    "LogitDifference",
-    "LossClipping",
-    "Margin",
-    "NegativeEntropy",
-    "Objective",
-    "Potential",
-    "SquaredNorm",
-    "TargetedDLR",
-    "ToClean",
-    "ToLabel",
-    "boosted_cross_entropy",
-    "cross_entropy",
-    "difference_of_logits_ratio",
-    "logit_difference",
-    "margin",
-    "targeted_difference_of_logits_ratio",
-]
+__all__ = public_names(globals())

@@ -24,8 +24,9 @@ class LossClipping(Spec):
 
     Args:
         slack: c, in [0, 1]; 0.3 for SCORE, 0.4 for adversarial training on squared errors.
-        term: "total" clips the whole loss of an example; "divergence" only that between clean and
-            adversarial predictions, before its weight, which leaves the accuracy term as it is.
+        term: "total" clips the whole loss of an example, as the method's formula has it (without what
+            `regularizers` add); "divergence" only that between clean and adversarial predictions, before
+            its weight, which leaves the accuracy term as it is.
 
     Reference: Pang et al., "Robustness and Accuracy Could Be Reconcilable by (Proper) Definition",
     2022, code.

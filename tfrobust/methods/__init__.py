@@ -1,29 +1,17 @@
 """Training methods: each a Keras model around a classifier."""
 
-from tfrobust.methods.adv import ADV
-from tfrobust.methods.atlas import ATLAS
-from tfrobust.methods.base import AdversarialModel
-from tfrobust.methods.fait import FAIT
-from tfrobust.methods.free import Free
-from tfrobust.methods.gairat import GAIRAT
-from tfrobust.methods.gat import GAT
-from tfrobust.methods.hat import HAT
-from tfrobust.methods.llr import LLR
-from tfrobust.methods.mart import MART
-from tfrobust.methods.natural import Natural
-from tfrobust.methods.trades import TRADES
+from tfrobust.methods.adv import ADV as ADV
+from tfrobust.methods.atlas import ATLAS as ATLAS
+from tfrobust.methods.base import AdversarialModel as AdversarialModel
+from tfrobust.methods.fait import FAIT as FAIT
+from tfrobust.methods.free import Free as Free
+from tfrobust.methods.gairat import GAIRAT as GAIRAT
+from tfrobust.methods.gat import GAT as GAT
+from tfrobust.methods.hat import HAT as HAT
+from tfrobust.methods.llr import LLR as LLR
+from tfrobust.methods.mart import MART as MART
+from tfrobust.methods.natural import Natural as Natural
+from tfrobust.methods.trades import TRADES as TRADES
+from tfrobust.spec import public_names
 
-__all__ = [
-    "ADV",
-    "ATLAS",
-    "FAIT",
-    "GAIRAT",
-    "GAT",
-    "HAT",
-    "LLR",
-    "MART",
-    "TRADES",
-    "AdversarialModel",
-    "Free",
-    "Natural",
-]
+__all__ = public_names(globals())

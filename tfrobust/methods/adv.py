@@ -33,6 +33,7 @@ class ADV(AdversarialModel):
     """
 
     parts = ("label_loss",)
+    clipped_terms = ("total",)
     settings = (*AdversarialModel.settings, "divergence", "label_smoothing", "clipping")
 
     def __init__(
@@ -52,12 +53,23 @@ class ADV(AdversarialModel):
         self.label_smoothing = number(label_smoothing, "label_smoothing", 0.0, 0.999)
         if clipping is not None:
             clipping.check_divergence(divergence)
-            if clipping.term != "total":
-                raise UserError(f"The loss has one term: clip its total. Received: {clipping!r}.")
+            if clipping.term not in self.clipped_terms:
+                raise UserError(
+                    f"This loss has these parts to be clipped: {self.clipped_terms}. Received: {clipping!r}."
+                )
         self.clipping = clipping
 
     def per_example_loss(self, context):
         logits = context.logits("adversarial")
-        loss = self.divergence.from_label(context.y, logits, self.label_smoothing)
-        context.record("label_loss", loss)
-        return loss if self.clipping is None else self.clipping(loss, logits)
+        label = self.divergence.from_label(context.y, logits, self.label_smoothing)
+        total = self.total(context, context.record("label_loss", label))
+        return self.clipped("total", total, logits)
+
+    def total(self, context, label):
+        """The whole loss of an example, (b,), with the loss `label` at the adversarial image in it."""
+        return label
+
+    def clipped(self, term, values, logits):
+        """`values`, clipped where `clipping` is for this term."""
+        clips = self.clipping is not None and self.clipping.term == term
+        return self.clipping(values, logits) if clips else values

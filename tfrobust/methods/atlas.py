@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.methods.adv import ADV
 from tfrobust.ops.schedules import Schedule, at, checked
@@ -35,6 +36,8 @@ class ATLAS(ADV):
             10); MNIST: 0.3, with twenty steps 0.2.
         projections, kind: see `Jacobian`.
         smoothness_divergence: `Bregman` of the term with beta.
+        clipping: `LossClipping` of squared errors, or None: "total" clips all of the formula above, the
+            Jacobian's norm included, "divergence" the divergence before its weight.
         **kwargs: see `ADV`. The paper ramps epsilon: `scale=LinearRamp(15)`.
 
     Reference: Lu and Kumar, ATLAS. What the paper leaves open: the attack in inference mode, the loss
@@ -42,6 +45,7 @@ class ATLAS(ADV):
     adversarial pass.
     """
 
+    clipped_terms = ("total", "divergence")
     settings = (
         *ADV.settings,
         "alpha",
@@ -71,6 +75,10 @@ class ATLAS(ADV):
         self.smoothness_divergence = smoothness_divergence
         self._jacobian = Jacobian(1.0, "adversarial", projections, kind)
         super().__init__(classifier, attack, **kwargs)
+        if self.clipping is not None and _is_used(self.beta):
+            self.clipping.check_divergence(smoothness_divergence)
+        elif self.clipping is not None and self.clipping.term == "divergence":
+            raise UserError(f"With beta=0 there is no divergence to clip: {self.clipping!r}.")
 
     @property
     def parts(self):
@@ -85,15 +93,15 @@ class ATLAS(ADV):
     def differentiates_twice(self):
         return _is_used(self.alpha)
 
-    def per_example_loss(self, context):
-        loss = super().per_example_loss(context)
-        scale = at(self.scale, context.epoch)
+    def total(self, context, label):
+        loss, scale = label, at(self.scale, context.epoch)
         if _is_used(self.alpha):
             jacobian = context.record("jacobian", self._jacobian(context))
             loss += tf.cast(scale * at(self.alpha, context.epoch), loss.dtype) * jacobian
         if _is_used(self.beta):
             logits = context.logits("adversarial"), context.logits("clean")
             divergence = context.record("divergence", self.smoothness_divergence(*logits))
+            divergence = self.clipped("divergence", divergence, logits[0])
             loss += tf.cast(scale * at(self.beta, context.epoch), loss.dtype) * divergence
         return loss
 

@@ -6,16 +6,24 @@ import keras
 import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
+from tfrobust.contract import (
+    check_classifier,
+    check_output_shape,
+    check_trainable,
+    require_logits,
+    unpack,
+)
 from tfrobust.errors import UserError
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.methods.attacked_model import ATTACK_STATISTICS, attacked_model
 from tfrobust.methods.context import Step, StepContext
 from tfrobust.methods.points import LivePoint, perturbed_inference, shifted_point
 from tfrobust.methods.second_derivatives import check_second_derivatives
-from tfrobust.methods.update import apply, steps_made
-from tfrobust.methods.wrapper import ClassifierWrapper, unpack
+from tfrobust.methods.update import apply, shifted_decay, steps_made
+from tfrobust.methods.wrapper import REPORTED, ClassifierWrapper
 from tfrobust.ops.global_batch import global_batch
 from tfrobust.ops.logits import correct, inference
+from tfrobust.ops.padding import is_present
 from tfrobust.ops.random import BatchKeys, content_keys, seed_pair
 from tfrobust.ops.schedules import at, checked
 from tfrobust.regularizers.base import Regularizer
@@ -94,6 +102,7 @@ class AdversarialModel(ClassifierWrapper):
         seed=0,
         name=None,
     ):
+        check_classifier(classifier)
         regularizers = tuple(regularizers)
         check_kind("attack", attack, Attack, optional="attack" not in self.settings)
         check_kind("eval_attack", eval_attack, Attack, optional=True)
@@ -118,8 +127,10 @@ class AdversarialModel(ClassifierWrapper):
             regularizer.check_classifier(classifier)
         own = [(regularizer.name, *regularizer.parts) for regularizer in regularizers]
         names = (*self.parts, *itertools.chain(*own))
-        if len(set(names)) < len(names):
-            raise UserError(f"Two parts of the loss have the same name. Received: {names}.")
+        if len({*names, *REPORTED}) < len(names) + len(REPORTED):
+            raise UserError(
+                f"Parts of the loss need different names, and none of {REPORTED}. Received: {names}."
+            )
         super().__init__(classifier, names, seed, name)
         self.attack = attack
         self._second_derivatives = bool(twice)
@@ -128,6 +139,7 @@ class AdversarialModel(ClassifierWrapper):
         self.attack_weights = attack_weights
         self.scale = checked(scale, "scale", 0.0, 1.0)
         self.eval_attack = eval_attack
+        self.evaluated = ("accuracy",) + ("robust_accuracy",) * (eval_attack is not None)
         self.attack_statistics = attack_statistics
         self._attacked_model = attacked_model(classifier, attack_statistics)
 
@@ -137,13 +149,14 @@ class AdversarialModel(ClassifierWrapper):
 
     def perturb(self, step):
         """The adversary of a `Step`: its `Perturbation`, and the images at each named point."""
-        perturbation = self.attack(
+        # Images and labels have passed the door of the step.
+        perturbation = self.attack.perturb(
             self.attacked(step),
             step.x,
             step.y,
-            seed=step.attack_keys,
-            scale=at(self.scale, step.epoch),
-            epoch=step.epoch,
+            step.attack_keys,
+            at(self.scale, step.epoch),
+            step.epoch,
         )
         return perturbation, {"clean": step.x, "adversarial": perturbation.x}
 
@@ -156,7 +169,7 @@ class AdversarialModel(ClassifierWrapper):
         )
 
     def train_step(self, data):
-        x, y, sample_weight = unpack(data)
+        x, y, sample_weight = unpack(data, self.classifier)
         step = self._begin(x, y)
         batch = step.batch
         perturbation, points = self.perturb(step)
@@ -168,35 +181,38 @@ class AdversarialModel(ClassifierWrapper):
         with tf.GradientTape() as tape:
             point = make_point()
             share, penalty, values, context = loss_at(point)
-            loss = self.optimizer.scale_loss(share + penalty / batch.replicas)
+            self._check_logits(context)
+            weights = penalty + tf.cast(shifted_decay(self.optimizer, point), penalty.dtype)
+            loss = self.optimizer.scale_loss(share + weights / batch.replicas)
         variables = self.classifier.trainable_variables
-        gradients = tape.gradient(loss, variables)
+        gradients = context.checked(tape.gradient(loss, variables))
         apply(self.optimizer, gradients, variables, batch.replicas)
         point.commit()
         return self._report_training(context, values + penalty, sample_weight)
 
     def test_step(self, data):
-        x, y, sample_weight = unpack(data)
+        x, y, sample_weight = unpack(data, self.classifier)
         forward = inference(self.classifier)
         logits = forward(x)
-        self.loss_mean().update_state(cross_entropy(y, logits), sample_weight)
+        require_logits(logits, when=None)
+        present = None if sample_weight is None else is_present(sample_weight)
+        values = cross_entropy(y, logits)
+        if sample_weight is not None:
+            values *= tf.cast(sample_weight, values.dtype)
+        self.loss_mean().update_state(values, present)
         is_right = correct(y, logits)
-        self.means["accuracy"].update_state(tf.cast(is_right, tf.float32), sample_weight)
-        names = ["accuracy"]
+        self.means["accuracy"].update_state(tf.cast(is_right, tf.float32), present)
         if self.eval_attack is not None:
             keys = content_keys(seed_pair(self.seed), x)
-            found = self.eval_attack(self.classifier, x, y, seed=keys)
+            found = self.eval_attack.perturb(self.classifier, x, y, keys)
             is_robust = is_right & correct(y, forward(found.x))
-            self.means["robust_accuracy"].update_state(
-                tf.cast(is_robust, tf.float32), sample_weight
-            )
-            names.append("robust_accuracy")
-        return self.report("test", names, y, logits, sample_weight)
+            self.means["robust_accuracy"].update_state(tf.cast(is_robust, tf.float32), present)
+        return self.report("test", self.evaluated, y, logits, sample_weight, present)
 
     def _loss_at(self, point, step, points, perturbation, sample_weight, regularizers):
         """This replica's share of the loss, the penalty, values per example and their context."""
         watched = {name for part in (self, *self.regularizers) for name in part.watched}
-        context = StepContext(point, step, points, perturbation, watched)
+        context = StepContext(point, step, points, perturbation, watched, tuple(self.means.names()))
         values = self._per_example_total(context, regularizers)
         if sample_weight is not None:
             values *= tf.cast(sample_weight, values.dtype)
@@ -206,18 +222,21 @@ class AdversarialModel(ClassifierWrapper):
     def _per_example_total(self, context, regularizers):
         for regularizer in regularizers:
             regularizer.prepare(context)
-        total = self.per_example_loss(context)
+        total = context.of(self, self.per_example_loss)
         for regularizer in regularizers:
-            term = context.record(regularizer.name, regularizer(context))
+            term = context.record(regularizer.name, context.of(regularizer, regularizer.__call__))
             total += tf.cast(at(regularizer.weight, context.epoch), term.dtype) * term
         return total
 
     def _begin(self, x, y):
-        batch = global_batch(x)
-        keys = BatchKeys(seed_pair(self.seed), batch.offset).fold_in(steps_made(self.optimizer))
+        check_trainable(self.classifier)
+        with tf.init_scope():
+            self.check_clock()
+        batch, epoch, number = global_batch(x), self.epoch(), self.clock.tick()
+        keys = BatchKeys(seed_pair(self.seed), batch.offset).fold_in(number)
         weight_keys = BatchKeys(keys.fold_in(_WEIGHTS).seed)
         attack_keys, loss_keys = keys.fold_in(_ATTACK), keys.fold_in(_LOSS)
-        return Step(x, y, batch, self.epoch(), attack_keys, loss_keys, weight_keys)
+        return Step(x, y, batch, epoch, number, attack_keys, loss_keys, weight_keys)
 
     def _weight_point(self, loss_at, step):
         if self.weight_perturbation is None:
@@ -231,6 +250,13 @@ class AdversarialModel(ClassifierWrapper):
             step.epoch,
         )
 
+    def _check_logits(self, context):
+        """Looks at the first step's logits: whether they are probabilities only numbers may show."""
+        first = tf.equal(steps_made(self.optimizer), 0)
+        for logits in list(context.computed().values())[:1]:
+            check_output_shape(logits.shape)
+            require_logits(logits, when=first)
+
     def _report_training(self, context, values, sample_weight):
         self.loss_mean().update_state(values)
         logits = context.computed()
@@ -239,7 +265,8 @@ class AdversarialModel(ClassifierWrapper):
             if point in logits:
                 context.record(name, tf.cast(correct(context.y, logits[point]), tf.float32))
         for name, part in context.parts.items():
-            self.means[name].update_state(part, sample_weight)
+            weights = None if name in accuracies.values() else sample_weight
+            self.means[name].update_state(part, weights)
         names = list(context.parts)
         return self.report("train", names, context.y, logits.get("clean"), sample_weight)
 

@@ -1,64 +1,10 @@
 """What is refused before any work is done, and why."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from tfrobust.attacks.base import check_specs
 from tfrobust.errors import UserError
 from tfrobust.methods.update import clips, inner
-
-_SOME_LABELS = tf.TensorSpec([None], tf.int32)
-
-
-def check_data(x, y, num_classes=None):
-    """Arrays are looked at whole, datasets by the types of their elements; batches are checked again.
-
-    Args:
-        x: array, tensor, `tf.data.Dataset`, or what else Keras takes, which is left alone.
-        y: labels, or None.
-        num_classes: number of the classifier's logits if it is known.
-    """
-    if isinstance(x, tf.data.Dataset):
-        spec = x.element_spec
-        images, *rest = spec if isinstance(spec, tuple) else (spec,)
-        labels = rest[0] if rest else _SOME_LABELS
-        if isinstance(images, tf.TensorSpec) and isinstance(labels, tf.TensorSpec):
-            check_specs(images, labels)
-    elif isinstance(x, (np.ndarray, tf.Tensor)):
-        check_specs(tf.convert_to_tensor(x[:1]), _SOME_LABELS if y is None else _spec(y))
-        _check_pixels(np.asarray(x))
-        if y is not None and num_classes:
-            _check_labels(np.asarray(y), num_classes)
-
-
-def _spec(y):
-    y = np.asarray(y)
-    return tf.TensorSpec(y.shape, y.dtype)
-
-
-def _check_pixels(x):
-    if x.size and not (np.min(x) >= 0.0 and np.max(x) <= 1.0):
-        raise UserError(
-            "Images must have all pixels in [0, 1], without NaN; normalisation belongs into the "
-            f"model. Received: minimum {np.min(x):g}, maximum {np.max(x):g}. Divide by 255?"
-        )
-
-
-def _check_labels(y, num_classes):
-    if y.size and not (np.min(y) >= 0 and np.max(y) < num_classes):
-        raise UserError(
-            f"Labels must lie between 0 and {num_classes - 1}, since the classifier has {num_classes} "
-            f"logits. Received: minimum {np.min(y)}, maximum {np.max(y)}."
-        )
-
-
-def num_classes(classifier):
-    """The number of logits, or None where the classifier does not know its output's shape yet."""
-    try:
-        return classifier.output_shape[-1]
-    except (AttributeError, TypeError, ValueError):
-        return None
 
 
 def check_strategy(strategy, jit_compile):

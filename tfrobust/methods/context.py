@@ -5,6 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfrobust.errors import UserError
+from tfrobust.methods.per_example import per_example
 from tfrobust.ops.global_batch import GlobalBatch
 from tfrobust.ops.random import BatchKeys
 
@@ -17,6 +18,7 @@ class Step(NamedTuple):
         y: labels, (b,).
         batch: the `GlobalBatch`.
         epoch: epochs that have passed, a float32 scalar.
+        number: steps made before this one, an int64 scalar.
         attack_keys: random keys of the attack.
         loss_keys: random keys of the loss's terms, such as random projections.
         weight_keys: random keys that are the same on every replica, for noise on the weights.
@@ -26,6 +28,7 @@ class Step(NamedTuple):
     y: tf.Tensor
     batch: GlobalBatch
     epoch: tf.Tensor
+    number: tf.Tensor
     attack_keys: BatchKeys
     loss_keys: BatchKeys
     weight_keys: BatchKeys
@@ -41,15 +44,18 @@ class StepContext:
         points: dict from a point's name ("clean", "adversarial", ...) to its images, (b, h, w, c).
         perturbation: the `Perturbation` that the attack returned, or None.
         parts: dict from a part's name to its values per example, shape (b,): what is logged.
+        declared: names that may be recorded, or None for any.
     """
 
-    def __init__(self, point, step, points, perturbation, watched=()):
+    def __init__(self, point, step, points, perturbation, watched=(), declared=None):
         self.point = point
         self.step = step
         self.y, self.batch, self.epoch = step.y, step.batch, step.epoch
         self.points = points
         self.perturbation = perturbation
         self.parts = {}
+        self.declared = declared
+        self._part, self._values = "A part of the loss", []
         self._watched = frozenset(watched)
         self._logits = {}
         self._tapes = {}
@@ -162,11 +168,36 @@ class StepContext:
             logits, self.points[name], vectors, unconnected_gradients="zero"
         )
 
+    def checked(self, gradients):
+        """Gradients that wait until what was recorded has been found to be of shape (b,)."""
+        with tf.control_dependencies([*self.parts.values(), *self._values]):
+            return tf.nest.map_structure(
+                lambda g: g if g is None else tf.identity(g), gradients, expand_composites=True
+            )
+
     def computed(self):
         """Names and logits of the points that have been forwarded."""
         return dict(self._logits)
 
     def record(self, name, values):
-        """Notes values per example, shape (b,), for the logs, and returns them."""
-        self.parts[name] = values
+        """Notes values per example, shape (b,), for the logs, and returns them.
+
+        Raises:
+            UserError: for a name that neither the method nor a regularizer has in `parts`, or values of
+                another shape.
+        """
+        if self.declared is not None and name not in self.declared:
+            raise UserError(
+                f"{self._part} records a part that it does not declare: {name!r}. Add the name to the "
+                f"class's `parts`, such as parts = ({name!r},). Declared are: {', '.join(self.declared)}."
+            )
+        self.parts[name] = per_example(values, self.y, f"{self._part}'s part {name!r}")
+        return self.parts[name]
+
+    def of(self, part, function):
+        """What a method or a regularizer, `part`, returns from this context: values of shape (b,)."""
+        former, self._part = self._part, type(part).__name__
+        values = per_example(function(self), self.y, f"{self._part}.{function.__name__}")
+        self._part = former
+        self._values.append(values)
         return values

@@ -2,12 +2,12 @@
 
 import tensorflow as tf
 
+from tfrobust.contract import unpack
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.points import LivePoint
 from tfrobust.methods.update import apply
-from tfrobust.methods.wrapper import unpack
 from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.numbers import integer, number
 from tfrobust.spec import check_kind, register
@@ -116,7 +116,7 @@ class Free(AdversarialModel):
         return context.record("label_loss", loss)
 
     def train_step(self, data):
-        x, y, sample_weight = unpack(data)
+        x, y, sample_weight = unpack(data, self.classifier)
         rows, *image_shape = self.batch_shape
         if (x.shape[0] or 0) > rows or not x.shape[1:].is_compatible_with(image_shape):
             raise UserError(
@@ -143,8 +143,9 @@ class Free(AdversarialModel):
             share, penalty, values, context = self._loss_at(
                 LivePoint(self.classifier), step, points, None, sample_weight, self.regularizers
             )
+            self._check_logits(context)
             loss = self.optimizer.scale_loss(share + penalty / batch.replicas)
-        *gradients, upward = tape.gradient(loss, [*variables, delta])
+        *gradients, upward = context.checked(tape.gradient(loss, [*variables, delta]))
         self._carry_over(x, delta, upward, batch)
         apply(self.optimizer, gradients, variables, batch.replicas)
         return self._report_training(context, values + penalty, sample_weight)

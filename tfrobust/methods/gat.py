@@ -5,12 +5,12 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.attacks.pgd import PGD
+from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.cross_entropy import cross_entropy
-from tfrobust.losses.objectives import Objective
+from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.losses.potentials import SquaredNorm
 from tfrobust.methods.trades import TRADES
-from tfrobust.methods.update import steps_made
 from tfrobust.ops.logits import full_precision
 from tfrobust.ops.schedules import at
 from tfrobust.ops.statistics import batch_statistics
@@ -38,11 +38,14 @@ class GAT(TRADES):
     Args:
         classifier: Keras model, images (b, h, w, c) in [0, 1] to logits (b, k).
         attack: `PGD(Linf("8/255"), steps=1, relative_step_size=1.0, start=Corner(0.5))`; its
-            objective is replaced by the guided one.
+            objective is the guided one, and stays away here.
         beta: the paper's lambda, 10 on CIFAR-10 with `Steps((86,), (10, 40))`.
         alternate: whether a alternates; otherwise a = 1, as on MNIST.
         divergence: `Bregman` of the second term and of the guide.
         **kwargs: see `TRADES`.
+
+    Raises:
+        UserError: for an attack with another objective.
 
     Reference: Sriramanan et al., "Guided Adversarial Attack for Evaluating and Enhancing Adversarial
     Defenses", 2020. The pass that gives P does not move BatchNormalization's running averages here.
@@ -70,6 +73,11 @@ class GAT(TRADES):
             **kwargs,
         )
         check_kind("attack", attack, PGD)
+        if attack.objective != CrossEntropy():
+            raise UserError(
+                "GAT brings the objective of its attack: leave `objective` away. "
+                f"Received: objective={attack.objective!r}."
+            )
         check_kind("alternate", alternate, bool)
         self.alternate = alternate
 
@@ -78,8 +86,7 @@ class GAT(TRADES):
             guide = tf.stop_gradient(full_precision(self.classifier(step.x, training=True)))
         weight = tf.cast(at(self.beta, step.epoch), guide.dtype)
         if self.alternate:
-            made = tf.convert_to_tensor(steps_made(self.optimizer))
-            weight *= tf.cast(made % 2, guide.dtype)
+            weight *= tf.cast(step.number % 2, guide.dtype)
         guided = _Guided(self.divergence, guide, weight)
         perturbation = dataclasses.replace(self.attack, objective=guided)(
             self.attacked(step),

@@ -1,8 +1,8 @@
 """HAT: TRADES that keeps its boundaries from moving further than they need."""
 
-import keras
 import tensorflow as tf
 
+from tfrobust.contract import check_classifier
 from tfrobust.errors import UserError
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.methods.trades import TRADES
@@ -38,7 +38,8 @@ class HAT(TRADES):
         **kwargs: see `TRADES`.
 
     Raises:
-        UserError: if the helper is not a model of its own.
+        UserError: if the helper is not a model of its own; for a `clipping` that is not of the
+            divergence between clean and adversarial predictions.
 
     Reference: Rade and Moosavi-Dezfooli, "Reducing Excessive Margin to Achieve a Better Accuracy vs.
     Robustness Trade-off", 2022.
@@ -60,13 +61,20 @@ class HAT(TRADES):
         **kwargs,
     ):
         super().__init__(classifier, attack, beta=beta, **kwargs)
-        check_kind("helper", helper, keras.Model)
+        check_classifier(helper, "helper")
         check_kind("adversarial_label", adversarial_label, bool)
         shared = {id(v) for v in classifier.variables} & {id(v) for v in helper.variables}
         if helper is classifier or shared:
             raise UserError(
                 "`helper` must be a model of its own: it stays as it is while the classifier is trained. "
                 "Received: one that shares the classifier's weights."
+            )
+        clipping = self.clipping
+        if clipping is not None and (clipping.term == "total" or adversarial_label):
+            raise UserError(
+                "`clipping` is measured in squared errors, and the helper's term, as that of "
+                "adversarial_label=True, is a cross-entropy: only LossClipping(term='divergence') without "
+                f"`adversarial_label` can be meant. Received: clipping={clipping!r}."
             )
         helper.trainable = False
         self.helper = helper

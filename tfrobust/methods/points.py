@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfrobust.methods.forward_mode_faults import name_fault
 from tfrobust.ops import forward_mode
 from tfrobust.ops.logits import full_precision
 
@@ -12,10 +13,13 @@ class Point:
 
     Attributes:
         classifier: the Keras model.
+        shifts: what lies between the classifier's weights and this point, a list of tensors, constant;
+            None at the weights themselves.
     """
 
-    def __init__(self, classifier):
+    def __init__(self, classifier, shifts=None):
         self.classifier = classifier
+        self.shifts = shifts
         self._losses = None
 
     @property
@@ -67,8 +71,8 @@ class ShiftedPoint(Point):
     one pass to the next, and into the classifier only by `commit`.
     """
 
-    def __init__(self, classifier, weights, state=None):
-        super().__init__(classifier)
+    def __init__(self, classifier, weights, state=None, shifts=None):
+        super().__init__(classifier, shifts)
         self._weights = list(zip(classifier.trainable_variables, weights, strict=True))
         self._state = state or [(v, v.value) for v in classifier.non_trainable_variables]
 
@@ -97,6 +101,9 @@ class ShiftedPoint(Point):
 
         Returns:
             Logits, and a tuple of `order` tensors of their shape (b, k): (J u,) or (J u, u^T H u).
+
+        Raises:
+            UserError: that names a layer through which forward mode does not get.
         """
         weights = [weight for _, weight in self._weights]
         shifts = [None if u is None else tf.cast(u, w.dtype) for w, u in zip(weights, direction)]
@@ -106,8 +113,10 @@ class ShiftedPoint(Point):
             logits = point.forward(x)
             return logits, point._losses, [value for _, value in point._state]
 
-        logits, derivatives, losses, state = forward_mode.directional(
-            forward, [x, *weights], [None, *shifts], order
+        logits, derivatives, losses, state = name_fault(
+            self.classifier,
+            lambda: forward_mode.directional(forward, [x, *weights], [None, *shifts], order),
+            lambda: forward(x, *weights),
         )
         if self._losses is None:
             self._losses = losses
@@ -162,6 +171,6 @@ def shifted_point(classifier, perturbation, loss_at, keys, epoch):
 
     def make():
         live = [v.value for v in classifier.trainable_variables]
-        return ShiftedPoint(classifier, [w + shift for w, shift in zip(live, shifts, strict=True)])
+        return ShiftedPoint(classifier, moved(live, shifts), shifts=shifts)
 
     return make

@@ -20,15 +20,15 @@ def uses_schedule(value):
     return isinstance(value, (list, tuple)) and any(uses_schedule(item) for item in value)
 
 
-def steps_per_epoch(x, batch_size, options):
+def length_of_epoch(x, batch_size, validation_split, steps_per_epoch):
     """Steps of an epoch of `fit` with these arguments, 0 where they do not tell."""
-    if options.get("steps_per_epoch"):
-        return float(options["steps_per_epoch"])
+    if steps_per_epoch:
+        return steps_per_epoch
     if isinstance(x, tf.data.Dataset):
-        return float(max(int(x.cardinality()), 0))
+        return max(int(x.cardinality()), 0)
     if hasattr(x, "num_batches"):
-        return float(x.num_batches or 0)
+        return x.num_batches or 0
     if not hasattr(x, "shape"):
-        return 0.0
-    kept = x.shape[0] - math.floor(x.shape[0] * options.get("validation_split", 0.0))
-    return float(math.ceil(kept / (batch_size or 32)))
+        return 0
+    kept = x.shape[0] - math.floor(x.shape[0] * validation_split)
+    return math.ceil(kept / (batch_size or 32))

@@ -3,6 +3,37 @@
 import tensorflow as tf
 
 from tfrobust.ops.global_batch import sum_over_replicas
+from tfrobust.ops.logits import full_precision
+
+
+class CoupledDecay:
+    """What an optimizer says that adds its weight decay to the gradient, as PyTorch's do."""
+
+    def decay_of(self, variable):
+        """The factor of the variable in what is added to its gradient, a Python float of at least 0."""
+        raise NotImplementedError
+
+
+def shifted_decay(optimizer, point):
+    """What moves coupled weight decay from the weights w to the point w + v at which the loss is taken.
+
+    sum over variables of rate * <v, w>, whose gradient rate * v the optimizer's own rate * w lacks; 0
+    for the weights themselves, and for optimizers without such a decay.
+
+    Args:
+        optimizer: the compiled Keras optimizer.
+        point: `LivePoint` or `ShiftedPoint`, in the tape that differentiates the loss.
+    """
+    optimizer = inner(optimizer)
+    if point.shifts is None or not isinstance(optimizer, CoupledDecay):
+        return 0.0
+    pairs = zip(point.variables, point.shifts, strict=True)
+    terms = [
+        optimizer.decay_of(variable) * tf.reduce_sum(full_precision(shift * variable.value))
+        for variable, shift in pairs
+        if optimizer.decay_of(variable)
+    ]
+    return tf.add_n(terms) if terms else 0.0
 
 
 def steps_made(optimizer):

@@ -1,22 +1,24 @@
 """A classifier inside a Keras model: what every method needs from Keras, and no mathematics."""
 
-import contextlib
-
 import keras
 import tensorflow as tf
 
-from tfrobust.attacks.base import check_batch
+from tfrobust import contract
 from tfrobust.errors import UserError
 from tfrobust.methods import checks
-from tfrobust.methods.schedules import steps_per_epoch, uses_schedule
+from tfrobust.methods.clock import Clock, CountEpochs, with_first
+from tfrobust.methods.reporting import Means, Reporting
+from tfrobust.methods.schedules import length_of_epoch, uses_schedule
 from tfrobust.methods.second_derivatives import check_compiled
-from tfrobust.methods.update import steps_made
 from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.random import checked_seed
 
+# What every step reports under these names.
+REPORTED = ("loss", "accuracy", "adversarial_accuracy", "robust_accuracy")
 
-class ClassifierWrapper(keras.Model):
+
+class ClassifierWrapper(Reporting, keras.Model):
     """Wraps a classifier and takes part in `compile`, `fit`, `evaluate`, `predict` and saving.
 
     The classifier stays a plain Keras model, found as `method.classifier`: it is what is exported.
@@ -33,41 +35,33 @@ class ClassifierWrapper(keras.Model):
 
     def __init__(self, classifier, part_names, seed, name):
         super().__init__(name=name)
-        if not isinstance(classifier, keras.Model):
-            raise UserError(
-                "`classifier` must be a keras.Model that maps images in [0, 1] to logits. "
-                f"Received: {type(classifier).__name__}."
-            )
         self.classifier = classifier
         self.seed = checked_seed(seed)
-        names = (*part_names, "accuracy", "adversarial_accuracy", "robust_accuracy")
-        self.means = {name: keras.metrics.Mean(name=name) for name in names}
-        self._length = self.add_weight(name="steps_per_epoch", initializer="zeros", trainable=False)
+        self.means = Means(part_names, REPORTED[1:])
+        self.clock = Clock(self)
         self._length_is_given = False
         self._second_derivatives = False
-        self._mode = "train"
-        self._reported = {}
+        self.prepare_reports()
         self.built = classifier.built
 
     def call(self, x, training=False):
-        """Logits of the classifier."""
+        """Logits of the classifier; uint8 means k / 255."""
+        x = contract.from_uint8(tf.convert_to_tensor(x), contract.image_dtype(self.classifier))
         return self.classifier(x, training=training)
 
     @property
     def steps_per_epoch(self):
         """Steps that make an epoch for schedules. `fit` sets it; set it yourself in a loop of your own."""
-        return int(self._length.numpy())
+        return int(self.clock.length.numpy())
 
     @steps_per_epoch.setter
     def steps_per_epoch(self, steps):
-        self._length.assign(float(integer(steps, "steps_per_epoch", 1)))
+        self.clock.set_length(integer(steps, "steps_per_epoch", 1))
         self._length_is_given = True
 
     def epoch(self):
         """Epochs that have passed, a float32 scalar that grows with every step."""
-        steps = tf.cast(tf.convert_to_tensor(steps_made(self.optimizer)), tf.float32)
-        length = tf.convert_to_tensor(self._length) * self.updates_per_step
-        return tf.math.divide_no_nan(steps, length)
+        return self.clock.epoch()
 
     def compile(self, optimizer, *, loss=None, jit_compile=False, **kwargs):
         """Configures training as Keras does, without a loss, since the method is the loss.
@@ -102,38 +96,103 @@ class ClassifierWrapper(keras.Model):
         if self.built:
             self.optimizer.build(self.trainable_variables)
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
-        """As `keras.Model.fit`. Images must be floating-point in [0, 1], labels integers of shape (b,)."""
-        self._check_data(x, y)
-        validation = kwargs.get("validation_data")
-        self._check_data(*(validation[:2] if isinstance(validation, tuple) else (validation, None)))
-        if isinstance(x, tf.data.Dataset):
-            kwargs.setdefault("shuffle", False)
-        if validation is not None:
-            kwargs["validation_data"] = without_autotune(validation)
-        if not self._length_is_given:
-            self._length.assign(steps_per_epoch(x, batch_size, kwargs))
-        if uses_schedule(vars(self)) and not self.steps_per_epoch:
-            raise UserError(
-                "A schedule counts epochs, and the length of this dataset is not known. "
-                "Give `steps_per_epoch` to fit, or set method.steps_per_epoch."
-            )
-        return super().fit(without_autotune(x), y, batch_size=batch_size, epochs=epochs, **kwargs)
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+    ):
+        """As `keras.Model.fit`. Images are uint8 or floating-point in [0, 1], labels integers (b,).
 
-    def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
+        Each epoch counts as one for schedules, which go on where the last `fit` ended, or at
+        `initial_epoch` if that is given.
+        """
+        contract.check_trainable(self.classifier)
+        x = self._checked(x, y)
+        if validation_data is not None:
+            given = validation_data
+            images, *rest = given if isinstance(given, (tuple, list)) else (given,)
+            images = self._checked(images, *rest[:1])
+            validation_data = (images, *rest) if rest else images
+        if not self._length_is_given:
+            self.clock.set_length(length_of_epoch(x, batch_size, validation_split, steps_per_epoch))
+        if initial_epoch:
+            self.clock.begin_at(float(initial_epoch))
+        self.check_clock()
+        with contract.as_user_error():
+            return super().fit(
+                x,
+                y,
+                batch_size,
+                epochs,
+                verbose,
+                with_first(CountEpochs(self.clock), callbacks),
+                validation_split,
+                validation_data,
+                shuffle and not isinstance(x, tf.data.Dataset),
+                class_weight,
+                sample_weight,
+                initial_epoch,
+                steps_per_epoch,
+                validation_steps,
+                validation_batch_size,
+                validation_freq,
+            )
+
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **kwargs,
+    ):
         """As `keras.Model.evaluate`: clean accuracy, and `robust_accuracy` under the `eval_attack`.
 
-        `loss` is the mean clean cross-entropy, the same number for every method. Sample weights
-        weigh all means, so that examples of weight 0 (padding) do not count.
+        `loss` is the clean cross-entropy, the same number for every method. As everywhere in Keras,
+        sample weights weigh the loss and `weighted_metrics`, not the accuracies; rows that only fill
+        a batch of `tfrobust.data.evaluation_dataset` count nowhere.
         """
-        self._check_data(x, y)
-        with self._reporting("test"):
-            return super().evaluate(without_autotune(x), y, batch_size=batch_size, **kwargs)
+        x = self._checked(x, y)
+        with self.reporting("test"), contract.as_user_error():
+            return super().evaluate(
+                x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, **kwargs
+            )
 
-    def predict(self, x, batch_size=None, **kwargs):
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """As `keras.Model.predict`: logits."""
-        self._check_data(x, None)
-        return super().predict(without_autotune(x), batch_size=batch_size, **kwargs)
+        x = self._checked(x, labels=False)
+        with contract.as_user_error():
+            return super().predict(x, batch_size, verbose, steps, callbacks)
+
+    def predict_step(self, data):
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self(contract.as_images(x, contract.image_dtype(self.classifier)), training=False)
+
+    def check_clock(self):
+        """Raises `UserError` if a setting is a schedule and nothing tells how long its epochs are."""
+        if uses_schedule(vars(self)) and not self.steps_per_epoch:
+            raise UserError(
+                "A schedule counts epochs, and nothing tells how many steps an epoch has. Set "
+                "method.steps_per_epoch, or give `steps_per_epoch` to fit."
+            )
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Keras calls this before the first step. Its own version averages a batch over the replicas,
@@ -154,50 +213,7 @@ class ClassifierWrapper(keras.Model):
             if optimizer is not None and not optimizer.built:
                 optimizer.build(self.trainable_variables)
 
-    def _check_data(self, x, y):
-        checks.check_data(x, y, checks.num_classes(self.classifier))
-
-    @contextlib.contextmanager
-    def _reporting(self, mode):
-        former, self._mode = self._mode, mode
-        try:
-            yield
-        finally:
-            self._mode = former
-
-    def get_metrics_result(self):
-        """Only what the present mode updates: a metric that nothing fed would read 0 and mislead."""
-        results = {}
-        for metric in self.metrics:
-            # Compiled metrics are built when they first see clean logits.
-            if metric is not self._compile_metrics or metric.built:
-                result = metric.result()
-                results.update(result if isinstance(result, dict) else {metric.name: result})
-        names = self._reported.get(self._mode, results)
-        return {name: results[name] for name in names if name in results}
-
-    def loss_mean(self):
-        """Keras's own running mean of the loss."""
-        return next(metric for metric in self.metrics if metric.name == "loss")
-
-    def report(self, mode, names, y, clean_logits, sample_weight):
-        """The running means of a step. Compiled metrics join in where clean logits were computed."""
-        names = ["loss", *names]
-        if clean_logits is not None:
-            self.compute_metrics(None, y, clean_logits, sample_weight)
-            compiled = () if self._compile_metrics is None else self._compile_metrics.result()
-            names += [name for name in compiled if name not in names]
-        self._reported[mode] = names
-        with self._reporting(mode):
-            return self.get_metrics_result()
-
-
-def unpack(data):
-    """Images, labels and sample weights (or None) of a batch, checked: dtypes, shapes, pixels in [0, 1]."""
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    x, y = check_batch(x, y)
-    message = "Images must have all pixels in [0, 1], without NaN. Divide by 255?"
-    tf.debugging.Assert(tf.reduce_all((x >= 0.0) & (x <= 1.0)), [message], name="pixels_in_box")
-    if sample_weight is not None:
-        sample_weight = tf.cast(tf.reshape(sample_weight, [-1]), tf.float32)
-    return x, y, sample_weight
+    def _checked(self, x, y=None, labels=True):
+        """The data of `fit` and its kin, looked at before the first step; every step looks again."""
+        contract.check_arrays(self.classifier, x, y)
+        return without_autotune(contract.as_pairs(x, self.classifier, labels))

@@ -1,11 +1,9 @@
 """A run that begins from a trained classifier."""
 
 import pathlib
-import zipfile
 
-import keras
-
-from tfrobust.errors import UserError
+from tfrobust import contract
+from tfrobust.contract.keras_file import read_keras_file
 from tfrobust.models.swap import with_exact_batch_normalization
 
 
@@ -26,9 +24,6 @@ def load_classifier(path):
         UserError: if there is no such file, or it is no Keras model of these kinds.
     """
     file = pathlib.Path(path)
-    if not file.is_file() or not zipfile.is_zipfile(file):
-        raise UserError(
-            "`path` must be a .keras file, such as export/classifier.keras of a run. "
-            f"Received: path={str(path)!r}, which {'is none' if file.exists() else 'does not exist'}."
-        )
-    return with_exact_batch_normalization(keras.saving.load_model(file, compile=False))
+    model = read_keras_file(file)
+    contract.check_classifier(model, str(path))
+    return with_exact_batch_normalization(model)

@@ -1,7 +1,6 @@
 """How sure a measured accuracy is."""
 
-import math
-import statistics
+from scipy.stats import binomtest
 
 from tfrobust.errors import UserError
 
@@ -26,6 +25,10 @@ def binomial_interval(successes, total, confidence=0.95):
     Raises:
         UserError: numbers that are not counts, or a confidence outside (0, 1).
 
+    Example:
+    >>> [round(end, 3) for end in binomial_interval(292, 360)]
+    [0.767, 0.848]
+
     Reference:
         E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 1927.
     """
@@ -38,10 +41,5 @@ def binomial_interval(successes, total, confidence=0.95):
         raise UserError(
             f"`confidence` must be between 0 and 1, such as 0.95. Received {confidence}."
         )
-    z = statistics.NormalDist().inv_cdf((1 + confidence) / 2)
-    p, n = successes / total, total
-    centre = p + z * z / (2 * n)
-    reach = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    low, high = (centre - reach) / (1 + z * z / n), (centre + reach) / (1 + z * z / n)
-    # At the ends the formula gives 0 and 1 but for rounding.
-    return (0.0 if successes == 0 else low), (1.0 if successes == total else high)
+    interval = binomtest(int(successes), int(total)).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)

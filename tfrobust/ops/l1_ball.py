@@ -18,7 +18,7 @@ def nearest_in_l1_ball(candidate, x, radius):
     Args:
         candidate: any points, (b, ...).
         x: points in [0, 1], shape of `candidate`.
-        radius: of the ball, at least 0, a scalar.
+        radius: of the ball, at least 0, a scalar or one for each point, (b,).
 
     Returns:
         Shape of `x`.

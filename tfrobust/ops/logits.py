@@ -1,12 +1,35 @@
 """What comes out of a classifier, in a precision in which losses may be computed."""
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+from tfrobust.errors import UserError
+
+# Passes over clean images, after the first, that tell whether a model is random.
+REPEATS = 4
 
 
 def full_precision(logits):
-    """Logits in float32 if the model computed them in less; float64 stays."""
+    """Logits in float32 if the model computed them in less; float64 stays.
+
+    Raises:
+        UserError: for several outputs, of which nothing tells which are the logits.
+    """
+    if not (tf.is_tensor(logits) or isinstance(logits, np.ndarray)):
+        raise UserError(
+            "A classifier has one output, logits of shape (b, k). Received: "
+            f"{_described(logits)}. Give a model of that output alone: keras.Model(model.inputs, its tensor)."
+        )
     return logits if logits.dtype in (tf.float32, tf.float64) else tf.cast(logits, tf.float32)
+
+
+def _described(outputs):
+    if isinstance(outputs, dict):
+        return f"a dictionary with the keys {sorted(outputs)}"
+    if isinstance(outputs, (list, tuple)):
+        return f"{len(outputs)} outputs"
+    return type(outputs).__name__
 
 
 def inference(model):
@@ -19,6 +42,19 @@ def inference(model):
     if isinstance(model, keras.layers.Layer):
         return lambda x: full_precision(model(x, training=False))
     return lambda x: full_precision(model(x))
+
+
+def disagree(logits, again):
+    """Whether two passes over the same images gave other logits in some row, a scalar: the model is random.
+
+    As AutoAttack's check has it: rows of length one that are more than 1e-4 apart. What rounding does
+    in passes of another order is far less.
+
+    Args:
+        logits, again: (b, k).
+    """
+    one, other = (tf.math.l2_normalize(z, axis=-1) for z in (logits, again))
+    return tf.reduce_any(tf.norm(one - other, axis=-1) > 1e-4)
 
 
 def correct(y, logits):

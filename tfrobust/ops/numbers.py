@@ -52,10 +52,12 @@ def _limits(minimum, maximum):
     return f"lie between {minimum:g} and {maximum:g}"
 
 
-def integer(value, name, minimum):
-    """Returns `value` if it is a whole number of at least `minimum`, otherwise raises `UserError`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+def integer(value, name, minimum, maximum=None):
+    """Returns `value` if it is a whole number within the limits, otherwise raises `UserError`."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or value < minimum or (maximum is not None and value > maximum):
+        limit = "" if maximum is None else f" and at most {maximum}"
         raise UserError(
-            f"`{name}` must be a whole number of at least {minimum}. Received: {name}={value!r}."
+            f"`{name}` must be a whole number of at least {minimum}{limit}. Received: {name}={value!r}."
         )
     return value

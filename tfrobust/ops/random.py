@@ -41,7 +41,19 @@ class BatchKeys(NamedTuple):
     offset: int | tf.Tensor = 0
 
     def fold_in(self, number):
-        """Keys for another purpose: independent of these, the same for the same `number`."""
+        """Keys for another purpose: independent of these, the same for the same `number`.
+
+        Args:
+            number: whole number, scalar; or one for each example of this replica, shape (b,), such as
+                the step counters of a search, whose rows need not be in step: then every example
+                gets a seed of its own.
+
+        Returns:
+            `BatchKeys`; `ExampleKeys` for numbers of shape (b,).
+        """
+        number = tf.convert_to_tensor(number)
+        if number.shape.rank == 1:
+            return by_example(self, tf.shape(number)[0]).fold_in(number)
         return BatchKeys(_fold_in(self.seed, number), self.offset)
 
     def uniform(self, shape, dtype=tf.float32):
@@ -168,6 +180,11 @@ def by_example(keys, count):
 
 def checked_seed(seed):
     """`seed` as a Python int if it is a whole number in [0, 2**62), otherwise raises `UserError`."""
+    if seed is None:
+        raise UserError(
+            "A seed is needed, since nothing here draws from a global random state: give seed=0, or another "
+            "whole number for other noise."
+        )
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**62:
         raise UserError(
             f"`seed` must be a whole number of at least 0 and below 2**62. Received: seed={seed!r}."
@@ -177,23 +194,34 @@ def checked_seed(seed):
 
 def seed_pair(seed):
     """The int32 pair, shape (2,), that stands for a run's whole-number seed."""
+    if tf.is_tensor(seed):
+        seed = tf.cast(seed, tf.int64)
+        return tf.cast(tf.stack([seed & 0x7FFFFFFF, tf.bitwise.right_shift(seed, 31)]), tf.int32)
     seed = checked_seed(seed)
     return tf.constant([seed & 0x7FFFFFFF, seed >> 31], tf.int32)
 
 
 def keys_of(seed):
-    """Keys from whatever a caller has: a whole number, a seed of shape (2,), seeds of shape (b, 2), keys."""
+    """Keys from whatever a caller has.
+
+    Args:
+        seed: whole number, or the same as a scalar integer tensor; a seed of shape (2,); seeds of shape
+            (b, 2); keys.
+    """
     if isinstance(seed, (BatchKeys, ExampleKeys)):
         return seed
     if isinstance(seed, numbers.Number) or seed is None:
         return BatchKeys(seed_pair(seed))
     seed = tf.convert_to_tensor(seed)
+    if seed.dtype.is_integer and seed.shape.rank == 0:
+        return BatchKeys(seed_pair(seed))
     if seed.dtype.is_integer and seed.shape.rank == 1 and seed.shape[0] == 2:
         return BatchKeys(tf.cast(seed, tf.int32))
     if seed.dtype.is_integer and seed.shape.rank == 2 and seed.shape[1] == 2:
         return ExampleKeys(tf.cast(seed, tf.int32))
     raise UserError(
-        "`seed` must be a whole number, an integer tensor of shape (2,) or one of shape (b, 2). "
+        "`seed` must be a whole number, also as a scalar integer tensor, or an integer tensor of shape (2,) "
+        "or (b, 2). "
         f"Received: dtype {seed.dtype.name}, shape {seed.shape}."
     )
 

@@ -22,6 +22,15 @@ class Jacobian(Regularizer):
     (k / n) sum_{i <= n} || J^T v_i ||^2  with  J = dz/dx of shape (k, pixels)  and v_i drawn
     uniformly from the unit sphere of R^k, for each example anew; its mean is || J ||_F^2.
 
+    Where BatchNormalization normalises by the batch, an image a moves the logits z_b of all images b, and
+    J^T v is the gradient of the whole batch's projections with respect to a. Then the kinds differ:
+
+        "sphere" and "rademacher", by their mean:  sum over b of || dz_b/dx_a ||_F^2
+        "basis":                                   || sum over b of dz_b/dx_a ||_F^2
+
+    the first without, the second with what the images of a batch do to each other in common. They are
+    the same in inference mode and for classifiers that keep images apart.
+
     Use it alone (`recipes.jac`), or with any method, to keep a classifier smooth around each image. It costs
     a backward pass to the images, which is differentiated again; the forward pass is the method's own.
 
@@ -31,17 +40,16 @@ class Jacobian(Regularizer):
         projections: n, at least 1. One is usual; more make the estimate less noisy (with one its
             standard deviation is about a fifth of a mean over ten equal singular values), at the same
             cost each.
-        kind: "sphere"; "rademacher", v of signs over sqrt(k), which is unbiased too; or "basis", all k
-            unit vectors instead of random ones: exact, and k times the cost. Use it for tests
-            and for two or three classes; `projections` stays 1 then.
+        kind: "sphere"; "rademacher", v of signs over sqrt(k), of the same mean; or "basis", all k
+            unit vectors, the same for all images, instead of random ones: without noise, and k times
+            the cost. Use it for tests and for two or three classes; `projections` stays 1 then.
         half: half of the value, as the reference code has it. Use it with coefficients from there.
 
     Raises:
         UserError: for settings outside of this.
 
     References: Hoffman, Roberts, Yaida, "Robust learning with Jacobian regularization", 2019, whose
-    code returns half of it. In training mode BatchNormalization ties the images of a batch together,
-    and J^T v is the gradient of the whole batch's projections.
+    code returns half of it.
     """
 
     point: str = "clean"

@@ -1,44 +1,59 @@
-"""What a person sees while an evaluation goes on."""
+"""What a person sees while something goes on."""
 
 import sys
-import time
 
-from tfrobust.runs.progress import clock
+import tqdm.auto
+import tqdm.notebook
 
 
 class Bar:
-    """A bar with the time left on a terminal; otherwise one plain line for each attack.
+    """A tqdm bar with the time left on a terminal and in a notebook; otherwise plain lines.
 
     Args:
-        stream: where to write; standard output by default, None for silence.
-        width: columns of the bar.
+        stream: where to write; None for silence.
     """
 
-    def __init__(self, stream=sys.stdout, width=24):
-        self.stream, self.width = stream, width
-        self._live = stream is not None and stream.isatty()
-        self._began = self._first = 0.0
+    def __init__(self, stream=sys.stdout):
+        self.stream = stream
+        in_notebook = issubclass(tqdm.auto.tqdm, tqdm.notebook.tqdm)
+        self._is_live = stream is not None and (stream.isatty() or in_notebook)
+        self._bar, self.title = None, ""
 
     def begin(self, title, share=0.0):
-        """A new attack begins, or goes on where `share` of it is done already."""
-        self._title, self._began, self._first = title, time.monotonic(), share
+        """Something begins, or goes on where `share` of it, in [0, 1], is done already."""
+        self.close()
+        self.title = title
+        if self._is_live:
+            self._bar = tqdm.auto.tqdm(
+                total=1.0,
+                initial=share,
+                desc=title,
+                file=self.stream,
+                leave=False,
+                dynamic_ncols=True,
+                bar_format="{desc} {percentage:3.0f}%|{bar}| {remaining} left{postfix}",
+            )
 
     def show(self, share, note):
-        """`share` of the attack is done; `note` says what has been found."""
-        if not self._live:
-            return
-        filled = int(self.width * share)
-        bar = "=" * filled + "." * (self.width - filled)
-        passed, done = time.monotonic() - self._began, share - self._first
-        left = clock(passed / done * (1.0 - share)) if done > 0 else "?"
-        self._write(f"\r[{bar}] {self._title}  {note}  ETA {left}\x1b[K")
+        """`share` of it is done; `note` says what has been found."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(note, refresh=False)
+            self._bar.update(share - self._bar.n)
+
+    def write(self, text):
+        """A line that stays."""
+        if self._bar is not None:
+            self._bar.write(text, file=self.stream)
+        elif self.stream is not None:
+            print(text, file=self.stream, flush=True)
 
     def end(self, title, note):
-        """An attack is over, or was before."""
-        begin, end = ("\r", "\x1b[K\n") if self._live else ("", "\n")
-        self._write(f"{begin}{title}  {note}{end}")
+        """It is over, or was before."""
+        self.close()
+        self.write(f"{title}  {note}")
 
-    def _write(self, text):
-        if self.stream is not None:
-            self.stream.write(text)
-            self.stream.flush()
+    def close(self):
+        """Takes the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

@@ -24,12 +24,15 @@ class Kind:
         marker: the file by which it is known, JSON.
         is_ours: function of the marker's content, a dict, that says whether we wrote it.
         former: another such pair (marker, function), of folders that earlier versions wrote.
+        begun: tuples of names; a folder with just these is what a start of an earlier version left when
+            it was killed, and counts as empty.
     """
 
     name: str
     marker: str
     is_ours: Callable
     former: tuple = None
+    begun: tuple = ()
 
     def read(self, folder):
         """The content of the marker in a folder of this kind; None if the folder is of no such kind."""
@@ -43,7 +46,12 @@ class Kind:
         return None
 
 
-RUN = Kind("a run", "run.json", lambda c: isinstance(c.get("starts"), list) and "seed" in c)
+RUN = Kind(
+    "a run",
+    "run.json",
+    lambda c: isinstance(c.get("starts"), list) and "seed" in c,
+    begun=(("config_used.gin",), ("config.gin", "config_used.gin")),
+)
 EVALUATION = Kind(
     "an evaluation",
     "evaluation.json",
@@ -87,7 +95,7 @@ def check_ours(folder, kind):
             f"{folder} holds {found.name}, and {kind.name} is never written into it. Choose another "
             "folder, new or empty."
         )
-    if names:
+    if names and tuple(names) not in kind.begun:
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         raise UserError(
             f"{folder} is not empty and holds no {kind.name.split()[1]} of tfrobust: it has {shown}. "

@@ -1,5 +1,6 @@
 """`run.json`: with what, on what, how and when a run was made."""
 
+import contextlib
 import datetime
 import importlib.metadata
 import json
@@ -12,7 +13,7 @@ import sys
 
 import tensorflow as tf
 
-from tfrobust.errors import UserError
+from tfrobust.errors import Interrupted, NotFiniteError, UserError
 from tfrobust.runs import files
 from tfrobust.version import __version__
 
@@ -34,7 +35,7 @@ class RunRecord:
 
     def __init__(self, path, seed, command=None, resumed_from=None):
         self.path = pathlib.Path(path)
-        starts = self._read() if self.path.exists() else []
+        former = self._read() if self.path.exists() else {"starts": []}
         this = {
             "command": shlex.join(sys.orig_argv) if command is None else command,
             "started": _now(),
@@ -43,7 +44,7 @@ class RunRecord:
             "resumed_from": resumed_from,
             **environment(),
         }
-        self.content = {"seed": seed, "starts": [*starts, this]}
+        self.content = {**former, "seed": seed, "starts": [*former["starts"], this]}
         files.write_json(self.path, self.content)
 
     def finish(self, status):
@@ -57,11 +58,29 @@ class RunRecord:
 
     def _read(self):
         try:
-            return list(json.loads(self.path.read_text(encoding="utf-8"))["starts"])
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+            return {**content, "starts": list(content["starts"])}
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{self.path} is not the record of a run. Move it away or choose another --workdir."
             ) from error
+
+
+@contextlib.contextmanager
+def noting_the_end(record):
+    """Notes in a `RunRecord` how the block ended."""
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt):
+        record.finish("interrupted")
+        raise
+    except NotFiniteError:
+        record.finish("not finite")
+        raise
+    except BaseException:
+        record.finish("failed")
+        raise
+    record.finish("done")
 
 
 def environment():

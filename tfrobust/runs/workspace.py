@@ -5,13 +5,16 @@ import difflib
 import pathlib
 
 from tfrobust.errors import UserError
-from tfrobust.runs import files
+from tfrobust.runs import files, kinds
 
 RESUME = ("auto", "never", "must")
 
 
 class Workspace:
     """Names and rules of a run's folder. Nothing is written before `claim`.
+
+    The first file of a run is `run.json`, which is whole or absent and has all of the start in it, the
+    configuration too; `config.gin` is a copy of that for people.
 
     Args:
         path: the folder.
@@ -29,7 +32,7 @@ class Workspace:
         self.given = given
         self.config = self.path / "config.gin"
         self.config_used = self.path / "config_used.gin"
-        self.record = self.path / "run.json"
+        self.record = self.path / kinds.RUN.marker
         self.report = self.path / "report.md"
         self.latest = self.path / "checkpoints" / "latest"
         self.best = self.path / "checkpoints" / "best"
@@ -37,27 +40,24 @@ class Workspace:
         self.export = self.path / "export"
         if resume not in RESUME:
             raise UserError(f"`resume` must be one of {RESUME}. Received: resume={resume!r}.")
-        if self.path.exists() and not self.path.is_dir():
-            raise UserError(f"{self.path} is a file; give the folder of a run as --workdir.")
-        self.has_run = self.config.is_file()
+        self.resume = resume
+        self.has_run = kinds.check_ours(self.path, kinds.RUN)
         if self.has_run:
-            self._check_existing(resume)
+            self._check_existing()
         elif resume == "must":
             raise UserError(
                 f"There is no run in {self.path} to resume. Give its folder as --workdir, or --resume=auto."
             )
-        elif self.path.is_dir() and any(p for p in self.path.iterdir() if p.name[0] != "."):
-            raise UserError(
-                f"{self.path} is not empty and holds no run of tfrobust. Choose another --workdir."
-            )
 
-    def _check_existing(self, resume):
-        if resume == "never":
+    def _check_existing(self):
+        if self.resume == "never":
             raise UserError(
                 f"{self.path} holds a run already. Choose another --workdir, or --resume=auto to go on."
             )
-        former = self.config.read_text(encoding="utf-8")
-        if former != self.given:
+        former = kinds.RUN.read(self.path).get("configuration")
+        if self.config.is_file():
+            former = self.config.read_text(encoding="utf-8", errors="replace")
+        if former is not None and former != self.given:
             compared = difflib.ndiff(former.splitlines(), self.given.splitlines())
             changed = [line for line in compared if line[:2] in ("- ", "+ ") and line[2:].strip()]
             raise UserError(
@@ -65,18 +65,52 @@ class Workspace:
                 f"Differences (- there, + now): {'; '.join(changed)}."
             )
 
+    @property
+    def is_complete(self):
+        """Whether the run has ended and all that it leaves at its end is there."""
+        last = (self.path / "report.json", self.report, self.export / "export.json")
+        exported = (
+            self.export / "classifier.keras",
+            self.export / "saved_model" / "saved_model.pb",
+        )
+        return self.has_run and all(path.is_file() for path in (*last, *exported))
+
     @contextlib.contextmanager
-    def claim(self, used):
-        """Makes the folder, writes the configuration, as given and as used, and keeps others out meanwhile.
+    def claim(self, used, seed, data, threat_model):
+        """Begins the run or goes on with it, and keeps others out meanwhile.
+
+        Everything is compared again under the lock, since another process may have been here.
 
         Args:
             used: text of the configuration with all values that were used.
+            seed: of the run.
+            data: {"name": ..., "fingerprint": {split: digits}, "source": ...}, JSON values.
+            threat_model: {"norm": ..., "epsilon": ...}, or None.
 
         Raises:
-            UserError: another process is running in the folder.
+            UserError: another process is running in the folder, or it holds something else by now, or a
+                run on other data.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        with files.locked(self.path):
+        with kinds.claimed(self.path, kinds.RUN) as there:
+            content = {"seed": seed, "configuration": self.given}
+            content |= {"data": data, "threat_model": threat_model, "starts": []}
+            if there:
+                self._check_existing()
+                former = kinds.RUN.read(self.path)
+                self._check_data(former.get("data"), data)
+                # What an earlier version did not write.
+                content |= former
+            if not there or content != former:
+                files.write_json(self.record, content)
             files.write_text(self.config_used, used)
             files.write_text(self.config, self.given)
             yield
+
+    def _check_data(self, former, now):
+        former, now = (former or {}).get("fingerprint", {}), now["fingerprint"]
+        changed = [name for name in now if name in former and former[name] != now[name]]
+        if changed:
+            raise UserError(
+                f"{self.path} holds a run on other data: images or labels of the {' and '.join(changed)} "
+                "split are not those that it began with. Put them back, or choose another --workdir."
+            )

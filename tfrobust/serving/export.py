@@ -5,9 +5,10 @@ import pathlib
 import zipfile
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from tfrobust import models
+from tfrobust import contract, models
 from tfrobust.errors import UserError
 from tfrobust.models import swap
 from tfrobust.runs import files, kinds
@@ -21,6 +22,10 @@ _FORMER_FILES = (
     "saved_model/variables/variables.data-00000-of-00001",
     "saved_model/variables/variables.index",
 )
+
+
+# Of a model that takes any size.
+_ANY_SIDE = 224
 
 
 def export_classifier(model, folder, class_names=None, image_shape=None):
@@ -58,6 +63,7 @@ def export_classifier(model, folder, class_names=None, image_shape=None):
     """
     folder = pathlib.Path(folder)
     check_replaceable(folder)
+    contract.check_classifier(model, "model")
     image_shape = _image_shape(model, image_shape)
     num_classes = _num_classes(model, image_shape)
     class_names = _checked_names(class_names, num_classes)
@@ -178,12 +184,12 @@ def _image_shape(model, image_shape):
 
 
 def _num_classes(model, image_shape):
-    shape = getattr(
-        model.compute_output_spec(keras.KerasTensor((None, *image_shape))), "shape", None
-    )
-    if shape is None or len(shape) != 2 or shape[-1] is None:
-        raise UserError(f"A classifier gives logits of shape (b, k). {model.name} gives {shape}.")
-    return shape[-1]
+    """k, after a look at what the model gives for random pixels."""
+    size = [side or _ANY_SIDE for side in image_shape]
+    pixels = np.random.default_rng(0).random((4, *size))
+    pixels = contract.as_images(pixels, contract.image_dtype(model))
+    contract.check_image_shape(pixels.shape, model)
+    return contract.check_on_images(model, pixels).shape[1]
 
 
 def _checked_names(names, num_classes):

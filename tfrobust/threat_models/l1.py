@@ -17,9 +17,9 @@ from tfrobust.threat_models.base import ThreatModel
 class L1(ThreatModel):
     """Sum norm: the sum of |x_adv - x| over pixels and channels is at most epsilon, and x_adv in [0, 1].
 
-    Use it with `FAB`, the strongest attack here for it. The steepest step goes along a single pixel,
-    the one with the largest gradient, whether or not the box leaves it room: `PGD` moves one pixel a
-    step, stays at one that is full, and is weak. `APGD` and `Square` do not search it.
+    Use it with `APGD`, `FAB` and `Square`, or the suite "autoattack". The steepest step goes along a
+    single pixel, the one with the largest gradient, whether or not the box leaves it room: `PGD` moves
+    one pixel a step, stays at one that is full, and is weak.
 
     Args:
         epsilon: radius in pixel units of [0, 1]; it may exceed 1, by far for large images.

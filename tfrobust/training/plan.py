@@ -30,7 +30,7 @@ def print_plan(experiment, seconds=5.0, most_steps=50):
     The classifier's weights change in memory; nothing is written.
 
     Args:
-        experiment: `run.Experiment`.
+        experiment: `experiment.Experiment`.
         seconds: time to spend on training steps, after tracing.
         most_steps: at most so many of them.
     """

@@ -16,7 +16,7 @@ def write_report(workspace, experiment, measured, best, rule, metrics, test_seco
 
     Args:
         workspace: `Workspace` of the run.
-        experiment: `run.Experiment`.
+        experiment: `experiment.Experiment`.
         measured: `Measured` test accuracies.
         best: state of the checkpoint that was judged: its 0-based "epoch" and the rule's "value".
         rule: name of the checkpoint rule.

@@ -1,76 +1,26 @@
 """A run: from a configuration to a robust classifier, its report and its export."""
 
-import contextlib
-import dataclasses
-import time
-
 import numpy as np
 
-from tfrobust import data as data_room
-from tfrobust.attacks.base import Attack
-from tfrobust.errors import Interrupted, NotFiniteError, UserError
-from tfrobust.evaluation.accuracy import Judge, measure
-from tfrobust.methods.base import AdversarialModel
-from tfrobust.ops.numbers import integer
-from tfrobust.runs import checkpoint, variables
-from tfrobust.runs.progress import Progress
-from tfrobust.runs.record import RunRecord
+from tfrobust.data.fingerprint import fingerprint
+from tfrobust.data.order import check_seed
+from tfrobust.errors import UserError
+from tfrobust.runs import checkpoint
+from tfrobust.runs.record import RunRecord, noting_the_end
 from tfrobust.runs.signals import StopRequest
 from tfrobust.runs.workspace import Workspace
-from tfrobust.serving.export import export_classifier
+from tfrobust.runs.writable import check_writable
+from tfrobust.threat_models.description import describe
 from tfrobust.training.callbacks.guard import StopOnNaN
 from tfrobust.training.callbacks.keep import KeepBest, KeepState, restore_callbacks
 from tfrobust.training.callbacks.metrics_log import MetricsLog
+from tfrobust.training.callbacks.progress import Progress
 from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.callbacks.tensorboard import TensorBoardLog
-from tfrobust.training.contract import check_classifier
-from tfrobust.training.optimizers.learning_rate import learning_rate_of
+from tfrobust.training.experiment import build, build_callbacks, check_plain
+from tfrobust.training.finish import finish
 from tfrobust.training.plan import print_plan
-from tfrobust.training.report import write_report
 from tfrobust.training.runtime import Runtime
-
-
-@dataclasses.dataclass(frozen=True)
-class Experiment:
-    """Everything that a run has built before it begins.
-
-    Args:
-        splits: `data.Splits`.
-        method: compiled `AdversarialModel`.
-        steps_per_epoch, epochs: length of the run.
-        batch_size, evaluation_batch_size: global batch sizes.
-        augment: sequence of augmentations.
-        test_attack: `Attack` of the report.
-        seed: whole number.
-        gin_files: where the configuration was read from.
-    """
-
-    splits: data_room.Splits
-    method: AdversarialModel
-    steps_per_epoch: int
-    epochs: int
-    batch_size: int
-    evaluation_batch_size: int
-    augment: tuple
-    test_attack: Attack
-    seed: int
-    gin_files: tuple = ()
-
-    def training_dataset(self, epoch=0, step=0, epochs=None):
-        """All training batches from a step of an epoch on."""
-        return data_room.training_dataset(
-            self.splits.train,
-            self.batch_size,
-            seed=self.seed,
-            epochs=self.epochs if epochs is None else epochs,
-            augment=self.augment,
-            first_epoch=epoch,
-            first_step=step,
-        )
-
-    def evaluation_dataset(self, split):
-        """Every example of a split once, the last batch padded at weight 0."""
-        return data_room.evaluation_dataset(split, self.evaluation_batch_size)
 
 
 def train(
@@ -144,59 +94,50 @@ def train(
         NotFiniteError: training diverged; the last good checkpoint is kept.
         Interrupted: SIGTERM or SIGINT; the state is saved.
     """
-    if checkpoint_rule not in KeepBest.RULES:
-        raise UserError(
-            f"`checkpoint_rule` must be one of {tuple(KeepBest.RULES)}. Received: {checkpoint_rule!r}."
+    check_writable(workdir)
+    workspace = Workspace(workdir, configuration.given if configuration else "", resume)
+    check_plain(checkpoint_rule, save_seconds, image_epochs)
+    runtime = Runtime(strategy, devices, deterministic, precision)
+    check_seed(seed)
+    with runtime.start(seed):
+        experiment = build(
+            data=data,
+            model=model,
+            method=method,
+            optimizer=optimizer,
+            test_attack=test_attack,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            threat_model=threat_model,
+            eval_attack=eval_attack,
+            augment=augment,
+            evaluation_batch_size=evaluation_batch_size,
+            checkpoint_rule=checkpoint_rule,
+            seed=seed,
+            gin_files=tuple(configuration.files if configuration else ()),
         )
-    given = configuration.given if configuration else ""
-    workspace = Workspace(workdir, given, resume)
-    runtime = Runtime(strategy, tuple(devices), deterministic, precision)
-    with runtime.start(integer(seed, "seed", 0)):
-        splits = data()
-        steps_per_epoch = data_room.steps_per_epoch(splits.train, batch_size)
-        classifier = model()
-        check_classifier(classifier, splits.train, splits.info.num_classes)
-        epochs = integer(epochs, "epochs", 1)
-        settings = {"threat_model": threat_model, "eval_attack": eval_attack}
-        settings = {name: value for name, value in settings.items() if value is not None}
-        built = method(classifier, **settings, seed=seed)
-        updates = steps_per_epoch * built.updates_per_step
-        rate = learning_rate_of(learning_rate, epochs, updates)
-        built.compile(optimizer(learning_rate=rate))
-        # Keras would make the optimizer's variables at the first step, too late to restore them.
-        built.optimizer.build(built.classifier.trainable_variables)
-        built.steps_per_epoch = steps_per_epoch
-        experiment = Experiment(
-            splits,
-            built,
-            steps_per_epoch,
-            epochs,
-            batch_size,
-            evaluation_batch_size or batch_size,
-            tuple(splits.info.augment if augment is None else augment),
-            test_attack,
-            seed,
-            tuple(configuration.files if configuration else ()),
-        )
-        if checkpoint_rule == "best_robust" and built.eval_attack is None:
-            raise UserError(
-                "checkpoint_rule='best_robust' needs the method's `eval_attack`. Give one, or choose "
-                "'best_clean' or 'last'."
-            )
-        extra = [make() for make in callbacks]
-        for callback in extra:
-            callback.set_model(built)  # where it may refuse, before anything is written
-            if hasattr(callback, "set_experiment"):
-                callback.set_experiment(experiment)
+        extra = build_callbacks(callbacks, experiment)
         if configuration:
             configuration.check_all_used()
         if dry_run:
             print_plan(experiment)
             return None
-        if workspace.has_run and workspace.report.is_file():
+        if workspace.is_complete:
             print(f"{workspace.path} is complete: see {workspace.report}.")
             return None
-        with workspace.claim(configuration.used() if configuration else ""):
+        if workspace.report.is_file():
+            print(
+                f"{workspace.path} has a report, but its export or report.json is not whole: it goes on."
+            )
+        splits = experiment.splits
+        described = {
+            "name": splits.info.name,
+            "fingerprint": fingerprint(splits),
+            "source": splits.info.source,
+        }
+        used = configuration.used() if configuration else ""
+        with workspace.claim(used, seed, described, describe(test_attack.threat_model)):
             return _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra)
 
 
@@ -209,16 +150,19 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
             f"No checkpoint in {workspace.latest} is what was written. Remove that folder to start over."
         )
     if saved is not None:
+        _check_best(workspace, saved.state["stateful"]["best"]["epoch"])
+    if saved is not None:
         state = saved.state
         print(f"Resuming at epoch {state['epoch'] + 1}, step {state['step']} of it.")
     epoch, step = (saved.state["epoch"], saved.state["step"]) if saved else (0, 0)
     record = RunRecord(
         workspace.record, experiment.seed, resumed_from=saved.step if saved else None
     )
-    with _noting_the_end(record), StopRequest() as stop:
+    with noting_the_end(record), StopRequest() as stop:
         best = KeepBest(workspace.best, checkpoint_rule)
-        metrics = RecordMetrics(MetricsLog(workspace.path, first_epoch=epoch))
-        images = experiment.splits.validation.take(np.arange(8))
+        metrics = RecordMetrics(_log(workspace, epoch, saved))
+        validation = experiment.splits.validation
+        images = validation.take(np.arange(min(8, len(validation))))
         stateful = {"best": best, "time": metrics}
         stateful |= {c.name: c for c in extra if hasattr(c, "get_state")}
         callbacks = [
@@ -236,23 +180,33 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
             _fit(experiment, epoch, step, callbacks)
         else:
             restore_callbacks(stateful, saved)
-        return _finish(experiment, workspace, checkpoint_rule, metrics, stop)
+        return finish(experiment, workspace, checkpoint_rule, metrics, stop)
 
 
-@contextlib.contextmanager
-def _noting_the_end(record):
-    try:
-        yield
-    except (Interrupted, KeyboardInterrupt):
-        record.finish("interrupted")
-        raise
-    except NotFiniteError:
-        record.finish("not finite")
-        raise
-    except BaseException:
-        record.finish("failed")
-        raise
-    record.finish("done")
+def _check_best(workspace, epoch):
+    """At the start and not after hours: a lost best epoch cannot be had back."""
+    best, skipped = checkpoint.newest(workspace.best)
+    if epoch is None or best is not None:
+        return
+    seen = f"cannot be read: {'; '.join(skipped)}" if skipped else "are gone"
+    raise UserError(
+        f"The weights of the best epoch so far, number {epoch + 1}, should be in {workspace.best} and "
+        f"{seen}. Put that folder back, or remove {workspace.best.parent} to train again from the beginning."
+    )
+
+
+def _log(workspace, epoch, saved):
+    log = MetricsLog(workspace.path, first_epoch=epoch)
+    if log.lost:
+        lost = ", ".join(str(number + 1) for number in log.lost)
+        print(
+            f"metrics.jsonl and metrics.csv have lost the rows of epochs {lost}; the run goes on."
+        )
+    if saved is None and log.dropped:
+        print(
+            f"No checkpoint is left: the run begins again, and {log.dropped} rows of metrics went."
+        )
+    return log
 
 
 def _fit(experiment, epoch, step, callbacks):
@@ -283,37 +237,3 @@ def _fit(experiment, epoch, step, callbacks):
             epochs=experiment.epochs,
             **options,
         )
-
-
-def _finish(experiment, workspace, checkpoint_rule, metrics, stop):
-    best, skipped = checkpoint.newest(workspace.best)
-    if best is None:
-        raise UserError(
-            f"The best epoch's weights in {workspace.best} cannot be read: {'; '.join(skipped)}."
-        )
-    variables.restore(experiment.method, best.arrays)
-    classifier = experiment.method.classifier
-
-    def leave_if_asked():
-        if stop:
-            raise Interrupted("Stopped on request; training is complete and saved.")
-
-    began = time.monotonic()
-    measured = measure(
-        Judge(classifier, experiment.test_attack, experiment.seed),
-        experiment.evaluation_dataset(experiment.splits.test),
-        leave_if_asked,
-    )
-    seconds = time.monotonic() - began
-    export_classifier(classifier, workspace.export, class_names=experiment.splits.info.class_names)
-    text = write_report(
-        workspace,
-        experiment,
-        measured,
-        best.state,
-        checkpoint_rule,
-        metrics,
-        seconds,
-    )
-    print(text)
-    return measured

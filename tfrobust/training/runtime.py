@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import re
 
 import keras
 import tensorflow as tf
@@ -10,6 +11,7 @@ from tfrobust.errors import UserError
 from tfrobust.spec import Spec, register
 
 STRATEGIES = ("none", "mirrored")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @register
@@ -32,10 +34,22 @@ class Runtime(Spec):
     precision: str = "float32"
 
     def check(self):
-        if self.strategy not in STRATEGIES:
+        for name, allowed in (("strategy", STRATEGIES), ("precision", PRECISIONS)):
+            value = getattr(self, name)
+            if not isinstance(value, str) or value not in allowed:
+                raise UserError(f"`{name}` must be one of {allowed}. Received: {name}={value!r}.")
+        if not isinstance(self.deterministic, bool):
             raise UserError(
-                f"`strategy` must be one of {STRATEGIES}. Received: strategy={self.strategy!r}."
+                f"`deterministic` must be True or False. Received: deterministic={self.deterministic!r}."
             )
+        devices = self.devices if isinstance(self.devices, tuple) else (None,)
+        if not all(isinstance(d, str) and re.fullmatch(r"[A-Z]+:\d{1,3}", d) for d in devices):
+            raise UserError(
+                "`devices` must be a sequence of names such as ('GPU:0', 'GPU:1'), or empty. Received: "
+                f"devices={self.devices!r}."
+            )
+        if len(set(devices)) < len(devices):
+            raise UserError(f"`devices` must all be different. Received: devices={devices}.")
         if self.strategy == "none" and len(self.devices) > 1:
             raise UserError(
                 f"Several devices need strategy='mirrored'. Received: devices={self.devices}."

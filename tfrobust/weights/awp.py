@@ -28,7 +28,9 @@ class AWP(WeightPerturbation):
     Reference: Wu, Xia, Wang, "Adversarial Weight Perturbation Helps Robust Generalization", 2020.
     The code finds G with a proxy optimizer as a difference of weights; here it is the gradient
     itself, which is the same direction without the loss of digits. BatchNormalization's statistics
-    move at w + v only.
+    move at w + v only. Weight decay acts at w + v too, as there, where the optimizer steps before v is
+    taken back: that of `kernel_regularizer`, and that of `training.CoupledSGD`. The decoupled
+    `weight_decay` of Keras's optimizers shrinks w.
     """
 
     gamma: float | Schedule = 5e-3

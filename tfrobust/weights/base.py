@@ -7,7 +7,10 @@ from tfrobust.spec import Spec
 
 @dataclasses.dataclass(frozen=True)
 class WeightPerturbation(Spec):
-    """Moves the weights for the length of one loss; nothing is ever assigned."""
+    """Moves the weights for the length of one loss; nothing is ever assigned.
+
+    Penalties on the weights, and coupled weight decay, are of the moved weights.
+    """
 
     def __call__(self, loss_at, weights, keys, epoch):
         """The shift of every weight, a list of tensors, constant for the gradient that follows.

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from tfrobust import PGD, Linf
 from tfrobust.attacks import APGD, Clean
-from tfrobust.attacks.base import Attack, fresh
+from tfrobust.attacks.base import fresh
+from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
@@ -193,7 +194,7 @@ def test_two_devices_give_the_same_flags(whole, small, two_replicas):
 def test_what_does_not_stand_a_second_look_is_not_counted(small, fault):
     network, images, labels = small
 
-    class Liar(Attack):
+    class Liar(IterativeAttack):
         """Says that it has broken everything."""
 
         threat_model = Linf(0.1)

@@ -1,38 +1,14 @@
 """What attacks cost in theory: the numbers of AutoAttack's code, and of the counts of our own searches."""
 
-import dataclasses
-
 import pytest
 
 from tfrobust import PGD, Linf
-from tfrobust.attacks import APGD, Attack
+from tfrobust.attacks import APGD, FAB, Attack, RandomNoise, RayS
 from tfrobust.attacks.square import Square
 from tfrobust.evaluation.reports.passes import AUTOATTACK, theoretical_passes
 from tfrobust.losses import DLR, TargetedDLR
 
 BALL = Linf("8/255")
-
-
-@dataclasses.dataclass(frozen=True)
-class FAB(Attack):
-    """The settings of the attack of this name, without its search."""
-
-    steps: int = 100
-    restarts: int = 1
-    targets: int = 0
-
-    def runs(self, num_classes):
-        return self.restarts * max(self.targets, 1)
-
-
-@dataclasses.dataclass(frozen=True)
-class RayS(Attack):
-    queries: int = 10000
-
-
-@dataclasses.dataclass(frozen=True)
-class RandomNoise(Attack):
-    samples: int = 100
 
 
 @pytest.mark.parametrize(
@@ -47,10 +23,10 @@ class RandomNoise(Attack):
         (APGD(BALL, eot=20), (2020, 2020)),
         (Square(BALL), (5001, 0)),
         # Counted on AutoAttack's code, without its one clean pass.
-        (FAB(targets=9), (1828 - 1, 900)),
-        (FAB(restarts=5), (1011 - 1, 5000)),
-        (RayS(), (10000, 0)),
-        (RandomNoise(), (100, 0)),
+        (FAB(BALL, targets=9), (1828 - 1, 900)),
+        (FAB(BALL, restarts=5), (1011 - 1, 5000)),
+        (RayS(BALL), (10000, 0)),
+        (RandomNoise(BALL), (100, 0)),
         (Attack(), None),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Attack) else str(value),

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from tfrobust import PGD, Linf
+from tfrobust import APGD, FAB, PGD, Linf, RayS
 from tfrobust.errors import UserError
 from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.reports.evaluation import write_reports
@@ -110,10 +110,30 @@ def test_distances_by_hand(ten_examples):
     assert distance["quantiles"][2] == pytest.approx(0.04)
     # Not all were measured: no average distance to the boundary.
     assert distance["adbd"] is None
-    complete = dataclasses.replace(ten_examples.outcomes[1], attempted=ten_examples.clean)
+
+
+@pytest.mark.parametrize(
+    ("attack", "known"),
+    [
+        (RayS(Linf("8/255")), True),
+        (RayS(Linf("8/255"), stop_at_success=True), False),
+        (RayS(Linf(0.0), stop_at_success=True), True),
+        (FAB(Linf("8/255"), targets=2), False),
+        (FAB(Linf("8/255"), targets=2, minimal=True), True),
+        # At a radius of 0 nothing is a success, and every run goes to its end.
+        (FAB(Linf(0.0), targets=2), True),
+        (APGD(Linf("8/255")), False),
+    ],
+    ids=repr,
+)
+def test_only_what_looks_for_the_boundary_tells_the_distance_to_it(ten_examples, attack, known):
+    complete = dataclasses.replace(
+        ten_examples.outcomes[1], attempted=ten_examples.clean, attack=attack
+    )
     alone = dataclasses.replace(ten_examples, outcomes=(complete,))
     # Wrong when clean is a distance of 0: (0.02 + 0.04 + 0.06 + 0.04 + 0 + 0) / 6.
-    assert ours(alone)["attacks"][0]["distance"]["adbd"] == pytest.approx(0.16 / 6)
+    expected = pytest.approx(0.16 / 6) if known else None
+    assert ours(alone)["attacks"][0]["distance"]["adbd"] == expected
 
 
 def test_robustbench_has_its_keys(ten_examples):

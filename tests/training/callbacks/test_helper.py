@@ -11,7 +11,7 @@ from tfrobust.methods import ADV, HAT, Natural
 from tfrobust.models import digits_cnn
 from tfrobust.threat_models import Linf
 from tfrobust.training import TrainHelper
-from tfrobust.training.run import Experiment
+from tfrobust.training.experiment import Experiment
 
 ATTACK = PGD(Linf(0.1), steps=1)
 

@@ -61,8 +61,3 @@ class Budget:
             )
         level = "info" if self.lacking else "passed"
         return Finding("C36", "cost of the checks", level, self.spent, self.most, text)
-
-
-def climbing(attack, num_classes):
-    """Forward and backward passes of an attack that climbs, for an example that nothing breaks."""
-    return 2 * attack.runs(num_classes) * (attack.steps + 1) * attack.eot

@@ -77,6 +77,10 @@ def storage(runs, limits):
 def texture(runs, limits):
     """C31: whether the perturbations look like noise."""
     title, limit = "looks of the perturbations", limits.texture
+    if runs.sparse:
+        return skipped(
+            "C31", title, "in L1 perturbations are single pixels, which have no texture."
+        )
     delta = runs.on_entropy.x - runs.probe.x
     if min(delta.shape[1:3]) < 3:
         return skipped("C31", title, "the images are too small to have a texture.")

@@ -10,11 +10,11 @@ import tensorflow as tf
 from tfrobust.attacks.apgd import APGD
 from tfrobust.attacks.base import Case
 from tfrobust.attacks.fgsm import fgsm, fgsm_rs
-from tfrobust.attacks.noise import RandomNoise
 from tfrobust.attacks.pgd import PGD
-from tfrobust.evaluation.checks.budget import Budget, climbing
-from tfrobust.losses.objectives import DLR, Margin, TargetedDLR
+from tfrobust.evaluation.checks.budget import Budget
+from tfrobust.losses.objectives import DLR, CrossEntropy, Margin, TargetedDLR
 from tfrobust.ops.random import BatchKeys, seed_pair
+from tfrobust.threat_models.l1 import L1
 
 
 class Result(NamedTuple):
@@ -43,7 +43,8 @@ class Runs:
     """Attacks on the examples of a probe.
 
     The main one, `climb`, is PGD on the margin with any iterate counting: twice `limits.steps` steps
-    of a length that crosses the ball 1.25 times in half of them.
+    of a length that crosses the ball 1.25 times in half of them. In L1, where PGD moves one pixel a
+    step, it is APGD with larger radii first, from three starts.
 
     Args:
         probe: `Probe` of a model with gradients.
@@ -53,16 +54,29 @@ class Runs:
 
     def __init__(self, probe, limits, budget=None):
         self.probe, self.limits, self.budget = probe, limits, budget or Budget()
-        threat_model, size = probe.threat_model, 2.5 / limits.steps
-        self._climb = PGD(
-            threat_model,
-            Margin(),
-            steps=2 * limits.steps,
-            relative_step_size=size,
-            selection="any",
-        )
-        self._on_entropy = PGD(threat_model, steps=limits.steps, relative_step_size=size)
+        self.sparse = isinstance(probe.threat_model, L1)
+        self._climb = self._attack(Margin(), 2 * limits.steps, "any")
+        self._on_entropy = self._attack(CrossEntropy(), limits.steps, "last")
         self._results = {}
+
+    def _attack(self, objective, steps, selection):
+        if self.sparse:
+            return self._apgd(objective, steps)
+        size = 2.5 / self.limits.steps
+        return PGD(
+            self.probe.threat_model, objective, steps, relative_step_size=size, selection=selection
+        )
+
+    def _apgd(self, objective, steps, targets=0):
+        # One sparse search misses much. Three stages take some steps.
+        options = {"larger_radii": steps >= 5, "restarts": 1 if targets else 3}
+        return APGD(
+            self.probe.threat_model,
+            objective,
+            steps,
+            targets=targets,
+            **(options if self.sparse else {}),
+        )
 
     def made(self, attack, seed=0, scale=1.0):
         """The `Result` of an attack, judged by a fresh pass; `NotAfforded` if there are too few left."""
@@ -74,9 +88,7 @@ class Runs:
     def cost(self, attack):
         """Passes of an attack on all examples, the clean and the judging one included."""
         size, classes = self.probe.clean_logits.shape
-        if isinstance(attack, RandomNoise):
-            return size * (attack.samples + 2)
-        return size * (climbing(attack, classes) + 2)
+        return size * (sum(attack.passes(classes)) + 2)
 
     def climb(self, seed=0, scale=1.0):
         """The main attack from another start or with another radius."""
@@ -87,26 +99,29 @@ class Runs:
     def after(self, steps):
         """Which examples stand after so many steps of the main attack, boolean (n,)."""
         result = self.climb()
+        if self.sparse:
+            # Another number of steps is another search.
+            return result.robust | self.made(self._attack(Margin(), steps, "any")).robust
         return result.robust | (self.probe.clean & (result.survived > steps))
 
     @functools.cached_property
     def on_entropy(self):
-        """PGD on the cross-entropy; the last iterate counts."""
+        """PGD on the cross-entropy, whose last iterate counts; APGD in L1."""
         return self.made(self._on_entropy)
 
     @functools.cached_property
     def on_entropy_any(self):
-        """Which examples stand all iterates of PGD on the cross-entropy, boolean (n,)."""
-        return self.on_entropy.robust & (self.on_entropy.survived == self.limits.steps)
+        """Which examples stand all iterates of the attack on the cross-entropy, boolean (n,)."""
+        robust, survived = self.on_entropy.robust, self.on_entropy.survived
+        return robust if self.sparse else robust & (survived == self.limits.steps)
 
     @functools.cached_property
     def on_ratio(self):
-        return self.made(APGD(self.probe.threat_model, DLR(), steps=self.limits.steps))
+        return self.made(self._apgd(DLR(), self.limits.steps))
 
     @functools.cached_property
     def targeted(self):
-        steps, targets = self.limits.steps, self.limits.targets
-        return self.made(APGD(self.probe.threat_model, TargetedDLR(), steps=steps, targets=targets))
+        return self.made(self._apgd(TargetedDLR(), self.limits.steps, self.limits.targets))
 
     @functools.cached_property
     def one_step(self):
@@ -126,26 +141,34 @@ class Runs:
 
     @functools.cached_property
     def history(self):
-        """The largest margin so far, before and after each step of the main attack, (steps + 1, n)."""
-        attack = dataclasses.replace(self._climb, selection="best")
+        """The largest margin so far, before and after each step of the main attack, (steps + 1, n).
+
+        Of an APGD with larger radii: in its last stage.
+        """
+        attack, looks, first = self._climb, self._climb.steps + 1, 0
+        if self.sparse:
+            looks = attack.looks
+            first = max(0, looks - 1 - max(attack.stages[-1][1], self.limits.late_steps))
+        else:
+            attack = dataclasses.replace(attack, selection="best")
         self.budget.take(self.cost(attack))
         x, y = tf.constant(self.probe.x), tf.constant(self.probe.y)
-        search = functools.partial(_history, attack, self.probe.forward)
+        search = functools.partial(_history, attack, looks, self.probe.forward)
         return self.probe.compiled(
             search, tf.TensorSpec.from_tensor(x), tf.TensorSpec.from_tensor(y)
-        )(x, y).numpy()
+        )(x, y).numpy()[first:]
 
 
-def _history(attack, forward, x, y):
+def _history(attack, looks, forward, x, y):
     keys = BatchKeys(seed_pair(0))
     radius = tf.constant(attack.threat_model.radius(), x.dtype)
     run = tf.zeros_like(y)
     case = Case(x, y, forward(x), run, keys.fold_in(0), radius, keys)
-    losses = tf.TensorArray(x.dtype, attack.steps + 1, element_shape=y.shape)
+    losses = tf.TensorArray(x.dtype, looks, element_shape=y.shape)
 
     def body(index, state, losses):
         state = attack.step(forward, case, state)
         return index + 1, state, losses.write(index, state["best_loss"])
 
     loop = (tf.constant(0), attack.begin(case), losses)
-    return tf.while_loop(lambda index, *_: index <= attack.steps, body, loop)[2].stack()
+    return tf.while_loop(lambda index, *_: index < looks, body, loop)[2].stack()

@@ -75,7 +75,7 @@ def silent_success(runs):
     lost = runs.on_entropy.robust & ~runs.on_entropy_any
     share = float(lost.mean())
     text = (
-        f"PGD on the cross-entropy visits a misclassified image of {percent(share)} of the "
+        f"An attack on the cross-entropy visits a misclassified image of {percent(share)} of the "
         "examples and ends at "
         "one that is classified right."
     )

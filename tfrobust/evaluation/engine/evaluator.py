@@ -12,7 +12,7 @@ from tfrobust.evaluation.engine.gate import second_look
 from tfrobust.evaluation.engine.outcome import Outcome
 from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import Schedule, Work
-from tfrobust.ops.logits import correct
+from tfrobust.ops.logits import REPEATS, correct, disagree
 from tfrobust.ops.random import ExampleKeys, checked_seed, seed_pair
 from tfrobust.runs.bar import Bar
 
@@ -56,7 +56,7 @@ class Evaluator:
         self.subject, self.attacks, self.seed = subject, tuple(attacks), checked_seed(seed)
         self.individual, self.slots, self.jit_compile = individual, slots, jit_compile
         self.devices, self.votes = devices or Devices(), votes
-        self._programs = {}
+        self._programs, self._is_random = {}, False
         self._forward = self.devices.function(subject.forward)
         self._second = self.devices.function(self._looked_again)
         self._check()
@@ -101,6 +101,7 @@ class Evaluator:
             Interrupted: `stop` said so; the state is saved.
         """
         bar = bar or Bar(None)
+        self._is_random = self._answers_anew(x)
         y = np.asarray(y, np.int32)
         logits, predictions = self._classified(x, y)
         right = predictions == y
@@ -227,11 +228,21 @@ class Evaluator:
 
     def _program(self, name, attack, items):
         rows = self._rows(items)
-        if (name, rows) not in self._programs:
-            self._programs[name, rows] = Program(
-                self.subject.forward, attack, rows, self.devices, self.jit_compile
+        which = name, rows, self._is_random
+        if which not in self._programs:
+            self._programs[which] = Program(
+                self.subject.forward, attack, rows, self.devices, self.jit_compile, self._is_random
             )
-        return self._programs[name, rows]
+        return self._programs[which]
+
+    def _answers_anew(self, x):
+        """Whether passes over the first images disagree; not looked for where no attack asks."""
+        if not any(attack.trusts_answers for _, attack in self.attacks):
+            return False
+        x = x[:MOST_SLOTS]
+        first = self.logits(x)
+        again = (self.logits(x) for _ in range(REPEATS))
+        return any(bool(disagree(tf.constant(first), tf.constant(z))) for z in again)
 
     def _rows(self, items):
         # As many in each wave, so that the last one is as full as the others.

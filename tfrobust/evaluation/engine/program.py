@@ -17,11 +17,13 @@ class Program:
         rows: slots on all devices together, a multiple of the number of devices.
         devices: `Devices`.
         jit_compile: compile the steps with XLA. On CPUs it was slower for convolutional networks.
+        is_random: whether the model answers anew each time.
     """
 
-    def __init__(self, forward, attack, rows, devices=None, jit_compile=False):
+    def __init__(self, forward, attack, rows, devices=None, jit_compile=False, is_random=False):
         self.attack = attack
         self.rows = rows
+        self.is_random = is_random
         self.devices = devices or Devices()
         self._forward = forward
         self._open = self.devices.function(self._opened)
@@ -57,7 +59,9 @@ class Program:
         keys = ExampleKeys(rows["seeds"])
         radius = tf.cast(self.attack.threat_model.radius(scale), rows["x"].dtype)
         run = rows["run"]
-        return Case(rows["x"], rows["y"], rows["logits"], run, keys.fold_in(run), radius, keys)
+        logits, own = rows["logits"], keys.fold_in(run)
+        x, y, is_random = rows["x"], rows["y"], tf.constant(self.is_random)
+        return Case(x, y, logits, run, own, radius, keys, scale, is_random)
 
     def _opened(self, incoming, idle, scale):
         state = self.attack.begin(self._case(incoming, scale))

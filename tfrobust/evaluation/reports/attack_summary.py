@@ -41,7 +41,7 @@ def summarised_attacks(evaluation):
                     "needed": _passes(outcome, outcome.attempted),
                     "needed_where_not_broken": _passes(outcome, stood),
                     "theory_where_not_broken": theory,
-                    "computed": outcome.passes,
+                    "computed": outcome.passes if outcome.attack.counts_passes else None,
                 },
                 "padding": 1 - needed / sum(outcome.passes) if sum(outcome.passes) else None,
                 "busy": outcome.busy,
@@ -57,8 +57,8 @@ def summarised_attacks(evaluation):
 
 
 def _passes(outcome, which):
-    """Mean forward and backward passes of some examples, None if there are none."""
-    if not which.any():
+    """Mean forward and backward passes of some examples, None if there are none, or were not counted."""
+    if not outcome.attack.counts_passes or not which.any():
         return None
     return float(outcome.forwards[which].mean()), float(outcome.backwards[which].mean())
 
@@ -66,13 +66,13 @@ def _passes(outcome, which):
 def _distance(outcome, clean):
     """Distances to the boundary; "adbd" counts examples that are wrong when clean as 0, as its authors do.
 
+    It is None for an attack that was not given all examples, or that ends within the radius.
     Examples for which no misclassified image was found have none, and are counted as "missing".
     """
     measured = _quantiles(outcome.measures.get("distance"), outcome.attempted)
     if measured is None:
         return None
-    # A search that ends within the radius does not look for the boundary.
-    known = clean is not None and not getattr(outcome.attack, "stop_at_success", False)
+    known = clean is not None and outcome.attack.measures_boundary
     adbd = None
     if known and measured["measured"]:
         wrong = int((~clean).sum())

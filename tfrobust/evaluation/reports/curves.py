@@ -19,10 +19,9 @@ def accuracy_by_step(outcome):
         and the accuracy from there on. None for attacks that judge one iterate of a run, such as the
         last: what the others would have been, nobody looked at.
     """
-    if getattr(outcome.attack, "selection", "any") != "any":
+    if outcome.attack.judged_steps is None:
         return None
-    last = getattr(outcome.attack, "steps", getattr(outcome.attack, "queries", 0))
-    steps, accuracy = _falls(outcome, outcome.step, last)
+    steps, accuracy = _falls(outcome, outcome.step, outcome.attack.judged_steps)
     return {"step": steps, "accuracy": accuracy}
 
 

@@ -151,6 +151,7 @@ def costs(costs):
             "passes computed",
             f"{computed[0]} F + {computed[1]} B, padding {percent(costs['padding'])}",
         ),
+        *(("passes not counted", safe(name)) for name in costs.get("uncounted", ())),
         ("AutoAttack equivalents", short(costs["autoattack_equivalents"])),
         (
             "seconds",

@@ -11,7 +11,7 @@ def theoretical_passes(attack, num_classes):
     should. With r = `attack.runs(k)` runs:
 
         PGD          r (steps + 1) eot F,  r steps eot B   the last ones judge
-        APGD         r (steps + 1) eot F and B
+        APGD         r looks eot F and B   looks is steps + 1, or steps + 3 with larger radii
         FAB          r (2 steps + 3) F,  r steps B with targets;  r (2 steps + 2) F,  r steps k B without
         Square       r (queries + 1) F
         RayS         queries F   it ends the bisection that it is in
@@ -25,48 +25,8 @@ def theoretical_passes(attack, num_classes):
         num_classes: k.
 
     Returns:
-        `(forward, backward)`, whole numbers, or None for attacks that are not in the table.
+        `(forward, backward)`, whole numbers, or None for attacks that do not say (`Attack.passes`).
 
     Reference: Croce and Hein, 2020, for AutoAttack; counted on its code.
     """
-    for kind in type(attack).__mro__:
-        if kind.__name__ in _FORMULAS:
-            return _FORMULAS[kind.__name__](attack, attack.runs(num_classes), num_classes)
-    return None
-
-
-def _pgd(attack, runs, num_classes):
-    return runs * (attack.steps + 1) * attack.eot, runs * attack.steps * attack.eot
-
-
-def _apgd(attack, runs, num_classes):
-    passes = runs * (attack.steps + 1) * attack.eot
-    return passes, passes
-
-
-def _fab(attack, runs, num_classes):
-    if attack.targets:
-        return runs * (2 * attack.steps + 3), runs * attack.steps
-    return runs * (2 * attack.steps + 2), runs * attack.steps * num_classes
-
-
-def _square(attack, runs, num_classes):
-    return runs * (attack.queries + 1), 0
-
-
-def _rays(attack, runs, num_classes):
-    return runs * attack.queries, 0
-
-
-def _noise(attack, runs, num_classes):
-    return runs * attack.samples, 0
-
-
-_FORMULAS = {
-    "PGD": _pgd,
-    "APGD": _apgd,
-    "FAB": _fab,
-    "Square": _square,
-    "RayS": _rays,
-    "RandomNoise": _noise,
-}
+    return attack.passes(num_classes)

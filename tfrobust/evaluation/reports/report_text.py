@@ -193,7 +193,8 @@ def _costs(costs):
     needed, computed = costs["needed"], costs["computed"]
     lines = [
         f"passes needed: {needed[0]} F + {needed[1]} B; computed: {computed[0]} F + {computed[1]} B "
-        f"(padding {percent(costs['padding'])})",
+        f"(padding {percent(costs['padding'])})"
+        + "".join(f"; without those of {name}" for name in costs.get("uncounted", ())),
         "AutoAttack equivalents, F + B needed / 9762 / robust examples: "
         f"{short(costs['autoattack_equivalents'])}",
         f"seconds: {costs['seconds']:.1f} in all, {costs['attack_seconds']:.1f} in attacks, of them "

@@ -143,8 +143,12 @@ def _finding(finding):
 
 
 def _costs(evaluation):
-    """Totals; a forward pass of each example at its clean image and the second looks are left out."""
+    """Totals; a forward pass of each example at its clean image and the second looks are left out.
+
+    So are attacks that do not count their passes: they are named under "uncounted".
+    """
     outcomes, robust = evaluation.outcomes, int(evaluation.robust.sum())
+    uncounted = [o.name for o in outcomes if not o.attack.counts_passes]
     forward, backward = (
         sum(int(getattr(o, n).sum()) for o in outcomes) for n in ("forwards", "backwards")
     )
@@ -154,7 +158,10 @@ def _costs(evaluation):
         "needed": (forward, backward),
         "computed": computed,
         "padding": 1 - needed / sum(computed) if sum(computed) else None,
-        "autoattack_equivalents": needed / AUTOATTACK / robust if robust and outcomes else None,
+        "uncounted": uncounted,
+        "autoattack_equivalents": (
+            needed / AUTOATTACK / robust if robust and outcomes and not uncounted else None
+        ),
         "traces": sum(o.traces for o in outcomes),
         "tracing_seconds": sum(o.tracing_seconds for o in outcomes),
         "attack_seconds": sum(o.seconds for o in outcomes),

@@ -20,6 +20,10 @@ class MetricsLog:
         folder: the run's folder; made if absent.
         first_epoch: rows of this epoch and later ones are dropped from what is already there.
 
+    Attributes:
+        lost: epochs before `first_epoch` that have no row, as after somebody removed the file.
+        dropped: how many rows were dropped.
+
     Raises:
         UserError: `metrics.jsonl` is not what this class writes.
     """
@@ -27,7 +31,10 @@ class MetricsLog:
     def __init__(self, folder, first_epoch=0):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.rows = [row for row in self._read() if row["epoch"] < first_epoch]
+        rows = self._read()
+        self.rows = [row for row in rows if row["epoch"] < first_epoch]
+        self.dropped = len(rows) - len(self.rows)
+        self.lost = sorted(set(range(first_epoch)) - {row["epoch"] for row in self.rows})
         self._write()
 
     def append(self, row):

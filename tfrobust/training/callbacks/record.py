@@ -5,7 +5,7 @@ import time
 
 import keras
 
-from tfrobust.runs.progress import sorted_logs
+from tfrobust.training.callbacks.progress import sort_logs
 
 
 class RecordMetrics(keras.callbacks.Callback):
@@ -38,7 +38,7 @@ class RecordMetrics(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.seconds += time.monotonic() - self._began
         rate = float(self.model.optimizer.learning_rate)
-        self.log.append({"epoch": epoch, **sorted_logs(logs or {}), "learning_rate": rate})
+        self.log.append({"epoch": epoch, **sort_logs(logs or {}), "learning_rate": rate})
 
     def get_state(self):
         return {"seconds": self.seconds}

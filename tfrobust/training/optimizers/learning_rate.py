@@ -76,7 +76,12 @@ def learning_rate_of(value, epochs, steps_per_epoch):
         value: number, `Schedule`, or function of the run's `epochs` that returns one of these.
         epochs: length of the run.
         steps_per_epoch: whole number, at least 1.
+
+    Raises:
+        UserError: it is none of these.
     """
     if callable(value) and not isinstance(value, Schedule):
         value = value(epochs=epochs)
-    return EpochLearningRate(value, steps_per_epoch) if isinstance(value, Schedule) else value
+    if isinstance(value, Schedule):
+        return EpochLearningRate(value, steps_per_epoch)
+    return number(value, "learning_rate", 0.0)

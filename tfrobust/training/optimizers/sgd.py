@@ -2,12 +2,13 @@
 
 import keras
 
+from tfrobust.methods.update import CoupledDecay
 from tfrobust.ops.numbers import number
 from tfrobust.spec import register
 
 
 @register
-class CoupledSGD(keras.optimizers.Optimizer):
+class CoupledSGD(keras.optimizers.Optimizer, CoupledDecay):
     """SGD with the semantics of PyTorch: coupled weight decay, momentum without the learning rate.
 
     g <- g + weight_decay * w;  v <- momentum * v + g;  w <- w - rate * v   (Nesterov: g + momentum * v)
@@ -21,7 +22,8 @@ class CoupledSGD(keras.optimizers.Optimizer):
         momentum: in [0, 1).
         nesterov: whether to look ahead.
         coupled_weight_decay: added to the gradient, times the weight, of all variables, as PyTorch
-            does; 0 for none. (Keras's own `weight_decay` would be decoupled; it is not offered here.)
+            does; 0 for none. Where a method takes its loss at other weights w + v, such as AWP's, what
+            is added is of w + v. (Keras's own `weight_decay` would be decoupled; it is not offered here.)
         decay_kernels_only: leave biases and BatchNormalization's scale and offset undecayed.
         name: of the optimizer.
         **kwargs: as for `keras.optimizers.Optimizer`: `clipnorm`, `use_ema`, ...
@@ -52,13 +54,18 @@ class CoupledSGD(keras.optimizers.Optimizer):
     def update_step(self, gradient, variable, learning_rate):
         rate = keras.ops.cast(learning_rate, variable.dtype)
         gradient = keras.ops.cast(gradient, variable.dtype)
-        if not (self.decay_kernels_only and len(variable.shape) < 2):
-            gradient = gradient + self.coupled_weight_decay * variable
+        if self.decay_of(variable):
+            gradient = gradient + self.decay_of(variable) * variable
         velocity = self.velocities[self._get_variable_index(variable)]
         moved = self.momentum * velocity + gradient
         self.assign(velocity, moved)
         step = gradient + self.momentum * moved if self.nesterov else moved
         self.assign_sub(variable, rate * step)
+
+    def decay_of(self, variable):
+        """The rate at which a variable decays, 0 where it does not."""
+        spared = self.decay_kernels_only and len(variable.shape) < 2
+        return 0.0 if spared else self.coupled_weight_decay
 
     def get_config(self):
         return {

@@ -1,0 +1,47 @@
+"""What a classifier, its images and its labels must be: every door asks here, none checks by itself."""
+
+from tfrobust.contract.adapt import adapt
+from tfrobust.contract.arrays import check_arrays, check_images, check_labels
+from tfrobust.contract.assertions import as_user_error
+from tfrobust.contract.batch import as_batch, attack_batch, check_image_shape, unpack
+from tfrobust.contract.classifier import (
+    check_classifier,
+    check_model,
+    check_trainable,
+    image_dtype,
+    num_classes,
+)
+from tfrobust.contract.datasets import as_pairs
+from tfrobust.contract.images import as_images, from_uint8
+from tfrobust.contract.outputs import (
+    are_probabilities,
+    check_on_images,
+    check_output_shape,
+    check_outputs,
+    require_logits,
+)
+
+__all__ = [
+    "adapt",
+    "are_probabilities",
+    "as_batch",
+    "as_images",
+    "as_pairs",
+    "as_user_error",
+    "attack_batch",
+    "check_arrays",
+    "check_classifier",
+    "check_image_shape",
+    "check_images",
+    "check_labels",
+    "check_model",
+    "check_on_images",
+    "check_output_shape",
+    "check_outputs",
+    "check_trainable",
+    "from_uint8",
+    "image_dtype",
+    "num_classes",
+    "require_logits",
+    "unpack",
+]

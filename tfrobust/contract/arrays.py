@@ -1,0 +1,142 @@
+"""Images and labels in memory: looked at whole, and the first offender is named."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfrobust.contract.batch import check_image_shape
+from tfrobust.contract.classifier import num_classes
+from tfrobust.contract.images import SLACK, check_image_dtype
+from tfrobust.contract.labels import check_counts
+from tfrobust.errors import UserError
+
+
+def check_arrays(classifier, x, y, name="x", labels_name="y"):
+    """Looks at arrays before the first step; others than arrays are left to the step, which looks again.
+
+    Args:
+        classifier: Keras model.
+        x: images, (n, h, w, c), uint8 or floating-point in [0, 1].
+        y: labels, integers (n,), or None where none are needed.
+        name, labels_name: what the caller calls them.
+
+    Raises:
+        UserError: says which array, which example, what was expected and what to do.
+    """
+    if not hasattr(x, "__array__"):
+        return
+    x = np.asarray(x)
+    check_image_dtype(x.dtype, f"`{name}`")
+    check_image_shape(tf.TensorShape(x.shape), classifier)
+    _check_pixels(x, name)
+    if y is None:
+        return
+    y = check_labels(y, labels_name, num_classes(classifier))
+    check_counts(len(x), len(y))
+
+
+def check_images(images, name="images"):
+    """Returns images as a uint8 or float32 array, or says what is wrong with them.
+
+    Args:
+      images: (n, h, w, c), uint8 in 0..255 or float in [0, 1]; an excess of rounding is cut off.
+      name: what the user calls them.
+
+    Returns:
+      uint8 or float32 array (n, h, w, c); other float types are rounded to float32.
+
+    Raises:
+      UserError: wrong rank or type, no images, NaN, infinity, or a float outside [0, 1].
+    """
+    images = np.asarray(images)
+    check_image_dtype(images.dtype, f"`{name}`")
+    if images.ndim != 4:
+        hint = f"Add the channel: {name}[..., None]." if images.ndim == 3 else "Reshape it."
+        raise UserError(
+            f"`{name}` has shape {images.shape}: images must be (n, height, width, channels). "
+            f"{hint}"
+        )
+    if images.size == 0:
+        raise UserError(f"`{name}` is empty, its shape is {images.shape}: give at least one image.")
+    if images.shape[1] in (1, 3) and images.shape[2] == images.shape[3] > 4:
+        raise UserError(
+            f"`{name}` has shape {images.shape}, which looks like channels first: images must be "
+            f"(n, height, width, channels). Use numpy.moveaxis({name}, 1, -1)."
+        )
+    if images.dtype == np.uint8:
+        return images
+    images = images.astype(np.float32, copy=False)
+    _check_pixels(images, name)
+    inside = images.min() >= 0 and images.max() <= 1
+    return images if inside else np.clip(images, 0.0, 1.0)
+
+
+def _check_pixels(images, name):
+    if images.dtype == np.uint8 or not images.size:
+        return
+    if not (images.min() >= -SLACK and images.max() <= 1 + SLACK):  # NaN fails both
+        _refuse_pixel(images, name)
+
+
+def _refuse_pixel(images, name):
+    finite = np.isfinite(images)
+    bad = ~finite if not finite.all() else (images < -SLACK) | (images > 1 + SLACK)
+    index, *pixel = (int(i) for i in np.unravel_index(np.argmax(bad), bad.shape))
+    low, high = (float(f(images[finite])) for f in (np.min, np.max)) if finite.any() else (0, 0)
+    if not finite.all():
+        advice = "Repair the image or leave it out"
+    elif low < 0:
+        put = "input_range=(-1, 1)" if low >= -1 and high <= 1 else "input_range, mean, std"
+        advice = (
+            "Undo the normalisation, which belongs into the model: "
+            f"tfrobust.adapt(model, {put}) puts it there"
+        )
+    else:
+        advice = (
+            "Divide by 255, or give uint8; tfrobust.adapt(model, input_range=(0, 255)) makes a model that "
+            "wants 0..255 take these"
+        )
+    raise UserError(
+        f"`{name}`[{index}] holds {images[index, *pixel]:.6g} at pixel {tuple(pixel)}: images must have all "
+        f"pixels in [0, 1], finite, without NaN. Received: minimum {low:.6g}, maximum {high:.6g}. {advice}."
+    )
+
+
+def check_labels(labels, name="labels", num_classes=None):
+    """Returns labels as an int64 array, or says what is wrong with them.
+
+    Args:
+      labels: (n,) integers in [0, num_classes).
+      name: what the user calls them.
+      num_classes: number of classes, or None if it is not known yet.
+
+    Returns:
+      int64 array (n,).
+
+    Raises:
+      UserError: wrong rank or type, or a label out of range.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1:
+        hint = (
+            f"Reshape it to ({len(labels)},)."
+            if labels.shape[1:] == (1,)
+            else "Give one class index each."
+        )
+        if labels.ndim == 2 and labels.shape[1] > 1:
+            hint = f"If it is one-hot, use {name}.argmax(axis=-1)."
+        raise UserError(f"`{name}` has shape {labels.shape}: labels must have shape (n,). {hint}")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(
+            f"`{name}` has dtype {labels.dtype}"
+            + (f", {name}[0] is {labels[0]!s}" if len(labels) else "")
+            + f': labels must be integers. If they are class indices, use {name}.astype("int64").'
+        )
+    bad = labels < 0 if num_classes is None else (labels < 0) | (labels >= num_classes)
+    if bad.any():
+        index = int(np.argmax(bad))
+        wanted = "not be negative" if num_classes is None else f"be from 0 to {num_classes - 1}"
+        raise UserError(
+            f"`{name}`[{index}] is {labels[index]}: labels must {wanted}. Renumber the classes "
+            "from 0" + ("." if num_classes is None else ", or correct the number of classes.")
+        )
+    return labels.astype(np.int64, copy=False)

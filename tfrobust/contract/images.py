@@ -1,0 +1,74 @@
+"""Images: pixels in [0, 1] in the precision of the classifier; uint8 means k / 255."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfrobust.contract.assertions import require
+from tfrobust.errors import UserError
+
+SLACK = 1e-6
+"""Pixels that leave [0, 1] by so little, a few units in the last place of float32, are clipped."""
+
+
+def range_message(low, high):
+    """The parts of a message about pixels between `low` and `high`, numbers or scalar tensors."""
+    return (
+        "Images must have all pixels in [0, 1], without NaN. Received: minimum",
+        low,
+        ", maximum",
+        high,
+        ". Divide 0..255 by 255 or give uint8; undo a normalisation, which belongs into the model: "
+        "tfrobust.adapt(model, input_range, mean, std) puts it there.",
+    )
+
+
+def check_image_dtype(dtype, name="Images"):
+    """Raises `UserError` unless a dtype of NumPy or TensorFlow is uint8 or a floating-point one."""
+    dtype = tf.as_dtype(dtype)
+    if dtype != tf.uint8 and not dtype.is_floating:
+        raise UserError(
+            f"{name} must be uint8 in 0..255, which means k / 255, or floating-point in [0, 1]. "
+            f'Received: dtype {dtype.name}. Of whole numbers in 0..255 make uint8: images.astype("uint8").'
+        )
+
+
+def from_uint8(x, dtype=tf.float32):
+    """uint8 tensors as k / 255; others as they are."""
+    # A division, not a product with a rounded 1/255: k / 255 is then the nearest number.
+    return tf.cast(x, dtype) / 255 if x.dtype == tf.uint8 else x
+
+
+def as_images(x, dtype=None):
+    """Images as a tensor that everything behind the door may rely on.
+
+    Args:
+        x: uint8 in 0..255 or floating-point in [0, 1], shape (b, ...).
+        dtype: of the result; None for float64 where it is given, and float32 otherwise.
+
+    Returns:
+        Pixels in [0, 1], of the shape of `x`.
+
+    Raises:
+        UserError: for other dtypes, and for pixels outside of [0, 1] or NaN; in a graph it is an
+            assertion.
+    """
+    x = _converted(x)
+    check_image_dtype(x.dtype)
+    if dtype is None:
+        dtype = tf.float64 if x.dtype == tf.float64 else tf.float32
+    if x.dtype == tf.uint8:
+        return from_uint8(x, dtype)
+    inside = tf.reduce_all((x >= -SLACK) & (x <= 1 + SLACK))
+    require(inside, *range_message(tf.reduce_min(x), tf.reduce_max(x)))
+    return tf.clip_by_value(tf.cast(x, dtype), 0.0, 1.0)
+
+
+def _converted(x):
+    if isinstance(x, np.ndarray) and x.dtype == object:
+        raise UserError("Images must be numbers of one shape. Received: an array of objects.")
+    try:
+        return tf.convert_to_tensor(x)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"Images must be an array or a tensor, (b, h, w, c). Received: {type(x).__name__}."
+        ) from error

@@ -1,0 +1,135 @@
+"""What a classifier gives: logits, one for each class."""
+
+import weakref
+
+import tensorflow as tf
+
+from tfrobust.contract.assertions import require
+from tfrobust.errors import UserError
+from tfrobust.ops.logits import full_precision, inference
+
+# Rows of probabilities sum to 1 but for rounding, which is coarse in half precision.
+_SUM_SLACK = 1e-2
+# Fewer rows than these may look like probabilities by chance in the course of a long training.
+_ENOUGH = 4
+
+PROBABILITIES = (
+    "The model gives probabilities, and losses here are computed from logits: they would saturate, and "
+    "robust accuracy would be another one. Take the last softmax off: tfrobust.adapt(model, "
+    "input_range=(0, 1)) gives the same model with logits."
+)
+
+
+def are_probabilities(outputs):
+    """Whether all rows of outputs, (b, k), are non-negative and sum to 1: a boolean scalar.
+
+    Rows of zeros and a one are classes, not probabilities. No rows are none.
+    """
+    outputs = tf.convert_to_tensor(outputs)
+    sums = tf.reduce_sum(outputs, axis=-1)
+    like = tf.reduce_all(outputs >= 0) & tf.reduce_all(tf.abs(sums - 1.0) < _SUM_SLACK)
+    fractions = tf.reduce_any((outputs > 0) & (outputs < 1))
+    return like & fractions
+
+
+def check_output_shape(shape, num_classes=None):
+    """Raises `UserError` unless a shape, known as far as it is, is that of logits (b, k), k > 1.
+
+    Args:
+        shape: `tf.TensorShape` or a tuple.
+        num_classes: k where the data say it, or None.
+    """
+    shape = tf.TensorShape(shape)
+    expected = "k" if num_classes is None else num_classes
+    if shape.rank is not None and shape.rank != 2:
+        flat = shape.rank > 2 and all(size == 1 for size in shape[1:-1])
+        advice = (
+            "Flatten them: tfrobust.adapt(model) does."
+            if flat
+            else "Pool or flatten them in the model."
+        )
+    elif shape.rank == 2 and shape[1] == 1:
+        advice = "For one output z of a binary classifier give (0, z): tfrobust.adapt(model) does."
+    elif shape.rank == 2 and None not in (shape[1], num_classes) and shape[1] != num_classes:
+        advice = "Set the model's `num_classes`, or choose other data."
+    else:
+        return
+    raise UserError(
+        f"A classifier gives logits of shape (b, {expected}), one for each of at least two classes. "
+        f"Received: outputs of shape {tuple(shape)}. {advice}"
+    )
+
+
+def require_logits(logits, when=True):
+    """Raises `UserError` where a batch's logits are probabilities; in a graph it is an assertion.
+
+    Args:
+        logits: (b, k).
+        when: whether to look at all, a boolean scalar; None to look at batches that are large enough not
+            to be mistaken.
+    """
+    if when is None:
+        when = tf.shape(logits)[0] >= _ENOUGH
+    require(~(when & are_probabilities(logits)), PROBABILITIES)
+
+
+def check_outputs(outputs, num_classes=None, probabilities=False):
+    """Raises `UserError` unless what a model gives for a few images may be logits.
+
+    Args:
+        outputs: what it gave, which may be anything.
+        num_classes: k where the data say it, or None.
+        probabilities: whether to go on with them.
+    """
+    outputs = tf.convert_to_tensor(full_precision(outputs))
+    check_output_shape(outputs.shape, num_classes)
+    require(
+        tf.reduce_all(tf.math.is_finite(outputs)),
+        "The model's outputs are not finite for clean images. Look at its weights and at the division in "
+        "its normalisation.",
+    )
+    if not probabilities:
+        require_logits(outputs)
+
+
+_seen = weakref.WeakSet()
+
+
+def look_once(model, x):
+    """`check_on_images` at a few images, the first time that a model or function is met."""
+    if model not in _seen and x.shape[0]:
+        check_on_images(model, x[:_ENOUGH])
+        _seen.add(model)
+
+
+def check_on_images(model, x, num_classes=None, probabilities=False):
+    """What a model gives for a few images, if it may be logits.
+
+    Args:
+        model: Keras model, or function from images to logits.
+        x: images that have passed the door, (b, ...).
+        num_classes: k where the data say it, or None.
+        probabilities: whether to go on with them.
+
+    Returns:
+        Logits, (b, k).
+
+    Raises:
+        UserError: if they cannot be logits, or if the model fails on such images.
+    """
+    try:
+        outputs = inference(model)(x)
+    except UserError:
+        raise
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        raise UserError(
+            f"The classifier fails on images of shape {tuple(x.shape[1:])}. Give it the data that it was "
+            f"made for, or mend it. It says: {_first_line(error)}"
+        ) from error
+    check_outputs(outputs, num_classes, probabilities)
+    return outputs
+
+
+def _first_line(error):
+    lines = [line.strip() for line in str(error).splitlines()]
+    return next((line for line in lines if line), type(error).__name__)

@@ -1,0 +1,56 @@
+"""On what, and against whom, a run was trained: read from its folder."""
+
+import pathlib
+
+from tfrobust.data.source import load_source
+from tfrobust.errors import UserError
+from tfrobust.gin_text import GinText, Reference
+from tfrobust.runs import kinds
+from tfrobust.threat_models.description import from_description
+
+
+def settings_of_run(folder):
+    """The data and the threat model of a run; nothing that its files name is imported or run.
+
+    Args:
+        folder: the run's, with its `run.json`, or the `config.gin` that earlier versions kept alone.
+
+    Returns:
+        `data.Splits`, and the `ThreatModel` of its test attack.
+
+    Raises:
+        UserError: the files are missing, or do not say it.
+    """
+    content = kinds.RUN.read(folder) or {}
+    data, threat_model = content.get("data"), content.get("threat_model")
+    if "data" not in content:
+        data, threat_model = _former_settings(pathlib.Path(folder, "config.gin"))
+    if not isinstance(data, dict) or not data.get("source") or not threat_model:
+        raise UserError(
+            f"The run in {folder} does not say where its data come from, or its threat model: give --data, "
+            "--norm and --epsilon."
+        )
+    return load_source(data["source"]), from_description(threat_model)
+
+
+def _former_settings(path):
+    if not path.is_file():
+        raise UserError(
+            f"{path.parent} holds no run: there is no run.json, and no gin file {path}."
+        )
+    text = GinText(path.read_text(encoding="utf-8", errors="replace"))
+    run = text.bound("tfrobust.training.train")
+    data, attack = run.get("data"), run.get("test_attack")
+    data_name = text.dotted(data.name) if isinstance(data, Reference) else None
+    if data_name is None or not isinstance(attack, Reference):
+        return None, None
+    source = {
+        "name": data_name.removeprefix("tfrobust.data."),
+        "arguments": text.bound(data_name, data.scope),
+    }
+    norm = text.bound(text.dotted(attack.name), attack.scope).get("threat_model")
+    if not isinstance(norm, Reference):
+        return {"source": source}, None
+    name, scope = text.dotted(norm.name) or "", norm.scope or attack.scope
+    described = {"norm": name.rpartition(".")[2], **text.bound(name, scope)}
+    return {"source": source}, described

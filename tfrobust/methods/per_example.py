@@ -1,0 +1,44 @@
+"""Numbers per example: what parts of a loss must be."""
+
+import tensorflow as tf
+
+from tfrobust.errors import UserError
+
+_ADVICE = (
+    "Reduce over the axes of an example only; the step itself takes the mean over the global batch."
+)
+
+
+def per_example(values, y, what):
+    """`values` if they are a floating-point number for each example.
+
+    A mean or a column would be broadcast against the other terms without a word, and the step be of
+    another length. What shapes leave open is asserted when the step runs.
+
+    Args:
+        values: anything that becomes a tensor.
+        y: labels, (b,).
+        what: what it is, for the message: "Mine.per_example_loss".
+
+    Returns:
+        A tensor of shape (b,).
+
+    Raises:
+        UserError: for another shape or dtype, or no value.
+    """
+    if values is None:
+        raise UserError(f"{what} returned nothing. It must return numbers of shape (b,).")
+    values, y = tf.convert_to_tensor(values), tf.convert_to_tensor(y)
+    expected = f"{what} must be a number for each example, shape (b,)"
+    if not values.dtype.is_floating:
+        raise UserError(f"{expected}, floating-point. Received: dtype {values.dtype.name}.")
+    if not values.shape.is_compatible_with(y.shape):
+        raise UserError(f"{expected}, here {y.shape}. Received: shape {values.shape}. {_ADVICE}")
+    if values.shape.is_fully_defined() and y.shape.is_fully_defined():
+        return values
+    fits = tf.equal(tf.rank(values), 1) & tf.equal(tf.size(values), tf.size(y))
+    told = [f"{expected}. Received: shape", tf.shape(values), "for labels of shape", tf.shape(y)]
+    with tf.control_dependencies([tf.debugging.Assert(fits, told, name="per_example")]):
+        values = tf.identity(values)
+    values.set_shape(y.shape)
+    return values

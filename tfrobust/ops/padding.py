@@ -1,0 +1,16 @@
+"""Rows that only fill a batch, so that its shape stays the same: their weight is a negative zero.
+
+To whatever reads it as a weight it is 0. Keras counts an example of weight 0 in every metric that is not
+weighted; a row that fills the batch is no example, and counts nowhere.
+"""
+
+import tensorflow as tf
+
+ABSENT = -0.0
+"""The weight of a row that only fills its batch."""
+
+
+def is_present(sample_weight):
+    """Which rows are examples, bool of the weights' shape, from float32 weights."""
+    sign = tf.bitcast(sample_weight, tf.int32) < 0
+    return ~(sign & tf.equal(sample_weight, 0.0))

@@ -1,0 +1,35 @@
+"""Threat models as JSON values."""
+
+from tfrobust.errors import UserError
+from tfrobust.threat_models.l1 import L1
+from tfrobust.threat_models.l2 import L2
+from tfrobust.threat_models.linf import Linf
+
+NORMS = {cls.__name__: cls for cls in (Linf, L2, L1)}
+
+
+def describe(threat_model):
+    """{"norm": "Linf", "epsilon": "8/255"}, for `from_description`; None for a threat model of one's own."""
+    if type(threat_model) not in NORMS.values():
+        return None
+    epsilon = threat_model.epsilon
+    return {
+        "norm": type(threat_model).__name__,
+        "epsilon": epsilon if isinstance(epsilon, str) else float(epsilon),
+    }
+
+
+def from_description(description):
+    """The `ThreatModel` that `describe` described.
+
+    Raises:
+        UserError: it is no such dict, or its radius is none.
+    """
+    try:
+        cls, epsilon = NORMS[description["norm"]], description["epsilon"]
+    except (KeyError, TypeError) as error:
+        raise UserError(
+            f"{description!r} describes no threat model: expected a norm of {sorted(NORMS)} and an epsilon. "
+            "Give --norm and --epsilon."
+        ) from error
+    return cls(epsilon)

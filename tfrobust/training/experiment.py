@@ -1,0 +1,190 @@
+"""What a run has built before it begins, and before anything is written."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from tfrobust import contract
+from tfrobust import data as data_room
+from tfrobust.attacks.base import Attack
+from tfrobust.data.pipeline import check_augment
+from tfrobust.errors import UserError
+from tfrobust.methods.base import AdversarialModel
+from tfrobust.ops.numbers import integer, number
+from tfrobust.ops.schedules import Schedule
+from tfrobust.spec import check_kind
+from tfrobust.threat_models.base import ThreatModel
+from tfrobust.training.callbacks.keep import KeepBest
+from tfrobust.training.made import check_function, check_functions, made
+from tfrobust.training.optimizers.learning_rate import learning_rate_of
+
+MOST = 10**9
+"""Epochs, and images in a batch, that nobody has ever wanted."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """Everything that a run has built before it begins.
+
+    Args:
+        splits: `data.Splits`.
+        method: compiled `AdversarialModel`.
+        steps_per_epoch, epochs: length of the run.
+        batch_size, evaluation_batch_size: global batch sizes.
+        augment: sequence of augmentations.
+        test_attack: `Attack` of the report.
+        seed: whole number.
+        gin_files: where the configuration was read from.
+    """
+
+    splits: data_room.Splits
+    method: AdversarialModel
+    steps_per_epoch: int
+    epochs: int
+    batch_size: int
+    evaluation_batch_size: int
+    augment: tuple
+    test_attack: Attack
+    seed: int
+    gin_files: tuple = ()
+
+    def training_dataset(self, epoch=0, step=0, epochs=None):
+        """All training batches from a step of an epoch on."""
+        return data_room.training_dataset(
+            self.splits.train,
+            self.batch_size,
+            seed=self.seed,
+            epochs=self.epochs if epochs is None else epochs,
+            augment=self.augment,
+            first_epoch=epoch,
+            first_step=step,
+        )
+
+    def evaluation_dataset(self, split):
+        """Every example of a split once, the last batch padded at weight 0."""
+        return data_room.evaluation_dataset(
+            split, min(self.evaluation_batch_size, _filled(len(split)))
+        )
+
+
+def check_plain(checkpoint_rule, save_seconds, image_epochs):
+    """Raises `UserError` for settings of `train` that no part of a run is built from."""
+    if not isinstance(checkpoint_rule, str) or checkpoint_rule not in KeepBest.RULES:
+        raise UserError(
+            f"`checkpoint_rule` must be one of {tuple(KeepBest.RULES)}. Received: {checkpoint_rule!r}."
+        )
+    number(save_seconds, "save_seconds", 0.0)
+    integer(image_epochs, "image_epochs", 1)
+
+
+def build(
+    *,
+    data,
+    model,
+    method,
+    optimizer,
+    test_attack,
+    epochs,
+    batch_size,
+    learning_rate,
+    threat_model,
+    eval_attack,
+    augment,
+    evaluation_batch_size,
+    checkpoint_rule,
+    seed,
+    gin_files,
+):
+    """An `Experiment` out of the settings of `run.train`, each looked at.
+
+    Raises:
+        UserError: names the setting that cannot work.
+    """
+    kinds = {"data": data_room.Splits, "model": keras.Model, "method": AdversarialModel}
+    kinds["optimizer"] = keras.Optimizer
+    given = {"data": data, "model": model, "method": method, "optimizer": optimizer}
+    for name, kind in kinds.items():
+        check_function(name, given[name], kind)
+    check_kind("test_attack", test_attack, Attack)
+    check_kind("eval_attack", eval_attack, Attack, optional=True)
+    check_kind("threat_model", threat_model, ThreatModel, optional=True)
+    epochs = integer(epochs, "epochs", 1, MOST)
+    batch_size = integer(batch_size, "batch_size", 1, MOST)
+    if evaluation_batch_size is not None:
+        integer(evaluation_batch_size, "evaluation_batch_size", 1, MOST)
+
+    splits = made("data", data, data_room.Splits)
+    steps_per_epoch = data_room.steps_per_epoch(splits.train, batch_size)
+    augment = check_augment(
+        splits.info.augment if augment is None else augment, splits.train.image_shape
+    )
+    classifier = made("model", model, None)
+    _check(classifier, splits)
+    settings = {"threat_model": threat_model, "eval_attack": eval_attack}
+    settings = {name: value for name, value in settings.items() if value is not None}
+    built = made("method", method, AdversarialModel, classifier, **settings, seed=seed)
+    updates = steps_per_epoch * built.updates_per_step
+    if callable(learning_rate) and not isinstance(learning_rate, Schedule):
+        rates = (Schedule, int, float)
+        learning_rate = made("learning_rate", learning_rate, rates, epochs=epochs)
+    rate = learning_rate_of(learning_rate, epochs, updates)
+    built.compile(made("optimizer", optimizer, keras.Optimizer, learning_rate=rate))
+    # Keras would make the optimizer's variables at the first step, too late to restore them.
+    built.optimizer.build(built.classifier.trainable_variables)
+    built.steps_per_epoch = steps_per_epoch
+    if checkpoint_rule == "best_robust" and built.eval_attack is None:
+        raise UserError(
+            "checkpoint_rule='best_robust' needs the method's `eval_attack`. Give one, or choose "
+            "'best_clean' or 'last'."
+        )
+    return Experiment(
+        splits,
+        built,
+        steps_per_epoch,
+        epochs,
+        batch_size,
+        evaluation_batch_size or batch_size,
+        augment,
+        test_attack,
+        seed,
+        gin_files,
+    )
+
+
+def _check(classifier, splits):
+    """Asks the contract about the classifier, at a few images of the training split."""
+    contract.check_classifier(classifier, "model")
+    few = contract.as_images(splits.train.images[:32], contract.image_dtype(classifier))
+    contract.check_image_shape(few.shape, classifier)
+    contract.check_on_images(classifier, few, splits.info.num_classes)
+
+
+def build_callbacks(callbacks, experiment):
+    """The Keras callbacks that the functions in `callbacks` return, with the method and the data.
+
+    Raises:
+        UserError: one is none, refuses the experiment, or has the name of another one whose state is kept.
+    """
+    check_functions("callbacks", callbacks, keras.callbacks.Callback)
+    extra = [
+        made(f"callbacks[{place}]", make, keras.callbacks.Callback)
+        for place, make in enumerate(callbacks)
+    ]
+    names = ["best", "time", *(c.name for c in extra if hasattr(c, "get_state"))]
+    if len(set(names)) < len(names):
+        raise UserError(
+            "Callbacks that remember something need different names, and neither 'best' nor 'time'. "
+            f"Received: {', '.join(names[2:])}."
+        )
+    for callback in extra:
+        callback.set_model(experiment.method)
+        if hasattr(callback, "set_experiment"):
+            callback.set_experiment(experiment)
+    return extra
+
+
+def _filled(count):
+    """At least so many images, as many on each replica."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    return -(-count // replicas) * replicas

@@ -1,0 +1,103 @@
+"""What settings bind: functions that make the parts of a run, called and looked at."""
+
+import inspect
+import pathlib
+import traceback
+
+import tensorflow as tf
+
+from tfrobust.errors import Interrupted, NotFiniteError, UserError, one_line
+
+# Of these the message is for the user, or the caller knows what they mean.
+_PASSED_ON = (UserError, Interrupted, NotFiniteError, MemoryError, tf.errors.ResourceExhaustedError)
+
+
+def made(name, function, kind, *arguments, **options):
+    """Calls the function that a setting binds, and looks at what it returns.
+
+    Args:
+        name: of the setting.
+        function: what is bound to it.
+        kind: class, or tuple of classes, of which the result must be one; None if the caller looks.
+        arguments, options: given to the function.
+
+    Returns:
+        What the function returned.
+
+    Raises:
+        UserError: it is no function, it fails, or it returns something else.
+    """
+    if kind is not None:
+        check_function(name, function, kind)
+    try:
+        result = function(*arguments, **options)
+    except _PASSED_ON:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"`{name}`: {_called(function)} failed. {type(error).__name__}: {one_line(error)}{_where(error)}"
+        ) from error
+    if kind is not None and not isinstance(result, kind):
+        raise UserError(
+            f"`{name}` must be a function that returns {_kind(kind)}. {_called(function)} returned "
+            f"{_shown(result)}."
+        )
+    return result
+
+
+def check_function(name, function, kind):
+    """Raises `UserError` unless a setting binds a function; says what to write in its place."""
+    if callable(function) and not isinstance(function, kind):
+        return
+    hint = " In gin a name without quotes and with @ is a function, such as @training.CoupledSGD."
+    if isinstance(function, kind):
+        hint = " Leave the parentheses away: in gin @name is the function, @name() what it returns."
+    raise UserError(
+        f"`{name}` must be a function that returns {_kind(kind)}. Received: {_shown(function)}.{hint}"
+    )
+
+
+def check_functions(name, functions, kind):
+    """Raises `UserError` unless a setting binds a sequence of functions."""
+    if not isinstance(functions, (list, tuple)):
+        raise UserError(
+            f"`{name}` must be a list of functions that return {_kind(kind)}, such as [@training.Plateau]. "
+            f"Received: {_shown(functions)}."
+        )
+    for place, function in enumerate(functions):
+        check_function(f"{name}[{place}]", function, kind)
+
+
+def _kind(kind):
+    if isinstance(kind, tuple):
+        return " or ".join(one.__name__ for one in kind)
+    room = kind.__module__.split(".")[0]
+    name = "keras.Model" if kind.__name__ in ("Model", "Functional") else kind.__name__
+    return f"a {name}" if room in ("tfrobust", "keras") else name
+
+
+def _called(function):
+    return getattr(function, "__qualname__", type(function).__name__)
+
+
+def _shown(value):
+    text = repr(value)
+    text = text if len(text) <= 120 else f"{text[:120]} ..."
+    return f"{text} (a {type(value).__name__})"
+
+
+def _where(error):
+    """The place in a file of the user's own, where that is where it failed."""
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not _is_library(pathlib.Path(frame.filename))
+    ]
+    return f" (line {own[-1].lineno} of {own[-1].filename})" if own else ""
+
+
+def _is_library(path):
+    ours = pathlib.Path(inspect.getfile(UserError)).parent
+    return (
+        ours in path.parents or bool({"site-packages", "dist-packages"} & set(path.parts))
+    ) or not path.is_file()
