@@ -8,9 +8,10 @@ import keras
 import tensorflow as tf
 
 from tfrobust import contract
+from tfrobust.attacks.answers import missed
 from tfrobust.errors import UserError
 from tfrobust.ops import norms
-from tfrobust.ops.logits import correct
+from tfrobust.ops.logits import answered, misclassified
 from tfrobust.ops.random import BatchKeys, ExampleKeys, keys_of
 from tfrobust.spec import Spec
 
@@ -220,8 +221,10 @@ class Attack(Spec):
         scale = tf.cast(case.scale, case.x.dtype)
         found = self._searched(forward, case.x, case.y, keys, scale, tf.constant(0.0)).x
         found = tf.ensure_shape(tf.stop_gradient(found), case.x.shape)
-        catch = caught(state, found, ~correct(case.y, forward(found)))
-        new = {**state, **catch, "best": found, "index": state["index"] + 1}
+        logits = forward(found)
+        seen = {**state, **missed(state, found, answered(logits))}
+        catch = caught(seen, found, misclassified(case.y, logits))
+        new = {**seen, **catch, "best": found, "index": state["index"] + 1}
         return self._unless_done(state, {**new, "done": tf.ones_like(state["done"])})
 
     def _unless_done(self, state, new):
