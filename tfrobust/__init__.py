@@ -51,6 +51,7 @@ from tfrobust.regularizers import (
     Regularizer,
     TaylorTerms,
 )
+from tfrobust.serving import save_classifier
 from tfrobust.threat_models import L1, L2, Linf, ThreatModel
 from tfrobust.version import __version__
 from tfrobust.weights import AWP, WeightNoise, WeightPerturbation
@@ -105,6 +106,7 @@ __all__ = [
     "__version__",
     "adapt",
     "evaluate",
+    "save_classifier",
     "attacks",
     "data",
     "evaluation",

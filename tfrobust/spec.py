@@ -31,6 +31,10 @@ class Spec:
     def check(self):
         """Raises `UserError` if the fields do not make sense. Called by the constructor."""
 
+    def __getstate__(self):
+        # What a copy or a pickle holds: the fields, not what was compiled for them on the way.
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     def get_config(self):
         return {
             field.name: keras.saving.serialize_keras_object(_listed(getattr(self, field.name)))

@@ -13,6 +13,7 @@ from tfrobust.errors import UserError
 from tfrobust.ops import norms
 from tfrobust.ops.logits import answered, misclassified
 from tfrobust.ops.random import BatchKeys, ExampleKeys, keys_of
+from tfrobust.ops.stand_in import stand_in
 from tfrobust.spec import Spec
 
 
@@ -178,14 +179,19 @@ class Attack(Spec):
         )
 
     def _searched(self, model, x, y, keys, scale, epoch):
-        found = self.search(model, x, y, keys, scale, epoch)
-        if not isinstance(found, Perturbation) or not found.x.shape.is_compatible_with(x.shape):
+        seeds = keys.seeds if isinstance(keys, ExampleKeys) else None
+        with stand_in(x, y, seeds) as (rows, labels, seeds):
+            keys = keys if seeds is None else ExampleKeys(seeds)
+            found = self.search(model, rows, labels, keys, scale, epoch)
+        if not isinstance(found, Perturbation) or not found.x.shape.is_compatible_with(rows.shape):
             seen = f"x of shape {found.x.shape}" if isinstance(found, Perturbation) else repr(found)
             raise UserError(
                 f"{type(self).__name__}.search must return a Perturbation whose `x` has the images' shape, "
-                f"{x.shape}. Received: {seen}."
+                f"{rows.shape}. Received: {seen}."
             )
-        return found
+        if rows is x:
+            return found
+        return keras.tree.map_structure(lambda v: v[: tf.shape(x)[0]], found)
 
     def runs(self, num_classes):
         """How many runs an example that nothing breaks takes: restarts times targets."""

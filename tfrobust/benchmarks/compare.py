@@ -12,6 +12,7 @@ from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import suite
 from tfrobust.runs import files
+from tfrobust.runs.markdown import link, plain
 
 # One size for all models, so that those of one architecture share their traces: all test digits at once.
 SLOTS = 360
@@ -94,9 +95,9 @@ def table(results):
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for gin, reports in sorted(results.items()):
-        link = f"[{pathlib.Path(gin).stem}]({gin})"
+        shown = link(pathlib.Path(gin).stem, gin)
         if not reports:
-            lines.append(f"| {link} | | 0 | not run | not run | not run | not run |")
+            lines.append(f"| {shown} | | 0 | not run | not run | not run | not run |")
             continue
         cells = [
             _percent([_share(r[key]) for r in reports]) for key in ("clean", "robust", "suite")
@@ -104,7 +105,7 @@ def table(results):
         steps = [1000 * r["step_seconds"] for r in reports if r["step_seconds"]]
         time = f"{statistics.median(steps):.0f}" if steps else "not measured"
         lines.append(
-            f"| {link} | {reports[0]['method']} | {len(reports)} | {' | '.join(cells)} | {time} |"
+            f"| {shown} | {plain(reports[0]['method'])} | {len(reports)} | {' | '.join(cells)} | {time} |"
         )
     return "\n".join(lines)
 

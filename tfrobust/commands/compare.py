@@ -1,7 +1,7 @@
 """Trains methods with the same model, budget and seeds, judges them alike, and prints the table.
 
     python bin/compare.py                       every gin file on the embedded digits
-    python bin/compare.py --readme=README.md    and puts the table between the README's markers
+    python bin/compare.py --readme=docs/results.md   and puts the table between the file's markers
     python bin/compare.py --gin_file=gin/trades.gin --gin_file=gin/adv.gin --seeds=0
 
 Runs that are complete are not repeated, and an interrupted one goes on. AutoAttack is its standard version;

@@ -63,7 +63,10 @@ def _define(values):
     flags.DEFINE_integer("seed", 0, "Names every random number.", lower_bound=0, **given)
     flags.DEFINE_multi_string("surrogate", [], "A run or .keras file to transfer from.", **given)
     flags.DEFINE_string(
-        "workdir", None, "Folder of the evaluation. Default: in the run's, by suite.", **given
+        "workdir",
+        None,
+        "Folder of the evaluation. Default: in the run's, by suite, or in runs/evaluation/.",
+        **given,
     )
     flags.DEFINE_enum("resume", "auto", ["auto", "never", "must"], "As in bin/train.py.", **given)
     flags.DEFINE_string(
@@ -117,6 +120,7 @@ def _run(values):
     import tensorflow as tf
 
     from tfrobust import evaluation
+    from tfrobust.evaluation.folder import default_folder
     from tfrobust.runs.signals import StopRequest
 
     if values.suite == "help":
@@ -129,7 +133,7 @@ def _run(values):
         data, threat_model = _setting(values, subject.folder)
         examples, shard = _examples(values, data)
     suite = _suite(values, threat_model)
-    workdir = values.workdir or _workdir(subject.folder, suite.name, shard)
+    workdir = values.workdir or default_folder(values.model, subject.folder, suite.name, shard)
     with StopRequest() as stop:
         result = evaluation.evaluate(
             subject,
@@ -215,10 +219,6 @@ def _surrogates(values):
         str(file if file.is_file() else path)
         for path, file in zip(values.surrogate, exported, strict=True)
     ]
-
-
-def _workdir(run_folder, suite, shard):
-    return pathlib.Path(run_folder or "runs", "evaluation", f"{suite}{shard}")
 
 
 COMMAND = Command("evaluate", __doc__, _define, _run, _check, may_be_empty=("statement",))

@@ -1,6 +1,10 @@
-"""Draws the learning curves of runs.
+"""Draws a picture from the files that runs and evaluations leave.
 
     python bin/plot.py --output=curves.png runs/trades runs/trades_mer
+    python bin/plot.py --figure=accuracies --output=accuracies.png runs/*/evaluation/autoattack_standard
+
+The figure "curves" shows loss, clean and robust validation accuracy against epochs, a line for each run;
+"accuracies" clean and robust accuracy, a pair of bars for each evaluation.
 
 Exit status: 0 done; 2 something in the request cannot work.
 """
@@ -13,8 +17,11 @@ from absl import flags
 from tfrobust.commands.command_line import Command
 from tfrobust.errors import UserError
 
+FIGURES = {"curves": "folders of runs", "accuracies": "folders of evaluations"}
+
 
 def _define(values):
+    flags.DEFINE_enum("figure", "curves", list(FIGURES), "What to draw.", flag_values=values)
     flags.DEFINE_string(
         "output",
         "curves.png",
@@ -25,11 +32,13 @@ def _define(values):
 
 def _check(values, folders):
     if not folders:
-        raise UserError("Give the folders of one or more runs, such as runs/trades_mer.")
+        raise UserError(
+            f"Give the {FIGURES[values.figure]} to draw, such as runs/trades_mer. See --help."
+        )
 
 
 def _run(values, folders):
-    from tfrobust.plots import plot_curves
+    from tfrobust.plots import plot_accuracies, plot_curves
     from tfrobust.plots.curves import FORMATS
     from tfrobust.runs import files
     from tfrobust.runs.writable import check_writable
@@ -46,10 +55,13 @@ def _run(values, folders):
         )
     check_writable(output.parent, "--output")
     picture = io.BytesIO()
-    plot_curves(folders).savefig(picture, format=ending, dpi=150)
+    draw = {"curves": plot_curves, "accuracies": plot_accuracies}[values.figure]
+    draw(folders).savefig(picture, format=ending, dpi=150)
     output.parent.mkdir(parents=True, exist_ok=True)
     files.write_bytes(output, picture.getvalue())
     print(f"wrote {output}")
 
 
-COMMAND = Command("plot", __doc__, _define, _run, _check, arguments="folders of runs")
+COMMAND = Command(
+    "plot", __doc__, _define, _run, _check, arguments="folders of runs or of evaluations"
+)

@@ -1,7 +1,10 @@
 """A table between two markers of a text file."""
 
+import os
 import pathlib
+import re
 
+from tfrobust.commands.command_line import ROOT
 from tfrobust.errors import UserError
 from tfrobust.runs import files
 
@@ -40,7 +43,17 @@ class Place:
         return before, parts[1]
 
     def put(self, table):
-        """Puts the text between the markers; the file is written whole or not at all."""
+        """Puts the text between the markers; the file is written whole or not at all.
+
+        Links to files of the repository, `[adv](gin/adv.gin)`, are made to lead there from this file.
+        """
         # Read again: it may have changed meanwhile.
         before, after = self._parts()
+        table = re.sub(r"(?<=\]\()[^()]+(?=\))", self._link, table)
         files.write_text(self.path, f"{before}{self._begin}\n{table}\n{self._end}{after}")
+
+    def _link(self, match):
+        target = ROOT / match[0]
+        if not target.exists():
+            return match[0]
+        return pathlib.Path(os.path.relpath(target, self.path.resolve().parent)).as_posix()

@@ -1,7 +1,7 @@
-"""Makes the README's table of results out of the folders of runs.
+"""Makes the table of results out of the folders of runs.
 
     python bin/table.py runs/*                          prints the table
-    python bin/table.py --readme=README.md runs/*       puts it between the README's markers
+    python bin/table.py --readme=docs/results.md runs/*   puts it between the file's markers
 
 Every number is read from a run's report.json; nothing is typed in. Folders without one are left out.
 
@@ -17,6 +17,7 @@ from absl import flags
 from tfrobust.commands.command_line import Command
 from tfrobust.commands.readme import Place
 from tfrobust.errors import UserError
+from tfrobust.runs.markdown import link, plain
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 HEAD = """| gin file | method | data | threat model | clean | PGD-20 | 95 % interval | training |
@@ -66,8 +67,9 @@ def row(folder):
         low, high = result["robust"]["interval"]
         epsilon = re.search(r"epsilon=([^)]*)", result["threat_model"])[1].strip("'")
         return (
-            f"| [{pathlib.Path(gin).stem}]({gin}) | {result['method']} | {result['data']} "
-            f"| {result['threat_model'].split('(')[0]} {epsilon} | {100 * clean:.2f} | {100 * robust:.2f} "
+            f"| {link(pathlib.Path(gin).stem, gin)} | {plain(result['method'])} | {plain(result['data'])} "
+            f"| {plain(result['threat_model'].split('(')[0])} {plain(epsilon)} "
+            f"| {100 * clean:.2f} | {100 * robust:.2f} "
             f"| {100 * low:.1f} to {100 * high:.1f} | {result['training_seconds']:.0f} s |"
         )
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:

@@ -1,6 +1,5 @@
 """From a classifier to a number that a reviewer would believe."""
 
-import contextlib
 import dataclasses
 import hashlib
 import pathlib
@@ -27,10 +26,10 @@ from tfrobust.evaluation.engine.outcome import Evaluation
 from tfrobust.evaluation.engine.shards import Shards
 from tfrobust.evaluation.epsilon_curve import EpsilonCurve
 from tfrobust.evaluation.examples import examples_of
+from tfrobust.evaluation.folder import check_folder, claimed
 from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import suite_of
-from tfrobust.runs import files
 from tfrobust.runs.record import environment
 
 JOURNAL = "state"
@@ -83,10 +82,12 @@ def evaluate(
             `Attack`, or a sequence of (name, `Attack`).
         threat_model: for suites by name, such as `Linf("8/255")`.
         seed: whole number; names every random number.
-        workdir: folder for the state and the reports; nothing is written if None.
+        workdir: folder for the state and the reports, new, empty or of the same evaluation; nothing is
+            written if None.
             `evaluation.write_page(workdir)` makes report.html of them.
         resume: "auto" goes on with what is in the folder, "never" refuses it, "must" needs it.
-        merge: folders of shards that are finished, whose attacks are not run again.
+        merge: folders of shards that are finished, whose attacks are not run again; `workdir` is none of
+            them.
         checks: "full", "contract" (before the attacks and after them, but no further attacks), or
             "none".
         thresholds: `evaluation.Thresholds` of the checks; the default ones if None.
@@ -116,6 +117,8 @@ def evaluate(
         raise UserError(f"`checks` must be one of {CHECKS}. Received: {checks!r}.")
     if nan_counts not in NAN_COUNTS:
         raise UserError(f"`nan_counts` must be one of {NAN_COUNTS}. Received: {nan_counts!r}.")
+    folder = None if workdir is None else pathlib.Path(workdir)
+    check_folder(folder, resume, merge)
     examples = examples_of(examples)
     subject, chosen = Subject.of(model, trust), suite_of(suite, threat_model)
     evaluator = Evaluator(
@@ -143,9 +146,10 @@ def evaluate(
     noisy = is_random(findings, attacks)
     limits = thresholds or Thresholds()
     evaluator.votes = limits.forwards if noisy else 1
-    folder = None if workdir is None else pathlib.Path(workdir)
-    with _claimed(folder):
-        journal = _journal(folder, merge, evaluator, examples, chosen, resume, save_seconds)
+    fingerprint = _fingerprint(evaluator, examples, chosen) if folder or merge else None
+    with claimed(folder, fingerprint, resume, merge) as begin:
+        journal = _journal(folder, merge, fingerprint, examples.ids, chosen, resume, save_seconds)
+        begin()
         found = evaluator(examples.x, examples.y, examples.ids, journal, bar, stop)
         predictions, outcomes, adversarial = found
         curve = None
@@ -208,22 +212,25 @@ def _stop_at_errors(findings, force):
         )
 
 
-def _journal(folder, merge, evaluator, examples, suite, resume, save_seconds):
-    if folder is None and not merge:
-        return None
-    fingerprint = {
+def _fingerprint(evaluator, examples, suite):
+    votes = {"votes": evaluator.votes} if evaluator.votes > 1 else {}
+    return {
         "model": _digest(*_weights(evaluator, examples.x.shape[1:])),
         "examples": _digest(examples.x, examples.y, examples.ids),
         "suite": suite.hash,
         "seed": evaluator.seed,
+        **votes,
     }
-    if evaluator.votes > 1:
-        fingerprint["votes"] = evaluator.votes
+
+
+def _journal(folder, merge, fingerprint, ids, suite, resume, save_seconds):
+    if folder is None and not merge:
+        return None
     if merge:
         # Each shard has begun with other examples.
         folders = [pathlib.Path(part, JOURNAL) for part in merge]
-        return Shards(folders, fingerprint, examples.ids, suite.attacks)
-    return Journal(folder / JOURNAL, fingerprint, examples.ids, resume, save_seconds)
+        return Shards(folders, fingerprint, ids, suite.attacks)
+    return Journal(folder / JOURNAL, fingerprint, ids, resume, save_seconds)
 
 
 def _weights(evaluator, image_shape):
@@ -240,14 +247,3 @@ def _digest(*arrays):
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]
-
-
-@contextlib.contextmanager
-def _claimed(folder):
-    """Makes the folder and keeps other processes out of it meanwhile."""
-    if folder is None:
-        yield
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with files.locked(folder):
-        yield

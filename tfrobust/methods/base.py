@@ -26,6 +26,7 @@ from tfrobust.ops.logits import correct, inference
 from tfrobust.ops.padding import is_present
 from tfrobust.ops.random import BatchKeys, content_keys, seed_pair
 from tfrobust.ops.schedules import at, checked
+from tfrobust.ops.stand_in import counting, rows_that_count, stand_in
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind
 from tfrobust.weights.base import WeightPerturbation
@@ -169,7 +170,11 @@ class AdversarialModel(ClassifierWrapper):
         )
 
     def train_step(self, data):
-        x, y, sample_weight = unpack(data, self.classifier)
+        with stand_in(*unpack(data, self.classifier)) as batch:
+            return self.update(*batch)
+
+    def update(self, x, y, sample_weight):
+        """A training step on a checked batch of at least one row; the numbers that are logged."""
         step = self._begin(x, y)
         batch = step.batch
         perturbation, points = self.perturb(step)
@@ -182,20 +187,28 @@ class AdversarialModel(ClassifierWrapper):
             point = make_point()
             share, penalty, values, context = loss_at(point)
             self._check_logits(context)
-            weights = penalty + tf.cast(shifted_decay(self.optimizer, point), penalty.dtype)
-            loss = self.optimizer.scale_loss(share + weights / batch.replicas)
+            decay = tf.cast(shifted_decay(self.optimizer, point), penalty.dtype)
+            loss = self.optimizer.scale_loss(share + penalty + decay / batch.replicas)
         variables = self.classifier.trainable_variables
         gradients = context.checked(tape.gradient(loss, variables))
         apply(self.optimizer, gradients, variables, batch.replicas)
         point.commit()
-        return self._report_training(context, values + penalty, sample_weight)
+        return self.report_training(context, values + point.penalty(), sample_weight)
 
     def test_step(self, data):
-        x, y, sample_weight = unpack(data, self.classifier)
+        with stand_in(*unpack(data, self.classifier)) as batch:
+            return self.judge(*batch)
+
+    def judge(self, x, y, sample_weight):
+        """A step of evaluation on a checked batch of at least one row; the numbers that are reported."""
+        self.remember_inputs(x)
         forward = inference(self.classifier)
         logits = forward(x)
         require_logits(logits, when=None)
-        present = None if sample_weight is None else is_present(sample_weight)
+        present = rows_that_count(x)
+        if sample_weight is not None:
+            marked = is_present(sample_weight)
+            present = marked if present is None else marked & present
         values = cross_entropy(y, logits)
         if sample_weight is not None:
             values *= tf.cast(sample_weight, values.dtype)
@@ -210,14 +223,14 @@ class AdversarialModel(ClassifierWrapper):
         return self.report("test", self.evaluated, y, logits, sample_weight, present)
 
     def _loss_at(self, point, step, points, perturbation, sample_weight, regularizers):
-        """This replica's share of the loss, the penalty, values per example and their context."""
+        """This replica's shares of the loss and of the penalty, values per example, their context."""
         watched = {name for part in (self, *self.regularizers) for name in part.watched}
         context = StepContext(point, step, points, perturbation, watched, tuple(self.means.names()))
         values = self._per_example_total(context, regularizers)
         if sample_weight is not None:
             values *= tf.cast(sample_weight, values.dtype)
-        share = tf.reduce_sum(values) / tf.cast(step.batch.size, values.dtype)
-        return share, tf.cast(point.penalty(), values.dtype), values, context
+        share = tf.reduce_sum(counting(values)) / tf.cast(step.batch.size, values.dtype)
+        return share, tf.cast(point.penalty(step.batch), values.dtype), values, context
 
     def _per_example_total(self, context, regularizers):
         for regularizer in regularizers:
@@ -232,6 +245,7 @@ class AdversarialModel(ClassifierWrapper):
         check_trainable(self.classifier)
         with tf.init_scope():
             self.check_clock()
+        self.remember_inputs(x)
         batch, epoch, number = global_batch(x), self.epoch(), self.clock.tick()
         keys = BatchKeys(seed_pair(self.seed), batch.offset).fold_in(number)
         weight_keys = BatchKeys(keys.fold_in(_WEIGHTS).seed)
@@ -256,19 +270,6 @@ class AdversarialModel(ClassifierWrapper):
         for logits in list(context.computed().values())[:1]:
             check_output_shape(logits.shape)
             require_logits(logits, when=first)
-
-    def _report_training(self, context, values, sample_weight):
-        self.loss_mean().update_state(values)
-        logits = context.computed()
-        accuracies = {"clean": "accuracy", "adversarial": "adversarial_accuracy"}
-        for point, name in accuracies.items():
-            if point in logits:
-                context.record(name, tf.cast(correct(context.y, logits[point]), tf.float32))
-        for name, part in context.parts.items():
-            weights = None if name in accuracies.values() else sample_weight
-            self.means[name].update_state(part, weights)
-        names = list(context.parts)
-        return self.report("train", names, context.y, logits.get("clean"), sample_weight)
 
     def get_config(self):
         values = {name: getattr(self, name) for name in self.settings}

@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-from tfrobust.contract import unpack
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.methods.base import AdversarialModel
@@ -115,8 +114,7 @@ class Free(AdversarialModel):
         loss = self.divergence.from_label(context.y, context.logits("adversarial"))
         return context.record("label_loss", loss)
 
-    def train_step(self, data):
-        x, y, sample_weight = unpack(data, self.classifier)
+    def update(self, x, y, sample_weight):
         rows, *image_shape = self.batch_shape
         if (x.shape[0] or 0) > rows or not x.shape[1:].is_compatible_with(image_shape):
             raise UserError(
@@ -135,20 +133,23 @@ class Free(AdversarialModel):
             f"A batch is larger than batch_shape={self.batch_shape} of Free.",
         )
         with tf.control_dependencies([fits]):
-            delta = tf.identity(self.delta)[batch.offset : batch.offset + tf.shape(x)[0]]
+            # One row more, for a replica that begins where the batch has ended.
+            delta = tf.pad(self.delta, [[0, 1], [0, 0], [0, 0], [0, 0]])
+            delta = delta[batch.offset : batch.offset + tf.shape(x)[0]]
         variables = self.classifier.trainable_variables
         with tf.GradientTape() as tape:
             tape.watch(delta)
             points = {"clean": x, "adversarial": to_box(x + delta)}
+            point = LivePoint(self.classifier)
             share, penalty, values, context = self._loss_at(
-                LivePoint(self.classifier), step, points, None, sample_weight, self.regularizers
+                point, step, points, None, sample_weight, self.regularizers
             )
             self._check_logits(context)
-            loss = self.optimizer.scale_loss(share + penalty / batch.replicas)
+            loss = self.optimizer.scale_loss(share + penalty)
         *gradients, upward = context.checked(tape.gradient(loss, [*variables, delta]))
         self._carry_over(x, delta, upward, batch)
         apply(self.optimizer, gradients, variables, batch.replicas)
-        return self._report_training(context, values + penalty, sample_weight)
+        return self.report_training(context, values + point.penalty(), sample_weight)
 
     def _carry_over(self, x, delta, gradient, batch):
         radius = self.threat_model.radius()
@@ -158,7 +159,8 @@ class Free(AdversarialModel):
         delta = tf.clip_by_value(delta + size * move, -radius, radius)
         if self.clip_to_box:
             delta = to_box(x + delta) - x
-        rows, count = self.batch_shape[0], tf.shape(delta)[0]
+        rows, count = self.batch_shape[0], tf.cast(batch.local, tf.int32)
+        delta = delta[:count]
         after = rows - batch.offset - count
         ours = tf.pad(delta, [[batch.offset, after], [0, 0], [0, 0], [0, 0]])
         used = tf.reshape(tf.range(rows, dtype=tf.float32) < batch.size, [-1, 1, 1, 1])

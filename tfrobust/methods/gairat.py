@@ -9,6 +9,7 @@ from tfrobust.methods.adv import ADV
 from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.ops.stand_in import counting
 from tfrobust.spec import register
 
 WEIGHTINGS = ("tanh", "sigmoid", "discrete")
@@ -66,7 +67,7 @@ class GAIRAT(ADV):
 
     def per_example_loss(self, context):
         raw = self.raw_weights(context.perturbation.survived, context.epoch)
-        total = sum_over_replicas(tf.reduce_sum(raw))
+        total = sum_over_replicas(counting(tf.reduce_sum(raw)))
         loss = super().per_example_loss(context)
         return loss * tf.cast(raw * context.batch.size / total, loss.dtype)
 

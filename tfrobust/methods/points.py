@@ -27,10 +27,21 @@ class Point:
         """The classifier's trainable variables, in the order in which shifts are listed."""
         return self.classifier.trainable_variables
 
-    def penalty(self):
-        """Weight and activity regularisation at these weights, the latter as of the first forward pass."""
-        losses = self._losses or ()
-        return tf.add_n([full_precision(tf.reduce_sum(v)) for v in losses]) if losses else 0.0
+    def penalty(self, batch=None):
+        """Weight and activity regularisation at these weights, the latter as of the first forward pass.
+
+        Args:
+            batch: `GlobalBatch`, for this replica's share: an equal one of what belongs to the
+                weights, and of what belongs to the images (a mean over them) as many as it holds.
+        """
+        losses = [full_precision(tf.reduce_sum(v)) for v in self._losses or ()]
+        if batch is not None and batch.replicas > 1:
+            # Keras lists the penalties of weights last.
+            regularized = sum(v.regularizer is not None for v in self.variables)
+            shares = [1.0 / batch.replicas] * regularized
+            shares = [batch.local / batch.size] * (len(losses) - regularized) + shares
+            losses = [loss * tf.cast(s, loss.dtype) for loss, s in zip(losses, shares, strict=True)]
+        return tf.add_n(losses) if losses else 0.0
 
 
 class LivePoint(Point):

@@ -6,6 +6,8 @@ import keras
 import tensorflow as tf
 
 from tfrobust.compat import MetricsList, weighted_names
+from tfrobust.ops.logits import correct
+from tfrobust.ops.stand_in import counting, rows_that_count
 
 
 class Means(MetricsList):
@@ -123,6 +125,24 @@ class Reporting:
         self._reported[mode] = names
         with self.reporting(mode):
             return self.get_metrics_result()
+
+    def report_training(self, context, values, sample_weight):
+        """The running means after a training step; `values` are what was minimised, (b,)."""
+        present = rows_that_count(context.y)
+        self.loss_mean().update_state(values, present)
+        logits = context.computed()
+        accuracies = {"clean": "accuracy", "adversarial": "adversarial_accuracy"}
+        for point, name in accuracies.items():
+            if point in logits:
+                context.record(name, tf.cast(correct(context.y, logits[point]), tf.float32))
+        for name, part in context.parts.items():
+            weights = present
+            if sample_weight is not None and name not in accuracies.values():
+                weights = counting(sample_weight)
+            self.means[name].update_state(part, weights)
+        names = list(context.parts)
+        clean = logits.get("clean")
+        return self.report("train", names, context.y, clean, sample_weight, present)
 
     def _update_compiled(self, y, logits, sample_weight, present):
         # XLA knows no tensors whose shape depends on values.

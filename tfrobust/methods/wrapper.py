@@ -13,6 +13,7 @@ from tfrobust.methods.second_derivatives import check_compiled
 from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.random import checked_seed
+from tfrobust.ops.stand_in import stand_in
 
 # What every step reports under these names.
 REPORTED = ("loss", "accuracy", "adversarial_accuracy", "robust_accuracy")
@@ -48,6 +49,15 @@ class ClassifierWrapper(Reporting, keras.Model):
         """Logits of the classifier; uint8 means k / 255."""
         x = contract.from_uint8(tf.convert_to_tensor(x), contract.image_dtype(self.classifier))
         return self.classifier(x, training=training)
+
+    def remember_inputs(self, x):
+        """Lets Keras see the images' shape, as `export`, conversion to LiteRT and `summary` ask for.
+
+        Steps call the classifier, not the method itself.
+        """
+        if not self._called:
+            self.build((None, *x.shape[1:]))
+            self(x, training=False)
 
     @property
     def steps_per_epoch(self):
@@ -184,7 +194,9 @@ class ClassifierWrapper(Reporting, keras.Model):
 
     def predict_step(self, data):
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self(contract.as_images(x, contract.image_dtype(self.classifier)), training=False)
+        x = contract.as_images(x, contract.image_dtype(self.classifier))
+        with stand_in(x) as (rows,):
+            return self(rows, training=False)[: tf.shape(x)[0]]
 
     def check_clock(self):
         """Raises `UserError` if a setting is a schedule and nothing tells how long its epochs are."""

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfrobust.ops.stand_in import counting
+
 
 class GlobalBatch(NamedTuple):
     """What a replica knows of the whole batch.
@@ -12,26 +14,29 @@ class GlobalBatch(NamedTuple):
         size: float32 scalar, examples on all replicas.
         offset: examples on the replicas before this one.
         replicas: Python int, how many replicas there are.
+        local: float32 scalar, examples on this replica.
     """
 
     size: tf.Tensor
     offset: int | tf.Tensor
     replicas: int
+    local: tf.Tensor
 
 
 def global_batch(x):
     """Counts the examples of `x` over all replicas. Call it in a replica, outside loops and conditions."""
     context = tf.distribute.get_replica_context()
     replicas = 1 if context is None else context.num_replicas_in_sync
-    local = tf.shape(x)[0]
+    local = tf.cast(tf.shape(x)[0], tf.float32)
     if replicas == 1:
-        return GlobalBatch(tf.cast(local, tf.float32), 0, 1)
+        return GlobalBatch(local, 0, 1, local)
+    local = counting(local)
     replica = tf.convert_to_tensor(context.replica_id_in_sync_group)
-    counts = tf.one_hot(replica, replicas) * tf.cast(local, tf.float32)
+    counts = tf.one_hot(replica, replicas) * local
     counts = context.all_reduce(tf.distribute.ReduceOp.SUM, counts)
     before = tf.range(replicas) < replica
     offset = tf.cast(tf.reduce_sum(tf.where(before, counts, 0.0)), tf.int32)
-    return GlobalBatch(tf.reduce_sum(counts), offset, replicas)
+    return GlobalBatch(tf.reduce_sum(counts), offset, replicas, local)
 
 
 def sum_over_replicas(tensors):

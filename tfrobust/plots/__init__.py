@@ -1,5 +1,6 @@
 """Pictures from report files."""
 
+from tfrobust.plots.accuracies import plot_accuracies
 from tfrobust.plots.curves import plot_curves
 
-__all__ = ["plot_curves"]
+__all__ = ["plot_accuracies", "plot_curves"]

@@ -11,6 +11,7 @@ from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.layers import last_dense
 from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import Schedule, checked
+from tfrobust.ops.stand_in import counting
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import register
 
@@ -119,7 +120,7 @@ class GapLabels(Regularizer):
         label = tf.one_hot(context.y, tf.shape(logits)[-1], dtype=logits.dtype)
         share = tf.reduce_sum((tf.nn.softmax(logits) - label) * derivative, axis=0)
         share = tf.stop_gradient(share / tf.cast(context.batch.size, share.dtype))
-        return sum_over_replicas(share)
+        return sum_over_replicas(counting(share))
 
     def _ones(self, context):
         """The direction in which every entry of the last kernel grows alike."""

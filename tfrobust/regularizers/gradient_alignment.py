@@ -11,6 +11,7 @@ from tfrobust.ops import norms
 from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.ops.stand_in import counting
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
@@ -92,7 +93,7 @@ class GradientAlignment(Regularizer):
         first, some = _directions(first)
         second, others = _directions(second)
         counts = tf.cast(some & others, x.dtype)
-        size = sum_over_replicas(tf.reduce_sum(counts))
+        size = sum_over_replicas(counting(tf.reduce_sum(counts)))
         cosine = tf.reduce_sum(first * second, axis=1)
         share = tf.math.divide_no_nan(tf.cast(context.batch.size, x.dtype), size)
         return share * counts * (1.0 - cosine)

@@ -58,6 +58,7 @@ EVALUATION = Kind(
     lambda c: isinstance(c.get("fingerprint"), dict),
     # The report of a run has no such part.
     ("report.json", lambda c: isinstance(c.get("tfrobust"), dict) and "schema" in c["tfrobust"]),
+    begun=(("state",),),
 )
 EXPORT = Kind("an export", "export.json", lambda c: {"num_classes", "image_shape"} <= c.keys())
 KINDS = (RUN, EVALUATION, EXPORT)

@@ -1,17 +1,15 @@
 """A trained classifier in two forms that other programs load: `.keras` and SavedModel."""
 
-import json
 import pathlib
-import zipfile
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfrobust import contract, models
+from tfrobust import contract
 from tfrobust.errors import UserError
-from tfrobust.models import swap
 from tfrobust.runs import files, kinds
+from tfrobust.serving.keras_file import code_needed, with_stock_layers, write_keras_file
 from tfrobust.version import __version__
 
 # What an export left that did not list its files yet.
@@ -67,15 +65,15 @@ def export_classifier(model, folder, class_names=None, image_shape=None):
     image_shape = _image_shape(model, image_shape)
     num_classes = _num_classes(model, image_shape)
     class_names = _checked_names(class_names, num_classes)
-    plain = _with_stock_layers(model)
+    plain = with_stock_layers(model)
     with files.whole_folder(folder) as unfinished:
-        _write_keras_file(plain, unfinished / "classifier.keras")
+        write_keras_file(plain, unfinished / "classifier.keras")
         _write_saved_model(plain, unfinished / "saved_model", image_shape, class_names)
         description = {
             "image_shape": image_shape,
             "num_classes": num_classes,
             "class_names": class_names,
-            "code_needed_by_keras_file": _code_needed(unfinished / "classifier.keras"),
+            "code_needed_by_keras_file": code_needed(unfinished / "classifier.keras"),
             "versions": {
                 "tfrobust": __version__,
                 "tensorflow": tf.__version__,
@@ -114,16 +112,6 @@ def _files(folder):
     )
 
 
-def _write_keras_file(model, path):
-    try:
-        model.save(path)
-    except NotImplementedError as error:
-        raise UserError(
-            f"{type(model).__name__} cannot be written as a .keras file: give the class a `get_config` "
-            "that returns its arguments."
-        ) from error
-
-
 def _write_saved_model(model, path, image_shape, class_names):
     def outputs(pixels):
         logits = tf.cast(model(pixels, training=False), tf.float32)
@@ -148,23 +136,6 @@ def _write_saved_model(model, path, image_shape, class_names):
         signature = [tf.TensorSpec((None, *image_shape), dtype, name=argument)]
         archive.add_endpoint(name, function, input_signature=signature)
     archive.write_out(path, verbose=False)
-
-
-def _with_stock_layers(model):
-    ours = (models.BatchNormalization, models.Dropout)
-    exact = [layer for layer in _layers(model) if isinstance(layer, ours)]
-    can_be_taken_apart = all(_is_stock(m) for m in _layers(model) if isinstance(m, keras.Model))
-    return swap.with_stock_batch_normalization(model) if exact and can_be_taken_apart else model
-
-
-def _layers(layer):
-    yield layer
-    for inner in getattr(layer, "layers", ()):
-        yield from _layers(inner)
-
-
-def _is_stock(model):
-    return type(model).__module__.split(".")[0] == "keras"
 
 
 def _image_shape(model, image_shape):
@@ -201,20 +172,3 @@ def _checked_names(names, num_classes):
             f"{num_classes} logits need {num_classes} class names. Received {len(names)}."
         )
     return names
-
-
-def _code_needed(path):
-    """Names of the classes in a `.keras` file that are not Keras's own."""
-    with zipfile.ZipFile(path) as file:
-        config = json.loads(file.read("config.json"))
-    needed, rest = set(), [config]
-    while rest:
-        value = rest.pop()
-        if isinstance(value, dict):
-            if "class_name" in value and not str(value.get("module", "keras")).startswith("keras"):
-                named = "config" if value["class_name"] == "function" else "registered_name"
-                needed.add(value.get(named) or value["class_name"])
-            rest += value.values()
-        elif isinstance(value, list):
-            rest += value
-    return sorted(needed)

@@ -2,6 +2,7 @@
 
 from tfrobust.ops.interval import binomial_interval
 from tfrobust.runs import files
+from tfrobust.runs.markdown import code, plain
 from tfrobust.training.callbacks.keep import KeepBest
 
 _CHOICE = {
@@ -43,14 +44,14 @@ def write_report(workspace, experiment, measured, best, rule, metrics, test_seco
     value = (
         f" ({monitor} {best['value']:.4f} on {len(splits.validation)} images)" if monitor else ""
     )
-    text = f"""# {result["method"]} on {result["data"]}
+    text = f"""# {plain(result["method"])} on {plain(result["data"])}
 
 | on the test split | accuracy | 95 % interval | right / all |
 | --- | --- | --- | --- |
 {_row("clean", result["clean"])}
 {_row("under the test attack", result["robust"])}
 
-- Test attack: `{result["test_attack"]}`. Counted after a fresh forward pass, in inference mode, with
+- Test attack: {code(result["test_attack"])}. Counted after a fresh forward pass, in inference mode, with
   the distance and the pixel box of every image checked. Intervals are Wilson's.
 - Checkpoint: epoch {best["epoch"] + 1} of {experiment.epochs}, {_CHOICE[rule]}{value}.
   The test split had no part in the choice.

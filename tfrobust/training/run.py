@@ -137,7 +137,7 @@ def train(
             "source": splits.info.source,
         }
         used = configuration.used() if configuration else ""
-        with workspace.claim(used, seed, described, describe(test_attack.threat_model)):
+        with workspace.claim(used, seed, described, describe(experiment.test_attack.threat_model)):
             return _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra)
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import html.parser
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.reports.page import write_page
 from tfrobust.evaluation.reports.page_files import ReportFiles
+from tfrobust.evaluation.reports.report_text import report_text
 from tfrobust.plots.pixels import amplified, factor, png
 from tfrobust.plots.report_figures import accuracy_by_epsilon, accuracy_by_step, distances
 
@@ -174,3 +176,92 @@ def test_folders_without_reports_and_newer_ones_are_refused(folder):
     (folder / "examples.csv").unlink()
     with pytest.raises(UserError, match="no examples.csv"):
         write_page(folder)
+
+
+HOSTILE = "<script>alert(1)</script>\n# A heading\n- item | cell | `code` ![x](http://a/b) &lt; "
+
+
+def leaves(value, path=()):
+    """The places of all that is neither a dict nor a list."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, part in inner:
+        if isinstance(part, (dict, list)):
+            yield from leaves(part, (*path, key))
+        else:
+            yield (*path, key)
+
+
+def with_value(content, path, change):
+    content = json.loads(json.dumps(content))
+    place = content
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = change(place[path[-1]])
+    return content
+
+
+def check_html(folder):
+    text = write_page(folder).read_text()
+    assert "<script" not in text and "http://a/b)" not in "".join(Reader(text).references)
+    assert "script" not in Reader(text).tags and "img" not in Reader(text).tags
+
+
+def check_markdown(text, plain_text):
+    for bad in ("<script", "\n# A heading", "\n- item", "![x]("):
+        assert bad not in text
+    # As many lines, headings and cells as without.
+    for sign in ("\n", "\n#", "\n- "):
+        assert text.count(sign) == plain_text.count(sign), sign
+    for ours, theirs in zip(text.splitlines(), plain_text.splitlines(), strict=True):
+        assert len(re.findall(r"(?<!\\)\|", ours)) == len(re.findall(r"(?<!\\)\|", theirs)), ours
+
+
+def test_no_text_of_a_report_is_markup(ten_examples, tmp_path):
+    findings = [
+        Finding(id, "title", level, 1.0, 2.0, "text with `code` in it", (3,))
+        for id, level in (("C1", "severe"), ("C2", "warning"), ("C3", "info"), ("C4", "passed"))
+    ]
+    evaluation = dataclasses.replace(ten_examples, findings=tuple(findings))
+    clean = np.full((10, 3, 4, 1), 0.5, np.float32)
+    write_reports(evaluation, clean, tmp_path, curve=CURVE)
+    (tmp_path / "samples.npz").unlink()
+    content = json.loads((tmp_path / "report.json").read_text())
+    plain_text = report_text(content)
+    # Words that say which part is written are looked at one by one below.
+    kept = {"level", "schema"}
+    changed = content
+    for path in leaves(content["tfrobust"], ("tfrobust",)):
+        value = content
+        for key in path:
+            value = value[key]
+        if isinstance(value, str) and path[-1] not in kept:
+            changed = with_value(changed, path, lambda text: text + HOSTILE)
+    check_markdown(report_text(changed), plain_text)
+    (tmp_path / "report.json").write_text(json.dumps(changed))
+    check_html(tmp_path)
+
+
+def test_any_value_of_a_report_that_somebody_changed_is_refused_or_only_text(
+    ten_examples, tmp_path
+):
+    clean = np.full((10, 3, 4, 1), 0.5, np.float32)
+    finding = Finding("C1", "title", "severe", 1.0, 2.0, "text", (3,))
+    evaluation = dataclasses.replace(ten_examples, findings=(finding,))
+    write_reports(evaluation, clean, tmp_path)
+    (tmp_path / "samples.npz").unlink()
+    content = json.loads((tmp_path / "report.json").read_text())
+    with pytest.MonkeyPatch.context() as patch:
+        # Drawing is slow, and has no text but names and numbers.
+        patch.setattr("tfrobust.evaluation.reports.page_sections.charts", lambda report: "")
+        for path in leaves(content["tfrobust"], ("tfrobust",)):
+            changed = with_value(content, path, lambda _: HOSTILE)
+            (tmp_path / "report.json").write_text(json.dumps(changed))
+            try:
+                check_html(tmp_path)
+            except UserError:
+                pass
+            try:
+                text = report_text(changed)
+            except (TypeError, ValueError, LookupError):
+                continue
+            assert "<script" not in text and "\n# A heading" not in text, path

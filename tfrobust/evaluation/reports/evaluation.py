@@ -5,7 +5,7 @@ import pathlib
 from tfrobust.evaluation.reports import report_files
 from tfrobust.evaluation.reports.report_text import report_text
 from tfrobust.evaluation.reports.summary import summarised
-from tfrobust.runs import files
+from tfrobust.runs import files, kinds
 
 
 def write_reports(evaluation, x, folder, keep_images=False, curve=None):
@@ -16,7 +16,7 @@ def write_reports(evaluation, x, folder, keep_images=False, curve=None):
     Args:
         evaluation: `Evaluation` of at least one example.
         x: its clean images, (n, h, w, c).
-        folder: an existing folder.
+        folder: new, empty, or of an evaluation.
         keep_images: write the adversarial images of all broken examples to `adversarial.npz`.
         curve: accuracy against the radius, see `summarised`.
 
@@ -24,11 +24,17 @@ def write_reports(evaluation, x, folder, keep_images=False, curve=None):
         The text of `report.md`.
 
     Raises:
-        UserError: images are asked for that were not kept, or the curve is none.
+        UserError: images are asked for that were not kept, the curve is none, or the folder holds
+            anything else.
     """
     folder = pathlib.Path(folder)
+    known = kinds.check_ours(folder, kinds.EVALUATION)
     report = summarised(evaluation, curve)
     text = report_text(report)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not known:
+        fingerprint = {"suite": evaluation.suite_hash, "seed": evaluation.seed}
+        files.write_json(folder / kinds.EVALUATION.marker, {"fingerprint": fingerprint})
     if keep_images:
         report_files.write_images(folder / report_files.IMAGES, evaluation)
     report_files.write_samples(folder / report_files.SAMPLES, evaluation, x)

@@ -2,6 +2,7 @@
 
 import pathlib
 
+from tfrobust.errors import UserError, one_line
 from tfrobust.evaluation.reports import page_sections
 from tfrobust.evaluation.reports.page_files import ReportFiles
 from tfrobust.evaluation.reports.page_parts import level, safe, sentence
@@ -23,11 +24,18 @@ def write_page(folder):
         The path of the page.
 
     Raises:
-        UserError: the folder holds no report, or one of a newer version.
+        UserError: the folder holds no report, one of a newer version, or one that somebody has changed.
     """
     report = ReportFiles.read(folder)
     path = pathlib.Path(folder, "report.html")
-    files.write_text(path, _page(report))
+    try:
+        text = _page(report)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"{folder} holds a report.json that is not as an evaluation writes it ({one_line(error, 200)}). "
+            "Give the same evaluation again, it writes its reports."
+        ) from error
+    files.write_text(path, text)
     return path
 
 
@@ -86,7 +94,7 @@ def _headline(ours):
 {percent(clean["accuracy"])}</p>
 <p>{safe(ours["model"])} on {safe(ours["data"])},
 <strong>{safe(ours["norm"])} {safe(ours["epsilon"])}</strong>;
-{safe(ours["suite"])}: {union}{shown["right"]} of {shown["total"]} examples stand.</p>
+{safe(ours["suite"])}: {union}{safe(shown["right"])} of {safe(shown["total"])} examples stand.</p>
 </header>
 """
 
@@ -97,7 +105,7 @@ def _findings(findings):
     told = [f for f in findings if f["level"] != "passed"]
     passed = len(findings) - len(told)
     boxes = "".join(
-        f'<div class="finding {f["level"]}">{level(f["level"])} <strong>{safe(f["id"])}, '
+        f'<div class="finding {safe(f["level"])}">{level(f["level"])} <strong>{safe(f["id"])}, '
         f"{safe(f['title'])}</strong><br>{sentence(f['text'])}</div>"
         for f in told
     )

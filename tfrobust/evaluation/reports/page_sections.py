@@ -14,8 +14,8 @@ def attacks(attacks):
     rows = [
         (
             safe(a["name"]),
-            a["attempted"],
-            a["broken"],
+            safe(a["attempted"]),
+            safe(a["broken"]),
             percent(a["marginal"] and a["marginal"]["accuracy"]),
             f"<strong>{percent(a['cumulative']['accuracy'])}</strong>",
             f"{a['seconds']:.1f}",
@@ -146,17 +146,17 @@ def costs(costs):
     """Passes and seconds."""
     needed, computed = costs["needed"], costs["computed"]
     settings = (
-        ("passes needed", f"{needed[0]} F + {needed[1]} B"),
+        ("passes needed", f"{safe(needed[0])} F + {safe(needed[1])} B"),
         (
             "passes computed",
-            f"{computed[0]} F + {computed[1]} B, padding {percent(costs['padding'])}",
+            f"{safe(computed[0])} F + {safe(computed[1])} B, padding {percent(costs['padding'])}",
         ),
         *(("passes not counted", safe(name)) for name in costs.get("uncounted", ())),
         ("AutoAttack equivalents", short(costs["autoattack_equivalents"])),
         (
             "seconds",
             f"{costs['seconds']:.1f}, in attacks {costs['attack_seconds']:.1f}, of them tracing "
-            f"{costs['tracing_seconds']:.1f} ({costs['traces']} traces)",
+            f"{costs['tracing_seconds']:.1f} ({safe(costs['traces'])} traces)",
         ),
         ("examples per second", short(costs["examples_per_second"])),
     )

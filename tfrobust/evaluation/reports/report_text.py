@@ -1,6 +1,7 @@
 """`report.md`: what an evaluation found, for people."""
 
 from tfrobust.evaluation.reports.wording import described, pair, percent, short
+from tfrobust.runs.markdown import code, plain, sentence, table
 
 _WORSE = ("warning", "severe", "error")
 
@@ -29,12 +30,16 @@ def _head(ours):
     title = ours["headline"]
     doubts = [f for f in ours["findings"] if f["level"] in ("severe", "error")]
     warnings = [f for f in ours["findings"] if f["level"] == "warning"]
-    lines = [f"# {title[0].upper()}{title[1:]}", ""]
+    lines = [f"# {plain(title[:1].upper() + title[1:])}", ""]
     if doubts:
-        lines += [f"- **{f['id']}, {f['title']}**: {f['text']}" for f in doubts] + [""]
+        lines += [
+            f"- **{plain(f['id'])}, {plain(f['title'])}**: {sentence(f['text'])}" for f in doubts
+        ] + [""]
     if warnings:
         lines += ["Warnings:", ""]
-        lines += [f"- {f['id']}, {f['title']}: {f['text']}" for f in warnings] + [""]
+        lines += [
+            f"- {plain(f['id'])}, {plain(f['title'])}: {sentence(f['text'])}" for f in warnings
+        ] + [""]
     if not ours["findings"]:
         lines += ["Nothing was checked: no finding speaks for the number or against it.", ""]
     return "\n".join(lines)
@@ -46,15 +51,15 @@ def _accuracies(ours):
     if lost and lost["right"]:
         rows.append((f"without finite logits in the ball, count as {ours['nan_counts']}", lost))
     if ours["robust"]:
-        rows.append((f"under {ours['suite']}, at most", ours["robust"]))
-    return _table(
+        rows.append((f"under {plain(ours['suite'])}, at most", ours["robust"]))
+    return table(
         ("", "accuracy", "95 % interval", "right / all"),
         [
             (
                 name,
                 percent(c["accuracy"]),
                 f"{100 * c['interval'][0]:.2f} to {100 * c['interval'][1]:.2f} %",
-                f"{c['right']} / {c['total']}",
+                f"{plain(c['right'])} / {plain(c['total'])}",
             )
             for name, c in rows
         ],
@@ -72,9 +77,9 @@ def _attacks(attacks):
         )
         rows.append(
             (
-                a["name"],
-                a["attempted"],
-                a["broken"],
+                plain(a["name"]),
+                plain(a["attempted"]),
+                plain(a["broken"]),
                 percent(a["marginal"] and a["marginal"]["accuracy"]),
                 percent(a["cumulative"]["accuracy"]),
                 f"{a['seconds']:.1f}",
@@ -96,13 +101,13 @@ def _attacks(attacks):
     )
     text = f"""## Attacks
 
-{_table(head, rows)}
+{table(head, rows)}
 Every attack begins at the clean image. "alone" is the accuracy under that attack only, known where it was
 given all examples that are right when clean; "cumulative" that under it and those above. F and B are forward
 and backward passes for an example that it did not break; "busy" is the share of computed steps on unfinished
 searches.
 """
-    rejected = [f"{a['name']} {a['rejected']}" for a in attacks if a["rejected"]]
+    rejected = [f"{plain(a['name'])} {plain(a['rejected'])}" for a in attacks if a["rejected"]]
     if rejected:
         text += f"Not counted, since the second look did not confirm them: {', '.join(rejected)}.\n"
     outvoted = [f"{a['name']} {a['outvoted']}" for a in attacks if a.get("outvoted")]
@@ -112,9 +117,9 @@ searches.
         d = a["distance"]
         if d and d["measured"]:
             text += (
-                f"\n{a['name']}: smallest distances of {d['measured']} examples, median "
-                f"{short(d['quantiles'][2])}, mean {short(d['mean'])}; {d['missing']} have none, since no "
-                "misclassified image was found."
+                f"\n{plain(a['name'])}: smallest distances of {plain(d['measured'])} examples, median "
+                f"{short(d['quantiles'][2])}, mean {short(d['mean'])}; {plain(d['missing'])} have none, "
+                "since no misclassified image was found."
             )
             text += f" ADBD {short(d['adbd'])}.\n" if d["adbd"] is not None else "\n"
     return text
@@ -123,18 +128,25 @@ searches.
 def _setting(ours):
     environment = ours["environment"]
     settings = [
-        ("model", ours["model"]),
-        ("data", f"{ours['data']}, {ours['examples']} examples, {ours['num_classes']} classes"),
+        ("model", plain(ours["model"])),
+        (
+            "data",
+            plain(f"{ours['data']}, {ours['examples']} examples, {ours['num_classes']} classes"),
+        ),
         (
             "threat model",
-            f"`{ours['threat_model']}`, radius {ours['radius']:.6g}, pixels in [0, 1]",
+            f"{code(ours['threat_model'])}, radius {ours['radius']:.6g}, pixels in [0, 1]",
         ),
-        ("suite", ours["suite"] + (f", hash `{ours['suite_hash']}`" if ours["suite_hash"] else "")),
-        *((a["name"], f"`{a['attack']}`") for a in ours["attacks"]),
+        ("suite", plain(ours["suite"]) + _hash(ours["suite_hash"])),
+        *((plain(a["name"]), code(a["attack"])) for a in ours["attacks"]),
         ("every attack got", "all examples" if ours["individual"] else "what stood before"),
-        ("seed", ours["seed"]),
+        ("seed", plain(ours["seed"])),
         *_judged(ours),
-        *((name, described(value)) for name, value in environment.items() if value is not None),
+        *(
+            (plain(name), plain(described(value)))
+            for name, value in environment.items()
+            if value is not None
+        ),
     ]
     lines = [f"- {name}: {value}" for name, value in settings]
     return "## Setting\n\n" + "\n".join(lines) + "\n"
@@ -147,7 +159,7 @@ def _judged(ours):
         rule = f"a vote of {votes} passes; wrong in at least half of them is misclassified"
         yield "every image is judged by", rule
     if ours.get("nan_counts"):
-        yield "images without finite logits count as", ours["nan_counts"]
+        yield "images without finite logits count as", plain(ours["nan_counts"])
 
 
 def _checks(findings):
@@ -155,18 +167,18 @@ def _checks(findings):
         return ""
     rows = [
         (
-            f["id"],
-            f["title"],
-            f"**{f['level']}**" if f["level"] in _WORSE else f["level"],
+            plain(f["id"]),
+            plain(f["title"]),
+            f"**{f['level']}**" if f["level"] in _WORSE else plain(f["level"]),
             short(f["value"]),
             short(f["threshold"]),
         )
         for f in findings
     ]
-    text = "## Checks\n\n" + _table(("id", "check", "level", "value", "threshold"), rows)
-    told = [f"- {f['id']}: {f['text']}" for f in findings if f["level"] == "info"]
+    text = "## Checks\n\n" + table(("id", "check", "level", "value", "threshold"), rows)
+    told = [f"- {plain(f['id'])}: {sentence(f['text'])}" for f in findings if f["level"] == "info"]
     shown = [
-        f"- {f['id']} shows in examples {', '.join(map(str, f['examples']))}"
+        f"- {plain(f['id'])} shows in examples {', '.join(map(plain, f['examples']))}"
         for f in findings
         if f["examples"]
     ]
@@ -176,15 +188,15 @@ def _checks(findings):
 def _checklist(items):
     rows = [
         (
-            item["item"],
-            ", ".join(item["checks"]) or "-",
-            item["state"] + (f": {', '.join(item['fired'])}" if item["fired"] else ""),
+            plain(item["item"]),
+            plain(", ".join(item["checks"]) or None),
+            plain(item["state"] + (f": {', '.join(item['fired'])}" if item["fired"] else "")),
         )
         for item in items
     ]
     return (
         "## Checklist of Carlini et al. (2019)\n\n"
-        + _table(("asked for", "checks", "state"), rows)
+        + table(("asked for", "checks", "state"), rows)
         + "\nWhat belongs to no check is stated in this report, or not at all.\n"
     )
 
@@ -192,20 +204,18 @@ def _checklist(items):
 def _costs(costs):
     needed, computed = costs["needed"], costs["computed"]
     lines = [
-        f"passes needed: {needed[0]} F + {needed[1]} B; computed: {computed[0]} F + {computed[1]} B "
+        f"passes needed: {plain(needed[0])} F + {plain(needed[1])} B; computed: {plain(computed[0])} F "
+        f"+ {plain(computed[1])} B "
         f"(padding {percent(costs['padding'])})"
-        + "".join(f"; without those of {name}" for name in costs.get("uncounted", ())),
+        + "".join(f"; without those of {plain(name)}" for name in costs.get("uncounted", ())),
         "AutoAttack equivalents, F + B needed / 9762 / robust examples: "
         f"{short(costs['autoattack_equivalents'])}",
         f"seconds: {costs['seconds']:.1f} in all, {costs['attack_seconds']:.1f} in attacks, of them "
-        f"{costs['tracing_seconds']:.1f} tracing ({costs['traces']} traces)",
+        f"{costs['tracing_seconds']:.1f} tracing ({plain(costs['traces'])} traces)",
         f"examples per second: {short(costs['examples_per_second'])}",
     ]
     return "## Costs\n\n" + "\n".join(f"- {line}" for line in lines) + "\n"
 
 
-def _table(head, rows):
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |\n" for line in lines
-    )
+def _hash(value):
+    return f", hash {code(value)}" if value else ""

@@ -1,0 +1,94 @@
+"""The folder of an evaluation, and what may be done with one that is not empty."""
+
+import contextlib
+import hashlib
+import os
+import pathlib
+
+from tfrobust.errors import UserError
+from tfrobust.evaluation.engine.journal import RESUME, check_same
+from tfrobust.runs import files, kinds
+
+
+def check_folder(folder, resume="auto", merge=()):
+    """Refuses a folder that an evaluation must not be written into; writes nothing.
+
+    Args:
+        folder: path, or None for no folder.
+        resume: "auto" goes on with an evaluation that is there, "never" refuses a folder with one, "must"
+            one without.
+        merge: folders of shards, none of which may be `folder`.
+
+    Raises:
+        UserError: it is a shard's, holds anything else than an evaluation, or `resume` forbids it.
+    """
+    if resume not in RESUME:
+        raise UserError(f"`resume` must be one of {RESUME}. Received: resume={resume!r}.")
+    if folder is None:
+        return
+    if any(os.path.realpath(part) == os.path.realpath(folder) for part in merge):
+        raise UserError(
+            f"{folder} is the folder of a shard, whose report would be replaced. Choose another --workdir "
+            "for the report of all."
+        )
+    there = kinds.check_ours(folder, kinds.EVALUATION)
+    if there and resume == "never":
+        raise UserError(
+            f"{folder} holds an evaluation already. Choose another folder, or resume='auto'."
+        )
+    if not there and resume == "must":
+        raise UserError(f"There is no evaluation in {folder} to resume.")
+
+
+@contextlib.contextmanager
+def claimed(folder, fingerprint, resume="auto", merge=()):
+    """Makes the folder, or goes on with it, and keeps other processes out of it meanwhile.
+
+    Args:
+        folder, resume, merge: see `check_folder`, which is asked again under the lock.
+        fingerprint: dict of JSON values that names the evaluation.
+
+    Yields:
+        A function without arguments that notes in the folder which evaluation it is for; call it when
+        nothing can be refused any more.
+
+    Raises:
+        UserError: as `check_folder`, another process is in the folder, or it holds another evaluation.
+    """
+    if folder is None:
+        yield lambda: None
+        return
+    check_folder(folder, resume, merge)
+    with kinds.claimed(folder, kinds.EVALUATION):
+        check_folder(folder, resume, merge)
+        former = (kinds.EVALUATION.read(folder) or {}).get("fingerprint")
+        if former is not None:
+            check_same(folder, former, fingerprint)
+        yield lambda: note(folder, fingerprint)
+
+
+def note(folder, fingerprint):
+    """Writes `evaluation.json`, by which a folder is known for one of an evaluation."""
+    files.write_json(pathlib.Path(folder, kinds.EVALUATION.marker), {"fingerprint": fingerprint})
+
+
+def default_folder(model, run_folder, suite, shard=""):
+    """Where an evaluation goes if nobody says where: in the run's folder, or by the file and its content.
+
+    Args:
+        model: path of what is evaluated.
+        run_folder: of the run that it belongs to, or None.
+        suite: name of the suite.
+        shard: ending of the name for one of several shards.
+    """
+    if run_folder is not None:
+        return pathlib.Path(run_folder, "evaluation", f"{suite}{shard}")
+    model = pathlib.Path(os.path.abspath(model))
+    inner = sorted(path for path in model.rglob("*") if path.is_file())
+    digest = hashlib.sha256()
+    for path in [model] if model.is_file() else inner:
+        digest.update(path.relative_to(model.parent).as_posix().encode())
+        with open(path, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    name = f"{model.stem}-{digest.hexdigest()[:8]}"
+    return pathlib.Path("runs", "evaluation", name, f"{suite}{shard}")

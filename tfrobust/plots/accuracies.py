@@ -1,0 +1,80 @@
+"""Clean against robust accuracy of several classifiers."""
+
+import pathlib
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from tfrobust.errors import UserError
+from tfrobust.runs import files
+
+# Blue and orange, which hardly anybody confuses; hatched, for those who see neither, and in print.
+STYLES = (("clean", "#2f7ed8", ""), ("robust", "#d9722e", "//"))
+_SCHEMA = 1
+
+
+def plot_accuracies(folders):
+    """A pair of bars for each evaluation: clean and robust accuracy, with their 95 % intervals.
+
+    Use it to show what a method gives and what it costs, beside a classifier of natural training.
+
+    Args:
+        folders: folders of evaluations, each with its `report.json`; one that lies in a run is
+            labelled by the run's name.
+
+    Returns:
+        A matplotlib `Figure`.
+
+    Raises:
+        UserError: no folder was given, one holds no report or was not attacked, or the threat models differ.
+    """
+    reports = {str(folder): _read(pathlib.Path(folder)) for folder in folders}
+    if not reports:
+        raise UserError("Give the folders of one or more evaluations.")
+    threat_models = {report["threat_model"] for report in reports.values()}
+    if len(threat_models) > 1:
+        raise UserError(
+            f"Accuracies in different threat models can't be compared: {', '.join(sorted(threat_models))}. "
+            "Give evaluations in one of them."
+        )
+    figure = Figure(figsize=(1.2 + 1.6 * len(reports), 3.2), layout="constrained")
+    axes = figure.subplots()
+    places = np.arange(len(reports))
+    for shift, (name, colour, hatch) in zip((-0.2, 0.2), STYLES, strict=True):
+        values = np.array([report[name]["accuracy"] for report in reports.values()])
+        ends = np.array([report[name]["interval"] for report in reports.values()]).T
+        bars = axes.bar(
+            places + shift,
+            values,
+            0.38,
+            label=name,
+            color=colour,
+            hatch=hatch,
+            edgecolor="white",
+            yerr=np.abs(ends - values),
+            error_kw={"capsize": 3, "linewidth": 1},
+        )
+        for bar, value, top in zip(bars, values, ends[1], strict=True):
+            middle = bar.get_x() + bar.get_width() / 2
+            axes.text(middle, top + 0.02, f"{100 * value:.0f} %", ha="center", fontsize="small")
+    axes.set_xticks(places, [_label(pathlib.Path(folder)) for folder in reports])
+    axes.set(ylim=(0, 1.2), ylabel="accuracy", title=threat_models.pop())
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_yticks(np.linspace(0, 1, 6))
+    axes.legend(loc="upper center", ncols=2, fontsize="small", frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _read(folder):
+    report = files.read_json(folder / "report.json", "tfrobust", _SCHEMA)["tfrobust"]
+    if report["robust"] is None:
+        raise UserError(f"The evaluation in {folder} attacked nothing: it has no robust accuracy.")
+    return report
+
+
+def _label(folder):
+    """The run's name where an evaluation lies in a run, else that of its folder."""
+    folder = folder.resolve()
+    return folder.parents[1].name if folder.parent.name == "evaluation" else folder.name
