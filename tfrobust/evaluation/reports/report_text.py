@@ -49,7 +49,9 @@ def _accuracies(ours):
     rows = [("clean", ours["clean"])]
     lost = ours.get("unanswered")
     if lost and lost["right"]:
-        rows.append((f"without finite logits in the ball, count as {ours['nan_counts']}", lost))
+        rows.append(
+            (f"without finite logits in the ball, count as {plain(ours['nan_counts'])}", lost)
+        )
     if ours["robust"]:
         rows.append((f"under {plain(ours['suite'])}, at most", ours["robust"]))
     return table(
@@ -110,7 +112,7 @@ searches.
     rejected = [f"{plain(a['name'])} {plain(a['rejected'])}" for a in attacks if a["rejected"]]
     if rejected:
         text += f"Not counted, since the second look did not confirm them: {', '.join(rejected)}.\n"
-    outvoted = [f"{a['name']} {a['outvoted']}" for a in attacks if a.get("outvoted")]
+    outvoted = [f"{plain(a['name'])} {plain(a['outvoted'])}" for a in attacks if a.get("outvoted")]
     if outvoted:
         text += f"Not counted, since most passes of the vote are right: {', '.join(outvoted)}.\n"
     for a in attacks:
@@ -156,7 +158,7 @@ def _judged(ours):
     """How images are judged, where it is not by one pass with finite logits."""
     votes = ours.get("votes", 1)
     if votes > 1:
-        rule = f"a vote of {votes} passes; wrong in at least half of them is misclassified"
+        rule = f"a vote of {plain(votes)} passes; wrong in at least half of them is misclassified"
         yield "every image is judged by", rule
     if ours.get("nan_counts"):
         yield "images without finite logits count as", plain(ours["nan_counts"])
