@@ -135,7 +135,8 @@ def test_a_file_may_replace_what_it_includes(tmp_path):
 @pytest.mark.parametrize(
     "text",
     [
-        "training.train.data = @data.image_folder\n",
+        # What another file of this process has named is known to gin without those lines.
+        "data.hold_out.size = 3\n",
         "from __gin__ import dynamic_registration\nfrom tfrobust import training\n"
         "training.train.data = @data.image_folder\n",
         "from __gin__ import dynamic_registration\ndata.npz.path = 'x'\n",

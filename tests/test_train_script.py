@@ -1,14 +1,17 @@
 """`bin/train.py` as a person meets it: what it refuses, in one line and before it writes anything."""
 
 import importlib
+import io
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
 from absl import logging
 
 from tfrobust import Linf
+from tfrobust.commands.evaluate import COMMAND as evaluate
 from tfrobust.commands.train import COMMAND
 from tfrobust.evaluation import settings_of_run
 from tfrobust.runs import checkpoint
@@ -139,7 +142,9 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(run, tmp_path):
 
 def test_a_run_leaves_everything_and_is_not_repeated(run, tmp_path):
     workdir = tmp_path / "run"
-    status, out, err = run(workdir=workdir)
+    # Fewer validation images than TensorBoard's grid has columns.
+    short = (*SHORT, "data.digits.validation = 7")
+    status, out, err = run(bindings=short, workdir=workdir)
     assert (status, err) == (0, "")
     assert "epoch 1/1" in out and "ETA" in out
     for name in (
@@ -156,11 +161,11 @@ def test_a_run_leaves_everything_and_is_not_repeated(run, tmp_path):
     splits, threat_model = settings_of_run(workdir)
     assert splits.info.name == "digits" and threat_model == Linf(0.15)
 
-    status, out, _ = run(workdir=workdir)
+    status, out, _ = run(bindings=short, workdir=workdir)
     assert status == 0 and "complete" in out
 
     before = {p: p.stat().st_mtime_ns for p in workdir.rglob("*") if p.is_file()}
-    status, _, err = run(bindings=(*SHORT, "EPSILON = 0.1"), workdir=workdir)
+    status, _, err = run(bindings=(*short, "EPSILON = 0.1"), workdir=workdir)
     assert status == 2 and "EPSILON = 0.15" in err and "EPSILON = 0.1" in err
     status, _, err = run("--resume=never", workdir=workdir)
     assert status == 2 and "holds a run already" in err
@@ -171,6 +176,37 @@ def test_a_run_leaves_everything_and_is_not_repeated(run, tmp_path):
     status, _, err = run(workdir=tmp_path / "mine")
     assert status == 2 and "not empty" in err
     assert before == {p: p.stat().st_mtime_ns for p in workdir.rglob("*") if p.is_file()}
+
+    # Without its export it is not complete: it goes on at its end.
+    shutil.rmtree(workdir / "export")
+    refused_by(evaluate, ["--model", str(workdir)], "its export/ is gone")
+    status, out, _ = run(bindings=short, workdir=workdir)
+    assert (
+        status == 0 and "is complete" not in out and "its export or report.json is not whole" in out
+    )
+    assert (workdir / "export" / "export.json").is_file()
+    for name, damage, message in (
+        ("metrics.jsonl", b"\xff\xfe{", "metrics.jsonl"),
+        ("metrics.jsonl", b"[1, 2]\n", "line 1"),
+        ("config.gin", bytes(range(256)), "another configuration"),
+    ):
+        whole = (workdir / name).read_bytes()
+        (workdir / "export" / "export.json").unlink(missing_ok=True)
+        (workdir / name).write_bytes(damage)
+        status, _, err = run(bindings=short, workdir=workdir)
+        assert status == 2 and err.count("\n") == 1 and message in err
+        (workdir / name).write_bytes(whole)
+    shutil.rmtree(workdir / "checkpoints" / "best")
+    status, _, err = run(bindings=short, workdir=workdir)
+    assert status == 2 and "best epoch so far, number 1" in err and "are gone" in err
+
+
+def refused_by(command, arguments, message):
+    with pytest.MonkeyPatch.context() as patched:
+        told = io.StringIO()
+        patched.setattr("sys.stderr", told)
+        assert command.main([command.name, *arguments]) == 2
+    assert message in told.getvalue() and told.getvalue().count("\n") == 1
 
 
 def test_divergence_stops_with_status_3_and_keeps_no_broken_checkpoint(run, tmp_path):

@@ -1,5 +1,10 @@
 """Errors that a user can act upon."""
 
+import re
+
+# Keras writes in colours.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
 
 class UserError(ValueError):
     """What the user gave cannot be used: the message names what was seen, what was expected, what to do.
@@ -29,6 +34,6 @@ def one_line(error, longest=1000):
     """
     said = str(error).split("\n  In call to configurable")[0]
     said = said.split("\n  No values supplied by Gin")[0]
-    line = " ".join(said.split()) or type(error).__name__
+    line = " ".join(_COLOUR.sub("", said).split()) or type(error).__name__
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
     return line if len(line) <= longest else f"{line[:longest]} ..."

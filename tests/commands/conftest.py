@@ -219,6 +219,8 @@ def _saved_models(folder):
         module.weights = weights
         spec = tf.TensorSpec((batch, 8, 8, 1), tf.float32, name="pixels")
         module.call = tf.function(function, input_signature=[spec])
+        # Of several functions TensorFlow makes none the signature by itself.
+        module.other = tf.function(function, input_signature=[spec])
         signatures = {"pixels": module.call} if signature else None
         tf.saved_model.save(module, str(folder / name), signatures=signatures)
 

@@ -55,7 +55,7 @@ def refused(shelf, tmp_path, capsys, monkeypatch):
 
 FLAGS = [
     ("train", [], "--gin_file"),
-    ("train", ["--gin_file="], "gin file"),
+    ("train", ["--gin_file="], "--gin_file is empty"),
     ("train", ["--gin_file=gin/no_such.gin"], "gin/no_such.gin"),
     ("train", ["--gin_file=gin"], "no gin file"),
     ("train", ["gin/adv.gin"], "--"),
@@ -393,7 +393,7 @@ def test_data(refused, text, word):
 
 
 GIN_FILES = [
-    ("nothing", "", "nothing to run"),
+    ("nothing", "", "does not bind"),
     ("no method", "from tfrobust import training\ninclude 'gin/parts/digits.gin'\n", "method"),
     ("not utf-8", b"\xff\xfe\x00EPOCHS", "gin"),
     ("binary", bytes(range(256)), "gin"),
@@ -417,7 +417,7 @@ def test_gin_files(refused, shelf, name, text, word):
     path = shelf / "gin" / f"{name.replace(' ', '_').removeprefix('includes_')}.gin"
     path.parent.mkdir(exist_ok=True)
     if isinstance(text, str):
-        lines = "" if name in ("nothing", "a room without its lines") else HEAD
+        lines = "" if name == "nothing" else HEAD
         if "train." in text and "include" in text:
             lines += "from tfrobust import training\n"
         text = (lines + text.replace("SHELF", str(shelf))).encode()
@@ -484,7 +484,7 @@ MODELS = [
     (["--model=SHELF/foreign.keras"], "foreign.keras"),
     (["--model=SHELF/scalar.keras"], "logits"),
     (["--model=SHELF/two_outputs.keras"], "output"),
-    (["--model=SHELF/other_shape.keras"], "(8, 8, 1)"),
+    (["--model=SHELF/other_shape.keras"], "28, 28, 3"),
     (["--model=SHELF/probabilities.keras"], "softmax"),
     (["--model=SHELF/plain.npz"], "plain.npz"),
     (["--model=SHELF/empty"], "no model"),
@@ -495,15 +495,14 @@ MODELS = [
     (["--model=SHELF/saved_batch_of_one"], "batch"),
     (["--model=SHELF/saved_no_signature"], "signature"),
     (["--model=SHELF/unfinished"], "not been finished"),
-    (["--model=SHELF/run_without_export"], "export"),
-    (["--model=SHELF/good.keras", "--surrogate=no_such.keras", "--suite=rand_blackbox"], "no_such"),
+    (["--model=SHELF/run_without_export"], "export/ is gone"),
+    (["--model=SHELF/good.keras", "--surrogate=no_such.keras", "--suite=rat_blackbox"], "no_such"),
     (["--model=SHELF/good.keras", "--suite=nope"], "'nope'"),
-    (["--model=SHELF/good.keras", "--suite=rand_blackbox"], "surrogates"),
+    (["--model=SHELF/good.keras", "--suite=rat_blackbox"], "surrogates"),
     (["--model=SHELF/good.keras", "--epsilon=8"], "'8/255'"),
     (["--model=SHELF/good.keras", "--epsilon=x"], "epsilon"),
     (["--model=SHELF/good.keras", "--epsilon=-1"], "epsilon"),
-    (["--model=SHELF/good.keras", "--norm=L1", "--epsilon=3", "--checks=full"], "checks"),
-    (["--model=SHELF/good.keras", "--norm=L1", "--epsilon=3", "--suite=atlas_pgd_50"], "suite"),
+    (["--model=SHELF/good.keras", "--norm=L1", "--epsilon=3", "--suite=atlas_pgd20"], "Linf"),
     (["--model=SHELF/good.keras", "--data=SHELF/no_such.npz"], "no_such.npz"),
     (["--model=SHELF/good.keras", "--data=SHELF/plain.npz"], "plain.npz"),
     (["--model=SHELF/good.keras", "--data=SHELF/cut.npz"], "cut.npz"),

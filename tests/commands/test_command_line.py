@@ -57,7 +57,7 @@ def test_the_script_gives_the_status_to_the_shell(tmp_path):
     ("error", "status", "line"),
     [
         (UserError("a b\n  In call to configurable 'train' (x)"), 2, "error: a b"),
-        (UserError("a\n b\x1b[31m"), 2, "error: a b\\x1b[31m"),
+        (UserError("a\n \x1b[1mb\x1b[0m\x07"), 2, "error: a b\\x07"),
         (NotFiniteError("The loss became nan."), 3, "diverged: The loss became nan."),
         (Interrupted("Stopped."), 75, "interrupted: Stopped."),
         (KeyboardInterrupt(), 75, "interrupted: at once"),

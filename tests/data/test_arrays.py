@@ -1,10 +1,13 @@
 """What users' arrays and .npz files must be: each fault names its first offender."""
 
+import os
+
 import numpy as np
 import pytest
 
 from tfrobust.data import Split, arrays, npz
 from tfrobust.errors import UserError
+from tfrobust.evaluation import load_examples
 
 
 @pytest.fixture
@@ -152,8 +155,17 @@ def test_npz_faults_are_named(good, tmp_path):
     with pytest.raises(UserError, match=r"\(both\)"):
         npz(file)
     np.save(tmp_path / "a.npy", good["x_train"])
-    with pytest.raises(UserError, match="holds one array without keys"):
+    with pytest.raises(UserError, match="one array without keys"):
         npz(tmp_path / "a.npy")
     np.savez(file, **{**good, "y_train": np.array(["a"] * 20, object)})
-    with pytest.raises(UserError, match="can't be read as .npz: Object arrays"):
+    with pytest.raises(
+        UserError, match="can't be read as .npz: it is none, or holds Python objects"
+    ):
         npz(file)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.npz")
+    for read in (npz, load_examples):
+        with pytest.raises(UserError, match="no regular file"):
+            read(tmp_path / "a.npz")

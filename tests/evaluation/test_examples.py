@@ -41,7 +41,7 @@ def test_files(tmp_path, keys):
         with pytest.raises(UserError, match="'x_train' and 'y_train'"):
             load_examples(tmp_path / "some.npz", "train")
     (tmp_path / "broken.npz").write_text("?")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="be read as .npz"):
         load_examples(tmp_path / "broken.npz")
 
 

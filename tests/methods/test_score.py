@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from tfrobust.attacks import PGD, Clean
 from tfrobust.errors import UserError
-from tfrobust.losses import Bregman, LossClipping, SquaredNorm
-from tfrobust.methods import ADV, FAIT, TRADES
+from tfrobust.losses import Bregman, LossClipping, Margin, SquaredNorm
+from tfrobust.methods import ADV, ATLAS, FAIT, GAT, HAT, TRADES
 from tfrobust.threat_models import Linf
 
 pytestmark = pytest.mark.usefixtures("eagerly")
@@ -96,6 +96,27 @@ def test_smoothing_in_the_methods():
 
 
 @pytest.mark.parametrize(
+    ("clipping", "expected"),
+    [
+        # SE(one-hot, p') + 0.05 * W^2 + 3 * SE(p', p), the Jacobian being (0, W).
+        (None, 0.28507 + 0.2 + 3 * 0.023588),
+        # tau = 0.5^2 * 2 = 0.5
+        (LossClipping(0.5), 0.28507 + 0.2 + 3 * 0.023588 - 0.5),
+        (LossClipping(0.6), 0.0),
+        # tau = 0.1^2 * 2 = 0.02
+        (LossClipping(0.1, "divergence"), 0.28507 + 0.2 + 3 * 0.003588),
+    ],
+)
+def test_a_total_is_all_of_atlas(clipping, expected):
+    options = {"divergence": SQUARED, "smoothness_divergence": SQUARED, "clipping": clipping}
+    loss, kernel = one_step(
+        lambda c: ATLAS(c, ATTACK, alpha=0.05, beta=3.0, kind="basis", **options)
+    )
+    assert loss == pytest.approx(expected, abs=2e-5)
+    assert (kernel == W) == (expected == 0.0)
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda c: TRADES(c, ATTACK, clipping=LossClipping()), "measured in squared errors"),
@@ -110,6 +131,23 @@ def test_smoothing_in_the_methods():
             lambda c: ADV(c, ATTACK, divergence=SQUARED, clipping=LossClipping(term="divergence")),
             "parts to be clipped",
         ),
+        (
+            lambda c: ATLAS(c, ATTACK, divergence=SQUARED, clipping=LossClipping()),
+            "measured in squared errors",
+        ),
+        (
+            lambda c: ATLAS(
+                c, ATTACK, beta=0.0, divergence=SQUARED, clipping=LossClipping(term="divergence")
+            ),
+            "no divergence to clip",
+        ),
+        (
+            lambda c: HAT(
+                c, ATTACK, helper=keras.Sequential(), divergence=SQUARED, clipping=LossClipping()
+            ),
+            "is a cross-entropy",
+        ),
+        (lambda c: GAT(c, PGD(Linf(0.25), Margin(), steps=1)), "GAT brings the objective"),
         (lambda c: TRADES(c, ATTACK, clipping=0.3), "`clipping` must be None or of kind"),
         (lambda c: LossClipping(-0.1), "`slack` must lie"),
         (lambda c: LossClipping(term="all"), "`term` must be one of"),

@@ -1,8 +1,6 @@
 """A recipe is the composition that its paper describes, no more and no less."""
 
-import doctest
 import inspect
-import pathlib
 
 import pytest
 
@@ -251,11 +249,3 @@ def test_options_go_on_to_the_method(classifier):
     assert recipes.adv(classifier, E, divergence=SQUARED).attack.objective == ToLabel(SQUARED)
     assert recipes.atlas(classifier, E, ramp_epochs=0).scale == 1.0
     assert recipes.fait(classifier, E, steps=5, intermediate=4).attack.keep == (4,)
-
-
-def test_examples_in_docstrings_hold():
-    folder = pathlib.Path(recipes.__file__).parent
-    for path in sorted(folder.glob("[a-z]*.py")):
-        module = __import__(f"tfrobust.recipes.{path.stem}", fromlist=["_"])
-        result = doctest.testmod(module)
-        assert result.failed == 0

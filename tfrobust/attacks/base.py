@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -91,10 +91,10 @@ class Attack(Spec):
     """Whether it differentiates the model."""
     needs_scores = True
     """Whether it reads more of the logits than the predicted class."""
-    eot = 1
+    eot: ClassVar[int] = 1
     """Passes that each step averages. Above 1 the attack is made for models with noise, which their suite
     says by it: what it finds is judged by a vote."""
-    measures = ()
+    measures: ClassVar[tuple[str, ...]] = ()
     """Names of what else a state tells at the end of a run, numbers (b,): "distance", "queries"."""
     trusts_answers = False
     """Whether it saves passes whose answer is known if the model is deterministic. Who runs it finds out,

@@ -80,10 +80,14 @@ def _table(values):
 
     from tfrobust import training
     from tfrobust.benchmarks import compare as comparing
-    from tfrobust.config import Configuration
     from tfrobust.evaluation import load_examples, settings_of_run
+    from tfrobust.runs.writable import check_writable
 
+    check_writable(values.workdir)
     gin_files = values.gin_file or _on_the_digits()
+    for gin in gin_files:
+        # All of them before the first one is trained, which takes a while.
+        _configuration(values, gin, values.seeds[0])
     results, shared = {gin: [] for gin in gin_files}, comparing.SharedSuite()
     for seed in values.seeds:
         for gin in gin_files:
@@ -92,12 +96,7 @@ def _table(values):
                 continue
             print(f"{gin}, seed {seed}", flush=True)
             if values.run:
-                configuration = Configuration(
-                    [gin],
-                    [*values.gin_bindings, f"training.train.seed = {seed}"],
-                    ROOT,
-                    values.trust,
-                )
+                configuration = _configuration(values, gin, seed)
                 configuration.configured(training.train)(
                     workdir=folder, configuration=configuration
                 )
@@ -106,6 +105,13 @@ def _table(values):
             results[gin].append(comparing.judge_run(folder, examples, threat_model, shared))
             keras.utils.clear_session()
     return comparing.table(results)
+
+
+def _configuration(values, gin, seed):
+    from tfrobust.config import Configuration
+
+    bindings = [*values.gin_bindings, f"training.train.seed = {seed}"]
+    return Configuration([gin], bindings, ROOT, values.trust)
 
 
 def _on_the_digits():

@@ -3,6 +3,7 @@
     python bin/evaluate.py --model=runs/trades_mer
     python bin/evaluate.py --model=model.keras --data=cifar10 --epsilon=8/255
     python bin/evaluate.py --model=served/1 --data=test.npz --norm=L2 --epsilon=0.5 --suite=pgd_20
+    python bin/evaluate.py --model=model.keras --data=cifar10 --norm=L1 --epsilon=12
 
 The first is AutoAttack on the test split and in the threat model of the run. Several processes may share
 the work, each with --shard=0/2, --shard=1/2 ...; --merge=FOLDER,FOLDER ... then makes one report of them.
@@ -60,7 +61,7 @@ def _define(values):
     flags.DEFINE_integer(
         "examples", None, "Only the first so many examples.", lower_bound=1, **given
     )
-    flags.DEFINE_integer("seed", 0, "Names every random number.", lower_bound=0, **given)
+    flags.DEFINE_integer("seed", 0, "Names every random number.", 0, 2**63 - 1, **given)
     flags.DEFINE_multi_string("surrogate", [], "A run or .keras file to transfer from.", **given)
     flags.DEFINE_string(
         "workdir",
@@ -93,7 +94,7 @@ def _define(values):
     )
     flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial.npz.", **given)
     flags.DEFINE_integer(
-        "slots", None, "The most rows of a batch. Default: 256.", lower_bound=1, **given
+        "slots", None, "The most rows of a batch. Default: 256.", 1, 2**20, **given
     )
     flags.DEFINE_enum("strategy", "none", ["none", "mirrored"], "mirrored: on all GPUs.", **given)
     flags.DEFINE_bool("jit_compile", False, "Compile the attacks with XLA.", **given)
@@ -151,7 +152,7 @@ def _run(values):
             strategy=strategy,
             jit_compile=values.jit_compile,
             bar=evaluation.Bar(),
-            stop=lambda: bool(stop),
+            stop=stop,
         )
     page = evaluation.write_page(workdir)
     print(evaluation.headline(result))

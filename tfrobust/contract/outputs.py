@@ -5,7 +5,7 @@ import weakref
 import tensorflow as tf
 
 from tfrobust.contract.assertions import require
-from tfrobust.errors import UserError
+from tfrobust.errors import UserError, one_line
 from tfrobust.ops.logits import full_precision, inference
 
 # Rows of probabilities sum to 1 but for rounding, which is coarse in half precision.
@@ -67,10 +67,13 @@ def require_logits(logits, when=True):
         logits: (b, k).
         when: whether to look at all, a boolean scalar; None to look at batches that are large enough not
             to be mistaken.
+
+    Returns:
+        The assertion of a graph, for `after`.
     """
     if when is None:
         when = tf.shape(logits)[0] >= _ENOUGH
-    require(~(when & are_probabilities(logits)), PROBABILITIES)
+    return require(~(when & are_probabilities(logits)), PROBABILITIES)
 
 
 def check_outputs(outputs, num_classes=None, probabilities=False):
@@ -92,7 +95,7 @@ def check_outputs(outputs, num_classes=None, probabilities=False):
         require_logits(outputs)
 
 
-_seen = weakref.WeakSet()
+_seen: weakref.WeakSet = weakref.WeakSet()
 
 
 def look_once(model, x):
@@ -124,12 +127,7 @@ def check_on_images(model, x, num_classes=None, probabilities=False):
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise UserError(
             f"The classifier fails on images of shape {tuple(x.shape[1:])}. Give it the data that it was "
-            f"made for, or mend it. It says: {_first_line(error)}"
+            f"made for, or mend it. It says: {one_line(error, 300)}"
         ) from error
     check_outputs(outputs, num_classes, probabilities)
     return outputs
-
-
-def _first_line(error):
-    lines = [line.strip() for line in str(error).splitlines()]
-    return next((line for line in lines if line), type(error).__name__)

@@ -1,13 +1,14 @@
 """Data sets from NumPy arrays and from .npz files."""
 
-import zipfile
-
 import numpy as np
 
 from tfrobust.contract import check_images, check_labels
+from tfrobust.data.checks import check_regular
 from tfrobust.data.held_out import make_splits
 from tfrobust.data.splits import Split
-from tfrobust.errors import UserError
+from tfrobust.errors import UserError, one_line
+
+_HOW = "Write it with numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
 
 
 def arrays(
@@ -97,23 +98,13 @@ def npz(path, validation=0.1, validation_seed=0, num_classes=None, name=None):
         "num_classes": num_classes,
         "name": name,
     }
-    try:
-        file = np.load(path, allow_pickle=False)
-        values = None
-        if not isinstance(file, np.ndarray):
-            with file:
-                values = dict(file)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        reason = "it does not exist" if isinstance(error, FileNotFoundError) else f"{error}"
-        raise UserError(
-            f"{path} can't be read as .npz: {' '.join(reason.split())}. Write it with "
-            "numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
-        ) from error
+    values = read_npz(path)
     needed = ["x_train", "y_train", "x_test", "y_test"]
     pair = ["x_validation", "y_validation"]
-    if values is None or not set(needed) <= set(values):
-        seen = "one array without keys" if values is None else f"the keys {sorted(values)}"
-        raise UserError(f"{path} holds {seen}: {needed} are needed. Rename them with numpy.savez.")
+    if not set(needed) <= set(values):
+        raise UserError(
+            f"{path} holds the keys {sorted(values)}: {needed} are needed. Rename them with numpy.savez."
+        )
     unknown = sorted(set(values) - {*needed, *pair, "class_names"})
     if unknown or len(set(pair) & set(values)) == 1:
         raise UserError(
@@ -132,3 +123,30 @@ def npz(path, validation=0.1, validation_seed=0, num_classes=None, name=None):
         name=str(path) if name is None else name,
     )
     return splits.read_by("npz", **arguments)
+
+
+def read_npz(path):
+    """All arrays of an .npz file, a dict.
+
+    Args:
+      path: the file. Nothing that is pickled in it is read.
+
+    Raises:
+      UserError: it is no such file, it is damaged, or its arrays do not fit into memory.
+    """
+    check_regular(path)
+    try:
+        with open(path, "rb") as file:
+            found = np.load(file, allow_pickle=False)
+            if isinstance(found, np.ndarray):
+                raise ValueError("it holds one array without keys")
+            with found:
+                return dict(found)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} can't be read as .npz: it does not exist. {_HOW}") from error
+    # zlib.error, struct.error and others come out of damaged files.
+    except Exception as error:
+        reason = one_line(error)
+        if "allow_pickle" in reason:
+            reason = "it is none, or holds Python objects, which are never read"
+        raise UserError(f"{path} can't be read as .npz: {reason.rstrip('.')}. {_HOW}") from error

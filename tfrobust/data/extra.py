@@ -8,6 +8,7 @@ import numpy as np
 
 from tfrobust.contract import check_images, check_labels
 from tfrobust.data import order
+from tfrobust.data.checks import check_regular
 from tfrobust.data.splits import Split, Splits
 from tfrobust.errors import UserError
 
@@ -118,6 +119,7 @@ def with_extra(data, path, fraction=0.7):
 
 def _read(path):
     advice = "Write it with numpy.savez(path, image=..., label=...)."
+    check_regular(path)
     try:
         file = np.load(path, allow_pickle=False)
         if isinstance(file, np.ndarray):

@@ -27,7 +27,7 @@ class Split:
 
     images: np.ndarray
     labels: np.ndarray
-    ids: np.ndarray = None
+    ids: np.ndarray | None = None
 
     def __post_init__(self):
         images, labels = check_images(self.images), check_labels(self.labels)

@@ -31,6 +31,8 @@ from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import suite_of
 from tfrobust.runs.record import environment
+from tfrobust.runs.signals import AskedToStop
+from tfrobust.runs.writable import check_writable
 
 JOURNAL = "state"
 CHECKS = ("full", "contract", "none")
@@ -102,7 +104,8 @@ def evaluate(
         jit_compile: compile the attacks with XLA; on CPUs it was slower for convolutional networks.
         save_seconds: at most so many seconds of work are lost by a kill.
         bar: `Bar`, or None for silence.
-        stop: function that says whether to save and stop.
+        stop: function that says whether to save and stop, or `runs.signals.StopRequest`, which ends the
+            checks at once.
 
     Returns:
         `Evaluation`.
@@ -117,7 +120,10 @@ def evaluate(
         raise UserError(f"`checks` must be one of {CHECKS}. Received: {checks!r}.")
     if nan_counts not in NAN_COUNTS:
         raise UserError(f"`nan_counts` must be one of {NAN_COUNTS}. Received: {nan_counts!r}.")
+    stop = stop if isinstance(stop, AskedToStop) else AskedToStop(stop)
     folder = None if workdir is None else pathlib.Path(workdir)
+    if folder is not None:
+        check_writable(folder)
     check_folder(folder, resume, merge)
     examples = examples_of(examples)
     subject, chosen = Subject.of(model, trust), suite_of(suite, threat_model)
@@ -141,16 +147,24 @@ def evaluate(
         "has_scores": subject.has_scores,
     }
     attacks = [attack for _, attack in chosen.attacks]
-    findings = () if checks == "none" else contract_findings(*given, **flags, attacks=attacks)
+    findings = ()
+    if checks != "none":
+        with stop.at_once():
+            findings = contract_findings(*given, **flags, attacks=attacks)
     _stop_at_errors(findings, force)
     noisy = is_random(findings, attacks)
     limits = thresholds or Thresholds()
     evaluator.votes = limits.forwards if noisy else 1
     fingerprint = _fingerprint(evaluator, examples, chosen) if folder or merge else None
+    # Shards are only read: they are refused before the folder is made.
+    shards = _shards(merge, fingerprint, examples.ids, chosen.attacks)
     with claimed(folder, fingerprint, resume, merge) as begin:
-        journal = _journal(folder, merge, fingerprint, examples.ids, chosen, resume, save_seconds)
+        journal = shards
+        if journal is None and folder is not None:
+            journal = Journal(folder / JOURNAL, fingerprint, examples.ids, resume, save_seconds)
+            _tell_skipped(journal, bar)
         begin()
-        found = evaluator(examples.x, examples.y, examples.ids, journal, bar, stop)
+        found = evaluator(examples.x, examples.y, examples.ids, journal, bar, lambda: bool(stop))
         predictions, outcomes, adversarial = found
         curve = None
         if checks == "full":
@@ -158,7 +172,8 @@ def evaluate(
             if folder is not None and subject.has_gradient:
                 curve = EpsilonCurve(examples=Budget(passes / 4).examples(EpsilonCurve().cost, 256))
                 passes -= curve.examples * curve.cost
-            findings += behaviour_findings(*given, **flags, is_random=noisy, passes=passes)
+            with stop.at_once():
+                findings += behaviour_findings(*given, **flags, is_random=noisy, passes=passes)
         evaluation = Evaluation(
             model=subject.description,
             data=examples.name,
@@ -179,15 +194,17 @@ def evaluate(
             votes=evaluator.votes,
         )
         if checks != "none":
-            findings += run_findings(subject.folder, thresholds)
-            findings += suite_findings(
-                evaluation, thresholds, model=subject.forward, statement=statement
-            )
+            with stop.at_once():
+                findings += run_findings(subject.folder, thresholds)
+                findings += suite_findings(
+                    evaluation, thresholds, model=subject.forward, statement=statement
+                )
         evaluation = dataclasses.replace(evaluation, findings=tuple(findings))
         if folder is not None:
             points = None
             if curve is not None and curve.examples >= FEWEST:
-                points = curve(subject.forward, examples.x, examples.y, threat_model)
+                with stop.at_once():
+                    points = curve(subject.forward, examples.x, examples.y, threat_model)
             write_reports(evaluation, examples.x, folder, keep_images, points)
     return evaluation
 
@@ -196,8 +213,7 @@ def _num_classes(subject, examples, force):
     """The number of logits, after a look at what the classifier gives for some of the images."""
     model = subject.model if isinstance(subject.model, keras.layers.Layer) else subject.forward
     contract.check_model(model, probabilities=force)
-    few = contract.as_images(examples.x[:32], contract.image_dtype(model))
-    contract.check_image_shape(few.shape, model)
+    few = contract.as_images_of(model, examples.x[:32])
     logits = contract.check_on_images(model, few, probabilities=force)
     contract.check_labels(examples.y, "labels", logits.shape[1])
     return logits.shape[1]
@@ -223,14 +239,18 @@ def _fingerprint(evaluator, examples, suite):
     }
 
 
-def _journal(folder, merge, fingerprint, ids, suite, resume, save_seconds):
-    if folder is None and not merge:
+def _shards(folders, fingerprint, ids, attacks):
+    if not folders:
         return None
-    if merge:
-        # Each shard has begun with other examples.
-        folders = [pathlib.Path(part, JOURNAL) for part in merge]
-        return Shards(folders, fingerprint, ids, suite.attacks)
-    return Journal(folder / JOURNAL, fingerprint, ids, resume, save_seconds)
+    # Each shard has begun with other examples.
+    return Shards([pathlib.Path(part, JOURNAL) for part in folders], fingerprint, ids, attacks)
+
+
+def _tell_skipped(journal, bar):
+    for reason in journal.skipped if bar is not None else ():
+        bar.write(f"Skipped a saved state that is not what was written: {reason}")
+    if journal.skipped and not journal.has_begun and bar is not None:
+        bar.write("No saved state is left: the evaluation begins again.")
 
 
 def _weights(evaluator, image_shape):

@@ -2,12 +2,12 @@
 
 import dataclasses
 import pathlib
-import zipfile
 
 import numpy as np
 import tensorflow as tf
 
 from tfrobust import contract, data
+from tfrobust.data.arrays import read_npz
 from tfrobust.data.splits import Split, Splits
 from tfrobust.errors import UserError
 
@@ -134,13 +134,7 @@ def load_examples(source, split="test"):
 
 
 def _of_file(path, split):
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{path} cannot be read as .npz: {' '.join(str(error).split())}."
-        ) from error
+    arrays = read_npz(path)
     for images, labels in ((f"x_{split}", f"y_{split}"), ("images", "labels")):
         if images in arrays and labels in arrays:
             ids = arrays.get("ids")

@@ -1,5 +1,7 @@
 """The named suites: what AutoAttack and the papers run, attack by attack."""
 
+from collections.abc import Callable
+
 from tfrobust.attacks.adam_pgd import adam_pgd
 from tfrobust.attacks.apgd import APGD
 from tfrobust.attacks.carlini_wagner import cw_20
@@ -18,7 +20,7 @@ from tfrobust.threat_models.l1 import L1
 from tfrobust.threat_models.l2 import L2
 from tfrobust.threat_models.linf import Linf
 
-PRESETS = {}
+PRESETS: dict[str, Callable] = {}
 ALIASES = {"autoattack": "autoattack_standard", "aa_standard": "autoattack_standard"}
 
 

@@ -105,9 +105,13 @@ def _of_path(path, trust):
         return _of_keras_file(path, None)
     if (path / "saved_model.pb").is_file():
         return _of_saved_model(path, trust)
-    if (path / "config.gin").is_file():
+    if (path / "config.gin").is_file() or (path / "run.json").is_file():
+        ended = (path / "report.md").is_file()
+        state = "has ended, but its export/ is gone" if ended else "has not been finished"
         raise UserError(
-            f"The run in {path} has not been finished: it has no export/. Finish it first."
+            f"The run in {path} {state}: "
+            "there is no export/classifier.keras in it. Give the command that trained it again: it goes on "
+            "from its checkpoints."
         )
     raise UserError(
         f"{path} is no model. Expected the folder of a finished run (with export/classifier.keras), a .keras "
@@ -130,7 +134,12 @@ def _of_saved_model(path, trust):
         output = "logits" if "logits" in outputs else next(iter(outputs))
         fits = len(arguments) == 1 and ("logits" in outputs or len(outputs) == 1)
         if fits and next(iter(arguments.values())).dtype == tf.float32:
-            (argument,) = arguments
+            ((argument, spec),) = arguments.items()
+            if spec.shape.rank and spec.shape[0] is not None:
+                raise UserError(
+                    f"The signature {name} of the SavedModel in {path} takes batches of exactly "
+                    f"{spec.shape[0]}, and attacks need any size. Export it with None as the first dimension."
+                )
 
             def forward(x, signature=signature, argument=argument, output=output):
                 return full_precision(signature(**{argument: x})[output])

@@ -1,5 +1,7 @@
 """Adversarial training in its first form."""
 
+from typing import ClassVar
+
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.clipping import LossClipping
@@ -32,8 +34,8 @@ class ADV(AdversarialModel):
     2020 (one step).
     """
 
-    parts = ("label_loss",)
-    clipped_terms = ("total",)
+    parts: ClassVar[tuple[str, ...]] = ("label_loss",)
+    clipped_terms: ClassVar[tuple[str, ...]] = ("total",)
     settings = (*AdversarialModel.settings, "divergence", "label_smoothing", "clipping")
 
     def __init__(

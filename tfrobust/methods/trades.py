@@ -1,5 +1,7 @@
 """TRADES: accuracy at the clean image, smoothness around it."""
 
+from typing import ClassVar
+
 import tensorflow as tf
 
 from tfrobust.losses.bregman import Bregman
@@ -42,7 +44,7 @@ class TRADES(AdversarialModel):
     once less.
     """
 
-    parts = ("label_loss", "divergence")
+    parts: ClassVar[tuple[str, ...]] = ("label_loss", "divergence")
     settings = (
         *AdversarialModel.settings,
         "beta",

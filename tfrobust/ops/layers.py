@@ -3,8 +3,17 @@
 import keras
 
 # Continuous and piecewise linear: second derivatives miss what happens at their kinks.
-_KINKED = ("relu", "relu6", "leaky_relu", "hard_sigmoid", "hard_tanh", "hard_silu", "hard_shrink")
-_KINKED += tuple(name.replace("_", "") for name in _KINKED)  # As operations they are classes.
+_ACTIVATIONS = (
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "hard_sigmoid",
+    "hard_tanh",
+    "hard_silu",
+    "hard_shrink",
+)
+# As operations they are classes.
+_KINKED = (*_ACTIVATIONS, *(name.replace("_", "") for name in _ACTIVATIONS))
 _KINKED_LAYERS = (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.PReLU)
 
 

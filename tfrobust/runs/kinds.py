@@ -31,7 +31,7 @@ class Kind:
     name: str
     marker: str
     is_ours: Callable
-    former: tuple = None
+    former: tuple | None = None
     begun: tuple = ()
 
     def read(self, folder):

@@ -1,10 +1,43 @@
 """Signals that ask the run to stop are noted, and obeyed at the end of the step."""
 
+import contextlib
 import os
 import signal
 
+from tfrobust.errors import Interrupted
 
-class StopRequest:
+_NOTHING_LOST = (
+    "Stopped on request; what was saved before stays, give the same command again to go on."
+)
+
+
+class AskedToStop:
+    """Whether to stop, by a function that is asked now and then.
+
+    Args:
+        function: without arguments, true once the work shall be saved and stop.
+    """
+
+    def __init__(self, function):
+        self._function = function
+
+    def __bool__(self):
+        return bool(self._function())
+
+    def leave(self):
+        """Raises `Interrupted` if it is time to stop; call it where there is nothing to save."""
+        if self:
+            raise Interrupted(_NOTHING_LOST)
+
+    @contextlib.contextmanager
+    def at_once(self):
+        """A block in which there is nothing to save."""
+        self.leave()
+        yield
+        self.leave()
+
+
+class StopRequest(AskedToStop):
     """A context manager within which SIGTERM and SIGINT set `received` and interrupt nothing.
 
     The run looks at `received` after each step, saves and stops. A second SIGINT interrupts at once, with
@@ -15,10 +48,11 @@ class StopRequest:
     """
 
     def __init__(self, signals=(signal.SIGTERM, signal.SIGINT)):
+        super().__init__(lambda: self.received is not None)
         self.signals = tuple(signals)
         self.received = None
         """The `signal.Signals` that came first, or None."""
-        self._interrupted = False
+        self._interrupted = self._at_once = False
         self._former = {}
 
     def __enter__(self):
@@ -33,8 +67,16 @@ class StopRequest:
             # None: a handler that was not installed from Python, which Python cannot put back.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
-    def __bool__(self):
-        return self.received is not None
+    @contextlib.contextmanager
+    def at_once(self):
+        """A block in which there is nothing to save, and which a signal ends with `Interrupted`."""
+        self.leave()
+        self._at_once = True
+        try:
+            yield
+        finally:
+            self._at_once = False
+        self.leave()
 
     def _note(self, number, frame):
         if number == signal.SIGINT:
@@ -47,3 +89,6 @@ class StopRequest:
             told = f"\n{self.received.name}: finishing this step, then saving{again}\n"
             # Not print: the handler may come in the middle of one.
             os.write(2, told.encode())
+        if self._at_once:
+            self._at_once = False
+            raise Interrupted(_NOTHING_LOST)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrobust import L2, Linf
+from tfrobust import L1, L2, Linf
 from tfrobust.evaluation.checks import (
     Thresholds,
     behaviour_findings,
@@ -45,6 +45,19 @@ def test_a_robust_network_raises_nothing(sound, digit_images):
     curve = [float(part.split(" %")[0]) for part in told["C32"].text.split(": ")[1].split(", ")]
     assert curve[0] > 92 and curve[3] > 60 and curve[-1] == 0
     assert curve == sorted(curve, reverse=True)
+
+
+@pytest.mark.slow
+def test_a_robust_network_raises_nothing_in_l1(sound, digit_images):
+    """Trained in Linf, it stands a part of the attacks in L1; none of the checks may doubt them."""
+    limits = Thresholds(examples=200, steps=50, noise_samples=50, long_noise_samples=100)
+    given = digit_images.images, digit_images.labels, L1(1.0), 10, limits
+    assert fired(contract_findings(sound, *given)) == set()
+    found = by_id(behaviour_findings(sound, *given, ids=digit_images.ids))
+    assert {id for id, f in found.items() if f.level in ("warning", "severe", "error")} == set()
+    assert "single pixels" in found["C31"].text
+    curve = [float(p.split(" %")[0]) for p in found["C32"].text.split(": ")[1].split(", ")]
+    assert 50 < curve[3] < 80 and curve[-1] == 0 and curve == sorted(curve, reverse=True)
 
 
 VARIANTS = {
@@ -113,11 +126,12 @@ def test_examples_are_named_as_the_caller_names_them(sound, digit_images):
     assert shown == tuple(10_000 + i for i in plain["C23"].examples) and shown
 
 
-def test_a_linear_model_behaves_in_the_other_norm(tiny):
+@pytest.mark.parametrize("threat_model", [L2(0.4), pytest.param(L1(0.9), marks=pytest.mark.slow)])
+def test_a_linear_model_behaves_in_the_other_norms(tiny, threat_model):
     model = tiny.linear(3)
     y = tiny.labels_of(model)
     limits = Thresholds(steps=10, noise_samples=10, long_noise_samples=10)
-    found = behaviour_findings(model, tiny.x, y, L2(0.4), 3, limits)
+    found = behaviour_findings(model, tiny.x, y, threat_model, 3, limits)
     assert fired(found) == set() and by_id(found)["C18b"].value > 0.5
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrobust import L2, PGD, Linf
+from tfrobust import L1, L2, PGD, Linf
 from tfrobust.attacks import APGD
 from tfrobust.errors import UserError
 from tfrobust.evaluation.checks import Thresholds, contract_findings
@@ -29,7 +29,7 @@ def fired(found):
 
 @pytest.mark.parametrize(
     ("classes", "threat_model"),
-    [(2, Linf(0.1)), (3, L2(0.5)), (10, L2(0.5))],
+    [(2, Linf(0.1)), (3, L2(0.5)), (10, L2(0.5)), (10, L1(1.0))],
     ids=str,
 )
 def test_a_linear_model_has_no_fault(tiny, classes, threat_model):

@@ -248,3 +248,19 @@ def test_an_interrupted_run_ends_with_the_same_bits(average, tmp_path, monkeypat
     live = checkpoint.newest(tmp_path / "whole" / "checkpoints" / "latest")[0]
     others = [v for k, v in live.arrays.items() if k.startswith("callback/") and v.ndim == 2]
     assert np.abs(others[0] - exported.layers[-1].kernel).max() > 1e-4
+
+
+@pytest.mark.parametrize("warm_up", [0, 1])
+def test_several_steps_in_one_execution(warm_up):
+    """Of three steps an epoch two run in one execution, and one by itself: the average is the same."""
+    results = []
+    for several in (1, 2):
+        model, average = network(), EMA(0.9, warm_up)
+        model.steps_per_execution = several
+        model.fit(batches(), epochs=2, verbose=0, shuffle=False, callbacks=[average])
+        results.append((average.count, *model.get_weights(), *average.get_arrays().values()))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(other, one, rtol=0, atol=1e-6)
+    assert results[0][0] == 6 - 3 * warm_up
+    assert "train_step" not in vars(model)
+    model.fit(batches(), verbose=0, shuffle=False)

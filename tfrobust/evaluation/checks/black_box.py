@@ -16,7 +16,8 @@ _ADVICE = (
 
 def black_box(evaluation, limits):
     """C8: attacks without gradients break nothing that those with gradients leave."""
-    title, white, black = "black box against white box", *_sides(evaluation)
+    title = "black box against white box"
+    white, black = _sides(evaluation)
     if not white or not black:
         lack = "with gradients" if not white else "without gradients"
         return skipped("C8", title, f"no attack {lack} is in the suite.")

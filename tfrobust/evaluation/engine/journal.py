@@ -59,6 +59,11 @@ class Journal:
                 self._arrays[name] = array
         self._current = current or None
 
+    @property
+    def has_begun(self):
+        """Whether anything has been saved."""
+        return self._number > 0
+
     def finished(self, place, attack):
         """The `Outcome` number `place` and the images of what it broke, or None if it is not finished."""
         if place >= len(self._records):

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import integer, number
 from tfrobust.runs.variables import copies_of
+from tfrobust.training.callbacks.average_in_step import AverageInStep
 from tfrobust.training.callbacks.recompute import (
     normalizing_layers,
     recompute_statistics,
@@ -172,6 +173,18 @@ class EMA(WeightAveraging):
         self.decay = number(decay, "decay", 0.0, 1.0 - 1e-9)
         self.warm_up = integer(warm_up, "warm_up", 0)
         self._update = None
+        self._inside = None
+
+    def on_train_begin(self, logs=None):
+        # A callback is called once for all the steps of an execution: then the step itself averages.
+        if self.model.steps_per_execution > 1 and self._inside is None:
+            self._inside = AverageInStep(self.exchanged(), self.decay)
+            self._inside.enter(self.model)
+
+    def on_train_end(self, logs=None):
+        if self._inside is not None:
+            self._inside.leave(self.model)
+            self._inside = None
 
     def on_train_batch_begin(self, batch, logs=None):
         super().on_train_batch_begin(batch, logs)
@@ -179,12 +192,17 @@ class EMA(WeightAveraging):
             self._keep(tf.convert_to_tensor(v) for v in self.exchanged())
 
     def on_train_batch_end(self, batch, logs=None):
-        if self._others:
+        if self._others and self._inside is not None:
+            self.count = int(self._inside.count.numpy())
+        elif self._others:
             decay = min(self.decay, (1.0 + self.count) / (10.0 + self.count))
             self._update(tf.constant(decay))
             self.count += 1
 
     def _keep(self, values):
+        if self._inside is not None:
+            self._others = self._inside.begin(values, self.count)
+            return
         super()._keep(values)
 
         def update(decay):

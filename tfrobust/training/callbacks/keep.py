@@ -56,12 +56,13 @@ class KeepState(keras.callbacks.Callback):
         restore_callbacks(self.stateful, state)
 
     def on_train_batch_begin(self, batch, logs=None):
-        if self._first_step + batch == self.steps_per_epoch - 1:
-            self._before_last_step = self._now()
+        # Of the last execution, where Keras runs several steps in one.
+        if self._first_step + batch + self.model.steps_per_execution >= self.steps_per_epoch:
+            self._before_last_step = self._first_step + batch, self._now()
 
     def on_train_batch_end(self, batch, logs=None):
         step = self._first_step + batch + 1
-        if step == self.steps_per_epoch:
+        if step >= self.steps_per_epoch:
             return
         if self.stop or time.monotonic() - self._saved_at > self.seconds:
             self._save(self._epoch, step, *self._now())
@@ -70,7 +71,8 @@ class KeepState(keras.callbacks.Callback):
     def on_test_batch_end(self, batch, logs=None):
         if self.stop:
             if self._before_last_step is not None:
-                self._save(self._epoch, self.steps_per_epoch - 1, *self._before_last_step)
+                step, state = self._before_last_step
+                self._save(self._epoch, step, *state)
             self._leave_if_asked()
 
     def on_epoch_end(self, epoch, logs=None):

@@ -53,7 +53,9 @@ class MetricsLog:
     def _read(self):
         path = self.folder / "metrics.jsonl"
         rows = []
-        for n, line in enumerate(path.read_text().splitlines() if path.exists() else (), 1):
+        # What is no UTF-8 is no row either.
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        for n, line in enumerate(text.splitlines(), 1):
             try:
                 rows.append(json.loads(line))
                 rows[-1]["epoch"] + 0
