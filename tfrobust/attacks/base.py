@@ -91,7 +91,7 @@ class Attack(Spec):
     """Whether it differentiates the model."""
     needs_scores = True
     """Whether it reads more of the logits than the predicted class."""
-    eot: ClassVar[int] = 1
+    eot = 1  # No field here: subclasses add it after theirs.
     """Passes that each step averages. Above 1 the attack is made for models with noise, which their suite
     says by it: what it finds is judged by a vote."""
     measures: ClassVar[tuple[str, ...]] = ()
