@@ -190,8 +190,7 @@ def _num_classes(subject, examples, force):
     """The number of logits, after a look at what the classifier gives for some of the images."""
     model = subject.model if isinstance(subject.model, keras.layers.Layer) else subject.forward
     contract.check_model(model, probabilities=force)
-    few = contract.as_images(examples.x[:32], contract.image_dtype(model))
-    contract.check_image_shape(few.shape, model)
+    few = contract.as_images_of(model, examples.x[:32])
     logits = contract.check_on_images(model, few, probabilities=force)
     contract.check_labels(examples.y, "labels", logits.shape[1])
     return logits.shape[1]
