@@ -3,6 +3,7 @@
     python bin/evaluate.py --model=runs/trades_mer
     python bin/evaluate.py --model=model.keras --data=cifar10 --epsilon=8/255
     python bin/evaluate.py --model=served/1 --data=test.npz --norm=L2 --epsilon=0.5 --suite=pgd_20
+    python bin/evaluate.py --model=model.keras --data=cifar10 --norm=L1 --epsilon=12
 
 The first is AutoAttack on the test split and in the threat model of the run. Several processes may share
 the work, each with --shard=0/2, --shard=1/2 ...; --merge=FOLDER,FOLDER ... then makes one report of them.

@@ -67,10 +67,13 @@ def require_logits(logits, when=True):
         logits: (b, k).
         when: whether to look at all, a boolean scalar; None to look at batches that are large enough not
             to be mistaken.
+
+    Returns:
+        The assertion of a graph, for `after`.
     """
     if when is None:
         when = tf.shape(logits)[0] >= _ENOUGH
-    require(~(when & are_probabilities(logits)), PROBABILITIES)
+    return require(~(when & are_probabilities(logits)), PROBABILITIES)
 
 
 def check_outputs(outputs, num_classes=None, probabilities=False):
