@@ -329,6 +329,14 @@ def test_bindings(refused, lines, word):
     refused("train", ["--gin_file=gin/adv.gin", "--workdir=run", *bindings], word)
 
 
+@pytest.mark.parametrize(
+    "value", ["optimizer = 'sgd'", "learning_rate = 'x'", "learning_rate = -1", "epochs = 0"]
+)
+def test_the_helper_of_hat(refused, value):
+    binding = f"--gin_bindings=training.TrainHelper.{value}"
+    refused("train", ["--gin_file=gin/hat.gin", "--workdir=run", binding], value.split()[0])
+
+
 def npz(array):
     return f"training.train.data = @data.npz\ndata.npz.path = 'SHELF/{array}.npz'\n"
 
