@@ -320,6 +320,7 @@ MODEL_DOORS = {
     "export_classifier": lambda m, x, y, to: serving.export_classifier(
         m, to / "export", image_shape=(4, 4, 1)
     ),
+    "save_classifier": lambda m, x, y, to: serving.save_classifier(m, to / "classifier.keras"),
     "training.train": lambda m, x, y, to: trained(m, to),
     "helper of HAT": lambda m, x, y, to: methods.HAT(linear(), CLEAN_PGD, helper=m),
 }

@@ -206,7 +206,7 @@ class AdversarialModel(ClassifierWrapper):
         self.remember_inputs(x)
         forward = inference(self.classifier)
         logits = forward(x)
-        logits = after(require_logits(logits, when=None), logits)
+        logits = after(require_logits(logits), logits)
         present = rows_that_count(x)
         if sample_weight is not None:
             marked = is_present(sample_weight)
