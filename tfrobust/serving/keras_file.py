@@ -28,8 +28,8 @@ def save_classifier(model, path):
         The path.
 
     Raises:
-        UserError: a path of another ending, what is no classifier (see `tfrobust.contract`), or a model that cannot be taken apart, with tfrobust's
-            layers inside.
+        UserError: a path of another ending, what is no classifier (see `tfrobust.contract`), or a model
+            with tfrobust's layers inside that cannot be taken apart.
 
     Example:
         tfrobust.save_classifier(method.classifier, "classifier.keras")
