@@ -176,7 +176,9 @@ def test_the_pixels_signature_is_differentiable(exported, name):
     expected = tape.gradient(logits, x).numpy()
     assert np.abs(expected).max() > 1e-3
     for key in ("gradient/x", "gradient2/x"):
-        np.testing.assert_allclose(found[key], expected, rtol=1e-4, atol=1e-5)
+        # Another convolution than that of this process rounds bfloat16 otherwise.
+        rtol = 2e-2 if name == "low_precision" else 1e-4
+        np.testing.assert_allclose(found[key], expected, rtol=rtol, atol=1e-5)
 
 
 def test_class_names(exported):
