@@ -5,11 +5,6 @@ import tensorflow as tf
 from tfrobust.ops import norms
 
 
-def within(threat_model, candidate, x, radius):
-    """Which candidates lie in the ball, (b,), with the slack of the second look."""
-    return threat_model.distance(candidate, x) <= radius * (1.0 + 1e-6) + 1e-7
-
-
 def missed(state, candidate, answered):
     """The state's "unanswered" and "adversarial" after a look at images of the threat model.
 

@@ -219,7 +219,7 @@ class FAB(IterativeAttack):
         nearer = wrong & (distance < s["distance"])
         best = tf.where(norms.expand(nearer, x), point, s["best"])
         nearest = tf.where(nearer, distance, s["distance"])
-        near = distance <= radius * (1.0 + 1e-6) + 1e-7
+        near = self.threat_model.admits(distance, radius)
         caught = nearer & near
         lost = judging & ~is_answer
         noted = missed({**s, "adversarial": s["lost"]}, point, ~(lost & near))

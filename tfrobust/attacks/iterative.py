@@ -73,7 +73,7 @@ class IterativeAttack(Attack):
             best_loss = state.get("best_loss", loss)
             take = newly | (~broken & (tf.equal(run, 0) | (best_loss > loss)))
             # Attacks that look for the nearest image may have found one outside only.
-            near = self.threat_model.distance(state["best"], x) <= radius * (1.0 + 1e-6) + 1e-7
+            near = self.threat_model.contains(state["best"], x, radius)
             point = tf.where(norms.expand(near, x), state["best"], x)
             point = tf.where(norms.expand(state["broken"], x), state["adversarial"], point)
             found = tf.where(norms.expand(take, x), point, found)

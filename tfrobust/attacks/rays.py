@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfrobust.attacks.answers import missed, within
+from tfrobust.attacks.answers import missed
 from tfrobust.attacks.base import caught, fresh
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.ops import norms
@@ -104,7 +104,7 @@ class RayS(IterativeAttack):
         candidate = _point(x, trial, length, diagonal)
         logits = forward(candidate)
         wrong = misclassified(case.y, logits)
-        outside = ~within(self.threat_model, candidate, x, case.radius)
+        outside = ~self.threat_model.contains(candidate, x, case.radius)
         s = {**s, **missed(s, candidate, answered(logits) | outside)}
 
         # A flip is tried at the present distance first. That it holds there brings nothing nearer yet.
@@ -117,8 +117,7 @@ class RayS(IterativeAttack):
         distance = tf.where(closer, self.threat_model.distance(candidate, x), s["distance"])
 
         ends = ~bisects
-        # The same slack as where an evaluation looks at the image again.
-        near = distance <= case.radius * (1.0 + 1e-6) + 1e-7
+        near = self.threat_model.admits(distance, case.radius)
         catch = caught(s, best, ends & near)
         # Counts until the first success, though the search goes on.
         index = s["index"] + tf.cast(~s["broken"], tf.int32)
