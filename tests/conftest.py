@@ -1,4 +1,4 @@
-"""Every test sees two logical CPU devices, no GPU unless it asks, and a fixed seed."""
+"""TensorFlow with its defaults, two logical CPU devices, no GPU unless a test asks, and a fixed seed."""
 
 import os
 

@@ -223,7 +223,7 @@ READING = {
     "contract/keras_file": {"load_model"},
     "models/saved_model": {"saved_model.load"},
     "data/folder": {"Image.open"},
-    "gin_names": {"import_module"},
+    "config/names": {"import_module"},
     "__init__": {"import_module"},
 }
 WRITES = {

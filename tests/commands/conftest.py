@@ -190,6 +190,11 @@ def _keras_files(folder):
     run = folder / "run"
     export_classifier(keras.saving.load_model(good), run / "export")
     (run / "config.gin").write_text(_RUN)
+    for name, report in (("compared", {}), ("judged", {**REPORT, "step_seconds": 0.1})):
+        other = folder / name / "adv" / "seed_0"
+        shutil.copytree(run, other)
+        (other / "report.json").write_text(json.dumps(report))
+        (other / "autoattack.json").write_text("nonsense")
     for name in ("unfinished", "run_without_export"):
         (folder / name).mkdir()
         (folder / name / "config.gin").write_text(_RUN)

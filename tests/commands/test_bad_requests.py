@@ -53,6 +53,7 @@ def refused(shelf, tmp_path, capsys, monkeypatch):
     logging.set_verbosity(verbosity)
 
 
+ADV = ["--gin_file=gin/adv.gin", "--seeds=0"]
 FLAGS = [
     ("train", [], "--gin_file"),
     ("train", ["--gin_file="], "--gin_file is empty"),
@@ -110,6 +111,12 @@ FLAGS = [
     ("compare", ["--workdir="], "--workdir is empty"),
     ("compare", ["--workdir=SHELF/file"], "SHELF/file"),
     ("compare", ["--norun", "more"], "'more'"),
+    ("compare", ["--norun", "--workdir=SHELF/compared", *ADV], "report.json is missing or damaged"),
+    (
+        "compare",
+        ["--norun", "--workdir=SHELF/judged", *ADV],
+        "autoattack.json is missing or damaged",
+    ),
     ("table", [], "finished runs"),
     ("table", ["no_such_run"], "no_such_run"),
     ("table", ["SHELF/empty"], "finished runs"),
@@ -136,6 +143,7 @@ FLAGS = [
     ("plot", ["--output=", "SHELF/metrics_good"], "--output is empty"),
     ("plot", ["--output=curves.xyz", "SHELF/metrics_good"], "png"),
     ("plot", ["--output=curves", "SHELF/metrics_good"], "png"),
+    ("plot", ["--output=curves.pgf", "SHELF/metrics_good"], "png"),
     ("plot", ["--output=SHELF/folder.png", "SHELF/metrics_good"], "folder"),
     ("plot", ["--output=SHELF/file/curves.png", "SHELF/metrics_good"], "no folder"),
     ("plot", [f"--output={'n' * 300}.png", "SHELF/metrics_good"], "name too long"),
@@ -319,6 +327,14 @@ def test_flags(refused, name, arguments, word):
 def test_bindings(refused, lines, word):
     bindings = [f"--gin_bindings={line}" for line in lines.split("\n")]
     refused("train", ["--gin_file=gin/adv.gin", "--workdir=run", *bindings], word)
+
+
+@pytest.mark.parametrize(
+    "value", ["optimizer = 'sgd'", "learning_rate = 'x'", "learning_rate = -1", "epochs = 0"]
+)
+def test_the_helper_of_hat(refused, value):
+    binding = f"--gin_bindings=training.TrainHelper.{value}"
+    refused("train", ["--gin_file=gin/hat.gin", "--workdir=run", binding], value.split()[0])
 
 
 def npz(array):

@@ -192,7 +192,8 @@ def test_what_has_no_weight_is_not_computed(alpha, beta, parts, forwards, data, 
 
 
 def stock():
-    return keras.Sequential([keras.Input((4, 4, 1)), keras.layers.BatchNormalization()])
+    layers = [keras.layers.BatchNormalization(), keras.layers.Flatten(), keras.layers.Dense(3)]
+    return keras.Sequential([keras.Input((4, 4, 1)), *layers])
 
 
 def test_warns_of_stock_batch_normalization_only_where_it_matters():

@@ -100,7 +100,7 @@ def test_refusals(make_classifier):
         with pytest.raises(UserError, match="a model of its own"):
             HAT(classifier, ATTACK, helper=helper)
     for settings, message in (
-        ({"helper": None}, "`helper` must be of kind Model"),
+        ({"helper": None}, "`helper` must be a keras.Model"),
         ({"gamma": -1.0}, "`gamma` must be"),
         ({"reach": 0.0}, "`reach` must be"),
         ({"adversarial_label": 1}, "`adversarial_label` must be of kind bool"),
@@ -108,5 +108,5 @@ def test_refusals(make_classifier):
         with pytest.raises(UserError, match=message):
             HAT(make_classifier(), ATTACK, **{"helper": make_classifier(), **settings})
     model = tf.keras.Model  # the class instead of a model
-    with pytest.raises(UserError, match="forget to call"):
+    with pytest.raises(UserError, match="`helper` must be a keras.Model.*forget to call"):
         HAT(make_classifier(), ATTACK, helper=model)

@@ -310,7 +310,8 @@ def test_attack_statistics_normalise(mode, right):
 
 
 def test_stock_statistics_cannot_be_frozen():
-    model = keras.Sequential([keras.Input((1, 1, 1)), keras.layers.BatchNormalization()])
+    layers = [keras.layers.BatchNormalization(), keras.layers.Flatten(), keras.layers.Dense(2)]
+    model = keras.Sequential([keras.Input((1, 1, 1)), *layers])
     ADV(model, ATTACK, attack_statistics="batch")
     with pytest.raises(UserError, match="would move its averages"):
         ADV(model, ATTACK, attack_statistics="batch_frozen")

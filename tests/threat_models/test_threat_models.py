@@ -221,3 +221,19 @@ def test_round_trip(model):
     assert config["registered_name"].startswith("tfrobust>")
     assert keras.saving.deserialize_keras_object(config) == model
     assert model != Linf(0.1)
+
+
+def test_l1_projection_with_a_radius_for_each_row_and_of_what_is_inside():
+    rng = np.random.default_rng(3)
+    x, step = rng.random((6, 4, 3, 1)), rng.normal(size=(6, 4, 3, 1))
+    radii = np.linspace(0.2, 5.0, 6)
+    both = L1(1.0).project(tf.constant(x + step), tf.constant(x), tf.constant(radii))
+    for row, radius in enumerate(radii):
+        one = L1(1.0).project(x[[row]] + step[[row]], x[[row]], tf.constant(radius, tf.float64))
+        np.testing.assert_allclose(both[row], one[0], atol=1e-15)
+    again = L1(1.0).project(both, tf.constant(x), tf.constant(radii))
+    np.testing.assert_allclose(again, both, atol=1e-14)
+    inside = np.clip(x + 0.001 * step, 0, 1)
+    np.testing.assert_allclose(
+        L1(1.0).project(inside, x, tf.constant(1.0, tf.float64)), inside, atol=1e-15
+    )

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tfrobust.attacks.answers import missed, wrong_most_often
 from tfrobust.attacks.apgd_l1 import SparseSteps
 from tfrobust.attacks.apgd_momentum import MomentumSteps
 from tfrobust.attacks.ascent import ascent
@@ -14,7 +15,7 @@ from tfrobust.attacks.targets import target_of
 from tfrobust.errors import UserError
 from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.ops import norms
-from tfrobust.ops.logits import correct
+from tfrobust.ops.logits import answered, misclassified
 from tfrobust.ops.numbers import integer, number
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
@@ -35,7 +36,10 @@ class APGD(IterativeAttack):
 
     Use it where a number must be trusted: it has no step size to choose. Any misclassified iterate
     counts and ends the search. A call returns the first misclassified iterate, or the one of the first
-    run with the largest loss where none was found. It costs restarts * max(targets, 1) * (steps + 1)
+    run with the largest loss where none was found. With `eot` above 1, for models with noise, a run
+    goes on to its end and counts the iterate that is wrong in most of its `eot` passes, if these are at
+    least half of them. Where the model gives no finite logits, the step size is halved and the run goes
+    on from its best point. It costs restarts * max(targets, 1) * (steps + 1)
     * eot forward and backward passes at most (steps + 3 with `larger_radii`), and a forward pass at the
     clean image.
 
@@ -141,11 +145,13 @@ class APGD(IterativeAttack):
             "gradient": tf.zeros_like(x),
             "best": start,
             "best_gradient": tf.zeros_like(x),
-            "best_loss": tf.zeros_like(y, x.dtype),
+            "best_loss": tf.zeros_like(y, x.dtype) + x.dtype.min,
             **rule.memory(x, y, case.radius, start),
         }
         if self.targets:
             state["target"] = target_of(case, case.run // self.restarts)
+        if self.eot > 1:
+            state["wrong_passes"] = count
         return state
 
     def step(self, forward, case, state):
@@ -167,30 +173,50 @@ class APGD(IterativeAttack):
         return tf.where(norms.expand(plan["starts"], x), start, rule.moved(x, radius, s))
 
     def _learned(self, x, y, radius, state, current, logits, loss, gradient):
-        """The state after a look at `current`."""
+        """The state after a look at `current`; `logits` are those of every pass."""
         s, rule = state, self._rule()
         plan = _plan(rule, s["look"])
-        first = plan["starts"]
-        better = first | (loss > s["best_loss"])
+        first, in_set = plan["starts"], tf.equal(plan["factor"], 1)
+        is_answer = tf.reduce_all(tf.stack([answered(z) for z in logits]), axis=0)
+        better = is_answer & (first | (loss > s["best_loss"]))
+        known = better | (s["best_loss"] > loss.dtype.min)
+        # Where nothing was answered yet, the search goes back half of the way to the clean image.
+        best = tf.where(norms.expand(known, x), s["best"], (x + current) / 2.0)
+        over = s["look"] + 1 >= self.looks
         # A stage of a larger radius finds no image of the threat model.
-        catch = caught(s, current, ~correct(y, logits) & tf.equal(plan["factor"], 1))
+        seen = {**s, **missed(s, current, is_answer | ~in_set)}
+        wrong = [misclassified(y, z) & in_set for z in logits]
+        if self.eot == 1:
+            catch = caught(seen, current, wrong[0])
+        else:
+            # One lucky misclassification ends nothing.
+            count = tf.add_n([tf.cast(one, tf.int32) for one in wrong])
+            catch = wrong_most_often(seen, current, count, over, self.eot)
         new = {
-            **s,
+            **seen,
             **catch,
             "look": s["look"] + 1,
             "index": plan["steps"],
             "current": current,
             "gradient": gradient,
-            "best": tf.where(norms.expand(better, current), current, s["best"]),
+            "best": tf.where(norms.expand(better, current), current, best),
             "best_gradient": tf.where(norms.expand(better, current), gradient, s["best_gradient"]),
             "best_loss": tf.where(better, loss, s["best_loss"]),
-            "done": catch["broken"] | (s["look"] + 1 >= self.looks),
+            "done": catch["broken"] | over,
             "forwards": s["forwards"] + self.eot,
             "backwards": s["backwards"] + self.eot,
         }
         radius *= tf.cast(plan["factor"], x.dtype)
+        # What was not answered raised no loss.
+        loss = tf.where(is_answer, loss, tf.zeros_like(loss) + loss.dtype.min)
         new = rule.noted(x, radius, s, new, first, loss)
         new = rule.checked(x, radius, new, plan["window"])
+        back = norms.expand(is_answer, x)
+        new |= {
+            "step_size": tf.where(is_answer | ~known, new["step_size"], new["step_size"] / 2.0),
+            "current": tf.where(back, new["current"], new["best"]),
+            "gradient": tf.where(back, new["gradient"], new["best_gradient"]),
+        }
         return self._unless_done(state, new)
 
 

@@ -20,18 +20,20 @@ def ascent(objective, forward, candidate, y, reference=None, eot=1):
         eot: evaluations whose gradients are averaged, for models with noise.
 
     Returns:
-        Logits (b, k) and objective (b,) of the last evaluation, and the mean gradient.
+        Logits of each evaluation, a tuple of (b, k); the objective (b,) of the last one; and the mean
+        gradient.
 
     Raises:
         UserError: if the objective has no gradient with respect to the pixels.
     """
-    gradients = []
+    answers, gradients = [], []
     for _ in range(eot):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(candidate)
             logits = forward(candidate)
             value = objective(y, logits, reference, candidate)
             total = tf.reduce_sum(value)
+        answers.append(logits)
         gradient = tape.gradient(total, candidate)
         if gradient is None:
             raise UserError(
@@ -40,4 +42,4 @@ def ascent(objective, forward, candidate, y, reference=None, eot=1):
             )
         finite = tf.math.is_finite(gradient)
         gradients.append(tf.where(finite, gradient, tf.zeros_like(gradient)))
-    return logits, value, gradients[0] if eot == 1 else tf.add_n(gradients) / eot
+    return tuple(answers), value, gradients[0] if eot == 1 else tf.add_n(gradients) / eot

@@ -8,9 +8,10 @@ import keras
 import tensorflow as tf
 
 from tfrobust import contract
+from tfrobust.attacks.answers import missed
 from tfrobust.errors import UserError
 from tfrobust.ops import norms
-from tfrobust.ops.logits import correct
+from tfrobust.ops.logits import answered, misclassified
 from tfrobust.ops.random import BatchKeys, ExampleKeys, keys_of
 from tfrobust.ops.stand_in import stand_in
 from tfrobust.spec import Spec
@@ -90,6 +91,9 @@ class Attack(Spec):
     """Whether it differentiates the model."""
     needs_scores = True
     """Whether it reads more of the logits than the predicted class."""
+    eot = 1  # No field here: subclasses add it after theirs.
+    """Passes that each step averages. Above 1 the attack is made for models with noise, which their suite
+    says by it: what it finds is judged by a vote."""
     measures: ClassVar[tuple[str, ...]] = ()
     """Names of what else a state tells at the end of a run, numbers (b,): "distance", "queries"."""
     trusts_answers = False
@@ -223,8 +227,10 @@ class Attack(Spec):
         scale = tf.cast(case.scale, case.x.dtype)
         found = self._searched(forward, case.x, case.y, keys, scale, tf.constant(0.0)).x
         found = tf.ensure_shape(tf.stop_gradient(found), case.x.shape)
-        catch = caught(state, found, ~correct(case.y, forward(found)))
-        new = {**state, **catch, "best": found, "index": state["index"] + 1}
+        logits = forward(found)
+        seen = {**state, **missed(state, found, answered(logits))}
+        catch = caught(seen, found, misclassified(case.y, logits))
+        new = {**seen, **catch, "best": found, "index": state["index"] + 1}
         return self._unless_done(state, {**new, "done": tf.ones_like(state["done"])})
 
     def _unless_done(self, state, new):
@@ -255,7 +261,8 @@ def fresh(case):
 
     Returns:
         "index", steps made; "done"; "broken"; "adversarial", an image that means something where
-        "broken"; "forwards" and "backwards", the passes made for the row.
+        "broken" or "unanswered"; "forwards" and "backwards", the passes made for the row;
+        "unanswered", how often the model gave no finite logits (see `answers.missed`).
     """
     nothing, nobody = tf.zeros_like(case.y), tf.zeros_like(case.y, tf.bool)
     return {
@@ -265,6 +272,7 @@ def fresh(case):
         "adversarial": case.x,
         "forwards": nothing,
         "backwards": nothing,
+        "unanswered": nothing,
     }
 
 

@@ -4,13 +4,14 @@ import dataclasses
 
 import tensorflow as tf
 
+from tfrobust.attacks.answers import missed
 from tfrobust.attacks.base import fresh
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.targets import target_of
 from tfrobust.errors import UserError
 from tfrobust.losses.margin import logit_difference
 from tfrobust.ops import norms
-from tfrobust.ops.logits import correct
+from tfrobust.ops.logits import answered, misclassified
 from tfrobust.ops.numbers import integer, number
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel, to_box
@@ -120,6 +121,7 @@ class FAB(IterativeAttack):
             # Whether it was misclassified when it was last judged.
             "wrong": state["done"],
             "best": x,
+            "lost": x,
             "distance": tf.fill(tf.shape(case.y), tf.constant(float("inf"), x.dtype)),
             "halvings": tf.zeros_like(case.y),
         }
@@ -139,7 +141,8 @@ class FAB(IterativeAttack):
         state = {name: value for name, value in state.items() if name != "adversarial"}
         new = self._judged_and_stepped(forward, case, state)
         # The nearest misclassified image is the one that broke the example, if one has.
-        return {**new, "adversarial": new["best"]}
+        broken = norms.expand(new["broken"], new["best"])
+        return {**new, "adversarial": tf.where(broken, new["best"], new["lost"])}
 
     def _judged_and_stepped(self, forward, case, state):
         # Judging every point by itself costs 2F + B a step, otherwise it is (1 + share) (F + B).
@@ -210,13 +213,16 @@ class FAB(IterativeAttack):
         """Notes points that were reached and are misclassified, and takes them back towards x."""
         point = s["point"]
         judging = s["moved"] & ~s["done"]
-        wrong = judging & ~correct(y, logits)
+        wrong, is_answer = judging & misclassified(y, logits), answered(logits)
         distance = self.threat_model.distance(point, x)
         # Infinite, not NaN, until one is found: Grappler makes ~(a >= b) an a < b.
         nearer = wrong & (distance < s["distance"])
         best = tf.where(norms.expand(nearer, x), point, s["best"])
         nearest = tf.where(nearer, distance, s["distance"])
-        caught = nearer & (distance <= radius * (1.0 + 1e-6) + 1e-7)
+        near = distance <= radius * (1.0 + 1e-6) + 1e-7
+        caught = nearer & near
+        lost = judging & ~is_answer
+        noted = missed({**s, "adversarial": s["lost"]}, point, ~(lost & near))
         broken = s["broken"] | caught
         # After the last step: halve the way between the nearest point and one that was right.
         over = judging & (s["index"] >= self.steps)
@@ -226,6 +232,8 @@ class FAB(IterativeAttack):
         if self.final_steps:
             bisected["inner"] = tf.where(norms.expand(right_half, x), point, s["inner"])
         point = tf.where(norms.expand(wrong, x), x + self.backward * (point - x), point)
+        # Without logits there is no hyperplane; the way back to the clean image leads out of there.
+        point = tf.where(norms.expand(lost, x), (x + point) / 2.0, point)
         if self.final_steps:
             middle = (bisected["inner"] + best) / 2.0
             point = tf.where(norms.expand(halve, x), middle, point)
@@ -234,7 +242,9 @@ class FAB(IterativeAttack):
             **bisected,
             "point": point,
             "moved": halve,
-            "wrong": tf.where(judging, wrong, s["wrong"]),
+            "wrong": tf.where(judging, wrong | lost, s["wrong"]),
+            "lost": noted["adversarial"],
+            "unanswered": noted["unanswered"],
             "best": best,
             "distance": nearest,
             "halvings": s["halvings"] + tf.cast(halve, tf.int32),

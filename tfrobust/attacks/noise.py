@@ -4,11 +4,12 @@ import dataclasses
 
 import tensorflow as tf
 
+from tfrobust.attacks.answers import missed
 from tfrobust.attacks.base import caught, fresh
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.starts import Corner, Uniform
 from tfrobust.ops import norms
-from tfrobust.ops.logits import correct
+from tfrobust.ops.logits import answered, misclassified
 from tfrobust.ops.numbers import integer
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
@@ -57,10 +58,12 @@ class RandomNoise(IterativeAttack):
 
     def advance(self, forward, case, state):
         candidate = self._sample(case, state["index"])
-        catch = caught(state, candidate, ~correct(case.y, forward(candidate)))
+        logits = forward(candidate)
+        seen = {**state, **missed(state, candidate, answered(logits))}
+        catch = caught(seen, candidate, misclassified(case.y, logits))
         index = state["index"] + 1
         return {
-            **state,
+            **seen,
             **catch,
             "index": index,
             "done": catch["broken"] | (index >= self.samples),

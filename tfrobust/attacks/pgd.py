@@ -4,6 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from tfrobust.attacks.answers import missed, wrong_most_often
 from tfrobust.attacks.ascent import ascent
 from tfrobust.attacks.base import Perturbation, caught, fresh
 from tfrobust.attacks.freeze import Freeze
@@ -15,7 +16,7 @@ from tfrobust.errors import UserError
 from tfrobust.losses.margin import logit_difference
 from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.ops import norms
-from tfrobust.ops.logits import correct, inference
+from tfrobust.ops.logits import answered, correct, inference, misclassified
 from tfrobust.ops.numbers import integer, number
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
@@ -68,8 +69,9 @@ class PGD(IterativeAttack):
             With the last two the start is projected, since it may be the result.
         success: what must be predicted: any "wrong" class, for robust accuracy; or "target", more
             z_target than z_label, for the success rate of targeted attacks.
-        eot: gradients that are averaged for each step, at least 1; for randomised models. The last
-            evaluation gives the prediction.
+        eot: gradients that are averaged for each step, at least 1; for randomised models. Above 1 an
+            iterate counts as misclassified that is so in at least half of its `eot` passes; with "any"
+            the run goes on to its end, and the iterate that was wrong most often counts.
 
     Where no run breaks an example, the result is that of the run with the largest objective.
 
@@ -177,10 +179,13 @@ class PGD(IterativeAttack):
         )
 
         def body(index, current, survived, kept, moves, frozen):
-            logits, _, gradient = ascent(self.objective, forward, current, y, reference, self.eot)
-            is_correct = correct(y, logits)
+            answers, _, gradient = ascent(self.objective, forward, current, y, reference, self.eot)
+            is_correct = correct(y, answers[-1])
             origin = x, radius, step_size
             proposal, moves = self._moved(origin, current, gradient, index, moves, keys)
+            # Without logits there is no slope; the way back to the clean image leads out of there.
+            lost = norms.expand(~answered(answers[-1]), x)
+            proposal = tf.where(lost, (x + current) / 2.0, proposal)
             if self.freeze is not None:
                 active, frozen = self.freeze(frozen, is_correct)
                 proposal = tf.where(norms.expand(active, x), proposal, current)
@@ -207,8 +212,8 @@ class PGD(IterativeAttack):
 
     def passes(self, num_classes):
         runs, gradients = self.runs(num_classes), self.steps * self.eot
-        # The last pass judges.
-        return runs * (gradients + 1), runs * gradients
+        # The last passes judge.
+        return runs * (gradients + self.eot), runs * gradients
 
     @property
     def judged_steps(self):
@@ -235,6 +240,8 @@ class PGD(IterativeAttack):
             "best_counts": tf.zeros_like(case.y, tf.bool),
         }
         state |= {f"move_{i}": part for i, part in enumerate(self.stepper.initial_state(x))}
+        if self.eot > 1:
+            state["wrong_passes"] = tf.zeros_like(case.y)
         if self.targets:
             state["target"] = chosen_target(self.targets, case, case.run // self.restarts)
         else:
@@ -244,42 +251,57 @@ class PGD(IterativeAttack):
     def advance(self, forward, case, state):
         s, x, target = state, case.x, state.get("target")
         reference = target if self.targets else self.objective.reference_from(case.logits)
-        logits, loss, gradient = ascent(
+        answers, loss, gradient = ascent(
             self.objective, forward, s["current"], case.y, reference, self.eot
         )
         index = s["index"] + 1
-        counts = self._counts(logits, case.y, target)
-        better = tf.ones_like(counts) if self.selection == "last" else loss > s["best_loss"]
+        is_answer = tf.reduce_all(tf.stack([answered(logits) for logits in answers]), axis=0)
+        wrong = [tf.cast(self._counts(z, case.y, target), tf.int32) for z in answers]
+        wrong = wrong[0] if self.eot == 1 else tf.add_n(wrong)
+        counts = 2 * wrong >= self.eot
+        lowest = loss.dtype.min
+        better = is_answer if self.selection == "last" else is_answer & (loss > s["best_loss"])
         best = tf.where(norms.expand(better, x), s["current"], s["best"])
+        # A start without an answer stands for nothing.
+        known = better | (s["best_loss"] > lowest)
+        best = tf.where(norms.expand(known, x), best, x)
         best_counts = tf.where(better, counts, s["best_counts"])
         over = index >= self.steps
-        if self.selection == "any":
-            catch = caught(s, s["current"], counts)
+        seen = {**s, **missed(s, s["current"], is_answer)}
+        if self.selection != "any":
+            catch = caught(seen, best, over & best_counts)
+        elif self.eot == 1:
+            catch = caught(seen, s["current"], counts)
         else:
-            catch = caught(s, best, over & best_counts)
+            # One lucky misclassification ends nothing.
+            catch = wrong_most_often(seen, s["current"], wrong, over, self.eot)
         done = over | catch["broken"]
         origin = x, case.radius, tf.cast(self._step_size(case.radius), x.dtype)
         moves = [s[name] for name in sorted(s) if name.startswith("move_")]
         keys = case.keys.fold_in(1)
-        current, moves = self._moved(origin, s["current"], gradient, index, tuple(moves), keys)
+        current, moved = self._moved(origin, s["current"], gradient, index, tuple(moves), keys)
+        # Where nothing is answered, half of the way back to the best point so far.
+        goes_on = norms.expand(is_answer, x)
+        current = tf.where(goes_on, current, (best + s["current"]) / 2.0)
+        moved = [tf.where(goes_on, new, old) for new, old in zip(moved, moves, strict=True)]
         return {
-            **s,
+            **seen,
             **catch,
-            **{f"move_{i}": part for i, part in enumerate(moves)},
+            **{f"move_{i}": part for i, part in enumerate(moved)},
             "index": index,
             "current": current,
             "best": best,
             "best_loss": tf.where(better, loss, s["best_loss"]),
             "best_counts": best_counts,
             "done": done,
-            "forwards": s["forwards"] + tf.where(done, 1, self.eot),
+            "forwards": s["forwards"] + self.eot,
             "backwards": s["backwards"] + tf.where(done, 0, self.eot),
         }
 
     def _counts(self, logits, y, target):
         if self.success == "target":
-            return logit_difference(y, target, logits) > 0.0
-        return ~correct(y, logits)
+            return answered(logits) & (logit_difference(y, target, logits) > 0.0)
+        return misclassified(y, logits)
 
     def _moved(self, origin, current, gradient, index, moves, keys):
         """The next iterates and the stepper's new state; `index` is a scalar or (b,)."""

@@ -4,10 +4,11 @@ import dataclasses
 
 import tensorflow as tf
 
+from tfrobust.attacks.answers import missed, within
 from tfrobust.attacks.base import caught, fresh
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.ops import norms
-from tfrobust.ops.logits import correct
+from tfrobust.ops.logits import answered, misclassified
 from tfrobust.ops.numbers import integer
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel, to_box
@@ -101,7 +102,10 @@ class RayS(IterativeAttack):
         middle = (s["known_right"] + s["along"]) / 2.0
         length = tf.where(s["bisects"], middle, s["along"])
         candidate = _point(x, trial, length, diagonal)
-        wrong = ~correct(case.y, forward(candidate))
+        logits = forward(candidate)
+        wrong = misclassified(case.y, logits)
+        outside = ~within(self.threat_model, candidate, x, case.radius)
+        s = {**s, **missed(s, candidate, answered(logits) | outside)}
 
         # A flip is tried at the present distance first. That it holds there brings nothing nearer yet.
         closer = wrong & (s["bisects"] | tf.math.is_inf(s["along"]))
@@ -114,8 +118,8 @@ class RayS(IterativeAttack):
 
         ends = ~bisects
         # The same slack as where an evaluation looks at the image again.
-        within = distance <= case.radius * (1.0 + 1e-6) + 1e-7
-        catch = caught(s, best, ends & within)
+        near = distance <= case.radius * (1.0 + 1e-6) + 1e-7
+        catch = caught(s, best, ends & near)
         # Counts until the first success, though the search goes on.
         index = s["index"] + tf.cast(~s["broken"], tf.int32)
         forwards = s["forwards"] + 1

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tfrobust.attacks.answers import missed
 from tfrobust.attacks.base import fresh
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.square_l1 import L1Squares
@@ -13,7 +14,7 @@ from tfrobust.attacks.square_linf import MOST_CHANNELS, LinfSquares
 from tfrobust.errors import UserError
 from tfrobust.losses.margin import margin
 from tfrobust.ops import norms
-from tfrobust.ops.logits import correct
+from tfrobust.ops.logits import answered, misclassified
 from tfrobust.ops.numbers import integer, number
 from tfrobust.ops.random import by_example
 from tfrobust.spec import check_kind, register
@@ -105,8 +106,10 @@ class Square(IterativeAttack):
             # What is asked next, where there is something to ask.
             "candidate": start,
             "asks": tf.ones_like(state["done"]),
-            "best": start,
-            "value": tf.zeros_like(case.y, case.logits.dtype),
+            # The clean image and its value, until a start is answered.
+            "best": case.x,
+            "value": tf.cast(-margin(case.y, case.logits), case.logits.dtype),
+            "lost": case.x,
             "seeds": seeds.seeds,
             **law.memory(case.x),
         }
@@ -119,7 +122,8 @@ class Square(IterativeAttack):
         state = {name: value for name, value in state.items() if name != "adversarial"}
         new = rest(case, state, forward(state["candidate"]))
         # The best image is the one that broke the example, if one has.
-        return {**new, "adversarial": new["best"]}
+        broken = norms.expand(new["broken"], new["best"])
+        return {**new, "adversarial": tf.where(broken, new["best"], new["lost"])}
 
     def _rest(self, case, state, logits):
         return self._unless_done(state, self._learned(case, state, logits))
@@ -128,22 +132,26 @@ class Square(IterativeAttack):
         """The state after the answer, with the next proposal."""
         s, law = state, self._law(case.x)
         value = -margin(case.y, logits)
-        wrong = s["asks"] & ~correct(case.y, logits)
-        better = (s["index"] < 0) | (value < s["value"]) | wrong
+        is_answer = answered(logits)
+        noted = missed({**s, "adversarial": s["lost"]}, s["candidate"], is_answer | ~s["asks"])
+        wrong = s["asks"] & misclassified(case.y, logits)
+        better = is_answer & ((s["index"] < 0) | (value < s["value"]) | wrong)
         taken, refused = s["asks"] & better, s["asks"] & ~better
-        answered = s["index"] + tf.cast(s["asks"], tf.int32)
+        known = s["index"] + tf.cast(s["asks"], tf.int32)
         s = {
             **s,
             "broken": s["broken"] | (wrong & ~s["done"]),
+            "unanswered": noted["unanswered"],
+            "lost": noted["adversarial"],
             **law.remember(s, taken, refused),
-            "index": answered,
+            "index": known,
             "best": tf.where(norms.expand(taken, case.x), s["candidate"], s["best"]),
             "value": tf.where(taken, value, s["value"]),
             "forwards": s["forwards"] + tf.cast(s["asks"], tf.int32),
         }
         proposal = law.propose(case.x, case.radius, s, asks_all=case.is_random)
         over = s["broken"] | (s["value"] <= 0.0)
-        index = tf.where(over, answered, proposal.index)
+        index = tf.where(over, known, proposal.index)
         return {
             **s,
             **proposal.memory,

@@ -6,13 +6,14 @@ import pathlib
 import keras
 import tensorflow as tf
 
+from tfrobust.attacks.answers import missed
 from tfrobust.attacks.base import Attack, caught
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.surrogates import check_surrogate, loaded, with_classes
 from tfrobust.errors import UserError
 from tfrobust.losses.objectives import Objective
 from tfrobust.ops import norms
-from tfrobust.ops.logits import correct, inference
+from tfrobust.ops.logits import answered, inference, misclassified
 from tfrobust.spec import check_kind, register
 
 
@@ -124,18 +125,22 @@ class Transfer(IterativeAttack):
         new = attack.step(models[0], case, state)
         over = new["index"] >= attack.steps
         judged = over & ~state["done"]
-        wrong = tf.cond(
+        logits = tf.cond(
             tf.reduce_any(judged),
-            lambda: ~correct(case.y, forward(new["best"])),
-            lambda: tf.zeros_like(over),
+            lambda: forward(new["best"]),
+            lambda: tf.zeros_like(case.logits),
         )
+        # Only of the images that are judged anything is known.
+        seen = {**state, **missed(state, new["best"], answered(logits) | ~judged)}
+        wrong = judged & misclassified(case.y, logits)
         extra += tf.cast(judged, tf.int32)
         made = {n: len(models) * (new[n] - state[n]) for n in ("forwards", "backwards")}
         return {
             **state,
             **new,
             # The attack's own findings, on the surrogate, are overwritten.
-            **caught(state, new["best"], judged & wrong),
+            "unanswered": seen["unanswered"],
+            **caught(seen, new["best"], wrong),
             "done": over,
             "forwards": state["forwards"] + made["forwards"] + extra,
             "backwards": state["backwards"] + made["backwards"],

@@ -8,6 +8,7 @@ import statistics
 import keras
 
 from tfrobust.contract.keras_file import read_keras_file
+from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import suite
@@ -59,8 +60,28 @@ class SharedSuite:
 
 
 def report_of(folder):
-    """The content of a finished run's report.json."""
-    return json.loads(pathlib.Path(folder, "report.json").read_text(encoding="utf-8"))
+    """The content of a finished run's report.json.
+
+    Raises:
+        UserError: the folder holds none, or one that is damaged.
+    """
+    return _read(
+        pathlib.Path(folder, "report.json"), "Train it again, or leave that run out.", _check_report
+    )
+
+
+def _check_report(content):
+    _share(content["clean"]) + _share(content["robust"]) + (content["step_seconds"] or 0.0)
+    str.strip(content["method"])
+
+
+def _read(path, advice, check):
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        check(content)
+    except (OSError, ValueError, LookupError, TypeError, ArithmeticError) as error:
+        raise UserError(f"{path} is missing or damaged. {advice}") from error
+    return content
 
 
 def judge_run(folder, examples, threat_model, shared):
@@ -75,13 +96,14 @@ def judge_run(folder, examples, threat_model, shared):
     Returns:
         The content of report.json, with "suite": {"right": ..., "total": ..., "standing": ...}.
     """
-    cache = pathlib.Path(folder, f"{shared.name}.json")
+    report, cache = report_of(folder), pathlib.Path(folder, f"{shared.name}.json")
     if not cache.is_file():
         classifier = read_keras_file(pathlib.Path(folder, "export", "classifier.keras"))
         standing = shared(classifier, examples, threat_model)
         counted = {"right": min(standing.values()), "total": len(examples.y), "standing": standing}
         files.write_json(cache, {"threat_model": repr(threat_model), **counted})
-    return {**report_of(folder), "suite": json.loads(cache.read_text(encoding="utf-8"))}
+    counted = _read(cache, "Remove it, and the run is judged again.", _share)
+    return {**report, "suite": counted}
 
 
 def table(results):

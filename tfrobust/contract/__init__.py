@@ -2,8 +2,8 @@
 
 from tfrobust.contract.adapt import adapt
 from tfrobust.contract.arrays import check_arrays, check_images, check_labels
-from tfrobust.contract.assertions import as_user_error
-from tfrobust.contract.batch import as_batch, attack_batch, check_image_shape, unpack
+from tfrobust.contract.assertions import after, as_user_error
+from tfrobust.contract.batch import as_batch, as_images_of, attack_batch, unpack
 from tfrobust.contract.classifier import (
     check_classifier,
     check_model,
@@ -23,15 +23,16 @@ from tfrobust.contract.outputs import (
 
 __all__ = [
     "adapt",
+    "after",
     "are_probabilities",
     "as_batch",
     "as_images",
+    "as_images_of",
     "as_pairs",
     "as_user_error",
     "attack_batch",
     "check_arrays",
     "check_classifier",
-    "check_image_shape",
     "check_images",
     "check_labels",
     "check_model",

@@ -5,13 +5,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.compat import origin
-from tfrobust.contract.classifier import check_classifier, image_dtype, image_shape
-from tfrobust.contract.tail import activation_of, has_graph, is_silent, tail
+from tfrobust.contract.classifier import check_classifier, image_dtype
+from tfrobust.contract.classifier import image_shape as shape_of
+from tfrobust.contract.tail import activation_of, has_graph, is_activation, is_silent, tail
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import number
 
 
-def adapt(model, input_range=(0, 255), mean=None, std=None, name=None):
+def adapt(model, input_range=(0, 255), mean=None, std=None, *, image_shape=None, name=None):
     """A plain Keras model from pixels in [0, 1] to logits, around a model that wants something else.
 
         logits(x) = model without its last softmax, of (low + (high - low) x - mean) / std
@@ -28,6 +29,7 @@ def adapt(model, input_range=(0, 255), mean=None, std=None, name=None):
             (0, 255), (-1, 1) or (0, 1).
         mean, std: numbers, or one for each channel, in units of `input_range`; None for 0 and 1. ImageNet's
             mean (0.485, 0.456, 0.406) belongs to input_range=(0, 1).
+        image_shape: (h, w, c), where the model does not know it.
         name: of the new model; its own name with "_adapted" if None.
 
     Returns:
@@ -40,9 +42,9 @@ def adapt(model, input_range=(0, 255), mean=None, std=None, name=None):
     Example:
         classifier = tfrobust.adapt(keras.applications.MobileNetV2(), input_range=(-1, 1))
     """
-    _check(model)
+    shape = _checked_shape(model, image_shape)
     low, high = _checked_range(input_range)
-    shape, dtype = image_shape(model), image_dtype(model).name
+    dtype = image_dtype(model).name
     mean, std = _checked_units(mean, std, (low, high), shape[-1])
     pixels = keras.Input(shape, dtype=dtype, name="pixels")
     x = pixels
@@ -62,19 +64,20 @@ def adapt(model, input_range=(0, 255), mean=None, std=None, name=None):
     return adapted
 
 
-def _check(model):
+def _checked_shape(model, shape):
+    """(h, w, c), after a look at the structure of the model."""
     if not isinstance(model, keras.Model) or not model.built:
         raise UserError(
             f"A built Keras model is needed. Received: {model!r}. Call it on a batch of images first."
         )
-    shape = image_shape(model)
+    shape = shape_of(model) if shape is None else tuple(shape)
     if shape is None or len(shape) != 3 or shape[-1] is None:
         raise UserError(
             "A model with one input of images (h, w, c) is needed. Received: "
-            f"{model.name!r}, which takes {shape}."
+            f"{model.name!r}, which takes {shape or 'what it does not tell: give image_shape=(h, w, c)'}."
         )
     if not has_graph(model):
-        return
+        return shape
     if len(model.outputs) != 1:
         raise UserError(
             f"{model.name!r} has {len(model.outputs)} outputs, and nothing tells which are the logits. "
@@ -85,6 +88,7 @@ def _check(model):
             f"The input of {model.name!r} is of dtype {model.inputs[0].dtype}, through which no gradient "
             "goes. Build it with a float Input and the same weights."
         )
+    return shape
 
 
 def _checked_range(input_range):
@@ -133,14 +137,11 @@ def without_activation(model):
         return keras.Model(model.inputs, operation(inner.outputs[0]))
     if isinstance(operation, keras.layers.Layer) and has_graph(operation):
         logits = without_activation(operation)(inputs[0])
-    elif isinstance(operation, (keras.layers.Activation, keras.layers.Softmax)):
+    elif is_activation(operation):
         _check_axis(operation)
         (logits,) = inputs
-    elif isinstance(operation, keras.layers.Layer):
-        logits = _linear(operation)(inputs[0])
     else:
-        _check_axis(operation)
-        (logits,) = inputs
+        logits = _linear(operation)(inputs[0])
     return keras.Model(model.inputs, logits, name=model.name)
 
 

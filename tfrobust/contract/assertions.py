@@ -19,11 +19,23 @@ def require(holds, *parts):
     Args:
         holds: boolean scalar.
         *parts: strings and scalar tensors that make the message, in this order.
+
+    Returns:
+        The assertion, for `after`; None where there is none.
     """
     if not tf.executing_eagerly():
-        tf.debugging.Assert(holds, [_MARK, *parts], name="contract")
-    elif not bool(holds):
+        return tf.debugging.Assert(holds, [_MARK, *parts], name="contract")
+    if not bool(holds):
         raise UserError(_joined(p if isinstance(p, str) else f"{float(p):.6g}" for p in parts))
+    return None
+
+
+def after(assertion, tensors):
+    """A structure of tensors (or None) that is not computed before an assertion of `require` held."""
+    if assertion is None:
+        return tensors
+    with tf.control_dependencies([assertion]):
+        return tf.nest.map_structure(lambda t: None if t is None else tf.identity(t), tensors)
 
 
 def _joined(parts):

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfrobust.contract.assertions import after
 from tfrobust.contract.classifier import check_model, image_dtype, image_shape, num_classes
 from tfrobust.contract.images import as_images
 from tfrobust.contract.labels import as_labels, check_counts
@@ -29,11 +30,17 @@ def as_batch(model, x, y):
         UserError: says what was seen, what was expected and what to do. What only numbers show is in a
             graph an assertion.
     """
-    x = as_images(x, image_dtype(model))
-    check_image_shape(x.shape, model)
+    x = as_images_of(model, x)
     y = as_labels(y, num_classes(model))
     check_counts(x.shape[0], y.shape[0])
     return x, y
+
+
+def as_images_of(model, x):
+    """Images in the precision of a model and of the shape that it takes; see `as_batch`."""
+    x = as_images(x, image_dtype(model))
+    check_image_shape(x.shape, model)
+    return x
 
 
 def check_image_shape(shape, model):
@@ -84,5 +91,4 @@ def attack_batch(model, x, y):
     # One image more than the attack itself asks for.
     logits = inference(model)(x[:1])
     check_output_shape(logits.shape)
-    require_logits(logits)
-    return x, y
+    return after(require_logits(logits, few=True), (x, y))

@@ -39,9 +39,15 @@ def check_classifier(classifier, name="classifier"):
         _check_library(classifier, name)
         raise UserError(
             f"`{name}` must be a keras.Model that maps images in [0, 1] to logits. "
-            f"Received: {type(classifier).__name__}."
+            f"Received: {_described(classifier)}."
         )
     check_model(classifier, name)
+
+
+def _described(value):
+    if isinstance(value, type):
+        return f"the class {value.__name__} itself; did you forget to call it?"
+    return type(value).__name__
 
 
 def check_trainable(classifier):

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.contract.assertions import require
+from tfrobust.contract.assertions import after, require
 from tfrobust.errors import UserError
 
 SLACK = 1e-6
@@ -34,8 +34,10 @@ def check_image_dtype(dtype, name="Images"):
 
 def from_uint8(x, dtype=tf.float32):
     """uint8 tensors as k / 255; others as they are."""
-    # A division, not a product with a rounded 1/255: k / 255 is then the nearest number.
-    return tf.cast(x, dtype) / 255 if x.dtype == tf.uint8 else x
+    if x.dtype != tf.uint8:
+        return x
+    # A table, since in a graph TensorFlow makes of a division a product with a rounded 1/255.
+    return tf.gather(tf.constant(np.arange(256) / 255, dtype), tf.cast(x, tf.int32))
 
 
 def as_images(x, dtype=None):
@@ -59,8 +61,8 @@ def as_images(x, dtype=None):
     if x.dtype == tf.uint8:
         return from_uint8(x, dtype)
     inside = tf.reduce_all((x >= -SLACK) & (x <= 1 + SLACK))
-    require(inside, *range_message(tf.reduce_min(x), tf.reduce_max(x)))
-    return tf.clip_by_value(tf.cast(x, dtype), 0.0, 1.0)
+    held = require(inside, *range_message(tf.reduce_min(x), tf.reduce_max(x)))
+    return tf.clip_by_value(tf.cast(after(held, x), dtype), 0.0, 1.0)
 
 
 def _converted(x):

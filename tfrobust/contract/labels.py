@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfrobust.contract.assertions import require
+from tfrobust.contract.assertions import after, require
 from tfrobust.errors import UserError
 
 
@@ -41,7 +41,7 @@ def as_labels(y, num_classes=None):
     check_label_spec(y.dtype, y.shape)
     y = tf.cast(y, tf.int32)
     if num_classes is not None:
-        require(
+        held = require(
             tf.reduce_all((y >= 0) & (y < num_classes)),
             f"Labels must lie between 0 and {num_classes - 1}, since the classifier has {num_classes} "
             "logits. Received: minimum",
@@ -50,4 +50,5 @@ def as_labels(y, num_classes=None):
             tf.reduce_max(y),
             ". Renumber the classes from 0.",
         )
+        y = after(held, y)
     return y

@@ -60,17 +60,20 @@ def check_output_shape(shape, num_classes=None):
     )
 
 
-def require_logits(logits, when=True):
+def require_logits(logits, when=True, few=False):
     """Raises `UserError` where a batch's logits are probabilities; in a graph it is an assertion.
 
     Args:
         logits: (b, k).
-        when: whether to look at all, a boolean scalar; None to look at batches that are large enough not
-            to be mistaken.
+        when: whether to look at all, a boolean scalar.
+        few: whether to look at batches of one to three rows, too, which may be mistaken.
+
+    Returns:
+        The assertion of a graph, for `after`.
     """
-    if when is None:
-        when = tf.shape(logits)[0] >= _ENOUGH
-    require(~(when & are_probabilities(logits)), PROBABILITIES)
+    if not few:
+        when &= tf.shape(logits)[0] >= _ENOUGH
+    return require(~(when & are_probabilities(logits)), PROBABILITIES)
 
 
 def check_outputs(outputs, num_classes=None, probabilities=False):
@@ -89,7 +92,7 @@ def check_outputs(outputs, num_classes=None, probabilities=False):
         "its normalisation.",
     )
     if not probabilities:
-        require_logits(outputs)
+        require_logits(outputs, few=True)
 
 
 _seen: weakref.WeakSet = weakref.WeakSet()

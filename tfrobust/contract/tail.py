@@ -74,6 +74,12 @@ def last_operation(model):
     return origin(tensor)[0]
 
 
+def is_activation(operation):
+    """Whether an operation is an activation and nothing else, such as Softmax or `keras.ops.softmax`."""
+    alone = (keras.layers.Activation, keras.layers.Softmax)
+    return isinstance(operation, alone) or not isinstance(operation, keras.layers.Layer)
+
+
 def is_silent(operation):
     """Whether an operation hands on the numbers that it gets."""
     if isinstance(operation, keras.layers.Activation):

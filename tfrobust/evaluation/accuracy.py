@@ -73,7 +73,9 @@ class Judge:
         found = attack(self._classifier, x, y, seed=keys).x
         clean_logits = self._forward(x)
         second = second_look(self._forward, threat_model, found, x, y)
-        finite = second.finite & tf.reduce_all(tf.math.is_finite(clean_logits), axis=1)
+        finite = (
+            second.finite & second.answered & tf.reduce_all(tf.math.is_finite(clean_logits), axis=1)
+        )
         is_right = correct(y, clean_logits)
         return is_right, is_right & second.right, second.inside, finite
 

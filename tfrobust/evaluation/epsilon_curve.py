@@ -28,6 +28,11 @@ class EpsilonCurve:
     examples: int = 256
     factors: tuple = FACTORS
 
+    @property
+    def cost(self):
+        """Passes for each example, at most."""
+        return 2 * (self.steps + 1) * sum(factor > 0 for factor in self.factors)
+
     def __call__(self, forward, x, y, threat_model):
         """A dict of two lists, "epsilon" in pixel units and "accuracy".
 

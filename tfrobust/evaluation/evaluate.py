@@ -11,11 +11,14 @@ import numpy as np
 from tfrobust import contract
 from tfrobust.errors import UserError
 from tfrobust.evaluation.checks import (
+    Thresholds,
     behaviour_findings,
     contract_findings,
     run_findings,
     suite_findings,
 )
+from tfrobust.evaluation.checks.budget import FEWEST, Budget
+from tfrobust.evaluation.checks.consistency import is_random
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.journal import Journal
@@ -33,6 +36,7 @@ from tfrobust.runs.writable import check_writable
 
 JOURNAL = "state"
 CHECKS = ("full", "contract", "none")
+NAN_COUNTS = ("broken", "robust")
 
 
 def evaluate(
@@ -51,6 +55,7 @@ def evaluate(
     force=False,
     trust=False,
     keep_images=False,
+    nan_counts="broken",
     slots="auto",
     strategy=None,
     jit_compile=False,
@@ -64,6 +69,10 @@ def evaluate(
     of the threat model that is not. Everything found is looked at once more in float32. The result
     does not depend on the order of the examples, the number of slots or devices, or on having been
     interrupted.
+
+    A classifier with noise, which C5 finds, or which the suite says by attacks that average passes, is
+    judged by a vote: an image counts as misclassified if it is so in at least half of
+    `thresholds.forwards` passes, a clean one like one that was found.
 
     Args:
         model: a Keras model, a TensorFlow function from images to logits, the path of a run, of a
@@ -88,6 +97,8 @@ def evaluate(
         force: go on where a check before the attacks found an error.
         trust: load the path of a SavedModel that does more than calculate, too.
         keep_images: keep the adversarial images in the result, and in `adversarial.npz`.
+        nan_counts: "broken" or "robust": what an example counts as that no attack broke and for which
+            the classifier gives NaN or infinity at an image of the threat model.
         slots: the most rows of a batch, or "auto" for 256.
         strategy: `tf.distribute.MirroredStrategy` under whose scope the model was made, or None.
         jit_compile: compile the attacks with XLA; on CPUs it was slower for convolutional networks.
@@ -107,6 +118,8 @@ def evaluate(
     began = time.perf_counter()
     if checks not in CHECKS:
         raise UserError(f"`checks` must be one of {CHECKS}. Received: {checks!r}.")
+    if nan_counts not in NAN_COUNTS:
+        raise UserError(f"`nan_counts` must be one of {NAN_COUNTS}. Received: {nan_counts!r}.")
     stop = stop if isinstance(stop, AskedToStop) else AskedToStop(stop)
     folder = None if workdir is None else pathlib.Path(workdir)
     if folder is not None:
@@ -139,6 +152,9 @@ def evaluate(
         with stop.at_once():
             findings = contract_findings(*given, **flags, attacks=attacks)
     _stop_at_errors(findings, force)
+    noisy = is_random(findings, attacks)
+    limits = thresholds or Thresholds()
+    evaluator.votes = limits.forwards if noisy else 1
     fingerprint = _fingerprint(evaluator, examples, chosen) if folder or merge else None
     # Shards are only read: they are refused before the folder is made.
     shards = _shards(merge, fingerprint, examples.ids, chosen.attacks)
@@ -150,9 +166,14 @@ def evaluate(
         begin()
         found = evaluator(examples.x, examples.y, examples.ids, journal, bar, lambda: bool(stop))
         predictions, outcomes, adversarial = found
+        curve = None
         if checks == "full":
+            passes = limits.budget * sum(sum(outcome.passes) for outcome in outcomes)
+            if folder is not None and subject.has_gradient:
+                curve = EpsilonCurve(examples=Budget(passes / 4).examples(EpsilonCurve().cost, 256))
+                passes -= curve.examples * curve.cost
             with stop.at_once():
-                findings += behaviour_findings(*given, **flags)
+                findings += behaviour_findings(*given, **flags, is_random=noisy, passes=passes)
         evaluation = Evaluation(
             model=subject.description,
             data=examples.name,
@@ -169,6 +190,8 @@ def evaluate(
             adversarial=adversarial,
             environment=environment(),
             seconds=time.perf_counter() - began,
+            nan_counts=nan_counts,
+            votes=evaluator.votes,
         )
         if checks != "none":
             with stop.at_once():
@@ -178,11 +201,11 @@ def evaluate(
                 )
         evaluation = dataclasses.replace(evaluation, findings=tuple(findings))
         if folder is not None:
-            curve = None
-            if checks == "full" and subject.has_gradient:
+            points = None
+            if curve is not None and curve.examples >= FEWEST:
                 with stop.at_once():
-                    curve = EpsilonCurve()(subject.forward, examples.x, examples.y, threat_model)
-            write_reports(evaluation, examples.x, folder, keep_images, curve)
+                    points = curve(subject.forward, examples.x, examples.y, threat_model)
+            write_reports(evaluation, examples.x, folder, keep_images, points)
     return evaluation
 
 
@@ -190,8 +213,7 @@ def _num_classes(subject, examples, force):
     """The number of logits, after a look at what the classifier gives for some of the images."""
     model = subject.model if isinstance(subject.model, keras.layers.Layer) else subject.forward
     contract.check_model(model, probabilities=force)
-    few = contract.as_images(examples.x[:32], contract.image_dtype(model))
-    contract.check_image_shape(few.shape, model)
+    few = contract.as_images_of(model, examples.x[:32])
     logits = contract.check_on_images(model, few, probabilities=force)
     contract.check_labels(examples.y, "labels", logits.shape[1])
     return logits.shape[1]
@@ -207,11 +229,13 @@ def _stop_at_errors(findings, force):
 
 
 def _fingerprint(evaluator, examples, suite):
+    votes = {"votes": evaluator.votes} if evaluator.votes > 1 else {}
     return {
         "model": _digest(*_weights(evaluator, examples.x.shape[1:])),
         "examples": _digest(examples.x, examples.y, examples.ids),
         "suite": suite.hash,
         "seed": evaluator.seed,
+        **votes,
     }
 
 

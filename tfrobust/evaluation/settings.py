@@ -2,9 +2,9 @@
 
 import pathlib
 
+from tfrobust.config.text import GinText, Reference
 from tfrobust.data.source import load_source
 from tfrobust.errors import UserError
-from tfrobust.gin_text import GinText, Reference
 from tfrobust.runs import kinds
 from tfrobust.threat_models.description import from_description
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
 from tfrobust.contract import (
+    after,
     check_classifier,
     check_output_shape,
     check_trainable,
@@ -187,11 +188,11 @@ class AdversarialModel(ClassifierWrapper):
         with tf.GradientTape() as tape:
             point = make_point()
             share, penalty, values, context = loss_at(point)
-            self._check_logits(context)
             decay = tf.cast(shifted_decay(self.optimizer, point), penalty.dtype)
             loss = self.optimizer.scale_loss(share + penalty + decay / batch.replicas)
         variables = self.classifier.trainable_variables
         gradients = context.checked(tape.gradient(loss, variables))
+        gradients = after(self._check_logits(context), gradients)
         apply(self.optimizer, gradients, variables, batch.replicas)
         point.commit()
         return self.report_training(context, values + point.penalty(), sample_weight)
@@ -205,7 +206,7 @@ class AdversarialModel(ClassifierWrapper):
         self.remember_inputs(x)
         forward = inference(self.classifier)
         logits = forward(x)
-        require_logits(logits, when=None)
+        logits = after(require_logits(logits), logits)
         present = rows_that_count(x)
         if sample_weight is not None:
             marked = is_present(sample_weight)
@@ -267,10 +268,11 @@ class AdversarialModel(ClassifierWrapper):
 
     def _check_logits(self, context):
         """Looks at the first step's logits: whether they are probabilities only numbers may show."""
-        first = tf.equal(steps_made(self.optimizer), 0)
-        for logits in list(context.computed().values())[:1]:
-            check_output_shape(logits.shape)
-            require_logits(logits, when=first)
+        logits = next(iter(context.computed().values()), None)
+        if logits is None:
+            return None
+        check_output_shape(logits.shape)
+        return require_logits(logits, when=tf.equal(steps_made(self.optimizer), 0))
 
     def get_config(self):
         values = {name: getattr(self, name) for name in self.settings}

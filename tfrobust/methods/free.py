@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfrobust.contract import after
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.methods.base import AdversarialModel
@@ -144,9 +145,9 @@ class Free(AdversarialModel):
             share, penalty, values, context = self._loss_at(
                 point, step, points, None, sample_weight, self.regularizers
             )
-            self._check_logits(context)
             loss = self.optimizer.scale_loss(share + penalty)
-        *gradients, upward = context.checked(tape.gradient(loss, [*variables, delta]))
+        slopes = context.checked(tape.gradient(loss, [*variables, delta]))
+        *gradients, upward = after(self._check_logits(context), slopes)
         self._carry_over(x, delta, upward, batch)
         apply(self.optimizer, gradients, variables, batch.replicas)
         return self.report_training(context, values + point.penalty(), sample_weight)

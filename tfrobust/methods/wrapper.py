@@ -192,9 +192,24 @@ class ClassifierWrapper(Reporting, keras.Model):
         with contract.as_user_error():
             return super().predict(x, batch_size, verbose, steps, callbacks)
 
+    def train_on_batch(self, *args, **kwargs):
+        """As `keras.Model.train_on_batch`."""
+        with contract.as_user_error():
+            return super().train_on_batch(*args, **kwargs)
+
+    def test_on_batch(self, *args, **kwargs):
+        """As `keras.Model.test_on_batch`."""
+        with contract.as_user_error():
+            return super().test_on_batch(*args, **kwargs)
+
+    def predict_on_batch(self, x):
+        """As `keras.Model.predict_on_batch`: logits."""
+        with contract.as_user_error():
+            return super().predict_on_batch(x)
+
     def predict_step(self, data):
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        x = contract.as_images(x, contract.image_dtype(self.classifier))
+        x = contract.as_images_of(self.classifier, x)
         with stand_in(x) as (rows,):
             return self(rows, training=False)[: tf.shape(x)[0]]
 

@@ -65,3 +65,16 @@ def correct(y, logits):
     """
     is_number = ~tf.reduce_any(tf.math.is_nan(logits), axis=-1)
     return is_number & tf.equal(tf.argmax(logits, axis=-1, output_type=y.dtype), y)
+
+
+def answered(logits):
+    """Where all logits are finite numbers, shape (b,)."""
+    return tf.reduce_all(tf.math.is_finite(logits), axis=-1)
+
+
+def misclassified(y, logits):
+    """The largest logit is not the label's, and all are finite, shape (b,).
+
+    What is no number is neither right nor wrong: it ends no search.
+    """
+    return answered(logits) & ~correct(y, logits)

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
 
-FORMATS = tuple(sorted(FigureCanvasAgg.get_supported_filetypes()))
-"""Endings of the pictures that matplotlib writes."""
+# pgf needs a TeX.
+FORMATS = tuple(sorted(set(FigureCanvasAgg.get_supported_filetypes()) - {"pgf"}))
+"""Endings of the pictures that matplotlib writes by itself."""
 
 PANELS = (
     ("training loss", "loss"),

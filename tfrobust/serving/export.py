@@ -122,7 +122,7 @@ def _write_saved_model(model, path, image_shape, class_names):
         return named
 
     def of_images(images):
-        return outputs(tf.cast(images, tf.float32) / 255.0)
+        return outputs(contract.from_uint8(images))
 
     def of_pixels(pixels):
         return outputs(pixels)
@@ -158,8 +158,7 @@ def _num_classes(model, image_shape):
     """k, after a look at what the model gives for random pixels."""
     size = [side or _ANY_SIDE for side in image_shape]
     pixels = np.random.default_rng(0).random((4, *size))
-    pixels = contract.as_images(pixels, contract.image_dtype(model))
-    contract.check_image_shape(pixels.shape, model)
+    pixels = contract.as_images_of(model, pixels)
     return contract.check_on_images(model, pixels).shape[1]
 
 

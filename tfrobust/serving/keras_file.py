@@ -7,7 +7,7 @@ import zipfile
 
 import keras
 
-from tfrobust import models
+from tfrobust import contract, models
 from tfrobust.errors import UserError
 from tfrobust.models import swap
 from tfrobust.runs import files
@@ -28,7 +28,7 @@ def save_classifier(model, path):
         The path.
 
     Raises:
-        UserError: a path of another ending, or a model that cannot be taken apart, with tfrobust's
+        UserError: a path of another ending, what is no classifier (see `tfrobust.contract`), or a model that cannot be taken apart, with tfrobust's
             layers inside.
 
     Example:
@@ -37,6 +37,7 @@ def save_classifier(model, path):
     path = pathlib.Path(path)
     if path.suffix != ".keras":
         raise UserError(f"`path` must end in '.keras'. Received: {str(path)!r}.")
+    contract.check_classifier(model, "model")
     plain = with_stock_layers(model)
     with tempfile.TemporaryDirectory() as folder:
         written = pathlib.Path(folder, path.name)

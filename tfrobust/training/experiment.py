@@ -155,8 +155,7 @@ def build(
 def _check(classifier, splits):
     """Asks the contract about the classifier, at a few images of the training split."""
     contract.check_classifier(classifier, "model")
-    few = contract.as_images(splits.train.images[:32], contract.image_dtype(classifier))
-    contract.check_image_shape(few.shape, classifier)
+    few = contract.as_images_of(classifier, splits.train.images[:32])
     contract.check_on_images(classifier, few, splits.info.num_classes)
 
 

@@ -13,7 +13,7 @@ from tfrobust.evaluation.checks.outputs import precision
 from tfrobust.evaluation.checks.probe import Probe
 from tfrobust.losses import DLR
 
-NAMES = {"C1", "C2", "C3", "C4", "C5", "C6", "C7", "C17", "C18a", "C24", "C25", "C28", "C30"}
+NAMES = {"C1", "C2", "C3", "C4", "C5", "C6", "C7", "C17", "C18a", "C24", "C25", "C28", "C30", "C35"}
 
 
 def findings(model, x, y, classes, threat_model=None, **flags):

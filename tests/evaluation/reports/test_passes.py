@@ -16,7 +16,7 @@ BALL = Linf("8/255")
     [
         (PGD(BALL, steps=20), (21, 20)),
         (PGD(BALL, steps=20, restarts=3, selection="any"), (63, 60)),
-        (PGD(BALL, steps=5, eot=4), (21, 20)),
+        (PGD(BALL, steps=5, eot=4), (24, 20)),
         (APGD(BALL), (101, 101)),
         (APGD(BALL, DLR(), restarts=5), (505, 505)),
         (APGD(BALL, TargetedDLR(), targets=9), (909, 909)),

@@ -280,10 +280,24 @@ def test_a_row_for_each_example(ten_examples, tmp_path):
     with open(tmp_path / "examples.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 10
-    assert list(rows[3].values()) == "103 0 0 true apgd-t 1 2 0.02".split() + ["", "25", "25"]
-    assert list(rows[4].values()) == "104 1 1 true square 0 6 0.04 7 40 33".split()
-    assert list(rows[5].values()) == "105 2 2 true".split() + ["", "", "", "", "51", "73", "33"]
-    assert list(rows[9].values()) == "109 0 1 false".split() + [""] * 5 + ["0", "0"]
+    assert list(rows[3].values()) == "103 0 0 true apgd-t 1 2 0.02".split() + [
+        "",
+        "25",
+        "25",
+        "false",
+    ]
+    assert list(rows[4].values()) == "104 1 1 true square 0 6 0.04 7 40 33 false".split()
+    assert list(rows[5].values()) == "105 2 2 true".split() + [
+        "",
+        "",
+        "",
+        "",
+        "51",
+        "73",
+        "33",
+        "false",
+    ]
+    assert list(rows[9].values()) == "109 0 1 false".split() + [""] * 5 + ["0", "0", "false"]
 
 
 def test_images_on_request_and_samples_always(ten_examples, tmp_path):

@@ -11,8 +11,19 @@ _NEIGHBOURHOODS = 8
 _REPEATS = 5
 
 
-def determinism(probe, limits):
-    """C5: five passes of the same images agree."""
+def is_random(findings, attacks):
+    """Whether the model is one with noise: C5 found it so, or an attack is made for such models."""
+    seen = any(f.id == "C5" and f.made and f.level != "passed" for f in findings)
+    return seen or any(attack.eot > 1 for attack in attacks)
+
+
+def averages(attacks):
+    """Whether there are attacks, and all average several passes in each step."""
+    return bool(attacks) and all(attack.eot > 1 for attack in attacks)
+
+
+def determinism(probe, limits, attacks=()):
+    """C5: five passes of the same images agree. A remark where all attacks are made for models with noise."""
     title, limit = "determinism", limits.random_difference
     passes = [probe.logits(probe.x) for _ in range(_REPEATS)]
     right = {int(correct(probe.y, tf.constant(z)).numpy().sum()) for z in passes}
@@ -24,13 +35,19 @@ def determinism(probe, limits):
     # Not finite logits are C1's business.
     worst = float(np.max(apart, where=np.isfinite(apart), initial=0.0))
     if worst > limit or len(right) > 1:
+        ids = chosen(probe.ids, apart > limit)
+        if averages(attacks):
+            text = (
+                f"{_REPEATS} passes of the same images give different logits: the model is random. All "
+                "attacks average gradients, and images are judged by a vote of many passes."
+            )
+            return Finding("C5", title, "info", worst, limit, text, ids)
         text = (
             f"{_REPEATS} passes of the same images give different logits: the model is random. "
             "One lucky pass "
             "decides nothing: average gradients (suite autoattack-rand, `eot=20`) and judge each image by "
             "many passes; Square and FAB are unreliable."
         )
-        ids = chosen(probe.ids, apart > limit)
         return Finding("C5", title, "warning", worst, limit, text, ids)
     text = f"{_REPEATS} passes of the same images give the same logits."
     return Finding("C5", title, "passed", worst, limit, text)

@@ -19,6 +19,7 @@ _TITLES = {
     "C24": "ties",
     "C25": "precision",
     "C30": "operations",
+    "C35": "logits in the ball",
 }
 
 
@@ -38,7 +39,7 @@ def contract_findings(
 ):
     """Looks at data and model before any attack: a second or two, on the first 256 examples.
 
-    Pixels and radius (C2), labels and clean accuracy (C3), number of examples (C28), logits (C1),
+    Pixels and radius (C2), labels and clean accuracy (C3), number of examples (C28), logits (C1, C35),
     determinism (C5), independence of the batch (C4), saturation (C17), ties (C24), precision (C25),
     operations in the graph (C30), eager against graph (C6), gradients (C7, C18a). Where one finds
     that others would look at nothing that makes sense, these say that they were not made.
@@ -83,8 +84,9 @@ def contract_findings(
     if has_scores:
         found += [outputs.saturation(probe, limits), outputs.ties(probe)]
     found.append(outputs.precision(probe, operations, limits))
-    found.append(consistency.determinism(probe, limits))
-    if found[-1].fired:
+    found.append(outputs.around(probe, limits))
+    found.append(consistency.determinism(probe, limits, attacks))
+    if found[-1].level != "passed":
         return _with_rest([*found, clean], "the model is random.")
     found.append(consistency.batch_independence(probe, operations, limits))
     if found[-1].fired:

@@ -42,21 +42,23 @@ def noise(runs, limits):
     # What the attacks broke needs no noise.
     broken = ~runs.made(attack).robust & probe.clean
     few = np.arange(min(limits.long_noise_examples, len(probe.y)))
-    copies = len(probe.y) // len(few)
-    calls = -(-limits.long_noise_samples // (limits.noise_samples * copies))
-    for call in range(1, calls + 1):
-        left = few[(runs.white_box & ~broken)[few]]
-        if not left.size:
-            break
-        # Always as many rows, so that nothing is traced anew.
+    wanted, tried, call = limits.long_noise_samples, 0, 0
+    left = few[(runs.white_box & ~broken)[few]]
+    while left.size and tried < wanted and runs.cost(attack) <= runs.budget.left:
+        runs.budget.take(runs.cost(attack))
+        call += 1
+        # Always as many rows, so that nothing is traced anew; of few examples there are several copies.
         rows = np.resize(left, len(probe.y))
         x, y = probe.x[rows], probe.y[rows]
         found = attack(probe.forward, x, y, seed=call).x.numpy()
         broken[rows[np.argmax(probe.logits(found), axis=1) != y]] = True
+        tried += limits.noise_samples * (len(rows) // left.size)
+        left = few[(runs.white_box & ~broken)[few]]
+    drawn = f"{min(tried, wanted):,} of {wanted:,} of each" if left.size else f"up to {wanted:,}"
     only = broken & runs.white_box
     share = float(only.mean())
     text = (
-        f"{limits.noise_samples} random points of every ball, and {limits.long_noise_samples} of the first "
+        f"{limits.noise_samples} random points of every ball, and {drawn} of those that stood of the first "
         f"{len(few)}, break {percent(broken.mean())} of the examples, {percent(share)} that no "
         "gradient attack "
         "broke."

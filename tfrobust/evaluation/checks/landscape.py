@@ -11,10 +11,13 @@ from tfrobust.losses.linearity import LinearityError
 from tfrobust.losses.margin import margin
 
 
-def linearity(probe, limits):
+def linearity(probe, limits, budget=None):
     """C18b: a step of the radius gains about what the slope promises; how far the loss leaves its tangent."""
     title, limit = "local linearity", limits.linearity
     threat_model, radius = probe.threat_model, probe.threat_model.radius()
+    if budget is not None:
+        # A step of the radius, and the fifty steps of `departure`.
+        budget.take(len(probe.x) * 108)
     slope = probe.clean_slopes["margin"]
     ahead = threat_model.project(
         probe.x + radius * threat_model.steepest(tf.constant(slope)), probe.x, radius

@@ -9,6 +9,7 @@ from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.checks.precision import in_full_precision
 from tfrobust.losses.margin import margin
 from tfrobust.ops.logits import inference
+from tfrobust.ops.random import BatchKeys, seed_pair
 
 
 def logits(probe, num_classes, limits):
@@ -44,6 +45,28 @@ def logits(probe, num_classes, limits):
         )
         return Finding("C1", "logits", "info", off, limit, text)
     return Finding("C1", "logits", "passed", off, limit, "The outputs are finite logits.")
+
+
+def around(probe, limits):
+    """C35, first part: logits are finite at random points of the ball and of its surface."""
+    title, threat_model = "logits in the ball", probe.threat_model
+    x, radius = tf.constant(probe.x), tf.constant(threat_model.radius(), tf.float32)
+    lost = np.zeros(len(probe.x), bool)
+    for number in range(limits.ball_points):
+        keys = BatchKeys(seed_pair(0)).fold_in(number)
+        draw = threat_model.random_surface_point if number % 2 else threat_model.random_point
+        point = threat_model.project(draw(x, radius, keys), x, radius)
+        lost |= ~np.isfinite(probe.logits(point)).all(axis=1)
+    share = float(lost.mean())
+    if not lost.any():
+        text = f"All logits at {limits.ball_points} random points of every ball are finite."
+        return Finding("C35", title, "passed", share, 0.0, text)
+    text = (
+        f"The model gives NaN or infinity at random points of the ball of {percent(share)} of the examples: "
+        "find the operation that does so (a logarithm, a division, a root). What the attacks meet of it is "
+        "counted."
+    )
+    return Finding("C35", title, "warning", share, 0.0, text, chosen(probe.ids, lost))
 
 
 def saturation(probe, limits):

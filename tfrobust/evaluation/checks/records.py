@@ -28,6 +28,22 @@ def validity(evaluation):
     return Finding("C26", title, "error", share, 0.0, text, chosen(evaluation.ids, rejected))
 
 
+def unanswered(evaluation):
+    """C35, second part: the attacks met finite logits only."""
+    title, lost = "logits in the ball", evaluation.unanswered
+    share = float(lost.mean())
+    if not lost.any():
+        text = "Wherever an example stands, the logits that its attacks saw are finite."
+        return Finding("C35", title, "passed", share, 0.0, text)
+    text = (
+        f"For {lost.sum()} examples that no attack broke the model gives NaN or infinity at an image of the "
+        f"ball. They count as {evaluation.nan_counts}: a classifier that gives no number does not stand an "
+        "attack. Find the operation that does so (a logarithm, a division, a root)."
+    )
+    level = "warning" if evaluation.nan_counts == "broken" else "severe"
+    return Finding("C35", title, level, share, 0.0, text, chosen(evaluation.ids, lost))
+
+
 def accounting(evaluation):
     """C27: every example is counted once, and each attack got what it should."""
     title, count = "accounting", len(evaluation.ids)
@@ -38,17 +54,20 @@ def accounting(evaluation):
             faults.append(f"{outcome.name} was not given the examples that it should")
         if (outcome.broken & ~outcome.attempted).any():
             faults.append(f"{outcome.name} broke examples that it was not given")
-        if (outcome.broken & outcome.rejected).any():
+        if (outcome.broken & (outcome.rejected | outcome.outvoted | outcome.unanswered)).any():
             faults.append(f"{outcome.name} counts what was rejected")
         standing &= ~outcome.broken
     first = evaluation.first_broken_by
+    lost = int((evaluation.standing & ~evaluation.robust).sum())
     parts = int((first >= 0).sum()), int(evaluation.robust.sum()), int((~evaluation.clean).sum())
-    if sum(parts) != count or (standing != evaluation.robust).any():
+    if sum(parts) + lost != count or (standing != evaluation.standing).any():
         faults.append(f"{parts[0]} broken, {parts[1]} robust and {parts[2]} wrong are not {count}")
     if faults:
         text = f"The counts do not hold together: {'; '.join(faults)}. This is a fault of tfrobust."
         return Finding("C27", title, "error", float(len(faults)), 0.0, text)
-    text = f"{parts[0]} broken, {parts[1]} robust and {parts[2]} wrong at the clean image make {count}."
+    without = f" {lost} without finite logits," if lost else ""
+    robust, wrong = parts[1:]
+    text = f"{parts[0]} broken,{without} {robust} robust and {wrong} wrong at the clean image make {count}."
     return Finding("C27", title, "passed", 0.0, 0.0, text)
 
 

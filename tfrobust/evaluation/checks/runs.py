@@ -11,6 +11,7 @@ from tfrobust.attacks.apgd import APGD
 from tfrobust.attacks.base import Case
 from tfrobust.attacks.fgsm import fgsm, fgsm_rs
 from tfrobust.attacks.pgd import PGD
+from tfrobust.evaluation.checks.budget import Budget
 from tfrobust.losses.objectives import DLR, CrossEntropy, Margin, TargetedDLR
 from tfrobust.ops.random import BatchKeys, seed_pair
 from tfrobust.threat_models.l1 import L1
@@ -30,6 +31,14 @@ class Result(NamedTuple):
     robust: np.ndarray
 
 
+def cost_of_all(limits, num_classes):
+    """About the passes for each example of all checks of behaviour but the long part of C15."""
+    steps, targets = limits.steps, min(limits.targets, num_classes - 1)
+    # Radii, restarts and the history; the others; one step twice; the departure from the tangent.
+    long = 2 * (2 * steps + 2) * (7 + 2 * limits.restarts)
+    return long + 2 * (steps + 2) * (2 + targets) + 12 + 104 + limits.noise_samples
+
+
 class Runs:
     """Attacks on the examples of a probe.
 
@@ -40,10 +49,11 @@ class Runs:
     Args:
         probe: `Probe` of a model with gradients.
         limits: `Thresholds`.
+        budget: `Budget`, or None for any number of passes.
     """
 
-    def __init__(self, probe, limits):
-        self.probe, self.limits = probe, limits
+    def __init__(self, probe, limits, budget=None):
+        self.probe, self.limits, self.budget = probe, limits, budget or Budget()
         self.sparse = isinstance(probe.threat_model, L1)
         self._climb = self._attack(Margin(), 2 * limits.steps, "any")
         self._on_entropy = self._attack(CrossEntropy(), limits.steps, "last")
@@ -69,10 +79,16 @@ class Runs:
         )
 
     def made(self, attack, seed=0, scale=1.0):
-        """The `Result` of an attack, judged by a fresh pass."""
+        """The `Result` of an attack, judged by a fresh pass; `NotAfforded` if there are too few left."""
+        self.budget.take(self.cost(attack))
         found = attack(self.probe.forward, self.probe.x, self.probe.y, seed=seed, scale=scale)
         x = found.x.numpy()
         return Result(x, found.survived.numpy(), self.probe.clean & self.probe.right(x))
+
+    def cost(self, attack):
+        """Passes of an attack on all examples, the clean and the judging one included."""
+        size, classes = self.probe.clean_logits.shape
+        return size * (sum(attack.passes(classes)) + 2)
 
     def climb(self, seed=0, scale=1.0):
         """The main attack from another start or with another radius."""
@@ -135,6 +151,7 @@ class Runs:
             first = max(0, looks - 1 - max(attack.stages[-1][1], self.limits.late_steps))
         else:
             attack = dataclasses.replace(attack, selection="best")
+        self.budget.take(self.cost(attack))
         x, y = tf.constant(self.probe.x), tf.constant(self.probe.y)
         search = functools.partial(_history, attack, looks, self.probe.forward)
         return self.probe.compiled(

@@ -21,6 +21,7 @@ class Thresholds(Spec):
         examples: the checks that need passes look at so many examples, the first ones.
         eager_examples: and those that run without a graph at so many.
         probability_slack: C1: outputs within it of [0, 1] and of a sum of 1 are probabilities.
+        ball_points: C35: random points of every ball.
         box_slack: C2: pixels may leave [0, 1] by so much.
         clean_sigmas: C3: standard deviations above guessing that the clean accuracy should reach.
         batch_difference, low_precision_difference: C4: of logits, relative to the largest one.
@@ -54,12 +55,14 @@ class Thresholds(Spec):
             restarts are tried in C12 and C13.
         noise_samples, long_noise_samples, long_noise_examples: C15: of all, and of the first few.
         collapse_fall: C21: of the validation accuracy under attack.
-        forwards: C22: predictions of each image of a model with noise.
+        budget: passes that the checks of behaviour may make, as a share of those of the attacks.
+        forwards: C22: predictions of each image of a model with noise, which vote.
     """
 
     examples: int = 256
     eager_examples: int = 32
     probability_slack: float = 1e-5
+    ball_points: int = 8
     box_slack: float = 1e-6
     clean_sigmas: float = 3.0
     batch_difference: float = 1e-3
@@ -108,6 +111,7 @@ class Thresholds(Spec):
     long_noise_samples: int = 10_000
     long_noise_examples: int = 100
     collapse_fall: float = 0.1
+    budget: float = 0.25
     forwards: int = 20
 
     def check(self):

@@ -34,6 +34,8 @@ class Evaluator:
         slots: the most rows of a batch, "auto" for 256. There are as few unused ones as possible.
         devices: `Devices`.
         jit_compile: compile the attacks' steps with XLA.
+        votes: passes in which images are judged, clean ones and what was found; several for models with
+            noise. An image is right if its label wins more than half of them.
 
     Raises:
         UserError: attacks that the subject cannot be attacked with, or names that repeat.
@@ -49,10 +51,11 @@ class Evaluator:
         slots="auto",
         devices=None,
         jit_compile=False,
+        votes=1,
     ):
         self.subject, self.attacks, self.seed = subject, tuple(attacks), checked_seed(seed)
         self.individual, self.slots, self.jit_compile = individual, slots, jit_compile
-        self.devices = devices or Devices()
+        self.devices, self.votes = devices or Devices(), votes
         self._programs, self._is_random = {}, False
         self._forward = self.devices.function(subject.forward)
         self._second = self.devices.function(self._looked_again)
@@ -99,9 +102,9 @@ class Evaluator:
         """
         bar = bar or Bar(None)
         self._is_random = self._answers_anew(x)
-        logits = self.logits(x)
         y = np.asarray(y, np.int32)
-        right = correct(tf.constant(y), tf.constant(logits)).numpy()
+        logits, predictions = self._classified(x, y)
+        right = predictions == y
         standing, adversarial, outcomes = right.copy(), x.copy(), []
         for place, (name, attack) in enumerate(self.attacks):
             given = right if self.individual else standing
@@ -117,7 +120,16 @@ class Evaluator:
             standing &= ~outcome.broken
             outcomes.append(outcome)
             bar.end(name, f"robust accuracy <= {100 * standing.mean():.2f} %")
-        return np.argmax(logits, axis=1), tuple(outcomes), adversarial
+        return predictions, tuple(outcomes), adversarial
+
+    def _classified(self, x, y):
+        """Logits at clean images, the mean of all votes, and what counts as the predicted classes."""
+        answers = [self.logits(x) for _ in range(self.votes)]
+        is_right = np.sum([correct(y, tf.constant(z)) for z in answers], axis=0) * 2 > self.votes
+        logits = answers[0] if self.votes == 1 else np.mean(answers, axis=0, dtype=np.float32)
+        # Of the other classes, where the label is not predicted, the likeliest.
+        others = np.where(np.eye(logits.shape[1], dtype=bool)[y], -np.inf, logits)
+        return logits, np.where(is_right, y, np.argmax(others, axis=1))
 
     def _looker(self, journal, bar, stop, standing):
         def look(schedule):
@@ -151,7 +163,8 @@ class Evaluator:
             look(schedule)
 
         found = schedule(looked)
-        broken, rejected = self._kept(attack, found, work)
+        verdicts = self._kept(attack, found, work)
+        broken = verdicts["broken"]
         size = len(given)
 
         def spread(values, rest):
@@ -164,8 +177,7 @@ class Evaluator:
             name=name,
             attack=attack,
             attempted=given.copy(),
-            broken=spread(broken, False),
-            rejected=spread(rejected, False),
+            **{name: spread(flags, False) for name, flags in verdicts.items()},
             run=spread(np.where(broken, found["broken_run"], -1), -1),
             step=spread(np.where(broken, found["step"], -1), -1),
             forwards=spread(found["forwards"], 0),
@@ -183,21 +195,29 @@ class Evaluator:
         ), found["images"][broken]
 
     def _kept(self, attack, found, work):
-        """Which of the broken examples stand a second look, and which do not."""
-        broken, images = found["broken"], found["images"]
-        if not broken.any():
-            return broken, broken
-        threat_model = attack.threat_model
-        right, inside, finite = self._batched(
-            lambda *batch: self._second(threat_model, *batch),
-            *(array[broken] for array in (images, work.x, work.y)),
+        """What a second look says of the examples that were broken, or not answered: flags by name."""
+        broken = found["broken"]
+        claimed = broken | (found["lost_run"] >= 0)
+        names = ("broken", "rejected", "outvoted", "unanswered")
+        verdicts = {name: np.zeros_like(broken) for name in names}
+        if not claimed.any():
+            return verdicts
+        right, inside, finite, is_answer = self._batched(
+            lambda *batch: self._second(attack.threat_model, *batch),
+            *(array[claimed] for array in (found["images"], work.x, work.y)),
         )
-        stands = np.zeros_like(broken)
-        stands[broken] = ~right & inside & finite
-        return stands, broken & ~stands
+        mine, valid = broken[claimed], inside & finite
+        stands = mine & valid & is_answer & ~right
+        lost = valid & ~is_answer
+        outvoted = mine & valid & is_answer & right & (self.votes > 1)
+        rejected = mine & ~stands & ~lost & ~outvoted
+        for name, flags in zip(names, (stands, rejected, outvoted, lost), strict=True):
+            verdicts[name][claimed] = flags
+        return verdicts
 
     def _looked_again(self, threat_model, found, x, y):
-        return tuple(second_look(self.subject.forward, threat_model, found, x, y))
+        forward = self.subject.forward
+        return tuple(second_look(forward, threat_model, found, x, y, passes=self.votes))
 
     def _seeds(self, name, ids):
         if not len(ids):

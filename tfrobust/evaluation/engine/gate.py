@@ -4,25 +4,27 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfrobust.ops.logits import correct
+from tfrobust.ops.logits import answered, correct
 
 
 class Second(NamedTuple):
     """A second look at adversarial images, boolean tensors of shape (b,).
 
     Attributes:
-        right: the label has the largest logit in a fresh pass.
+        right: the label has the largest logit in a fresh pass, or in more than half of several.
         inside: the image lies in the ball (relative slack 1e-6 and absolute 1e-7, for rounding) and
             in the pixel box.
-        finite: image and logits are finite.
+        finite: the image is finite.
+        answered: the logits of all passes are finite.
     """
 
     right: tf.Tensor
     inside: tf.Tensor
     finite: tf.Tensor
+    answered: tf.Tensor
 
 
-def second_look(forward, threat_model, found, x, y, scale=1.0):
+def second_look(forward, threat_model, found, x, y, scale=1.0, passes=1):
     """Looks at adversarial images as at any other ones: distance, box, fresh logits.
 
     Args:
@@ -32,16 +34,34 @@ def second_look(forward, threat_model, found, x, y, scale=1.0):
         x: clean images, (b, h, w, c).
         y: labels, (b,).
         scale: of the radius.
+        passes: how many; with several, for models with noise, the label must win more than half.
 
     Returns:
         `Second`.
     """
-    logits = forward(found)
     limit = threat_model.radius(scale) * (1.0 + 1e-6) + 1e-7
     near = threat_model.distance(found, x) <= limit
     pixels = tf.range(1, tf.rank(x))
     # A NaN fails every comparison.
     boxed = tf.reduce_all((found >= 0.0) & (found <= 1.0), axis=pixels)
     finite = tf.reduce_all(tf.math.is_finite(found), axis=pixels)
-    finite &= tf.reduce_all(tf.math.is_finite(logits), axis=1)
-    return Second(correct(y, logits), near & boxed, finite)
+    right, is_answer = voted(forward, found, y, passes)
+    return Second(right, near & boxed, finite, is_answer)
+
+
+def voted(forward, x, y, passes):
+    """Whether the label wins more than half of some passes, and whether all had finite logits, (b,)."""
+
+    def once(wins, is_answer):
+        logits = forward(x)
+        return wins + tf.cast(correct(y, logits), tf.int32), is_answer & answered(logits)
+
+    none = tf.zeros_like(y, tf.int32)
+    wins, is_answer = once(none, tf.ones_like(none, tf.bool))
+    if passes > 1:
+        _, wins, is_answer = tf.while_loop(
+            lambda number, *_: number < passes,
+            lambda number, *so_far: (number + 1, *once(*so_far)),
+            (tf.constant(1), wins, is_answer),
+        )
+    return 2 * wins > passes, is_answer

@@ -4,7 +4,17 @@ import numpy as np
 
 from tfrobust.evaluation.engine.outcome import Outcome
 
-_BY_EXAMPLE = ("attempted", "broken", "rejected", "run", "step", "forwards", "backwards")
+_BY_EXAMPLE = (
+    "attempted",
+    "broken",
+    "rejected",
+    "outvoted",
+    "unanswered",
+    "run",
+    "step",
+    "forwards",
+    "backwards",
+)
 
 
 def merge_outcomes(outcomes, order):

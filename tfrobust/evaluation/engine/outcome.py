@@ -21,6 +21,10 @@ class Outcome:
             ball and box.
         rejected: boolean (n,): examples whose result did not stand that check, and count as not
             broken.
+        outvoted: boolean (n,): examples whose result was classified right in more than half of the
+            passes of a model with noise, and count as not broken.
+        unanswered: boolean (n,): examples that it did not break, for which the model gives no finite
+            logits at an image inside ball and box.
         run: int (n,): which run (restart, target) broke it, from 0; -1 where none did.
         step: int (n,): after how many steps of that run; -1 where none did.
         forwards, backwards: int (n,): passes that the example needed.
@@ -46,6 +50,13 @@ class Outcome:
     traces: int
     seconds: float
     tracing_seconds: float
+    outvoted: np.ndarray | None = None
+    unanswered: np.ndarray | None = None
+
+    def __post_init__(self):
+        for name in ("outvoted", "unanswered"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.zeros_like(self.broken))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,6 +82,10 @@ class Evaluation:
         findings: of the checks.
         environment: versions, platform, devices, commit.
         seconds: wall time of the whole evaluation.
+        nan_counts: "broken" or "robust": what examples count as for which the model gives no finite
+            logits at an image of the threat model.
+        votes: passes in which images were judged; with several, for models with noise, an image is
+            misclassified that is so in at least half of them.
     """
 
     model: str
@@ -89,6 +104,8 @@ class Evaluation:
     findings: tuple[Finding, ...] = ()
     environment: dict = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
+    nan_counts: str = "broken"
+    votes: int = 1
 
     @property
     def clean(self):
@@ -98,10 +115,21 @@ class Evaluation:
     @property
     def robust(self):
         """Boolean (n,): right at the clean image, and no attack broke it."""
-        robust = self.clean
+        return self.standing & ~self.unanswered if self.nan_counts == "broken" else self.standing
+
+    @property
+    def standing(self):
+        """Boolean (n,): right at the clean image, and no attack found a misclassified image."""
+        standing = self.clean
         for outcome in self.outcomes:
-            robust = robust & ~outcome.broken
-        return robust
+            standing = standing & ~outcome.broken
+        return standing
+
+    @property
+    def unanswered(self):
+        """Boolean (n,): of those that stand, with an image at which the logits are not finite."""
+        found = [outcome.unanswered for outcome in self.outcomes]
+        return self.standing & np.any([np.zeros(len(self.ids), bool), *found], axis=0)
 
     @property
     def first_broken_by(self):

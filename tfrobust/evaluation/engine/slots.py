@@ -57,7 +57,9 @@ class Schedule:
             "step": np.full(size, -1, np.int32),
             "forwards": np.zeros(size, np.int64),
             "backwards": np.zeros(size, np.int64),
+            # Of what broke an example; of what was not answered where nothing did.
             "images": work.x.copy(),
+            "lost_run": np.full(size, -1, np.int32),
             # Steps of working rows, rows times steps, forward passes, backward passes.
             "counts": np.zeros(4, np.int64),
             "cursor": np.zeros((), np.int64),
@@ -70,7 +72,8 @@ class Schedule:
         """Runs to the end. `on_look(self)` is called between ticks, and may raise to stop.
 
         Returns:
-            Dict of arrays: "broken", "broken_run", "step", "forwards", "backwards", "images", the
+            Dict of arrays: "broken", "broken_run", "lost_run" (the first in which the model gave no finite
+            logits; -1 for none), "step", "forwards", "backwards", "images", the
             attack's measures (m,), and "counts" (4,).
         """
         while self._refill():
@@ -134,7 +137,15 @@ class Schedule:
     def _harvest(self):
         """Notes what finished rows found, and frees them."""
         host, state = self.host, self.bank["state"]
-        names = ("done", "broken", "index", "forwards", "backwards", *self.program.attack.measures)
+        names = (
+            "done",
+            "broken",
+            "index",
+            "forwards",
+            "backwards",
+            "unanswered",
+            *self.program.attack.measures,
+        )
         found = self.program.devices.join({name: state[name] for name in names})
         finished = np.flatnonzero(found["done"] & self._occupied)
         if not len(finished):
@@ -148,8 +159,14 @@ class Schedule:
             for example, value in zip(examples, found[name][finished], strict=True):
                 host[name][example] = combine(host[name][example], value)
         winners = finished[found["broken"][finished]]
-        if len(winners):
+        lost = finished[(found["unanswered"] > 0)[finished] & ~found["broken"][finished]]
+        if len(winners) or len(lost):
             images = self.program.devices.join(state["adversarial"])
+            for row in lost:
+                example, run = host["example"][row], host["run"][row]
+                first = host["lost_run"][example] < 0 or run < host["lost_run"][example]
+                if first and not host["broken"][example]:
+                    host["lost_run"][example], host["images"][example] = run, images[row]
             for row in winners:
                 example, run = host["example"][row], host["run"][row]
                 if not host["broken"][example] or run < host["broken_run"][example]:

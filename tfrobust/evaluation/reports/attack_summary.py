@@ -33,6 +33,8 @@ def summarised_attacks(evaluation):
                 "broken": int(outcome.broken.sum()),
                 "first_broken": int((first == place).sum()),
                 "rejected": int(outcome.rejected.sum()),
+                "outvoted": int(outcome.outvoted.sum()),
+                "unanswered": int(outcome.unanswered.sum()),
                 "marginal": counted(clean & ~outcome.broken) if complete else None,
                 "cumulative": counted(standing),
                 "passes": {

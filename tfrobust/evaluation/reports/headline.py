@@ -44,6 +44,11 @@ def headline(evaluation):
         if name == "custom":
             name = " and ".join(outcome.name for outcome in evaluation.outcomes)
         text = f"accuracy under {name}: {value} (an upper bound of robust accuracy, no estimate; {size})"
+    if evaluation.votes > 1:
+        text += f"; every image is judged by a vote of {evaluation.votes} passes"
+    lost = int(evaluation.unanswered.sum())
+    if lost:
+        text += f"; {lost} without finite logits count{'s' if lost == 1 else ''} as {evaluation.nan_counts}"
     doubts = distrusted(evaluation.findings)
     if doubts:
         text = f"not trustworthy: {', '.join(dict.fromkeys(f.id for f in doubts))}; {text}"

@@ -10,7 +10,7 @@ def theoretical_passes(attack, num_classes):
     Use it to plan, and to see next to the passes that were needed whether an attack did what it
     should. With r = `attack.runs(k)` runs:
 
-        PGD          r (steps eot + 1) F,  r steps eot B   the last one judges
+        PGD          r (steps + 1) eot F,  r steps eot B   the last ones judge
         APGD         r looks eot F and B   looks is steps + 1, or steps + 3 with larger radii
         FAB          r (2 steps + 3) F,  r steps B with targets;  r (2 steps + 2) F,  r steps k B without
         Square       r (queries + 1) F

@@ -24,6 +24,7 @@ COLUMNS = (
     "queries",
     "forwards",
     "backwards",
+    "unanswered",
 )
 MOST_SAMPLES = 16
 
@@ -49,7 +50,8 @@ def write_table(path, evaluation):
 
     "broken_by" is the attack that broke it first, "run" and "step" are of that attack and count from
     0; "distance" is the smallest at which any attack found a misclassified image, "queries", "forwards"
-    and "backwards" are those of all attacks together.
+    and "backwards" are those of all attacks together. "unanswered" examples stand, but have an image
+    without finite logits.
     """
     outcomes, size = evaluation.outcomes, len(evaluation.ids)
     first, nothing = evaluation.first_broken_by, np.full(size, np.nan)
@@ -57,6 +59,7 @@ def write_table(path, evaluation):
     def measured(name):
         return np.array([o.measures.get(name, nothing) for o in outcomes] or [nothing], float)
 
+    lost = evaluation.unanswered
     distances, queries = measured("distance"), measured("queries")
     smallest = np.min(np.where(np.isnan(distances), np.inf, distances), axis=0)
     asked = np.where(np.isnan(queries).all(axis=0), np.nan, np.nansum(queries, axis=0))
@@ -78,6 +81,7 @@ def write_table(path, evaluation):
                 int(asked[i]) if np.isfinite(asked[i]) else "",
                 sum(int(o.forwards[i]) for o in outcomes),
                 sum(int(o.backwards[i]) for o in outcomes),
+                "true" if lost[i] else "false",
             )
         )
     files.write_text(path, text.getvalue())

@@ -47,6 +47,11 @@ def _head(ours):
 
 def _accuracies(ours):
     rows = [("clean", ours["clean"])]
+    lost = ours.get("unanswered")
+    if lost and lost["right"]:
+        rows.append(
+            (f"without finite logits in the ball, count as {plain(ours['nan_counts'])}", lost)
+        )
     if ours["robust"]:
         rows.append((f"under {plain(ours['suite'])}, at most", ours["robust"]))
     return table(
@@ -107,6 +112,9 @@ searches.
     rejected = [f"{plain(a['name'])} {plain(a['rejected'])}" for a in attacks if a["rejected"]]
     if rejected:
         text += f"Not counted, since the second look did not confirm them: {', '.join(rejected)}.\n"
+    outvoted = [f"{plain(a['name'])} {plain(a['outvoted'])}" for a in attacks if a.get("outvoted")]
+    if outvoted:
+        text += f"Not counted, since most passes of the vote are right: {', '.join(outvoted)}.\n"
     for a in attacks:
         d = a["distance"]
         if d and d["measured"]:
@@ -135,6 +143,7 @@ def _setting(ours):
         *((plain(a["name"]), code(a["attack"])) for a in ours["attacks"]),
         ("every attack got", "all examples" if ours["individual"] else "what stood before"),
         ("seed", plain(ours["seed"])),
+        *_judged(ours),
         *(
             (plain(name), plain(described(value)))
             for name, value in environment.items()
@@ -143,6 +152,16 @@ def _setting(ours):
     ]
     lines = [f"- {name}: {value}" for name, value in settings]
     return "## Setting\n\n" + "\n".join(lines) + "\n"
+
+
+def _judged(ours):
+    """How images are judged, where it is not by one pass with finite logits."""
+    votes = ours.get("votes", 1)
+    if votes > 1:
+        rule = f"a vote of {plain(votes)} passes; wrong in at least half of them is misclassified"
+        yield "every image is judged by", rule
+    if ours.get("nan_counts"):
+        yield "images without finite logits count as", plain(ours["nan_counts"])
 
 
 def _checks(findings):

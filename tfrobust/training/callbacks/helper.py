@@ -47,6 +47,18 @@ class TrainHelper(keras.callbacks.Callback):
     def set_experiment(self, experiment):
         """Called by `train`: where the data comes from."""
         self._experiment = experiment
+        self._optimizer()  # where it may refuse, before anything is written
+
+    def _optimizer(self):
+        steps = self._experiment.steps_per_epoch
+        rate = learning_rate_of(self.learning_rate, self.epochs, steps)
+        made = self.optimizer(learning_rate=rate) if callable(self.optimizer) else self.optimizer
+        if made is self.optimizer or not isinstance(made, keras.Optimizer):
+            raise UserError(
+                "`optimizer` of TrainHelper must be a function of `learning_rate` that returns a Keras "
+                f"optimizer, such as @training.CoupledSGD. Received: {self.optimizer!r}."
+            )
+        return made
 
     def on_train_batch_begin(self, batch, logs=None):
         # Not earlier: only by now a run that is resumed has its state back.
@@ -57,12 +69,10 @@ class TrainHelper(keras.callbacks.Callback):
         helper.trainable = True
         try:
             method = Natural(helper, seed=experiment.seed)
-            steps = experiment.steps_per_epoch
-            rate = learning_rate_of(self.learning_rate, self.epochs, steps)
-            method.compile(self.optimizer(learning_rate=rate))
+            method.compile(self._optimizer())
             logs = method.fit(
                 experiment.training_dataset(epochs=self.epochs),
-                steps_per_epoch=steps,
+                steps_per_epoch=experiment.steps_per_epoch,
                 epochs=self.epochs,
                 verbose=0,
             ).history

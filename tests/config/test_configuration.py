@@ -7,7 +7,7 @@ import pytest
 from tfrobust.config import Configuration
 from tfrobust.errors import UserError
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 HEAD = """
 from __gin__ import dynamic_registration

@@ -11,7 +11,7 @@ from tfrobust.config import Configuration
 from tfrobust.errors import UserError
 from tfrobust.evaluation import settings_of_run
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 DYNAMIC = "from __gin__ import dynamic_registration\n"
 STRANGER = "import pathlib\npathlib.Path(__file__).with_suffix('.ran').touch()\ndef f(): pass\n"
 HOSTILE = {
@@ -23,8 +23,8 @@ HOSTILE = {
     "a block": ("import os\nos.system:\n  command = 'true'", "@os.system"),
     "within a value": ("import os\nx = {'a': [(1, @scope/os.system)]}", "@os.system"),
     "through a module of ours": (
-        "from tfrobust import config\nx = @config.pathlib.os.system()",
-        "@tfrobust.config.pathlib.os.system",
+        "from tfrobust.config import configuration\nx = @configuration.pathlib.os.system()",
+        "@tfrobust.config.configuration.pathlib.os.system",
     ),
     "a function of ours that removes": (
         "from tfrobust.runs import files\nx = @files.remove_folder()",
@@ -176,7 +176,7 @@ def test_a_run_says_itself_and_its_configuration_is_not_looked_at(tmp_path):
         ({"data": [1]}, "does not say"),
         (
             {"data": {"source": {"name": "npz", "arguments": {"path": 3}}}},
-            "can.?not be read|can't be read",
+            "no regular file",
         ),
         ({"data": {"source": {"name": "digits", "arguments": {"validation": {}}}}}, "validation"),
         ({"threat_model": {"norm": "os", "epsilon": 1}}, "no threat model"),

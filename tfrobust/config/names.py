@@ -11,8 +11,8 @@ import pathlib
 import gin
 import keras
 
+from tfrobust.config.text import GinText
 from tfrobust.errors import UserError
-from tfrobust.gin_text import GinText
 
 ROOMS = (
     "attacks",

@@ -7,9 +7,9 @@ import re
 
 import gin
 
-from tfrobust import gin_names
+from tfrobust.config import names as gin_names
+from tfrobust.config.overrides import overriding
 from tfrobust.errors import UserError, one_line
-from tfrobust.gin_overrides import overriding
 
 # So that bindings may name what the files do not import.
 _ROOMS = (
@@ -26,7 +26,7 @@ class Configuration:
         bindings: lines of gin, which override the files.
         root: folder in which `include 'gin/parts/...'` finds its files.
         trust: import and call whatever the files name; otherwise only what tfrobust's rooms offer, and
-            Keras's optimizers and their like (see `gin_names`).
+            Keras's optimizers and their like (see `names`).
 
     Raises:
         UserError: a file is missing, says something that nothing understands, or names what it may not.

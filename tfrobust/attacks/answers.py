@@ -1,0 +1,52 @@
+"""What a search makes of a model's answers that are no numbers, or other ones in each pass."""
+
+import tensorflow as tf
+
+from tfrobust.ops import norms
+
+
+def within(threat_model, candidate, x, radius):
+    """Which candidates lie in the ball, (b,), with the slack of the second look."""
+    return threat_model.distance(candidate, x) <= radius * (1.0 + 1e-6) + 1e-7
+
+
+def missed(state, candidate, answered):
+    """The state's "unanswered" and "adversarial" after a look at images of the threat model.
+
+    The first image for which the model gave no finite logits is kept, until one is found that is
+    misclassified: an evaluation looks at it again and names the example.
+
+    Args:
+        state: of the rows.
+        candidate: images that the model was asked about, (b, h, w, c).
+        answered: whether all logits were finite, (b,).
+    """
+    lost = ~answered & ~state["done"]
+    first = lost & ~state["broken"] & tf.equal(state["unanswered"], 0)
+    kept = tf.where(norms.expand(first, candidate), candidate, state["adversarial"])
+    return {
+        "unanswered": state["unanswered"] + tf.cast(lost, tf.int32),
+        "adversarial": kept,
+    }
+
+
+def wrong_most_often(state, candidate, wrong, over, passes):
+    """The state's "broken", "adversarial" and "wrong_passes" after several passes of the same images.
+
+    For models with noise, where one misclassification may be luck: the search goes on, and keeps the image
+    that was wrong in most of the passes, of equals the last one. At its end that image breaks the example
+    if it was wrong in at least half of them.
+
+    Args:
+        state: of the rows.
+        candidate: images, (b, h, w, c).
+        wrong: in how many passes each was misclassified, int32 (b,).
+        over: whether the row's run ends with this look, (b,).
+        passes: how many there were.
+    """
+    most = state["wrong_passes"]
+    takes = (wrong > 0) & (wrong >= most) & ~state["done"]
+    most = tf.where(takes, wrong, most)
+    kept = tf.where(norms.expand(takes, candidate), candidate, state["adversarial"])
+    broken = state["broken"] | (over & ~state["done"] & (2 * most >= passes))
+    return {"broken": broken, "adversarial": kept, "wrong_passes": most}
