@@ -1,14 +1,16 @@
 """What every method does as a Keras model."""
 
 import copy
+import inspect
 import json
+import re
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrobust import methods
+from tfrobust import losses, methods
 from tfrobust.attacks import PGD
 from tfrobust.errors import UserError
 from tfrobust.ops.schedules import LinearRamp
@@ -184,3 +186,41 @@ def test_a_ramp_needs_the_length_of_an_epoch(make_method, make_classifier, data)
     method.ramp = LinearRamp(3)
     with pytest.raises(UserError, match="Give `steps_per_epoch` to fit"):
         method.fit(data.repeat())
+
+
+@pytest.mark.parametrize("name", methods.__all__)
+def test_help_shows_every_argument_with_a_line(name):
+    """By name, not as `**kwargs`, and in the order of the signature; saving goes by the same names."""
+    cls = getattr(methods, name)
+    parameters = inspect.signature(cls).parameters
+    assert not [p for p in parameters.values() if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    documented = inspect.getdoc(cls).partition("Args:\n")[2]
+    for argument in parameters:
+        assert re.search(rf"^ {{4}}{argument}: \w?", documented, re.M), f"{name}({argument}=)"
+    assert cls.settings == tuple(argument for argument in parameters if argument != "name")
+
+
+def test_a_constructor_that_hands_arguments_on_has_those_of_its_base(make_classifier):
+    class Weighted(methods.TRADES):
+        def __init__(self, classifier, attack, *, weight=0.5, beta=1.0, **shared):
+            super().__init__(classifier, attack, beta=beta, **shared)
+            self.weight = weight
+
+    own = {"weight", "beta"}
+    parameters = inspect.signature(Weighted).parameters
+    assert set(parameters) == {*inspect.signature(methods.TRADES).parameters, "weight"}
+    assert own <= set(Weighted.settings)
+    assert parameters["beta"].default == 1.0
+    attack = PGD(Linf(0.1), losses.ToClean(), steps=1)
+    method = Weighted(make_classifier(), attack, weight=2.0, label_smoothing=0.2, seed=3)
+    again = Weighted.from_config(method.get_config())
+    assert (again.weight, again.beta, again.label_smoothing, again.seed) == (2.0, 1.0, 0.2, 3)
+
+
+def test_an_argument_that_is_not_kept_is_told(make_classifier):
+    class Forgetful(methods.Natural):
+        def __init__(self, classifier, *, weight=0.5, **shared):
+            super().__init__(classifier, **shared)
+
+    with pytest.raises(UserError, match=r"self\.weight = weight"):
+        Forgetful(make_classifier()).get_config()

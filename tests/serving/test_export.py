@@ -136,7 +136,8 @@ def exported(tmp_path_factory):
         [sys.executable, "-c", textwrap.dedent(LOADER), *folders],
         capture_output=True,
         text=True,
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
+        # oneDNN's convolution of an empty batch, which the loader tries too, gives a wrong shape.
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "TF_ENABLE_ONEDNN_OPTS": "0"},
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.strip().endswith("refused: True")
@@ -175,7 +176,9 @@ def test_the_pixels_signature_is_differentiable(exported, name):
     expected = tape.gradient(logits, x).numpy()
     assert np.abs(expected).max() > 1e-3
     for key in ("gradient/x", "gradient2/x"):
-        np.testing.assert_allclose(found[key], expected, rtol=1e-4, atol=1e-5)
+        # Another convolution than that of this process rounds bfloat16 otherwise.
+        rtol = 2e-2 if name == "low_precision" else 1e-4
+        np.testing.assert_allclose(found[key], expected, rtol=rtol, atol=1e-5)
 
 
 def test_class_names(exported):

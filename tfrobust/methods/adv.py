@@ -1,13 +1,20 @@
 """Adversarial training in its first form."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+import keras
+
+from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.clipping import LossClipping
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.numbers import number
+from tfrobust.ops.schedules import Schedule
+from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
+from tfrobust.weights.base import WeightPerturbation
 
 
 @register
@@ -25,10 +32,20 @@ class ADV(AdversarialModel):
             `PGD(Linf("8/255"), steps=1, relative_step_size=1.25)`.
         divergence: `Bregman`; with `Bregman(SquaredNorm())` and an attack on `ToLabel` of the same
             it is PGD-AT with squared errors (SCORE).
-        label_smoothing: see `TRADES`.
+        label_smoothing: s in [0, 1): the target gives the label 1 - s and spreads s over the other
+            classes.
         clipping: `LossClipping(0.4)` of squared errors, or None.
-        **kwargs: see `AdversarialModel`. `attack_statistics="batch"` reproduces codes that attack
-            in training mode.
+        regularizers: sequence of `Regularizer`; their weighted terms are added to the loss.
+        weight_perturbation: `WeightPerturbation` that gives the weights at which the loss is taken,
+            such as `AWP(5e-3)`, or None.
+        attack_weights: `WeightPerturbation` that gives the weights which the attack sees, or None.
+        scale: factor of the attack's radius, a number in [0, 1] or a `Schedule`.
+        eval_attack: `Attack` of `evaluate` and of validation, reported as `robust_accuracy`, or None.
+        attack_statistics: how BatchNormalization normalises during the attack: by "running" averages,
+            by the "batch", or "batch_frozen"; see `AdversarialModel`. "batch"
+            reproduces codes that attack in training mode.
+        seed: whole number, the seed of training and validation.
+        name: name of the Keras model.
 
     References: Madry et al., 2018 (multi-step); Wong, Rice, Kolter, "Fast is better than free",
     2020 (one step).
@@ -36,19 +53,36 @@ class ADV(AdversarialModel):
 
     parts: ClassVar[tuple[str, ...]] = ("label_loss",)
     clipped_terms: ClassVar[tuple[str, ...]] = ("total",)
-    settings = (*AdversarialModel.settings, "divergence", "label_smoothing", "clipping")
 
     def __init__(
         self,
-        classifier,
-        attack,
+        classifier: keras.Model,
+        attack: Attack,
         *,
-        divergence=Bregman(),
-        label_smoothing=0.0,
-        clipping=None,
-        **kwargs,
-    ):
-        super().__init__(classifier, attack, **kwargs)
+        divergence: Bregman = Bregman(),
+        label_smoothing: float = 0.0,
+        clipping: LossClipping | None = None,
+        regularizers: Sequence[Regularizer] = (),
+        weight_perturbation: WeightPerturbation | None = None,
+        attack_weights: WeightPerturbation | None = None,
+        scale: float | Schedule = 1.0,
+        eval_attack: Attack | None = None,
+        attack_statistics: str = "running",
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            classifier,
+            attack,
+            regularizers=regularizers,
+            weight_perturbation=weight_perturbation,
+            attack_weights=attack_weights,
+            scale=scale,
+            eval_attack=eval_attack,
+            attack_statistics=attack_statistics,
+            seed=seed,
+            name=name,
+        )
         check_kind("divergence", divergence, Bregman)
         check_kind("clipping", clipping, LossClipping, optional=True)
         self.divergence = divergence

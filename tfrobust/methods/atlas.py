@@ -1,13 +1,20 @@
 """ATLAS: adversarial training with a locally linear and a locally flat classifier."""
 
+from collections.abc import Sequence
+
+import keras
 import tensorflow as tf
 
+from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
+from tfrobust.losses.clipping import LossClipping
 from tfrobust.methods.adv import ADV
 from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.regularizers.base import Regularizer
 from tfrobust.regularizers.jacobian import Jacobian
 from tfrobust.spec import check_kind, register
+from tfrobust.weights.base import WeightPerturbation
 
 
 @register
@@ -34,11 +41,25 @@ class ATLAS(ADV):
             with ten; MNIST: 1e-5 and 5e-6.
         beta: weight of the divergence, at least 0, or a `Schedule`. CIFAR: 5 (CIFAR-100 with ten steps
             10); MNIST: 0.3, with twenty steps 0.2.
-        projections, kind: see `Jacobian`.
+        projections: random directions whose mean estimates the Jacobian's norm, at least 1.
+        kind: of the directions, as in `Jacobian`: "sphere", "rademacher" or "basis".
         smoothness_divergence: `Bregman` of the term with beta.
+        divergence: `Bregman` between label and prediction; the formula above has KL.
+        label_smoothing: s in [0, 1): the target gives the label 1 - s and spreads s over the other
+            classes.
         clipping: `LossClipping` of squared errors, or None: "total" clips all of the formula above, the
             Jacobian's norm included, "divergence" the divergence before its weight.
-        **kwargs: see `ADV`. The paper ramps epsilon: `scale=LinearRamp(15)`.
+        regularizers: sequence of `Regularizer`; their weighted terms are added to the loss.
+        weight_perturbation: `WeightPerturbation` that gives the weights at which the loss is taken,
+            such as `AWP(5e-3)`, or None.
+        attack_weights: `WeightPerturbation` that gives the weights which the attack sees, or None.
+        scale: factor of the attack's radius, a number in [0, 1] or a `Schedule`; the
+            paper ramps epsilon by `LinearRamp(15)`.
+        eval_attack: `Attack` of `evaluate` and of validation, reported as `robust_accuracy`, or None.
+        attack_statistics: how BatchNormalization normalises during the attack: by "running" averages,
+            by the "batch", or "batch_frozen"; see `AdversarialModel`.
+        seed: whole number, the seed of training and validation.
+        name: name of the Keras model.
 
     Reference: Lu and Kumar, ATLAS. What the paper leaves open: the attack in inference mode, the loss
     in training mode, clean and adversarial images forwarded separately, the Jacobian by the
@@ -46,27 +67,29 @@ class ATLAS(ADV):
     """
 
     clipped_terms = ("total", "divergence")
-    settings = (
-        *ADV.settings,
-        "alpha",
-        "beta",
-        "projections",
-        "kind",
-        "smoothness_divergence",
-    )
 
     def __init__(
         self,
-        classifier,
-        attack,
+        classifier: keras.Model,
+        attack: Attack,
         *,
-        alpha=2e-4,
-        beta=5.0,
-        projections=1,
-        kind="sphere",
-        smoothness_divergence=Bregman(),
-        **kwargs,
-    ):
+        alpha: float | Schedule = 2e-4,
+        beta: float | Schedule = 5.0,
+        projections: int = 1,
+        kind: str = "sphere",
+        smoothness_divergence: Bregman = Bregman(),
+        divergence: Bregman = Bregman(),
+        label_smoothing: float = 0.0,
+        clipping: LossClipping | None = None,
+        regularizers: Sequence[Regularizer] = (),
+        weight_perturbation: WeightPerturbation | None = None,
+        attack_weights: WeightPerturbation | None = None,
+        scale: float | Schedule = 1.0,
+        eval_attack: Attack | None = None,
+        attack_statistics: str = "running",
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
         check_kind("smoothness_divergence", smoothness_divergence, Bregman)
         # Before the base class asks which parts there are.
         self.alpha = checked(alpha, "alpha", 0.0)
@@ -74,7 +97,21 @@ class ATLAS(ADV):
         self.projections, self.kind = projections, kind
         self.smoothness_divergence = smoothness_divergence
         self._jacobian = Jacobian(1.0, "adversarial", projections, kind)
-        super().__init__(classifier, attack, **kwargs)
+        super().__init__(
+            classifier,
+            attack,
+            divergence=divergence,
+            label_smoothing=label_smoothing,
+            clipping=clipping,
+            regularizers=regularizers,
+            weight_perturbation=weight_perturbation,
+            attack_weights=attack_weights,
+            scale=scale,
+            eval_attack=eval_attack,
+            attack_statistics=attack_statistics,
+            seed=seed,
+            name=name,
+        )
         if self.clipping is not None and _is_used(self.beta):
             self.clipping.check_divergence(smoothness_divergence)
         elif self.clipping is not None and self.clipping.term == "divergence":

@@ -3,7 +3,6 @@
 import itertools
 from typing import ClassVar
 
-import keras
 import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
@@ -79,17 +78,6 @@ class AdversarialModel(ClassifierWrapper):
     # Whether the loss contains derivatives, so that training differentiates twice: True, or
     # "inference" where only passes in inference mode are differentiated so.
     differentiates_twice = False
-    settings: ClassVar[tuple[str, ...]] = (
-        "classifier",
-        "attack",
-        "regularizers",
-        "weight_perturbation",
-        "attack_weights",
-        "scale",
-        "eval_attack",
-        "attack_statistics",
-        "seed",
-    )
 
     def __init__(
         self,
@@ -273,13 +261,3 @@ class AdversarialModel(ClassifierWrapper):
             return None
         check_output_shape(logits.shape)
         return require_logits(logits, when=tf.equal(steps_made(self.optimizer), 0))
-
-    def get_config(self):
-        values = {name: getattr(self, name) for name in self.settings}
-        values = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
-        serialize = keras.saving.serialize_keras_object
-        return {"name": self.name, **{name: serialize(value) for name, value in values.items()}}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})

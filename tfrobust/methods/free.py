@@ -1,7 +1,11 @@
 """Free adversarial training."""
 
+from collections.abc import Sequence
+
+import keras
 import tensorflow as tf
 
+from tfrobust.attacks.base import Attack
 from tfrobust.contract import after
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
@@ -10,6 +14,7 @@ from tfrobust.methods.points import LivePoint
 from tfrobust.methods.update import apply
 from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.numbers import integer, number
+from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import to_box
 from tfrobust.threat_models.linf import Linf
@@ -41,7 +46,10 @@ class Free(AdversarialModel):
             of Wong et al. does. Otherwise a pixel may have to come back from outside of the box, where
             its gradient is zero.
         divergence: `Bregman`.
-        regularizers, eval_attack, seed, name: see `AdversarialModel`.
+        regularizers: sequence of `Regularizer`; their weighted terms are added to the loss.
+        eval_attack: `Attack` of `evaluate` and of validation, reported as `robust_accuracy`, or None.
+        seed: whole number, the seed of training and validation.
+        name: name of the Keras model.
 
     Raises:
         UserError: for another threat model; in training for a batch larger than `batch_shape`.
@@ -50,34 +58,22 @@ class Free(AdversarialModel):
     """
 
     parts = ("label_loss",)
-    settings = (
-        "classifier",
-        "threat_model",
-        "batch_shape",
-        "replays",
-        "step_size",
-        "clip_to_box",
-        "divergence",
-        "regularizers",
-        "eval_attack",
-        "seed",
-    )
 
     def __init__(
         self,
-        classifier,
-        threat_model,
+        classifier: keras.Model,
+        threat_model: Linf,
         *,
-        batch_shape,
-        replays=8,
-        step_size=None,
-        clip_to_box=False,
-        divergence=Bregman(),
-        regularizers=(),
-        eval_attack=None,
-        seed=0,
-        name=None,
-    ):
+        batch_shape: Sequence[int],
+        replays: int = 8,
+        step_size: float | str | None = None,
+        clip_to_box: bool = False,
+        divergence: Bregman = Bregman(),
+        regularizers: Sequence[Regularizer] = (),
+        eval_attack: Attack | None = None,
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
         super().__init__(
             classifier,
             None,

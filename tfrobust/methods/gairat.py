@@ -1,16 +1,23 @@
 """GAIRAT: adversarial training that weighs examples by how soon they are fooled."""
 
 import math
+from collections.abc import Sequence
 
+import keras
 import tensorflow as tf
 
+from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
+from tfrobust.losses.bregman import Bregman
+from tfrobust.losses.clipping import LossClipping
 from tfrobust.methods.adv import ADV
 from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import Schedule, at, checked
 from tfrobust.ops.stand_in import counting
+from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import register
+from tfrobust.weights.base import WeightPerturbation
 
 WEIGHTINGS = ("tanh", "sigmoid", "discrete")
 
@@ -38,8 +45,20 @@ class GAIRAT(ADV):
             training.
         weighting: "tanh" as above, the default; "sigmoid" with the same argument, which falls more
             slowly; "discrete", (K + 1 - kappa) / (K + 1), linear and without `offset`.
-        divergence: see `ADV`.
-        **kwargs: see `AdversarialModel`.
+        divergence: `Bregman` between label and prediction.
+        label_smoothing: s in [0, 1): the target gives the label 1 - s and spreads s over the other
+            classes.
+        clipping: `LossClipping` of squared errors, or None.
+        regularizers: sequence of `Regularizer`; their weighted terms are added to the loss.
+        weight_perturbation: `WeightPerturbation` that gives the weights at which the loss is taken,
+            such as `AWP(5e-3)`, or None.
+        attack_weights: `WeightPerturbation` that gives the weights which the attack sees, or None.
+        scale: factor of the attack's radius, a number in [0, 1] or a `Schedule`.
+        eval_attack: `Attack` of `evaluate` and of validation, reported as `robust_accuracy`, or None.
+        attack_statistics: how BatchNormalization normalises during the attack: by "running" averages,
+            by the "batch", or "batch_frozen"; see `AdversarialModel`.
+        seed: whole number, the seed of training and validation.
+        name: name of the Keras model.
 
     Raises:
         UserError: for an attack without `steps`.
@@ -48,10 +67,41 @@ class GAIRAT(ADV):
     weights, where given, multiply w.
     """
 
-    settings = (*ADV.settings, "burn_in", "offset", "weighting")
-
-    def __init__(self, classifier, attack, *, burn_in, offset=-1.0, weighting="tanh", **kwargs):
-        super().__init__(classifier, attack, **kwargs)
+    def __init__(
+        self,
+        classifier: keras.Model,
+        attack: Attack,
+        *,
+        burn_in: float,
+        offset: float | Schedule = -1.0,
+        weighting: str = "tanh",
+        divergence: Bregman = Bregman(),
+        label_smoothing: float = 0.0,
+        clipping: LossClipping | None = None,
+        regularizers: Sequence[Regularizer] = (),
+        weight_perturbation: WeightPerturbation | None = None,
+        attack_weights: WeightPerturbation | None = None,
+        scale: float | Schedule = 1.0,
+        eval_attack: Attack | None = None,
+        attack_statistics: str = "running",
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            classifier,
+            attack,
+            divergence=divergence,
+            label_smoothing=label_smoothing,
+            clipping=clipping,
+            regularizers=regularizers,
+            weight_perturbation=weight_perturbation,
+            attack_weights=attack_weights,
+            scale=scale,
+            eval_attack=eval_attack,
+            attack_statistics=attack_statistics,
+            seed=seed,
+            name=name,
+        )
         if not hasattr(attack, "steps"):
             raise UserError(
                 "GAIRAT counts an attack's steps, so it needs one with `steps`, such as PGD. "

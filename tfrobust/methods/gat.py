@@ -1,20 +1,26 @@
 """GAT: one-step adversarial training whose step is guided."""
 
 import dataclasses
+from collections.abc import Sequence
 
+import keras
 import tensorflow as tf
 
+from tfrobust.attacks.base import Attack
 from tfrobust.attacks.pgd import PGD
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
+from tfrobust.losses.clipping import LossClipping
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.losses.potentials import SquaredNorm
 from tfrobust.methods.trades import TRADES
 from tfrobust.ops.logits import full_precision
-from tfrobust.ops.schedules import at
+from tfrobust.ops.schedules import Schedule, at
 from tfrobust.ops.statistics import batch_statistics
+from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
+from tfrobust.weights.base import WeightPerturbation
 
 _SQUARED = Bregman(SquaredNorm())
 
@@ -42,7 +48,20 @@ class GAT(TRADES):
         beta: the paper's lambda, 10 on CIFAR-10 with `Steps((86,), (10, 40))`.
         alternate: whether a alternates; otherwise a = 1, as on MNIST.
         divergence: `Bregman` of the second term and of the guide.
-        **kwargs: see `TRADES`.
+        label_divergence: `Bregman` of the first term, or None for that of the second.
+        label_smoothing: s in [0, 1): the target gives the label 1 - s and spreads s over the other
+            classes.
+        clipping: `LossClipping` of squared errors, or None.
+        regularizers: sequence of `Regularizer`; their weighted terms are added to the loss.
+        weight_perturbation: `WeightPerturbation` that gives the weights at which the loss is taken,
+            such as `AWP(5e-3)`, or None.
+        attack_weights: `WeightPerturbation` that gives the weights which the attack sees, or None.
+        scale: factor of the attack's radius, a number in [0, 1] or a `Schedule`.
+        eval_attack: `Attack` of `evaluate` and of validation, reported as `robust_accuracy`, or None.
+        attack_statistics: how BatchNormalization normalises during the attack: by "running" averages,
+            by the "batch", or "batch_frozen"; see `AdversarialModel`.
+        seed: whole number, the seed of training and validation.
+        name: name of the Keras model.
 
     Raises:
         UserError: for an attack with another objective.
@@ -51,26 +70,42 @@ class GAT(TRADES):
     Defenses", 2020. The pass that gives P does not move BatchNormalization's running averages here.
     """
 
-    settings = (*TRADES.settings, "alternate")
-
     def __init__(
         self,
-        classifier,
-        attack,
+        classifier: keras.Model,
+        attack: PGD,
         *,
-        beta=10.0,
-        alternate=True,
-        divergence=_SQUARED,
-        label_divergence=Bregman(),
-        **kwargs,
-    ):
+        beta: float | Schedule = 10.0,
+        alternate: bool = True,
+        divergence: Bregman = _SQUARED,
+        label_divergence: Bregman | None = Bregman(),
+        label_smoothing: float = 0.0,
+        clipping: LossClipping | None = None,
+        regularizers: Sequence[Regularizer] = (),
+        weight_perturbation: WeightPerturbation | None = None,
+        attack_weights: WeightPerturbation | None = None,
+        scale: float | Schedule = 1.0,
+        eval_attack: Attack | None = None,
+        attack_statistics: str = "running",
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
         super().__init__(
             classifier,
             attack,
             beta=beta,
             divergence=divergence,
             label_divergence=label_divergence,
-            **kwargs,
+            label_smoothing=label_smoothing,
+            clipping=clipping,
+            regularizers=regularizers,
+            weight_perturbation=weight_perturbation,
+            attack_weights=attack_weights,
+            scale=scale,
+            eval_attack=eval_attack,
+            attack_statistics=attack_statistics,
+            seed=seed,
+            name=name,
         )
         check_kind("attack", attack, PGD)
         if attack.objective != CrossEntropy():

@@ -1,15 +1,23 @@
 """HAT: TRADES that keeps its boundaries from moving further than they need."""
 
+from collections.abc import Sequence
+
+import keras
 import tensorflow as tf
 
+from tfrobust.attacks.base import Attack
 from tfrobust.contract import check_classifier
 from tfrobust.errors import UserError
+from tfrobust.losses.bregman import Bregman
+from tfrobust.losses.clipping import LossClipping
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.methods.trades import TRADES
 from tfrobust.ops.logits import inference
 from tfrobust.ops.numbers import number
-from tfrobust.ops.schedules import at, checked
+from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
+from tfrobust.weights.base import WeightPerturbation
 
 
 @register
@@ -35,7 +43,22 @@ class HAT(TRADES):
         reach: h, above 0.
         adversarial_label: with True the second term is beta * CE(p(x'), y), adversarial training on
             clean and adversarial images with a helper.
-        **kwargs: see `TRADES`.
+        divergence: `Bregman` of the first two terms.
+        label_divergence: `Bregman` of the first term where it differs, or None.
+        label_smoothing: s in [0, 1): the target gives the label 1 - s and spreads s over the other
+            classes.
+        clipping: `LossClipping` of the divergence between clean and adversarial predictions, or
+            None.
+        regularizers: sequence of `Regularizer`; their weighted terms are added to the loss.
+        weight_perturbation: `WeightPerturbation` that gives the weights at which the loss is taken,
+            such as `AWP(5e-3)`, or None.
+        attack_weights: `WeightPerturbation` that gives the weights which the attack sees, or None.
+        scale: factor of the attack's radius, a number in [0, 1] or a `Schedule`.
+        eval_attack: `Attack` of `evaluate` and of validation, reported as `robust_accuracy`, or None.
+        attack_statistics: how BatchNormalization normalises during the attack: by "running" averages,
+            by the "batch", or "batch_frozen"; see `AdversarialModel`.
+        seed: whole number, the seed of training and validation.
+        name: name of the Keras model.
 
     Raises:
         UserError: if the helper is not a model of its own; for a `clipping` that is not of the
@@ -46,21 +69,47 @@ class HAT(TRADES):
     """
 
     parts = (*TRADES.parts, "helper_loss")
-    settings = (*TRADES.settings, "helper", "gamma", "reach", "adversarial_label")
 
     def __init__(
         self,
-        classifier,
-        attack,
+        classifier: keras.Model,
+        attack: Attack,
         *,
-        helper,
-        beta=2.5,
-        gamma=0.5,
-        reach=2.0,
-        adversarial_label=False,
-        **kwargs,
-    ):
-        super().__init__(classifier, attack, beta=beta, **kwargs)
+        helper: keras.Model,
+        beta: float | Schedule = 2.5,
+        gamma: float | Schedule = 0.5,
+        reach: float = 2.0,
+        adversarial_label: bool = False,
+        divergence: Bregman = Bregman(),
+        label_divergence: Bregman | None = None,
+        label_smoothing: float = 0.0,
+        clipping: LossClipping | None = None,
+        regularizers: Sequence[Regularizer] = (),
+        weight_perturbation: WeightPerturbation | None = None,
+        attack_weights: WeightPerturbation | None = None,
+        scale: float | Schedule = 1.0,
+        eval_attack: Attack | None = None,
+        attack_statistics: str = "running",
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            classifier,
+            attack,
+            beta=beta,
+            divergence=divergence,
+            label_divergence=label_divergence,
+            label_smoothing=label_smoothing,
+            clipping=clipping,
+            regularizers=regularizers,
+            weight_perturbation=weight_perturbation,
+            attack_weights=attack_weights,
+            scale=scale,
+            eval_attack=eval_attack,
+            attack_statistics=attack_statistics,
+            seed=seed,
+            name=name,
+        )
         check_classifier(helper, "helper")
         check_kind("adversarial_label", adversarial_label, bool)
         shared = {id(v) for v in classifier.variables} & {id(v) for v in helper.variables}

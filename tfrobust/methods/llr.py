@@ -1,18 +1,23 @@
 """LLR: a loss that is linear around every image."""
 
 import warnings
+from collections.abc import Sequence
 
+import keras
 import tensorflow as tf
 
+from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.losses.linearity import inner_product
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.checks import is_stock_batch_normalization
 from tfrobust.ops.layers import kinked_layer
-from tfrobust.ops.schedules import at, checked
+from tfrobust.ops.schedules import Schedule, at, checked
 from tfrobust.ops.statistics import capture_statistics, impose_statistics
+from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import register
+from tfrobust.weights.base import WeightPerturbation
 
 
 @register
@@ -45,8 +50,14 @@ class LLR(AdversarialModel):
         mu: weight of |d . grad l|, at least 0, or a `Schedule`. The code and the tables of the
             supplement give a smoothing s in its place: mu = lam * s.
         w_nom: weight of the clean cross-entropy, at least 0, or a `Schedule`.
-        regularizers, weight_perturbation, scale, eval_attack, seed, name: see `AdversarialModel`.
-            The paper ramps `scale` over 15 epochs.
+        regularizers: sequence of `Regularizer`; their weighted terms are added to the loss.
+        weight_perturbation: `WeightPerturbation` that gives the weights at which the loss is taken,
+            such as `AWP(5e-3)`, or None.
+        scale: factor of the attack's radius, a number in [0, 1] or a `Schedule`; the
+            paper ramps it over 15 epochs.
+        eval_attack: `Attack` of `evaluate` and of validation, reported as `robust_accuracy`, or None.
+        seed: whole number, the seed of training and validation.
+        name: name of the Keras model.
 
     Raises:
         UserError: for a trainable keras.layers.BatchNormalization, which cannot be normalised by the
@@ -59,34 +70,22 @@ class LLR(AdversarialModel):
 
     parts = ("label_loss", "linearity_error", "linear_change")
     differentiates_twice = True
-    settings = (
-        "classifier",
-        "attack",
-        "lam",
-        "mu",
-        "w_nom",
-        "regularizers",
-        "weight_perturbation",
-        "scale",
-        "eval_attack",
-        "seed",
-    )
 
     def __init__(
         self,
-        classifier,
-        attack,
+        classifier: keras.Model,
+        attack: Attack,
         *,
-        lam=4.0,
-        mu=2.0,
-        w_nom=2.0,
-        regularizers=(),
-        weight_perturbation=None,
-        scale=1.0,
-        eval_attack=None,
-        seed=0,
-        name=None,
-    ):
+        lam: float | Schedule = 4.0,
+        mu: float | Schedule = 2.0,
+        w_nom: float | Schedule = 2.0,
+        regularizers: Sequence[Regularizer] = (),
+        weight_perturbation: WeightPerturbation | None = None,
+        scale: float | Schedule = 1.0,
+        eval_attack: Attack | None = None,
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
         super().__init__(
             classifier,
             attack,

@@ -1,14 +1,20 @@
 """MART: adversarial training that looks at misclassified examples more."""
 
+from collections.abc import Sequence
+
+import keras
 import tensorflow as tf
 
+from tfrobust.attacks.base import Attack
 from tfrobust.losses.boosted import boosted_cross_entropy
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.numbers import number
-from tfrobust.ops.schedules import at, checked
+from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
+from tfrobust.weights.base import WeightPerturbation
 
 
 @register
@@ -32,17 +38,52 @@ class MART(AdversarialModel):
         divergence: `Bregman` of the last term.
         offset: added inside the second logarithm, in [0, 1]. 0 is the paper's formula; the code's
             1e-4 bounds the term at 9.2, for images whose wrong class has probability 1.
-        **kwargs: see `AdversarialModel`.
+        regularizers: sequence of `Regularizer`; their weighted terms are added to the loss.
+        weight_perturbation: `WeightPerturbation` that gives the weights at which the loss is taken,
+            such as `AWP(5e-3)`, or None.
+        attack_weights: `WeightPerturbation` that gives the weights which the attack sees, or None.
+        scale: factor of the attack's radius, a number in [0, 1] or a `Schedule`.
+        eval_attack: `Attack` of `evaluate` and of validation, reported as `robust_accuracy`, or None.
+        attack_statistics: how BatchNormalization normalises during the attack: by "running" averages,
+            by the "batch", or "batch_frozen"; see `AdversarialModel`.
+        seed: whole number, the seed of training and validation.
+        name: name of the Keras model.
 
     Reference: Wang et al., "Improving Adversarial Robustness Requires Revisiting Misclassified
     Examples", 2020. The code's 1e-12 inside logarithms is not needed here.
     """
 
     parts = ("boosted_loss", "weighted_divergence")
-    settings = (*AdversarialModel.settings, "beta", "divergence", "offset")
 
-    def __init__(self, classifier, attack, *, beta=5.0, divergence=Bregman(), offset=0.0, **kwargs):
-        super().__init__(classifier, attack, **kwargs)
+    def __init__(
+        self,
+        classifier: keras.Model,
+        attack: Attack,
+        *,
+        beta: float | Schedule = 5.0,
+        divergence: Bregman = Bregman(),
+        offset: float = 0.0,
+        regularizers: Sequence[Regularizer] = (),
+        weight_perturbation: WeightPerturbation | None = None,
+        attack_weights: WeightPerturbation | None = None,
+        scale: float | Schedule = 1.0,
+        eval_attack: Attack | None = None,
+        attack_statistics: str = "running",
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            classifier,
+            attack,
+            regularizers=regularizers,
+            weight_perturbation=weight_perturbation,
+            attack_weights=attack_weights,
+            scale=scale,
+            eval_attack=eval_attack,
+            attack_statistics=attack_statistics,
+            seed=seed,
+            name=name,
+        )
         check_kind("divergence", divergence, Bregman)
         self.beta = checked(beta, "beta", 0.0)
         self.divergence = divergence

@@ -1,8 +1,15 @@
 """Plain training, as the baseline."""
 
+from collections.abc import Sequence
+
+import keras
+
+from tfrobust.attacks.base import Attack
 from tfrobust.losses.bregman import Bregman
 from tfrobust.methods.base import AdversarialModel
+from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
+from tfrobust.weights.base import WeightPerturbation
 
 
 @register
@@ -16,30 +23,27 @@ class Natural(AdversarialModel):
     Args:
         classifier: Keras model, images (b, h, w, c) in [0, 1] to logits (b, k).
         divergence: `Bregman`; `Bregman(SquaredNorm())` trains on squared errors of probabilities.
-        regularizers, weight_perturbation, eval_attack, seed, name: see `AdversarialModel`.
+        regularizers: sequence of `Regularizer`; their weighted terms are added to the loss.
+        weight_perturbation: `WeightPerturbation` that gives the weights at which the loss is taken,
+            such as `AWP(5e-3)`, or None.
+        eval_attack: `Attack` of `evaluate` and of validation, reported as `robust_accuracy`, or None.
+        seed: whole number, the seed of training and validation.
+        name: name of the Keras model.
     """
 
     parts = ("label_loss",)
-    settings = (
-        "classifier",
-        "divergence",
-        "regularizers",
-        "weight_perturbation",
-        "eval_attack",
-        "seed",
-    )
 
     def __init__(
         self,
-        classifier,
+        classifier: keras.Model,
         *,
-        divergence=Bregman(),
-        regularizers=(),
-        weight_perturbation=None,
-        eval_attack=None,
-        seed=0,
-        name=None,
-    ):
+        divergence: Bregman = Bregman(),
+        regularizers: Sequence[Regularizer] = (),
+        weight_perturbation: WeightPerturbation | None = None,
+        eval_attack: Attack | None = None,
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
         super().__init__(
             classifier,
             None,

@@ -1,15 +1,20 @@
 """TRADES: accuracy at the clean image, smoothness around it."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+import keras
 import tensorflow as tf
 
+from tfrobust.attacks.base import Attack
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.clipping import LossClipping
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.numbers import number
-from tfrobust.ops.schedules import at, checked
+from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
+from tfrobust.weights.base import WeightPerturbation
 
 
 @register
@@ -37,7 +42,16 @@ class TRADES(AdversarialModel):
         label_smoothing: s in [0, 1): the target of the first term gives the label 1 - s and spreads
             s over the other classes. Against overconfidence, mostly with extra data.
         clipping: `LossClipping` of squared errors, or None.
-        **kwargs: see `AdversarialModel`.
+        regularizers: sequence of `Regularizer`; their weighted terms are added to the loss.
+        weight_perturbation: `WeightPerturbation` that gives the weights at which the loss is taken,
+            such as `AWP(5e-3)`, or None.
+        attack_weights: `WeightPerturbation` that gives the weights which the attack sees, or None.
+        scale: factor of the attack's radius, a number in [0, 1] or a `Schedule`.
+        eval_attack: `Attack` of `evaluate` and of validation, reported as `robust_accuracy`, or None.
+        attack_statistics: how BatchNormalization normalises during the attack: by "running" averages,
+            by the "batch", or "batch_frozen"; see `AdversarialModel`.
+        seed: whole number, the seed of training and validation.
+        name: name of the Keras model.
 
     Reference: Zhang et al., "Theoretically Principled Trade-off between Robustness and Accuracy",
     2019. The code forwards the clean batch twice; here once, which moves the running statistics
@@ -45,28 +59,38 @@ class TRADES(AdversarialModel):
     """
 
     parts: ClassVar[tuple[str, ...]] = ("label_loss", "divergence")
-    settings = (
-        *AdversarialModel.settings,
-        "beta",
-        "divergence",
-        "label_divergence",
-        "label_smoothing",
-        "clipping",
-    )
 
     def __init__(
         self,
-        classifier,
-        attack,
+        classifier: keras.Model,
+        attack: Attack,
         *,
-        beta=6.0,
-        divergence=Bregman(),
-        label_divergence=None,
-        label_smoothing=0.0,
-        clipping=None,
-        **kwargs,
-    ):
-        super().__init__(classifier, attack, **kwargs)
+        beta: float | Schedule = 6.0,
+        divergence: Bregman = Bregman(),
+        label_divergence: Bregman | None = None,
+        label_smoothing: float = 0.0,
+        clipping: LossClipping | None = None,
+        regularizers: Sequence[Regularizer] = (),
+        weight_perturbation: WeightPerturbation | None = None,
+        attack_weights: WeightPerturbation | None = None,
+        scale: float | Schedule = 1.0,
+        eval_attack: Attack | None = None,
+        attack_statistics: str = "running",
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            classifier,
+            attack,
+            regularizers=regularizers,
+            weight_perturbation=weight_perturbation,
+            attack_weights=attack_weights,
+            scale=scale,
+            eval_attack=eval_attack,
+            attack_statistics=attack_statistics,
+            seed=seed,
+            name=name,
+        )
         self.beta = checked(beta, "beta", 0.0)
         check_kind("divergence", divergence, Bregman)
         check_kind("label_divergence", label_divergence, Bregman, optional=True)

@@ -10,6 +10,7 @@ from tfrobust.methods.clock import Clock, CountEpochs, with_first
 from tfrobust.methods.reporting import Means, Reporting
 from tfrobust.methods.schedules import length_of_epoch, uses_schedule
 from tfrobust.methods.second_derivatives import check_compiled
+from tfrobust.methods.settings import Settings
 from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.random import checked_seed
@@ -19,7 +20,7 @@ from tfrobust.ops.stand_in import stand_in
 REPORTED = ("loss", "accuracy", "adversarial_accuracy", "robust_accuracy")
 
 
-class ClassifierWrapper(Reporting, keras.Model):
+class ClassifierWrapper(Settings, Reporting, keras.Model):
     """Wraps a classifier and takes part in `compile`, `fit`, `evaluate`, `predict` and saving.
 
     The classifier stays a plain Keras model, found as `method.classifier`: it is what is exported.

@@ -13,6 +13,11 @@ def plain(value):
     return _at_the_beginning(_escaped(_one_line(value)))
 
 
+def cell(value):
+    """As `plain`, for the cell of a table, where nothing begins a line."""
+    return "-" if value is None else _escaped(_one_line(value))
+
+
 def code(value):
     """Any value as a span of code, or as plain text if it holds what could end the span, or HTML or bars."""
     text = _one_line(value)

@@ -94,7 +94,7 @@ def test_the_page_has_the_numbers(folder):
         assert told in text
     assert "robust accuracy, upper bound" in text
     assert "not trustworthy" not in text
-    assert "3 of 10 examples stand" in text
+    assert "3 of 10 examples withstand them" in text
     assert "103, label 0: apgd-t" in text
 
 
@@ -252,7 +252,7 @@ def test_any_value_of_a_report_that_somebody_changed_is_refused_or_only_text(
     content = json.loads((tmp_path / "report.json").read_text())
     with pytest.MonkeyPatch.context() as patch:
         # Drawing is slow, and has no text but names and numbers.
-        patch.setattr("tfrobust.evaluation.reports.page_sections.charts", lambda report: "")
+        patch.setattr("tfrobust.evaluation.reports.page._charts", lambda report: ())
         for path in leaves(content["tfrobust"], ("tfrobust",)):
             changed = with_value(content, path, lambda _: HOSTILE)
             (tmp_path / "report.json").write_text(json.dumps(changed))

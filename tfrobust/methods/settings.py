@@ -1,0 +1,63 @@
+"""The settings of a method are the arguments of its constructor."""
+
+import inspect
+from typing import Any, ClassVar, Self
+
+import keras
+
+from tfrobust.errors import UserError
+
+
+class Settings:
+    """Reads a constructor's signature, once for each class, and makes `get_config` of it.
+
+    Each argument is kept as the attribute of its name. A constructor that hands `**kwargs` to that of
+    its base has the base's keyword arguments too: `help` and `inspect.signature` show them.
+
+    Attributes:
+        settings: tuple of the names of the constructor's arguments, without `name`.
+    """
+
+    name: str  # Keras's.
+    settings: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        constructor = vars(cls).get("__init__")
+        if constructor is not None:
+            # Where Python itself looks for it.
+            constructor.__signature__ = _whole_signature(constructor, super(cls, cls).__init__)
+        _, *parameters = inspect.signature(cls.__init__).parameters
+        cls.settings = tuple(name for name in parameters if name != "name")
+
+    def get_config(self) -> dict[str, Any]:
+        """The name, and each setting as Keras serialises it."""
+        config = {"name": self.name}
+        for name in self.settings:
+            try:
+                value = getattr(self, name)
+            except AttributeError:
+                raise UserError(
+                    f"{type(self).__name__} cannot be saved: its constructor takes `{name}`, and there is no "
+                    f"attribute of that name. Keep the argument: self.{name} = {name}."
+                ) from None
+            value = list(value) if isinstance(value, tuple) else value
+            config[name] = keras.saving.serialize_keras_object(value)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The method that `get_config` described, with its classifier's weights as yet unknown."""
+        return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
+
+
+def _whole_signature(constructor, of_base):
+    """The signature of a constructor, with what its base takes in place of `**kwargs`."""
+    signature = inspect.signature(constructor)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    if len(own) == len(signature.parameters):
+        return signature
+    names = [parameter.name for parameter in own]
+    base = inspect.signature(of_base).parameters.values()
+    handed_on = [p for p in base if p.kind is p.KEYWORD_ONLY and p.name not in names]
+    return signature.replace(parameters=[*own, *handed_on])
