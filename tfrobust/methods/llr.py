@@ -14,7 +14,7 @@ from tfrobust.losses.linearity import inner_product
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.checks import is_stock_batch_normalization
 from tfrobust.ops.layers import kinked_layer
-from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.ops.statistics import capture_statistics, impose_statistics
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import register
@@ -111,9 +111,9 @@ class LLR(AdversarialModel):
                 "not smooth. Use activation='softplus', as the paper does.",
                 stacklevel=2,
             )
-        self.lam = checked(lam, "lam", 0.0)
-        self.mu = checked(mu, "mu", 0.0)
-        self.w_nom = checked(w_nom, "w_nom", 0.0)
+        self.lam = check_schedule(lam, "lam", 0.0)
+        self.mu = check_schedule(mu, "mu", 0.0)
+        self.w_nom = check_schedule(w_nom, "w_nom", 0.0)
 
     def attacked(self, step):
         with capture_statistics(update=False) as captured:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfrobust.compat import MetricsList, compiled_metrics, set_direction, weighted_names
 from tfrobust.ops.logits import correct
-from tfrobust.ops.stand_in import counting, rows_that_count
+from tfrobust.ops.stand_in import mask_stand_in, rows_that_count
 
 
 class Means(MetricsList):
@@ -138,7 +138,7 @@ class Reporting:
         for name, part in context.parts.items():
             weights = present
             if sample_weight is not None and name not in accuracies.values():
-                weights = counting(sample_weight)
+                weights = mask_stand_in(sample_weight)
             self.means[name].update_state(part, weights)
         names = list(context.parts)
         clean = logits.get("clean")

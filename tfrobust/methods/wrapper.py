@@ -14,7 +14,7 @@ from tfrobust.methods.second_derivatives import check_compiled
 from tfrobust.methods.settings import Settings
 from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.numbers import integer
-from tfrobust.ops.random import checked_seed
+from tfrobust.ops.random import check_seed
 from tfrobust.ops.stand_in import stand_in
 
 # What every step reports under these names.
@@ -39,7 +39,7 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
     def __init__(self, classifier, part_names, seed, name):
         super().__init__(name=name)
         self.classifier = classifier
-        self.seed = checked_seed(seed)
+        self.seed = check_seed(seed)
         self.means = Means(part_names, REPORTED[1:])
         self.clock = Clock(self)
         self._length_is_given = False
