@@ -8,11 +8,11 @@ import keras
 import tensorflow as tf
 
 from tfrobust import contract
-from tfrobust.attacks.answers import missed
+from tfrobust.attacks.answers import record_unanswered
 from tfrobust.attacks.traits import AttackTraits
 from tfrobust.errors import UserError
 from tfrobust.ops import norms
-from tfrobust.ops.logits import answered, misclassified
+from tfrobust.ops.logits import all_finite, misclassified
 from tfrobust.ops.random import BatchKeys, ExampleKeys, keys_of
 from tfrobust.ops.stand_in import stand_in
 
@@ -168,11 +168,11 @@ class Attack(AttackTraits):
     def begin(self, case):
         """The state before the first step: a dict of tensors whose first axis is the row.
 
-        It makes no pass through the model. It holds what `fresh` returns, and "best", images: what
+        It makes no pass through the model. It holds what `make_state` returns, and "best", images: what
         stands for the row if nothing breaks it. Of several runs that break nothing the one with the
         largest "best_loss", (b,), stands for the example, or the first run where there is none.
         """
-        return {**fresh(case), "best": case.x}
+        return {**make_state(case), "best": case.x}
 
     def step(self, forward, case, state):
         """The state one step later: here all of `search`, and a look at what it found.
@@ -189,8 +189,8 @@ class Attack(AttackTraits):
         found = self._searched(forward, case.x, case.y, keys, scale, tf.constant(0.0)).x
         found = tf.ensure_shape(tf.stop_gradient(found), case.x.shape)
         logits = forward(found)
-        seen = {**state, **missed(state, found, answered(logits))}
-        catch = caught(seen, found, misclassified(case.y, logits))
+        seen = {**state, **record_unanswered(state, found, all_finite(logits))}
+        catch = record_success(seen, found, misclassified(case.y, logits))
         new = {**seen, **catch, "best": found, "index": state["index"] + 1}
         return self._unless_done(state, {**new, "done": tf.ones_like(state["done"])})
 
@@ -217,13 +217,13 @@ class Attack(AttackTraits):
         return self._function(name, function, jit_compile=True, reduce_retracing=False)
 
 
-def fresh(case):
+def make_state(case):
     """What every state holds at the beginning.
 
     Returns:
         "index", steps made; "done"; "broken"; "adversarial", an image that means something where
         "broken" or "unanswered"; "forwards" and "backwards", the passes made for the row;
-        "unanswered", how often the model gave no finite logits (see `answers.missed`).
+        "unanswered", how often the model gave no finite logits (see `answers.record_unanswered`).
     """
     nothing, nobody = tf.zeros_like(case.y), tf.zeros_like(case.y, tf.bool)
     return {
@@ -237,7 +237,7 @@ def fresh(case):
     }
 
 
-def caught(state, candidate, wrong):
+def record_success(state, candidate, wrong):
     """The state's "broken" and "adversarial" after a look at images that are `wrong` or not, (b,).
 
     The first image that is found stays.

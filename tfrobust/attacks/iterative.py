@@ -33,9 +33,9 @@ class IterativeAttack(Attack):
         """The state one step later.
 
         Sets "done" where the run is over, and "broken" with "adversarial" where a misclassified image
-        of the threat model was found (see `caught`). Adds to "forwards" and "backwards" what the
+        of the threat model was found (see `record_success`). Adds to "forwards" and "backwards" what the
         row's step needed. Rows that were done before may come out as anything: `step` restores their
-        numbers, their "best", and `caught` their "adversarial". Noise of a step is drawn by
+        numbers, their "best", and `record_success` their "adversarial". Noise of a step is drawn by
         `case.keys.fold_in(state["index"])`.
 
         Args:
@@ -78,7 +78,7 @@ class IterativeAttack(Attack):
             best_loss = state.get("best_loss", loss)
             take = newly | (~broken & (tf.equal(run, 0) | (best_loss > loss)))
             # Attacks that look for the nearest image may have found one outside only.
-            near = self.threat_model.distance(state["best"], x) <= radius * (1.0 + 1e-6) + 1e-7
+            near = self.threat_model.contains(state["best"], x, radius)
             point = tf.where(norms.expand(near, x), state["best"], x)
             point = tf.where(norms.expand(state["broken"], x), state["adversarial"], point)
             found = tf.where(norms.expand(take, x), point, found)

@@ -6,14 +6,14 @@ import pathlib
 import keras
 import tensorflow as tf
 
-from tfrobust.attacks.answers import missed
-from tfrobust.attacks.base import Attack, caught
+from tfrobust.attacks.answers import record_unanswered
+from tfrobust.attacks.base import Attack, record_success
 from tfrobust.attacks.iterative import IterativeAttack
-from tfrobust.attacks.surrogates import check_surrogate, loaded, with_classes
+from tfrobust.attacks.surrogates import check_surrogate, load_surrogate, require_classes
 from tfrobust.errors import UserError
 from tfrobust.losses.objectives import Objective
 from tfrobust.ops import norms
-from tfrobust.ops.logits import answered, inference, misclassified
+from tfrobust.ops.logits import all_finite, inference, misclassified
 from tfrobust.spec import check_kind, register
 
 
@@ -135,7 +135,7 @@ class Transfer(IterativeAttack):
             lambda: tf.zeros_like(case.logits),
         )
         # Only of the images that are judged anything is known.
-        seen = {**state, **missed(state, new["best"], answered(logits) | ~judged)}
+        seen = {**state, **record_unanswered(state, new["best"], all_finite(logits) | ~judged)}
         wrong = judged & misclassified(case.y, logits)
         extra += tf.cast(judged, tf.int32)
         made = {n: len(models) * (new[n] - state[n]) for n in ("forwards", "backwards")}
@@ -144,7 +144,7 @@ class Transfer(IterativeAttack):
             **new,
             # The attack's own findings, on the surrogate, are overwritten.
             "unanswered": seen["unanswered"],
-            **caught(seen, new["best"], wrong),
+            **record_success(seen, new["best"], wrong),
             "done": over,
             "forwards": state["forwards"] + made["forwards"] + extra,
             "backwards": state["backwards"] + made["backwards"],
@@ -174,8 +174,8 @@ class Transfer(IterativeAttack):
 
     def _forwards(self, num_classes):
         if "_loaded" not in self.__dict__:
-            self.__dict__["_loaded"] = tuple(loaded(model) for model in self.surrogates)
-        return tuple(with_classes(inference(model), num_classes) for model in self._loaded)
+            self.__dict__["_loaded"] = tuple(load_surrogate(model) for model in self.surrogates)
+        return tuple(require_classes(inference(model), num_classes) for model in self._loaded)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,8 +13,8 @@ from tfrobust.losses.clipping import LossClipping
 from tfrobust.methods.adv import ADV
 from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.numbers import number
-from tfrobust.ops.schedules import Schedule, at, checked
-from tfrobust.ops.stand_in import counting
+from tfrobust.ops.schedules import Schedule, at, check_schedule
+from tfrobust.ops.stand_in import mask_stand_in
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import register
 from tfrobust.weights.base import WeightPerturbation
@@ -113,12 +113,12 @@ class GAIRAT(ADV):
                 f"`weighting` must be one of {WEIGHTINGS}. Received: weighting={weighting!r}."
             )
         self.burn_in = number(burn_in, "burn_in", 0.0)
-        self.offset = offset if _is_infinite(offset) else checked(offset, "offset", -20.0)
+        self.offset = offset if _is_infinite(offset) else check_schedule(offset, "offset", -20.0)
         self.weighting = weighting
 
     def per_example_loss(self, context):
         raw = self.raw_weights(context.perturbation.survived, context.epoch)
-        total = sum_over_replicas(counting(tf.reduce_sum(raw)))
+        total = sum_over_replicas(mask_stand_in(tf.reduce_sum(raw)))
         loss = super().per_example_loss(context)
         return loss * tf.cast(raw * context.batch.size / total, loss.dtype)
 

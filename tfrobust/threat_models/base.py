@@ -59,6 +59,15 @@ class ThreatModel(Spec):
         """How far `x_adv` is from `x`, shape (b,)."""
         raise NotImplementedError
 
+    def contains(self, candidate, x, radius):
+        """Whether `candidate` lies in the ball of `radius` around `x`, up to rounding, boolean (b,)."""
+        return is_within(self.distance(candidate, x), radius)
+
+
+def is_within(distance, radius):
+    """Whether distances are at most the radius, with a relative slack of 1e-6 and an absolute one of 1e-7."""
+    return distance <= radius * (1.0 + 1e-6) + 1e-7
+
 
 def to_box(x):
     """Pixels cut to [0, 1]."""

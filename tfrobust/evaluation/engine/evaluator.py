@@ -13,7 +13,7 @@ from tfrobust.evaluation.engine.outcome import Outcome
 from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import Schedule, Work
 from tfrobust.ops.logits import REPEATS, correct, disagree
-from tfrobust.ops.random import ExampleKeys, checked_seed, seed_pair
+from tfrobust.ops.random import ExampleKeys, check_seed, seed_pair
 from tfrobust.runs.bar import Bar
 
 MOST_SLOTS = 256
@@ -53,7 +53,7 @@ class Evaluator:
         jit_compile=False,
         votes=1,
     ):
-        self.subject, self.attacks, self.seed = subject, tuple(attacks), checked_seed(seed)
+        self.subject, self.attacks, self.seed = subject, tuple(attacks), check_seed(seed)
         self.individual, self.slots, self.jit_compile = individual, slots, jit_compile
         self.devices, self.votes = devices or Devices(), votes
         self._programs, self._is_random = {}, False

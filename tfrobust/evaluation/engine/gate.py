@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfrobust.ops.logits import answered, correct
+from tfrobust.ops.logits import all_finite, correct
 
 
 class Second(NamedTuple):
@@ -39,8 +39,7 @@ def second_look(forward, threat_model, found, x, y, scale=1.0, passes=1):
     Returns:
         `Second`.
     """
-    limit = threat_model.radius(scale) * (1.0 + 1e-6) + 1e-7
-    near = threat_model.distance(found, x) <= limit
+    near = threat_model.contains(found, x, threat_model.radius(scale))
     pixels = tf.range(1, tf.rank(x))
     # A NaN fails every comparison.
     boxed = tf.reduce_all((found >= 0.0) & (found <= 1.0), axis=pixels)
@@ -54,7 +53,7 @@ def voted(forward, x, y, passes):
 
     def once(wins, is_answer):
         logits = forward(x)
-        return wins + tf.cast(correct(y, logits), tf.int32), is_answer & answered(logits)
+        return wins + tf.cast(correct(y, logits), tf.int32), is_answer & all_finite(logits)
 
     none = tf.zeros_like(y, tf.int32)
     wins, is_answer = once(none, tf.ones_like(none, tf.bool))
