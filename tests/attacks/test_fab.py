@@ -199,7 +199,7 @@ def test_the_same_points_as_the_plain_algorithm(norm, targets, restart):
     if targets:
         others = np.where(np.eye(5)[WIDE_LABELS] > 0, -np.inf, case.logits)
         target = np.argsort(-others, axis=1)[:, 2]
-    state, step = attack.begin(case), compiled(attack, network, case, FAB._apart)
+    state, step = attack.begin(case), compiled(attack, network, case, FAB._step_in_two_passes)
     start = state["point"].numpy()
     moved = MODELS[norm][0].distance(start, WIDE).numpy()
     assert (moved == 0).all() if restart == 0 else (moved <= 0.15001).all() and moved.max() > 0.14
@@ -269,7 +269,7 @@ def test_passes_on_a_model_that_nothing_breaks(threat_model, targets, backwards)
 def test_both_ways_of_making_a_step_give_the_same_points(threat_model, targets):
     attack = FAB(threat_model, steps=12, targets=targets, minimal=True, final_steps=3)
     case = case_of(network, X, LABELS, threat_model.radius())
-    ways = {"apart": FAB._apart, "merged": FAB._merged, "mixed": FAB.step}
+    ways = {"apart": FAB._step_in_two_passes, "merged": FAB._step_in_one_pass, "mixed": FAB.step}
     found = {
         name: to_the_end(
             attack,

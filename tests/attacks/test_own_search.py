@@ -141,17 +141,17 @@ class Guess(IterativeAttack):
     steps: int = 4
 
     def begin(self, case):
-        from tfrobust.attacks import fresh
+        from tfrobust.attacks import make_state
 
-        return {**fresh(case), "best": case.x}
+        return {**make_state(case), "best": case.x}
 
     def advance(self, forward, case, state):
-        from tfrobust.attacks import caught
+        from tfrobust.attacks import record_success
         from tfrobust.ops.logits import correct
 
         keys = case.keys.fold_in(state["index"])
         point = Uniform()(self.threat_model, case.x, case.radius, keys)
-        catch = caught(state, point, ~correct(case.y, forward(point)))
+        catch = record_success(state, point, ~correct(case.y, forward(point)))
         index = state["index"] + 1
         return {
             **state,

@@ -5,8 +5,8 @@ from tfrobust.attacks.apgd import APGD as APGD
 from tfrobust.attacks.base import Attack as Attack
 from tfrobust.attacks.base import Case as Case
 from tfrobust.attacks.base import Perturbation as Perturbation
-from tfrobust.attacks.base import caught as caught
-from tfrobust.attacks.base import fresh as fresh
+from tfrobust.attacks.base import make_state as make_state
+from tfrobust.attacks.base import record_success as record_success
 from tfrobust.attacks.carlini_wagner import cw_20 as cw_20
 from tfrobust.attacks.fab import FAB as FAB
 from tfrobust.attacks.fgsm import fgsm as fgsm

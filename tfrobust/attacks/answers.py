@@ -5,7 +5,7 @@ import tensorflow as tf
 from tfrobust.ops import norms
 
 
-def missed(state, candidate, answered):
+def record_unanswered(state, candidate, answered):
     """The state's "unanswered" and "adversarial" after a look at images of the threat model.
 
     The first image for which the model gave no finite logits is kept, until one is found that is
@@ -25,7 +25,7 @@ def missed(state, candidate, answered):
     }
 
 
-def wrong_most_often(state, candidate, wrong, over, passes):
+def record_votes(state, candidate, wrong, over, passes):
     """The state's "broken", "adversarial" and "wrong_passes" after several passes of the same images.
 
     For models with noise, where one misclassification may be luck: the search goes on, and keeps the image

@@ -5,17 +5,17 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.attacks.answers import missed, wrong_most_often
+from tfrobust.attacks.answers import record_unanswered, record_votes
 from tfrobust.attacks.apgd_l1 import SparseSteps
 from tfrobust.attacks.apgd_momentum import MomentumSteps
 from tfrobust.attacks.ascent import ascent
-from tfrobust.attacks.base import caught, fresh
+from tfrobust.attacks.base import make_state, record_success
 from tfrobust.attacks.iterative import IterativeAttack
-from tfrobust.attacks.targets import target_of
+from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.errors import UserError
 from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.ops import norms
-from tfrobust.ops.logits import answered, misclassified
+from tfrobust.ops.logits import all_finite, misclassified
 from tfrobust.ops.numbers import integer, number
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
@@ -120,8 +120,19 @@ class APGD(IterativeAttack):
         return self.steps + len(self.stages)
 
     @property
-    def judged_steps(self):
+    def climbed_objective(self):
+        return self.objective
+
+    @property
+    def num_steps(self):
         return self.steps
+
+    @property
+    def is_targeted(self):
+        return self.targets > 0
+
+    def check_transfer(self):
+        """Nothing: a run ends at the point with the largest objective."""
 
     def runs(self, num_classes):
         # With fewer classes there are fewer to aim at.
@@ -137,7 +148,7 @@ class APGD(IterativeAttack):
         start = tf.ensure_shape(start, x.shape)
         count = tf.zeros_like(y)
         state = {
-            **fresh(case),
+            **make_state(case),
             # -1: the start has not been evaluated yet.
             "index": count - 1,
             "look": count,
@@ -149,7 +160,7 @@ class APGD(IterativeAttack):
             **rule.memory(x, y, case.radius, start),
         }
         if self.targets:
-            state["target"] = target_of(case, case.run // self.restarts)
+            state["target"] = choose_ranked_target(case, case.run // self.restarts)
         if self.eot > 1:
             state["wrong_passes"] = count
         return state
@@ -158,7 +169,7 @@ class APGD(IterativeAttack):
         x, y, target = case.x, case.y, state.get("target")
         current = self._fused("next", self._next)(x, case.radius, state)
         seen = ascent(self.objective, forward, current, y, target, self.eot)
-        return self._fused("learned", self._learned)(x, y, case.radius, state, current, *seen)
+        return self._fused("update", self._update)(x, y, case.radius, state, current, *seen)
 
     def _rule(self):
         return SparseSteps(self) if isinstance(self.threat_model, L1) else MomentumSteps(self)
@@ -170,28 +181,28 @@ class APGD(IterativeAttack):
         if len(rule.stages) > 1:
             radius *= tf.cast(plan["factor"], x.dtype)
             start = self.threat_model.project(start, x, radius)
-        return tf.where(norms.expand(plan["starts"], x), start, rule.moved(x, radius, s))
+        return tf.where(norms.expand(plan["starts"], x), start, rule.move(x, radius, s))
 
-    def _learned(self, x, y, radius, state, current, logits, loss, gradient):
+    def _update(self, x, y, radius, state, current, logits, loss, gradient):
         """The state after a look at `current`; `logits` are those of every pass."""
         s, rule = state, self._rule()
         plan = _plan(rule, s["look"])
         first, in_set = plan["starts"], tf.equal(plan["factor"], 1)
-        is_answer = tf.reduce_all(tf.stack([answered(z) for z in logits]), axis=0)
+        is_answer = tf.reduce_all(tf.stack([all_finite(z) for z in logits]), axis=0)
         better = is_answer & (first | (loss > s["best_loss"]))
         known = better | (s["best_loss"] > loss.dtype.min)
         # Where nothing was answered yet, the search goes back half of the way to the clean image.
         best = tf.where(norms.expand(known, x), s["best"], (x + current) / 2.0)
         over = s["look"] + 1 >= self.looks
         # A stage of a larger radius finds no image of the threat model.
-        seen = {**s, **missed(s, current, is_answer | ~in_set)}
+        seen = {**s, **record_unanswered(s, current, is_answer | ~in_set)}
         wrong = [misclassified(y, z) & in_set for z in logits]
         if self.eot == 1:
-            catch = caught(seen, current, wrong[0])
+            catch = record_success(seen, current, wrong[0])
         else:
             # One lucky misclassification ends nothing.
             count = tf.add_n([tf.cast(one, tf.int32) for one in wrong])
-            catch = wrong_most_often(seen, current, count, over, self.eot)
+            catch = record_votes(seen, current, count, over, self.eot)
         new = {
             **seen,
             **catch,
@@ -209,8 +220,8 @@ class APGD(IterativeAttack):
         radius *= tf.cast(plan["factor"], x.dtype)
         # What was not answered raised no loss.
         loss = tf.where(is_answer, loss, tf.zeros_like(loss) + loss.dtype.min)
-        new = rule.noted(x, radius, s, new, first, loss)
-        new = rule.checked(x, radius, new, plan["window"])
+        new = rule.observe(x, radius, s, new, first, loss)
+        new = rule.pass_checkpoint(x, radius, new, plan["window"])
         back = norms.expand(is_answer, x)
         new |= {
             "step_size": tf.where(is_answer | ~known, new["step_size"], new["step_size"] / 2.0),

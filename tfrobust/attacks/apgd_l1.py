@@ -56,7 +56,7 @@ class SparseSteps:
             "smaller": tf.fill(tf.shape(y), 4 * size // 5),
         }
 
-    def moved(self, x, radius, s):
+    def move(self, x, radius, s):
         """The points after a step, within the set."""
         slope = norms.flat(s["gradient"])
         size = tf.abs(slope)
@@ -66,20 +66,20 @@ class SparseSteps:
         step = tf.reshape(sign * length[:, None], tf.shape(x))
         return self.project(s["current"] + step, x, radius)
 
-    def noted(self, x, radius, former, s, first, loss):
+    def observe(self, x, radius, former, s, first, loss):
         """`s` with what a look at `s["current"]` tells: a stage begins with a step of its radius."""
         s = {**s, "step_size": tf.where(first, tf.zeros_like(loss) + radius, s["step_size"])}
         # A start that was not drawn for this radius tells how sparse the steps should be.
-        return self._counted(x, s, first) if self.larger_radii else s
+        return self._count(x, s, first) if self.larger_radii else s
 
-    def checked(self, x, radius, s, window):
+    def pass_checkpoint(self, x, radius, s, window):
         """Counts the pixels again, and goes back to the best points or shortens the steps.
 
         Args:
             window: steps since the last checkpoint, int32 (b,); 0 where there is none.
         """
         here, former = window > 0, s["changed"]
-        s = self._counted(x, s, here)
+        s = self._count(x, s, here)
         # In whole numbers, so that no rounding decides: fewer than 95 %.
         fewer = here & (20 * s["changed"] < 19 * former)
         shorter = tf.maximum(s["step_size"] / 1.5, radius / 10.0)
@@ -92,7 +92,7 @@ class SparseSteps:
             "gradient": tf.where(image, s["best_gradient"], s["gradient"]),
         }
 
-    def _counted(self, x, s, where):
+    def _count(self, x, s, where):
         """`s` with "changed" and "smaller" as the best points have them, in some rows."""
         moved = norms.flat(tf.cast(tf.not_equal(s["best"], x), tf.int32))
         changed, size = tf.reduce_sum(moved, axis=1), x.shape[1:].num_elements()

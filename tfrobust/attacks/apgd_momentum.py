@@ -39,7 +39,7 @@ class MomentumSteps:
             "grown": tf.zeros_like(y),
         }
 
-    def moved(self, x, radius, s):
+    def move(self, x, radius, s):
         """The points after a step, within the set."""
         current = s["current"]
         share = norms.expand(tf.cast(tf.where(tf.equal(s["index"], 0), 1.0, 0.75), x.dtype), x)
@@ -50,7 +50,7 @@ class MomentumSteps:
             current + share * (ahead - current) + (1.0 - share) * momentum, x, radius
         )
 
-    def noted(self, x, radius, former, s, first, loss):
+    def observe(self, x, radius, former, s, first, loss):
         """`s` with what a look at `s["current"]` tells; `former` is the state before it."""
         return {
             **s,
@@ -61,7 +61,7 @@ class MomentumSteps:
             "checked_loss": tf.where(first, loss, s["checked_loss"]),
         }
 
-    def checked(self, x, radius, s, window):
+    def pass_checkpoint(self, x, radius, s, window):
         """Halves step sizes and goes back to the best points, where a checkpoint finds no progress.
 
         Args:

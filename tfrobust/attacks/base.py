@@ -2,19 +2,19 @@
 
 import dataclasses
 import functools
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from tfrobust import contract
-from tfrobust.attacks.answers import missed
+from tfrobust.attacks.answers import record_unanswered
+from tfrobust.attacks.traits import AttackTraits
 from tfrobust.errors import UserError
 from tfrobust.ops import norms
-from tfrobust.ops.logits import answered, misclassified
+from tfrobust.ops.logits import all_finite, misclassified
 from tfrobust.ops.random import BatchKeys, ExampleKeys, keys_of
 from tfrobust.ops.stand_in import stand_in
-from tfrobust.spec import Spec
 
 
 class Perturbation(NamedTuple):
@@ -60,7 +60,7 @@ class Case(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Attack(Spec):
+class Attack(AttackTraits):
     """Searches a threat model for a bad point.
 
     A subclass has a `threat_model` and a search in one of two forms:
@@ -71,7 +71,8 @@ class Attack(Spec):
       of them. For searches of many steps, in which an evaluation exchanges rows that are done.
 
     Attacks hold no data and no variables, see a Keras model in inference mode, never move its
-    BatchNormalization statistics, and use no global random state.
+    BatchNormalization statistics, and use no global random state. What an attack says about itself (its
+    number of steps, what it needs) are the properties of `AttackTraits`.
 
         @dataclasses.dataclass(frozen=True)
         class UpperHalf(Attack):
@@ -86,35 +87,6 @@ class Attack(Spec):
                 rows = tf.range(x.shape[1])[:, None, None]
                 return found._replace(x=tf.where(rows < x.shape[1] // 2, found.x, x))
     """
-
-    needs_gradient = True
-    """Whether it differentiates the model."""
-    needs_scores = True
-    """Whether it reads more of the logits than the predicted class."""
-    eot = 1  # No field here: subclasses add it after theirs.
-    """Passes that each step averages. Above 1 the attack is made for models with noise, which their suite
-    says by it: what it finds is judged by a vote."""
-    measures: ClassVar[tuple[str, ...]] = ()
-    """Names of what else a state tells at the end of a run, numbers (b,): "distance", "queries"."""
-    trusts_answers = False
-    """Whether it saves passes whose answer is known if the model is deterministic. Who runs it finds out,
-    by five passes over clean images, and says so in `Case.is_random`."""
-    counts_passes = False
-    """Whether its states count the passes made for each row; reports leave them out otherwise."""
-
-    @property
-    def measures_boundary(self):
-        """Whether the measure "distance" is that to the decision boundary, as far as it was found.
-
-        It is not where a run ends at the first point within the radius: the mean of such distances is
-        no average distance to the boundary (ADBD).
-        """
-        return False
-
-    @property
-    def judged_steps(self):
-        """How many steps of a run are each judged; None where only what is left at the end is."""
-        return None
 
     def __call__(self, model, x, y, *, seed=None, scale=1.0, epoch=0.0):
         """Attacks the images, after a look at them and at the model (see `tfrobust.contract`).
@@ -193,25 +165,14 @@ class Attack(Spec):
             return found
         return keras.tree.map_structure(lambda v: v[: tf.shape(x)[0]], found)
 
-    def runs(self, num_classes):
-        """How many runs an example that nothing breaks takes: restarts times targets."""
-        return 1
-
-    def passes(self, num_classes):
-        """Forward and backward passes for an example that nothing breaks, or None where not known.
-
-        Without the clean pass and the second look at what was found.
-        """
-        return None
-
     def begin(self, case):
         """The state before the first step: a dict of tensors whose first axis is the row.
 
-        It makes no pass through the model. It holds what `fresh` returns, and "best", images: what
+        It makes no pass through the model. It holds what `make_state` returns, and "best", images: what
         stands for the row if nothing breaks it. Of several runs that break nothing the one with the
         largest "best_loss", (b,), stands for the example, or the first run where there is none.
         """
-        return {**fresh(case), "best": case.x}
+        return {**make_state(case), "best": case.x}
 
     def step(self, forward, case, state):
         """The state one step later: here all of `search`, and a look at what it found.
@@ -228,8 +189,8 @@ class Attack(Spec):
         found = self._searched(forward, case.x, case.y, keys, scale, tf.constant(0.0)).x
         found = tf.ensure_shape(tf.stop_gradient(found), case.x.shape)
         logits = forward(found)
-        seen = {**state, **missed(state, found, answered(logits))}
-        catch = caught(seen, found, misclassified(case.y, logits))
+        seen = {**state, **record_unanswered(state, found, all_finite(logits))}
+        catch = record_success(seen, found, misclassified(case.y, logits))
         new = {**seen, **catch, "best": found, "index": state["index"] + 1}
         return self._unless_done(state, {**new, "done": tf.ones_like(state["done"])})
 
@@ -256,13 +217,13 @@ class Attack(Spec):
         return self._function(name, function, jit_compile=True, reduce_retracing=False)
 
 
-def fresh(case):
+def make_state(case):
     """What every state holds at the beginning.
 
     Returns:
         "index", steps made; "done"; "broken"; "adversarial", an image that means something where
         "broken" or "unanswered"; "forwards" and "backwards", the passes made for the row;
-        "unanswered", how often the model gave no finite logits (see `answers.missed`).
+        "unanswered", how often the model gave no finite logits (see `answers.record_unanswered`).
     """
     nothing, nobody = tf.zeros_like(case.y), tf.zeros_like(case.y, tf.bool)
     return {
@@ -276,7 +237,7 @@ def fresh(case):
     }
 
 
-def caught(state, candidate, wrong):
+def record_success(state, candidate, wrong):
     """The state's "broken" and "adversarial" after a look at images that are `wrong` or not, (b,).
 
     The first image that is found stays.

@@ -4,17 +4,17 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfrobust.attacks.answers import missed
-from tfrobust.attacks.base import fresh
+from tfrobust.attacks.answers import record_unanswered
+from tfrobust.attacks.base import make_state
 from tfrobust.attacks.iterative import IterativeAttack
-from tfrobust.attacks.targets import target_of
+from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.errors import UserError
 from tfrobust.losses.margin import logit_difference
 from tfrobust.ops import norms
-from tfrobust.ops.logits import answered, misclassified
+from tfrobust.ops.logits import all_finite, misclassified
 from tfrobust.ops.numbers import integer, number
 from tfrobust.spec import check_kind, register
-from tfrobust.threat_models.base import ThreatModel, to_box
+from tfrobust.threat_models.base import ThreatModel, is_within, to_box
 
 # All gradients of more classes cost more than aiming at the likeliest ones.
 MOST_CLASSES = 20
@@ -94,8 +94,12 @@ class FAB(IterativeAttack):
         return self.minimal or self.threat_model.radius() == 0.0
 
     @property
-    def judged_steps(self):
+    def num_steps(self):
         return self.steps
+
+    @property
+    def is_targeted(self):
+        return self.targets > 0
 
     def runs(self, num_classes):
         return self.restarts * max(min(self.targets, num_classes - 1), 1)
@@ -108,7 +112,7 @@ class FAB(IterativeAttack):
         return runs * (2 * self.steps + 2), runs * self.steps * num_classes
 
     def begin(self, case):
-        x, state = case.x, fresh(case)
+        x, state = case.x, make_state(case)
         point = x
         if self.restarts > 1:
             half = self.threat_model.random_surface_point(x, case.radius / 2.0, case.keys)
@@ -129,7 +133,7 @@ class FAB(IterativeAttack):
             # The last point of a bisection that was still classified right.
             state["inner"] = x
         if self.targets:
-            state["target"] = target_of(case, case.run // self.restarts)
+            state["target"] = choose_ranked_target(case, case.run // self.restarts)
         elif case.logits.shape[-1] > MOST_CLASSES:
             raise UserError(
                 f"Untargeted FAB needs a backward pass for each of {case.logits.shape[-1]} classes in every "
@@ -139,48 +143,48 @@ class FAB(IterativeAttack):
 
     def step(self, forward, case, state):
         state = {name: value for name, value in state.items() if name != "adversarial"}
-        new = self._judged_and_stepped(forward, case, state)
+        new = self._judge_and_step(forward, case, state)
         # The nearest misclassified image is the one that broke the example, if one has.
         broken = norms.expand(new["broken"], new["best"])
         return {**new, "adversarial": tf.where(broken, new["best"], new["lost"])}
 
-    def _judged_and_stepped(self, forward, case, state):
+    def _judge_and_step(self, forward, case, state):
         # Judging every point by itself costs 2F + B a step, otherwise it is (1 + share) (F + B).
         active = tf.reduce_sum(tf.cast(~state["done"], tf.int32))
         wrong = tf.reduce_sum(tf.cast(state["wrong"] & ~state["done"], tf.int32))
         return tf.cond(
             2 * wrong > active,
-            lambda: self._apart(forward, case, state),
-            lambda: self._merged(forward, case, state),
+            lambda: self._step_in_two_passes(forward, case, state),
+            lambda: self._step_in_one_pass(forward, case, state),
         )
 
-    def _apart(self, forward, case, state):
+    def _step_in_two_passes(self, forward, case, state):
         """Judges, then makes a step from what is left of the point."""
-        judge = self._fused("judge", self._judged)
+        judge = self._fused("judge", self._judge)
         judged = judge(case.x, case.y, case.radius, state, forward(state["point"]))
-        seen = self._linearised(forward, case, judged)
-        return self._fused("move", self._moved)(case.x, state, judged, *seen)
+        seen = self._linearise(forward, case, judged)
+        return self._fused("move", self._move)(case.x, state, judged, *seen)
 
-    def _moved(self, x, state, judged, gap, normal, logits):
+    def _move(self, x, state, judged, gap, normal, logits):
         moves = ~judged["done"] & (judged["index"] < self.steps)
         made = tf.cast(state["moved"], tf.int32) + tf.cast(moves, tf.int32)
-        new = self._stepped(x, judged, gap, normal, logits, moves, made)
+        new = self._step(x, judged, gap, normal, logits, moves, made)
         return self._unless_done(state, new)
 
-    def _merged(self, forward, case, state):
+    def _step_in_one_pass(self, forward, case, state):
         """One pass judges a point and gives its gradient, which serves unless the point goes back."""
-        seen = self._linearised(forward, case, state)
-        move = self._fused("judge and move", self._judged_and_moved)
+        seen = self._linearise(forward, case, state)
+        move = self._fused("judge and move", self._judge_and_move)
         return move(case.x, case.y, case.radius, state, *seen)
 
-    def _judged_and_moved(self, x, y, radius, state, gap, normal, logits):
-        judged = self._judged(x, y, radius, state, logits)
+    def _judge_and_move(self, x, y, radius, state, gap, normal, logits):
+        judged = self._judge(x, y, radius, state, logits)
         back = state["moved"] & judged["wrong"]
         moves = ~judged["done"] & (judged["index"] < self.steps) & ~back
-        new = self._stepped(x, judged, gap, normal, logits, moves, tf.ones_like(y))
+        new = self._step(x, judged, gap, normal, logits, moves, tf.ones_like(y))
         return self._unless_done(state, new)
 
-    def _linearised(self, forward, case, state):
+    def _linearise(self, forward, case, state):
         """z_t - z_y at the point and its gradient, for the class that is aimed at; and the logits."""
         point, size = state["point"], case.logits.shape[-1]
         targets = (
@@ -209,21 +213,21 @@ class FAB(IterativeAttack):
         both = gaps, tf.stack(gradients, axis=1)
         return [tf.gather(values, nearest, batch_dims=1) for values in both]
 
-    def _judged(self, x, y, radius, s, logits):
+    def _judge(self, x, y, radius, s, logits):
         """Notes points that were reached and are misclassified, and takes them back towards x."""
         point = s["point"]
         judging = s["moved"] & ~s["done"]
-        wrong, is_answer = judging & misclassified(y, logits), answered(logits)
+        wrong, is_answer = judging & misclassified(y, logits), all_finite(logits)
         distance = self.threat_model.distance(point, x)
         # Infinite, not NaN, until one is found: Grappler makes ~(a >= b) an a < b.
         nearer = wrong & (distance < s["distance"])
         best = tf.where(norms.expand(nearer, x), point, s["best"])
         nearest = tf.where(nearer, distance, s["distance"])
-        near = self.threat_model.admits(distance, radius)
-        caught = nearer & near
+        near = is_within(distance, radius)
+        succeeds = nearer & near
         lost = judging & ~is_answer
-        noted = missed({**s, "adversarial": s["lost"]}, point, ~(lost & near))
-        broken = s["broken"] | caught
+        noted = record_unanswered({**s, "adversarial": s["lost"]}, point, ~(lost & near))
+        broken = s["broken"] | succeeds
         # After the last step: halve the way between the nearest point and one that was right.
         over = judging & (s["index"] >= self.steps)
         right_half = over & ~wrong & (s["halvings"] > 0)
@@ -252,7 +256,7 @@ class FAB(IterativeAttack):
             "done": s["done"] | (over & ~halve) | (broken & (not self.minimal)),
         }
 
-    def _stepped(self, x, s, gap, normal, logits, moves, forwards):
+    def _step(self, x, s, gap, normal, logits, moves, forwards):
         """The point after a step towards the boundary, pulled towards the clean image."""
         point, threat_model = s["point"], self.threat_model
         gap, normal = _finite(gap), _finite(normal)

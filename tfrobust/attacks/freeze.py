@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.ops.numbers import integer
-from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.spec import Spec, register
 
 
@@ -45,7 +45,7 @@ class EarlyStop(Freeze):
     tolerance: int | Schedule = 0
 
     def check(self):
-        checked(self.tolerance, "tolerance", 0.0)
+        check_schedule(self.tolerance, "tolerance", 0.0)
         if not isinstance(self.tolerance, Schedule):
             integer(self.tolerance, "tolerance", 0)
 

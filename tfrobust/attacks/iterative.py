@@ -21,6 +21,11 @@ class IterativeAttack(Attack):
 
     counts_passes = True
 
+    @property
+    def judged_steps(self):
+        """All of them, unless an attack says otherwise."""
+        return self.num_steps
+
     def begin(self, case):
         raise NotImplementedError(f"{type(self).__name__} does not define `begin`.")
 
@@ -28,9 +33,9 @@ class IterativeAttack(Attack):
         """The state one step later.
 
         Sets "done" where the run is over, and "broken" with "adversarial" where a misclassified image
-        of the threat model was found (see `caught`). Adds to "forwards" and "backwards" what the
+        of the threat model was found (see `record_success`). Adds to "forwards" and "backwards" what the
         row's step needed. Rows that were done before may come out as anything: `step` restores their
-        numbers, their "best", and `caught` their "adversarial". Noise of a step is drawn by
+        numbers, their "best", and `record_success` their "adversarial". Noise of a step is drawn by
         `case.keys.fold_in(state["index"])`.
 
         Args:

@@ -4,12 +4,12 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfrobust.attacks.answers import missed
-from tfrobust.attacks.base import caught, fresh
+from tfrobust.attacks.answers import record_unanswered
+from tfrobust.attacks.base import make_state, record_success
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.starts import Corner, Uniform
 from tfrobust.ops import norms
-from tfrobust.ops.logits import answered, misclassified
+from tfrobust.ops.logits import all_finite, misclassified
 from tfrobust.ops.numbers import integer
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
@@ -47,20 +47,20 @@ class RandomNoise(IterativeAttack):
         integer(self.samples, "samples", 1)
 
     @property
-    def judged_steps(self):
+    def num_steps(self):
         return self.samples
 
     def passes(self, num_classes):
         return self.samples, 0
 
     def begin(self, case):
-        return {**fresh(case), "best": case.x}
+        return {**make_state(case), "best": case.x}
 
     def advance(self, forward, case, state):
         candidate = self._sample(case, state["index"])
         logits = forward(candidate)
-        seen = {**state, **missed(state, candidate, answered(logits))}
-        catch = caught(seen, candidate, misclassified(case.y, logits))
+        seen = {**state, **record_unanswered(state, candidate, all_finite(logits))}
+        catch = record_success(seen, candidate, misclassified(case.y, logits))
         index = state["index"] + 1
         return {
             **seen,

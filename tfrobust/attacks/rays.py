@@ -4,14 +4,14 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfrobust.attacks.answers import missed
-from tfrobust.attacks.base import caught, fresh
+from tfrobust.attacks.answers import record_unanswered
+from tfrobust.attacks.base import make_state, record_success
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.ops import norms
-from tfrobust.ops.logits import answered, misclassified
+from tfrobust.ops.logits import all_finite, misclassified
 from tfrobust.ops.numbers import integer
 from tfrobust.spec import check_kind, register
-from tfrobust.threat_models.base import ThreatModel, to_box
+from tfrobust.threat_models.base import ThreatModel, is_within, to_box
 
 # Where a bisection ends: an L2 length along the ray, in pixel units.
 TOLERANCE = 1e-3
@@ -69,7 +69,7 @@ class RayS(IterativeAttack):
         return not self.stop_at_success or self.threat_model.radius() == 0.0
 
     @property
-    def judged_steps(self):
+    def num_steps(self):
         return self.queries
 
     def passes(self, num_classes):
@@ -80,7 +80,7 @@ class RayS(IterativeAttack):
         x, count = case.x, tf.zeros_like(case.y)
         zeros, no = tf.zeros_like(case.y, x.dtype), tf.zeros_like(case.y, tf.bool)
         return {
-            **fresh(case),
+            **make_state(case),
             "best": x,
             "sign": tf.ones_like(x),
             "along": zeros + float("inf"),
@@ -105,7 +105,7 @@ class RayS(IterativeAttack):
         logits = forward(candidate)
         wrong = misclassified(case.y, logits)
         outside = ~self.threat_model.contains(candidate, x, case.radius)
-        s = {**s, **missed(s, candidate, answered(logits) | outside)}
+        s = {**s, **record_unanswered(s, candidate, all_finite(logits) | outside)}
 
         # A flip is tried at the present distance first. That it holds there brings nothing nearer yet.
         closer = wrong & (s["bisects"] | tf.math.is_inf(s["along"]))
@@ -117,8 +117,8 @@ class RayS(IterativeAttack):
         distance = tf.where(closer, self.threat_model.distance(candidate, x), s["distance"])
 
         ends = ~bisects
-        near = self.threat_model.admits(distance, case.radius)
-        catch = caught(s, best, ends & near)
+        near = is_within(distance, case.radius)
+        catch = record_success(s, best, ends & near)
         # Counts until the first success, though the search goes on.
         index = s["index"] + tf.cast(~s["broken"], tf.int32)
         forwards = s["forwards"] + 1

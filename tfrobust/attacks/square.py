@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.attacks.answers import missed
-from tfrobust.attacks.base import fresh
+from tfrobust.attacks.answers import record_unanswered
+from tfrobust.attacks.base import make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.square_l1 import L1Squares
 from tfrobust.attacks.square_l2 import L2Squares
@@ -14,7 +14,7 @@ from tfrobust.attacks.square_linf import MOST_CHANNELS, LinfSquares
 from tfrobust.errors import UserError
 from tfrobust.losses.margin import margin
 from tfrobust.ops import norms
-from tfrobust.ops.logits import answered, misclassified
+from tfrobust.ops.logits import all_finite, misclassified
 from tfrobust.ops.numbers import integer, number
 from tfrobust.ops.random import by_example
 from tfrobust.spec import check_kind, register
@@ -87,7 +87,7 @@ class Square(IterativeAttack):
         return self.restarts
 
     @property
-    def judged_steps(self):
+    def num_steps(self):
         return self.queries
 
     def passes(self, num_classes):
@@ -96,7 +96,7 @@ class Square(IterativeAttack):
     def begin(self, case):
         law = self._law(case.x)
         seeds = by_example(case.keys, tf.shape(case.y)[0])
-        state = fresh(case)
+        state = make_state(case)
         start = law.start(case.x, case.radius, seeds)
         return {
             **state,
@@ -126,14 +126,16 @@ class Square(IterativeAttack):
         return {**new, "adversarial": tf.where(broken, new["best"], new["lost"])}
 
     def _rest(self, case, state, logits):
-        return self._unless_done(state, self._learned(case, state, logits))
+        return self._unless_done(state, self._update(case, state, logits))
 
-    def _learned(self, case, state, logits):
+    def _update(self, case, state, logits):
         """The state after the answer, with the next proposal."""
         s, law = state, self._law(case.x)
         value = -margin(case.y, logits)
-        is_answer = answered(logits)
-        noted = missed({**s, "adversarial": s["lost"]}, s["candidate"], is_answer | ~s["asks"])
+        is_answer = all_finite(logits)
+        noted = record_unanswered(
+            {**s, "adversarial": s["lost"]}, s["candidate"], is_answer | ~s["asks"]
+        )
         wrong = s["asks"] & misclassified(case.y, logits)
         better = is_answer & ((s["index"] < 0) | (value < s["value"]) | wrong)
         taken, refused = s["asks"] & better, s["asks"] & ~better

@@ -16,7 +16,7 @@ class L1Squares(MovedMass):
         return kernel(side, 4, 1)
 
     @staticmethod
-    def moved(delta, pattern, first, second, radius):
+    def move_mass(delta, pattern, first, second, radius):
         zero, channels = tf.zeros_like(delta), delta.shape[-1]
         inside = tf.where(first, delta, zero)
         moved = pattern + inside / (1e-12 + _length(inside))
@@ -27,7 +27,7 @@ class L1Squares(MovedMass):
         return moved / (1e-12 + _length(moved)) * mass
 
     @staticmethod
-    def brought(x, delta, radius):
+    def bring_inside(x, delta, radius):
         # A little less than the radius, so that sums in another order stay within it.
         return to_box(nearest_in_l1_ball(x + delta, x, radius * (1.0 - 1e-6)))
 

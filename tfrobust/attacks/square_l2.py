@@ -15,7 +15,7 @@ class L2Squares(MovedMass):
         return kernel(side, 2, 2)
 
     @staticmethod
-    def moved(delta, pattern, first, second, radius):
+    def move_mass(delta, pattern, first, second, radius):
         zero = tf.zeros_like(delta)
         inside = tf.where(first, delta, zero)
         moved = pattern + inside / (1e-12 + _length(inside))
@@ -25,7 +25,7 @@ class L2Squares(MovedMass):
         return moved / (1e-12 + _length(moved)) * mass
 
     @staticmethod
-    def brought(x, delta, radius):
+    def bring_inside(x, delta, radius):
         return to_box(x + radius * delta / (norms.expand(norms.l2(delta), x) + 1e-12))
 
 

@@ -34,7 +34,7 @@ class Proposal(NamedTuple):
     memory: dict
 
 
-def sides_of(shares, height, width):
+def compute_sides(shares, height, width):
     """Sides of the squares, int (queries,): round(sqrt(share h w)), half to even, at least 1."""
     sides = np.rint(np.sqrt(shares * height * width)).astype(np.int32)
     return np.clip(sides, 1, min(height, width))
@@ -52,7 +52,7 @@ class LinfSquares:
 
     def __init__(self, shape, shares):
         self.height, self.width, self.channels = shape
-        self.sides = sides_of(shares, self.height, self.width)
+        self.sides = compute_sides(shares, self.height, self.width)
         # For each query: the first one after it of another side, and whether it is a first one itself.
         change = np.append(np.flatnonzero(np.diff(self.sides)) + 1, len(self.sides))
         numbers = np.arange(len(self.sides))
@@ -105,7 +105,7 @@ class LinfSquares:
         side, until = tf.gather(self.sides, here), tf.gather(self.until, here)
         numbers = index[:, None] + tf.range(AHEAD)
         there = numbers < until[:, None]
-        top, left, colour = self._drawn(ExampleKeys(s["seeds"]).words(numbers), side)
+        top, left, colour = self._draw(ExampleKeys(s["seeds"]).words(numbers), side)
         positive = tf.bitwise.bitwise_and(colour[..., None], bits(self.channels)) > 0
         high, low = to_box(x + radius), to_box(x - radius)
         ask = self._changes(s["best"], high, low, top, left, side, positive)
@@ -120,17 +120,17 @@ class LinfSquares:
         pick = tf.where(found, pick, 0)
         memory = {}
         if self.remembers:
-            known = self._noted(known, place, numbers < following[:, None])
+            known = self._note(known, place, numbers < following[:, None])
             # All squares of this side are known, so the queries up to the next side are.
             count = tf.reduce_sum(tf.cast(known, tf.int32), axis=1)
             exhausted = count == tf.gather(self.squares, here)
             following = tf.where(exhausted & ~found, until, following)
             memory = {"known": known, "place": tf.gather(place, pick, batch_dims=1)}
         chosen = [tf.gather(v, pick, batch_dims=1) for v in (top, left, positive)]
-        image = self._painted(s["best"], high, low, side, *chosen)
+        image = self._paint(s["best"], high, low, side, *chosen)
         return Proposal(image, found, following, memory)
 
-    def _drawn(self, words, side):
+    def _draw(self, words, side):
         """Places and colours from 64 random bits: 21 for each coordinate, one for each channel."""
         top = coordinate(words, 43, self.height, side[:, None])
         left = coordinate(words, 22, self.width, side[:, None])
@@ -149,7 +149,7 @@ class LinfSquares:
             changes |= tf.reduce_any(there, axis=[2, 3])
         return changes
 
-    def _noted(self, known, place, passed):
+    def _note(self, known, place, passed):
         """The table with the proposals that were passed over."""
         row = tf.broadcast_to(tf.range(tf.shape(place)[0])[:, None], tf.shape(place))
         # Proposals that are not to be noted write into a column that is cut off.
@@ -158,7 +158,7 @@ class LinfSquares:
         ones = tf.ones_like(passed)
         return tf.tensor_scatter_nd_update(wide, tf.stack([row, column], -1), ones)[:, :-1]
 
-    def _painted(self, best, high, low, side, top, left, positive):
+    def _paint(self, best, high, low, side, top, left, positive):
         rows = within(top, side, self.height)[:, :, None, None]
         columns = within(left, side, self.width)[:, None, :, None]
         colour = tf.where(positive[:, None, None, :], high, low)

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.attacks.square_linf import Proposal, bits, coordinate, part, sides_of, within
+from tfrobust.attacks.square_linf import Proposal, bits, compute_sides, coordinate, part, within
 from tfrobust.errors import UserError
 from tfrobust.ops.random import ExampleKeys
 
@@ -56,7 +56,7 @@ class MovedMass:
                 "Square in L2 and L1 needs images of at least 5 by 5 pixels. "
                 f"Received: {self.height} by {self.width}."
             )
-        sides = np.maximum(sides_of(shares, self.height, self.width), 3)
+        sides = np.maximum(compute_sides(shares, self.height, self.width), 3)
         sides += 1 - sides % 2
         self.sides = np.minimum(sides, min(self.height, self.width)).astype(np.int32)
         sides, self.kinds = np.unique(self.sides, return_inverse=True)
@@ -84,7 +84,7 @@ class MovedMass:
         delta = tf.reshape(delta, [-1, *extent, self.channels])
         rest = [length - offset - e for length, e in zip((self.height, self.width), extent)]
         delta = tf.pad(delta, [[0, 0], [offset, rest[0]], [offset, rest[1]], [0, 0]])
-        return self.brought(x, delta, radius)
+        return self.bring_inside(x, delta, radius)
 
     def memory(self, x):
         """Nothing is remembered."""
@@ -111,9 +111,9 @@ class MovedMass:
         delta = s["best"] - x
         zero = tf.zeros_like(delta)
         pattern = pattern * signs[:, None, None, :]
-        moved = self.moved(delta, pattern, first, second, radius)
+        moved = self.move_mass(delta, pattern, first, second, radius)
         delta = tf.where(first, moved, tf.where(second, zero, delta))
-        image = self.brought(x, delta, radius)
+        image = self.bring_inside(x, delta, radius)
         return Proposal(image, numbers == here, numbers, {})
 
     @staticmethod
@@ -122,7 +122,7 @@ class MovedMass:
         raise NotImplementedError
 
     @staticmethod
-    def moved(delta, pattern, first, second, radius):
+    def move_mass(delta, pattern, first, second, radius):
         """What the perturbation becomes in the first square; anything elsewhere.
 
         Args:
@@ -134,7 +134,7 @@ class MovedMass:
         raise NotImplementedError
 
     @staticmethod
-    def brought(x, delta, radius):
+    def bring_inside(x, delta, radius):
         """The images x + delta, brought into ball and box."""
         raise NotImplementedError
 

@@ -30,7 +30,7 @@ def check_surrogate(surrogate):
         )
 
 
-def loaded(surrogate):
+def load_surrogate(surrogate):
     """The model of a path; models and functions as they are.
 
     Raises:
@@ -44,7 +44,7 @@ def loaded(surrogate):
         return thread.submit(read_keras_file, surrogate).result()
 
 
-def with_classes(forward, num_classes):
+def require_classes(forward, num_classes):
     """`forward`, images to logits, that raises `UserError` if there are not `num_classes` of them."""
 
     def logits(x):

@@ -6,7 +6,7 @@ from tfrobust.errors import UserError
 from tfrobust.ops.numbers import integer
 
 
-def target_of(case, rank):
+def choose_ranked_target(case, rank):
     """The wrong class with the `rank`-th largest clean logit, int32 (b,); the lowest class on ties.
 
     Args:
@@ -19,7 +19,7 @@ def target_of(case, rank):
     return tf.gather(order, rank, batch_dims=1)
 
 
-def checked_targets(targets):
+def check_targets(targets):
     """`targets` if it says how many classes are aimed at: a whole number, "all" or "random"."""
     if isinstance(targets, str) and targets in ("all", "random"):
         return targets
@@ -31,14 +31,14 @@ def checked_targets(targets):
     return integer(targets, "targets", 0)
 
 
-def number_of_targets(targets, num_classes):
+def count_targets(targets, num_classes):
     """How many classes are aimed at one after the other, of `num_classes`; 0 for an untargeted search."""
     if targets == "random":
         return 1
     return num_classes - 1 if targets == "all" else min(targets, num_classes - 1)
 
 
-def chosen_target(targets, case, rank):
+def choose_target(targets, case, rank):
     """The class that a row aims at, int32 (b,); never its label.
 
     Args:
@@ -56,4 +56,4 @@ def chosen_target(targets, case, rank):
         # The product may be rounded up to the number of others.
         jump = 1 + tf.minimum(tf.cast(draw * others, tf.int32), others - 1)
         return (case.y + jump) % (others + 1)
-    return target_of(case, rank)
+    return choose_ranked_target(case, rank)

@@ -182,7 +182,7 @@ def _surrogates(attacks):
     """The models that images come from, each once, in order."""
     found = []
     for _, attack in attacks:
-        found += [model for model in getattr(attack, "surrogates", ()) if model not in found]
+        found += [model for model in attack.source_models if model not in found]
     return tuple(found)
 
 

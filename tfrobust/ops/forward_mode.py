@@ -5,7 +5,7 @@ import contextlib
 import tensorflow as tf
 
 
-def directional(function, inputs, direction, order=1):
+def differentiate_along(function, inputs, direction, order=1):
     """The value of a function and its derivatives along a direction, in one pass.
 
     TensorFlow 2.21 has gradients here that are wrong without a word. A tape around nested

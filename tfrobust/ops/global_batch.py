@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfrobust.ops.stand_in import counting
+from tfrobust.ops.stand_in import mask_stand_in
 
 
 class GlobalBatch(NamedTuple):
@@ -30,7 +30,7 @@ def global_batch(x):
     local = tf.cast(tf.shape(x)[0], tf.float32)
     if replicas == 1:
         return GlobalBatch(local, 0, 1, local)
-    local = counting(local)
+    local = mask_stand_in(local)
     replica = tf.convert_to_tensor(context.replica_id_in_sync_group)
     counts = tf.one_hot(replica, replicas) * local
     counts = context.all_reduce(tf.distribute.ReduceOp.SUM, counts)

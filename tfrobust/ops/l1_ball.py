@@ -33,7 +33,7 @@ def nearest_in_l1_ball(candidate, x, radius):
     factor = tf.where(total >= radius, radius / tf.maximum(total, 1e-30), tf.ones_like(total))
     length *= factor[:, None]
     found = tf.clip_by_value(center + tf.sign(step) * length, 0.0, 1.0)
-    found = _rounded_towards(center, found, length)
+    found = _round_towards(center, found, length)
     return tf.reshape(found, tf.shape(x))
 
 
@@ -67,7 +67,7 @@ def _level(size, cap, radius):
     return tf.while_loop(lambda *state: tf.reduce_any(state[-1]), body, start)[2]
 
 
-def _rounded_towards(center, found, length):
+def _round_towards(center, found, length):
     """`found`, one unit in the last place back where it is further from `center` than `length`."""
     distance = tf.abs(found - center)
     # Of numbers up to 1.

@@ -19,12 +19,12 @@ def full_precision(logits):
     if not (tf.is_tensor(logits) or isinstance(logits, np.ndarray)):
         raise UserError(
             "A classifier has one output, logits of shape (b, k). Received: "
-            f"{_described(logits)}. Give a model of that output alone: keras.Model(model.inputs, its tensor)."
+            f"{_describe(logits)}. Give a model of that output alone: keras.Model(model.inputs, its tensor)."
         )
     return logits if logits.dtype in (tf.float32, tf.float64) else tf.cast(logits, tf.float32)
 
 
-def _described(outputs):
+def _describe(outputs):
     if isinstance(outputs, dict):
         return f"a dictionary with the keys {sorted(outputs)}"
     if isinstance(outputs, (list, tuple)):
@@ -67,7 +67,7 @@ def correct(y, logits):
     return is_number & tf.equal(tf.argmax(logits, axis=-1, output_type=y.dtype), y)
 
 
-def answered(logits):
+def all_finite(logits):
     """Where all logits are finite numbers, shape (b,)."""
     return tf.reduce_all(tf.math.is_finite(logits), axis=-1)
 
@@ -77,4 +77,4 @@ def misclassified(y, logits):
 
     What is no number is neither right nor wrong: it ends no search.
     """
-    return answered(logits) & ~correct(y, logits)
+    return all_finite(logits) & ~correct(y, logits)

@@ -96,7 +96,7 @@ class ExampleKeys(NamedTuple):
         """
         number = tf.cast(tf.convert_to_tensor(number), tf.int64)
         # Plus one, so that folding in 0 gives other keys too.
-        key = _mixed(
+        key = _mix(
             _key(self.seeds) + tf.bitcast(number + 1, tf.uint64) * tf.constant(_GOLDEN, tf.uint64)
         )
         return ExampleKeys(tf.bitcast(key, tf.int32))
@@ -120,7 +120,7 @@ class ExampleKeys(NamedTuple):
         The cheapest draw, for searches that need a few random choices in every step.
         """
         numbers = tf.bitcast(tf.cast(numbers, tf.int64) + 1, tf.uint64)
-        return _mixed(_mixed(_key(self.seeds))[:, None] + numbers * tf.constant(_GOLDEN, tf.uint64))
+        return _mix(_mix(_key(self.seeds))[:, None] + numbers * tf.constant(_GOLDEN, tf.uint64))
 
     def _bits(self, shape, stream):
         """Whole numbers below 2**24, int32: as many bits as float32 holds."""
@@ -128,9 +128,9 @@ class ExampleKeys(NamedTuple):
         size = tf.reduce_prod(tf.cast(shape[1:], tf.int64))
         counters = tf.bitcast(tf.range(size, dtype=tf.int64) * 2 + stream, tf.uint64)
         # Mixed once more and made odd: the generator asks for irregular keys.
-        key = tf.bitwise.bitwise_or(_mixed(_key(self.seeds)), tf.constant(1, tf.uint64))
+        key = tf.bitwise.bitwise_or(_mix(_key(self.seeds)), tf.constant(1, tf.uint64))
         bits = _squares(counters[None, :], key[:, None])
-        return tf.reshape(tf.cast(_shifted(bits, 8), tf.int32), shape)
+        return tf.reshape(tf.cast(_shift(bits, 8), tf.int32), shape)
 
 
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -140,22 +140,22 @@ def _key(seeds):
     return tf.bitcast(seeds, tf.uint64)
 
 
-def _shifted(value, places):
+def _shift(value, places):
     return tf.bitwise.right_shift(value, tf.constant(places, tf.uint64))
 
 
-def _turned(value):
+def _swap_halves(value):
     """The two halves of uint64 exchanged."""
     left = tf.bitwise.left_shift(value, tf.constant(32, tf.uint64))
-    return tf.bitwise.bitwise_or(left, _shifted(value, 32))
+    return tf.bitwise.bitwise_or(left, _shift(value, 32))
 
 
-def _mixed(value):
+def _mix(value):
     """SplitMix64's finaliser: a bijection of uint64 in which every bit depends on all."""
     for places, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        value = tf.bitwise.bitwise_xor(value, _shifted(value, places))
+        value = tf.bitwise.bitwise_xor(value, _shift(value, places))
         value *= tf.constant(factor, tf.uint64)
-    return tf.bitwise.bitwise_xor(value, _shifted(value, 31))
+    return tf.bitwise.bitwise_xor(value, _shift(value, 31))
 
 
 def _squares(counter, key):
@@ -164,8 +164,8 @@ def _squares(counter, key):
     z = y + key
     x = y
     for addend in (y, z, y):
-        x = _turned(x * x + addend)
-    return _shifted(x * x + z, 32)
+        x = _swap_halves(x * x + addend)
+    return _shift(x * x + z, 32)
 
 
 def by_example(keys, count):

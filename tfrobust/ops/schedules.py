@@ -162,7 +162,7 @@ def at(value, epoch):
     return value(epoch) if isinstance(value, Schedule) else number(value, "value")
 
 
-def checked(value, name, minimum=None, maximum=None):
+def check_schedule(value, name, minimum=None, maximum=None):
     """`value` if it is a schedule; otherwise the number that it stands for. Both within the limits."""
     if not isinstance(value, Schedule):
         return number(value, name, minimum, maximum)

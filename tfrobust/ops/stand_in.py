@@ -17,7 +17,7 @@ _thread = threading.local()
 def stand_in(*tensors):
     """Gives the tensors (or None) as a list, with a row of zeros each where their first axis is empty.
 
-    Inside, `counting` and `rows_that_count` know whether the row is one. Open it inside the function
+    Inside, `mask_stand_in` and `rows_that_count` know whether the row is one. Open it inside the function
     that `strategy.run` calls. Where the first axis is known not to be empty, and on one device where
     it is not known, nothing is added; nor inside another one.
     """
@@ -34,7 +34,7 @@ def stand_in(*tensors):
         _thread.holds = None
 
 
-def counting(value):
+def mask_stand_in(value):
     """`value`, or zeros of its shape if this replica holds no example."""
     holds = getattr(_thread, "holds", None)
     return value if holds is None else tf.where(holds, value, tf.zeros_like(value))

@@ -72,12 +72,12 @@ def batch_statistics(*, update=True):
     Args:
         update: whether the running statistics move.
     """
-    return _opened(Mode("batch", update=bool(update)))
+    return _open(Mode("batch", update=bool(update)))
 
 
 def running_statistics():
     """Normalise by the running statistics, whatever `training` says; they do not move."""
-    return _opened(Mode("running"))
+    return _open(Mode("running"))
 
 
 def capture_statistics(*, update=True):
@@ -89,7 +89,7 @@ def capture_statistics(*, update=True):
         update: whether the running statistics move.
     """
     captured = Captured()
-    return _opened(Mode("batch", update=bool(update), captured=captured), captured)
+    return _open(Mode("batch", update=bool(update), captured=captured), captured)
 
 
 def impose_statistics(captured):
@@ -104,11 +104,11 @@ def impose_statistics(captured):
         raise UserError(
             f"`impose_statistics` takes what `capture_statistics` gave. Received: {captured!r}."
         )
-    return _opened(Mode("imposed", captured=captured))
+    return _open(Mode("imposed", captured=captured))
 
 
 @contextlib.contextmanager
-def _opened(mode, value=None):
+def _open(mode, value=None):
     outer = current()
     _thread.mode = mode
     try:

@@ -10,7 +10,7 @@ from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.squared_difference import HalfSquaredDifference
 from tfrobust.ops.layers import half_precision_layer, kinked_layer
 from tfrobust.ops.numbers import integer, number
-from tfrobust.ops.schedules import Schedule, checked
+from tfrobust.ops.schedules import Schedule, check_schedule
 from tfrobust.ops.weight_noise import check_weight_noise, gaussian_shifts
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import register
@@ -75,7 +75,7 @@ class TaylorTerms(Regularizer):
     seen_by_weight_perturbation = False
 
     def check(self):
-        checked(self.weight, "weight", 0.0)
+        check_schedule(self.weight, "weight", 0.0)
         check_weight_noise(self.sigma, self.noise, self.parameters)
         integer(self.draws, "draws", 1)
         if self.form not in _FORMS:

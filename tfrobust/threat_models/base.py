@@ -7,8 +7,6 @@ import tensorflow as tf
 from tfrobust.ops.numbers import number
 from tfrobust.spec import Spec
 
-RELATIVE_SLACK, ABSOLUTE_SLACK = 1e-6, 1e-7
-
 
 @dataclasses.dataclass(frozen=True)
 class ThreatModel(Spec):
@@ -61,23 +59,14 @@ class ThreatModel(Spec):
         """How far `x_adv` is from `x`, shape (b,)."""
         raise NotImplementedError
 
-    def admits(self, distance, radius):
-        """Whether a `distance` is at most `radius`, but for what float32 rounds, shape of `distance`."""
-        return distance <= radius * (1.0 + RELATIVE_SLACK) + ABSOLUTE_SLACK
+    def contains(self, candidate, x, radius):
+        """Whether `candidate` lies in the ball of `radius` around `x`, up to rounding, boolean (b,)."""
+        return is_within(self.distance(candidate, x), radius)
 
-    def contains(self, x_adv, x, radius):
-        """Which images lie in the ball around the clean ones, (b,); every attack and evaluation asks here.
 
-            distance(x_adv, x) <= radius (1 + 1e-6) + 1e-7
-
-        The slack is for rounding in float32. The pixel box has none: it is a comparison with 0 and 1.
-
-        Args:
-            x_adv: images, (b, h, w, c).
-            x: clean images, (b, h, w, c).
-            radius: number or scalar tensor in pixel units, see `radius`.
-        """
-        return self.admits(self.distance(x_adv, x), radius)
+def is_within(distance, radius):
+    """Whether distances are at most the radius, with a relative slack of 1e-6 and an absolute one of 1e-7."""
+    return distance <= radius * (1.0 + 1e-6) + 1e-7
 
 
 def to_box(x):

@@ -16,8 +16,12 @@ from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.reports.page import write_page
 from tfrobust.evaluation.reports.page_files import ReportFiles
 from tfrobust.evaluation.reports.report_text import format_report
-from tfrobust.plots.pixels import amplified, factor, png
-from tfrobust.plots.report_figures import accuracy_by_epsilon, accuracy_by_step, distances
+from tfrobust.plots.pixels import amplify, encode_png, find_factor
+from tfrobust.plots.report_figures import (
+    draw_accuracy_by_epsilon,
+    draw_accuracy_by_step,
+    draw_distances,
+)
 
 VOID = {"meta", "img", "br", "link", "input", "hr", "path", "use", "rect", "line", "circle"}
 CURVE = {"epsilon": [0.1, 0.0], "accuracy": [0.1, 0.8]}
@@ -134,13 +138,13 @@ def test_without_attacks_there_is_a_page(ten_examples, tmp_path):
 
 def test_pictures_show_the_reports_numbers(folder):
     report = ReportFiles.read(folder)
-    curve = accuracy_by_epsilon(report).axes[0].lines[0]
+    curve = draw_accuracy_by_epsilon(report).axes[0].lines[0]
     assert curve.get_xydata().tolist() == [[0.0, 0.8], [0.1, 0.1]]
-    lines = {line.get_label(): line for line in accuracy_by_step(report).axes[0].lines}
+    lines = {line.get_label(): line for line in draw_accuracy_by_step(report).axes[0].lines}
     assert lines["apgd-ce"].get_xydata().tolist() == [[0, 0.7], [4, 0.5], [10, 0.5]]
     # What counts queries has a picture of its own.
     assert "square" not in lines
-    bars = distances(report).axes[0].patches
+    bars = draw_distances(report).axes[0].patches
     assert sum(bar.get_height() for bar in bars) == 4
 
 
@@ -151,16 +155,16 @@ def test_the_same_files_give_the_same_page(folder):
 
 def test_differences_are_amplified_to_the_whole_range():
     delta = np.array([[[0.1], [-0.05], [0.0]]])
-    assert factor(delta) == pytest.approx(5.0)
-    np.testing.assert_allclose(amplified(delta)[0, :, 0], [1.0, 0.25, 0.5])
-    np.testing.assert_array_equal(amplified(0 * delta), np.full((1, 3, 1), 0.5))
+    assert find_factor(delta) == pytest.approx(5.0)
+    np.testing.assert_allclose(amplify(delta)[0, :, 0], [1.0, 0.25, 0.5])
+    np.testing.assert_array_equal(amplify(0 * delta), np.full((1, 3, 1), 0.5))
 
 
 def test_png_holds_the_pixels():
     image = np.array([[[0.0, 0.5, 1.0], [1.0, 0.2, np.nan]]])
-    back = np.asarray(Image.open(io.BytesIO(png(image))))
+    back = np.asarray(Image.open(io.BytesIO(encode_png(image))))
     np.testing.assert_array_equal(back, [[[0, 128, 255], [255, 51, 0]]])
-    assert np.asarray(Image.open(io.BytesIO(png(image[..., :1])))).shape == (1, 2)
+    assert np.asarray(Image.open(io.BytesIO(encode_png(image[..., :1])))).shape == (1, 2)
 
 
 def test_folders_without_reports_and_newer_ones_are_refused(folder):

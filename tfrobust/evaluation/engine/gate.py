@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfrobust.ops.logits import answered, correct
+from tfrobust.ops.logits import all_finite, correct
 
 
 class Second(NamedTuple):
@@ -52,7 +52,7 @@ def vote(forward, x, y, passes):
 
     def once(wins, is_answer):
         logits = forward(x)
-        return wins + tf.cast(correct(y, logits), tf.int32), is_answer & answered(logits)
+        return wins + tf.cast(correct(y, logits), tf.int32), is_answer & all_finite(logits)
 
     none = tf.zeros_like(y, tf.int32)
     wins, is_answer = once(none, tf.ones_like(none, tf.bool))

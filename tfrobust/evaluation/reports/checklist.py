@@ -47,7 +47,7 @@ ITEMS = (
 def collect_statements(evaluation):
     """What an evaluation states by itself: a dict of truth values, see `Item.stated`."""
     attacks = [outcome.attack for outcome in evaluation.outcomes]
-    aims = {bool(getattr(attack, "targets", 0)) for attack in attacks}
+    aims = {attack.is_targeted for attack in attacks}
     return {"always": True, "several": len(attacks) > 1, "targeted": len(aims) == 2}
 
 
