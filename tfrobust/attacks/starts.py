@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.ops import norms
-from tfrobust.ops.numbers import number
+from tfrobust.ops.numbers import parse_number
 from tfrobust.spec import Spec, register
 from tfrobust.threat_models.base import to_box
 
@@ -79,10 +79,10 @@ class Gaussian(Start):
     clip: bool = False
 
     def check(self):
-        number(self.stddev, "stddev", 1e-12)
+        self.store(stddev=parse_number(self.stddev, "stddev", 1e-12))
 
     def __call__(self, threat_model, x, radius, keys):
-        point = x + number(self.stddev, "stddev") * keys.normal(tf.shape(x), x.dtype)
+        point = x + self.stddev * keys.normal(tf.shape(x), x.dtype)
         return to_box(point) if self.clip else point
 
 
@@ -101,9 +101,9 @@ class Corner(Start):
     size: float | str = 0.5
 
     def check(self):
-        number(self.size, "size", 0.0, 1.0)
+        self.store(size=parse_number(self.size, "size", 0.0, 1.0))
 
     def __call__(self, threat_model, x, radius, keys):
         positive = keys.uniform(tf.shape(x), x.dtype) >= 0.5
-        step = number(self.size, "size") * radius
+        step = self.size * radius
         return to_box(tf.where(positive, x + step, x - step))

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfrobust.errors import UserError
 from tfrobust.losses.potentials import SquaredNorm
-from tfrobust.ops.numbers import number
+from tfrobust.ops.numbers import parse_number
 from tfrobust.spec import Spec, register
 
 TERMS = ("total", "divergence")
@@ -36,13 +36,13 @@ class LossClipping(Spec):
     term: str = "total"
 
     def check(self):
-        number(self.slack, "slack", 0.0, 1.0)
+        self.store(slack=parse_number(self.slack, "slack", 0.0, 1.0))
         if self.term not in TERMS:
             raise UserError(f"`term` must be one of {TERMS}. Received: term={self.term!r}.")
 
     def threshold(self, num_classes):
         """tau, for a number of classes."""
-        return number(self.slack, "slack") ** 2 * num_classes / (num_classes - 1)
+        return self.slack**2 * num_classes / (num_classes - 1)
 
     def __call__(self, values, logits):
         """max(0, values - tau), shape (b,); `logits`, (b, k), tell the number of classes."""

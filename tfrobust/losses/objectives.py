@@ -13,7 +13,7 @@ from tfrobust.losses.margin import (
     margin,
     targeted_difference_of_logits_ratio,
 )
-from tfrobust.ops.numbers import number
+from tfrobust.ops.numbers import parse_number
 from tfrobust.spec import Spec, check_kind, register
 
 
@@ -146,13 +146,13 @@ class Margin(Objective):
 
     def check(self):
         if self.confidence is not None:
-            number(self.confidence, "confidence", 0.0)
+            self.store(confidence=parse_number(self.confidence, "confidence", 0.0))
 
     def __call__(self, y, logits, reference=None, candidate=None):
         value = margin(y, logits)
         if self.confidence is None:
             return value
-        return tf.minimum(value, number(self.confidence, "confidence"))
+        return tf.minimum(value, self.confidence)
 
 
 @register

@@ -4,6 +4,7 @@ import fractions
 import math
 
 from tfrobust.errors import UserError
+from tfrobust.spec import Written
 
 
 def number(value, name, minimum=None, maximum=None, pixels=False):
@@ -40,6 +41,25 @@ def number(value, name, minimum=None, maximum=None, pixels=False):
             + (f" Did you mean '{result:g}/255'?" if pixels and 1 < result <= 255 else "")
         )
     return result
+
+
+def parse_number(value, name, minimum=None, maximum=None, pixels=False):
+    """As `number`, but what it returns prints as the user wrote it. For the fields of a `Spec`.
+
+    Returns:
+        The value itself if it is a Python number, `Written` for a string, a float for anything else.
+    """
+    result = number(value, name, minimum, maximum, pixels)
+    if isinstance(value, str):
+        return Written(value)
+    return value if isinstance(value, Written) or type(value) in (int, float) else result
+
+
+def parse_numbers(values, name, minimum=None):
+    """A tuple of what `parse_number` returns for each value."""
+    if not isinstance(values, (tuple, list)):
+        raise UserError(f"`{name}` must be a tuple of numbers. Received: {name}={values!r}.")
+    return tuple(parse_number(value, name, minimum) for value in values)
 
 
 def _limits(minimum, maximum):

@@ -36,7 +36,6 @@ def gaussian_shifts(weights, keys, sigma, noise="absolute", parameters="kernels"
     Returns:
         List of tensors, constant to any tape, and None for weights that stay.
     """
-    sigma = number(sigma, "sigma")
     shifts = []
     for index, weight in enumerate(weights):
         if weight.shape.rank < _SMALLEST_RANK[parameters]:

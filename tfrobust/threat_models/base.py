@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfrobust.ops.numbers import number
+from tfrobust.ops.numbers import parse_number
 from tfrobust.spec import Spec
 
 
@@ -18,9 +18,13 @@ class ThreatModel(Spec):
 
     epsilon: float | str
 
+    def __post_init__(self):
+        super().__post_init__()
+        self.store(epsilon=parse_number(self.epsilon, "epsilon", 0.0))
+
     def radius(self, scale=1.0):
         """The radius, a number; `scale` in [0, 1], possibly a tensor, is for ramps."""
-        return number(self.epsilon, "epsilon") * scale
+        return self.epsilon * scale
 
     def project(self, candidate, x, radius):
         """A point of the set around `x` near `candidate`; shape of `x`."""

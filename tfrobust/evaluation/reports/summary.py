@@ -10,6 +10,7 @@ from tfrobust.evaluation.reports.attack_summary import counted, summarised_attac
 from tfrobust.evaluation.reports.curves import accuracy_by_query, accuracy_by_run, accuracy_by_step
 from tfrobust.evaluation.reports.headline import distrusted, headline, is_estimate
 from tfrobust.evaluation.reports.passes import AUTOATTACK
+from tfrobust.spec import as_config
 
 SCHEMA = 1
 
@@ -32,7 +33,7 @@ def summarised(evaluation, curve=None):
         UserError: a curve that is none.
     """
     _check_curve(curve)
-    epsilon = evaluation.threat_model.epsilon
+    epsilon = as_config(evaluation.threat_model.epsilon)
     clean, robust = counted(evaluation.clean), counted(evaluation.robust)
     attacked = bool(evaluation.outcomes)
     doubts = distrusted(evaluation.findings)
