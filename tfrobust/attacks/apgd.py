@@ -128,8 +128,19 @@ class APGD(IterativeAttack):
         return self.steps + len(self.stages)
 
     @property
-    def judged_steps(self) -> int:
+    def climbed_objective(self) -> Objective | None:
+        return self.objective
+
+    @property
+    def num_steps(self) -> int:
         return self.steps
+
+    @property
+    def is_targeted(self) -> bool:
+        return self.targets > 0
+
+    def check_transfer(self) -> None:
+        """Nothing: a run ends at the point with the largest objective."""
 
     def runs(self, num_classes: int) -> int:
         # With fewer classes there are fewer to aim at.

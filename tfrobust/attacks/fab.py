@@ -103,8 +103,12 @@ class FAB(IterativeAttack):
         return self.minimal or self.threat_model.radius() == 0.0
 
     @property
-    def judged_steps(self) -> int:
+    def num_steps(self) -> int:
         return self.steps
+
+    @property
+    def is_targeted(self) -> bool:
+        return self.targets > 0
 
     def runs(self, num_classes: int) -> int:
         return self.restarts * max(min(self.targets, num_classes - 1), 1)

@@ -28,6 +28,11 @@ class IterativeAttack(Attack):
 
     counts_passes = True
 
+    @property
+    def judged_steps(self) -> int | None:
+        """All of them, unless an attack says otherwise."""
+        return self.num_steps
+
     def begin(self, case: Case) -> dict[str, tf.Tensor]:
         raise NotImplementedError(f"{type(self).__name__} does not define `begin`.")
 

@@ -55,7 +55,7 @@ class RandomNoise(IterativeAttack):
         integer(self.samples, "samples", 1)
 
     @property
-    def judged_steps(self) -> int:
+    def num_steps(self) -> int:
         return self.samples
 
     def passes(self, num_classes: int) -> tuple[int, int]:

@@ -77,7 +77,7 @@ class RayS(IterativeAttack):
         return not self.stop_at_success or self.threat_model.radius() == 0.0
 
     @property
-    def judged_steps(self) -> int:
+    def num_steps(self) -> int:
         return self.queries
 
     def passes(self, num_classes: int) -> tuple[int, int]:

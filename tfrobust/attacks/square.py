@@ -95,7 +95,7 @@ class Square(IterativeAttack):
         return self.restarts
 
     @property
-    def judged_steps(self) -> int:
+    def num_steps(self) -> int:
         return self.queries
 
     def passes(self, num_classes: int) -> tuple[int, int]:

@@ -53,7 +53,8 @@ def choose_target(targets: int | str, case: Case, rank: tf.Tensor) -> tf.Tensor:
         return rank + tf.cast(rank >= case.y, rank.dtype)
     if targets == "random":
         others = case.logits.shape[-1] - 1
-        draw = case.example_keys.fold_in(-2).uniform(tf.shape(case.y))
+        keys = case.keys if case.example_keys is None else case.example_keys
+        draw = keys.fold_in(-2).uniform(tf.shape(case.y))
         # The product may be rounded up to the number of others.
         jump = 1 + tf.minimum(tf.cast(draw * others, tf.int32), others - 1)
         return (case.y + jump) % (others + 1)

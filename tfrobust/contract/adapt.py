@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.compat import origin
+from tfrobust.compat import all_layers, origin
 from tfrobust.contract.classifier import check_classifier, image_dtype
 from tfrobust.contract.classifier import image_shape as shape_of
 from tfrobust.contract.tail import activation_of, has_graph, is_activation, is_silent, tail
@@ -171,7 +171,7 @@ def _linear(layer):
 
 def _as_rows(logits):
     """Logits (b, k): flattened from (b, 1, 1, k), and (0, z) for one output z."""
-    if not hasattr(logits, "shape"):
+    if keras.tree.is_nested(logits):
         raise UserError(
             "The model gives several outputs, and nothing tells which are the logits. Choose one: "
             "keras.Model(model.inputs, the output's tensor)."
@@ -202,7 +202,7 @@ def _check_same(model, adapted, activation, prepared, shape):
     expected = expected.reshape(len(x), -1)
     logits = np.asarray(adapted(tf.cast(pixels, image_dtype(model)), training=False), np.float64)
     found = _activated(logits, activation, expected.shape[1] == 1)
-    half = any(layer.compute_dtype in ("float16", "bfloat16") for layer in model._flatten_layers())
+    half = any(layer.compute_dtype in ("float16", "bfloat16") for layer in all_layers(model))
     slack = (3e-2 if half else 1e-4) * max(1.0, float(np.abs(expected).max()))
     off = float(np.abs(found - expected).max()) if found.shape == expected.shape else np.inf
     if not off <= slack:

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
+from tfrobust.compat import all_layers
 from tfrobust.errors import UserError
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.losses.linearity import inner_product
@@ -96,7 +97,7 @@ class LLR(AdversarialModel):
             seed=seed,
             name=name,
         )
-        for layer in classifier._flatten_layers():
+        for layer in all_layers(classifier):
             if is_stock_batch_normalization(layer) and layer.trainable:
                 raise UserError(
                     f"Layer {layer.name!r}, a keras.layers.BatchNormalization, cannot be normalised by "

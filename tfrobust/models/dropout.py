@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfrobust.compat import build_now
 from tfrobust.errors import UserError
 from tfrobust.ops.global_batch import global_batch
 from tfrobust.ops.numbers import number
@@ -51,7 +52,7 @@ class Dropout(keras.layers.Layer):
             raise UserError(f"`rate` must be below 1. Received: rate={rate!r}.")
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self._build_at_init()
+        build_now(self)
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training or self.rate == 0.0:

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tfrobust.compat import operation
+from tfrobust.compat import find_operation
 from tfrobust.errors import UserError, one_line
 
 # Stateful operations that keep their state in the memory of the model.
@@ -124,7 +124,7 @@ def _list_functions(graph):
 def _is_harmless(name, graph):
     if any(name == function.signature.name for function in graph.graph_def.library.function):
         return True  # a call by the name of the function
-    known = operation(name)
+    known = find_operation(name)
     if known is None or name.startswith("_") or _REACHES_OUT.fullmatch(name):
         return False
     return not known.is_stateful or bool(_OWN_STATE.fullmatch(name))

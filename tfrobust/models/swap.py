@@ -2,6 +2,7 @@
 
 import keras
 
+from tfrobust.compat import all_layers
 from tfrobust.errors import UserError
 from tfrobust.models.batch_normalization import BatchNormalization
 from tfrobust.models.dropout import Dropout
@@ -94,7 +95,7 @@ def _check(model, old, new):
     for layer in model.layers:
         if isinstance(layer, known):
             _check(layer, old, new)
-        elif any(type(inner) is old for inner in layer._flatten_layers(include_self=False)):
+        elif any(type(inner) is old for inner in all_layers(layer, include_self=False)):
             raise UserError(_explain(layer, old, new))
 
 

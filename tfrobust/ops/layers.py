@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import keras
 
+from tfrobust.compat import all_layers
+
 # Continuous and piecewise linear: second derivatives miss what happens at their kinks.
 _ACTIVATIONS = (
     "relu",
@@ -21,7 +23,7 @@ _KINKED_LAYERS = (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.PReLU)
 
 def layers_and_operations(model: keras.Model) -> Iterator[keras.Operation]:
     """All layers at any depth, and what functional models call without a layer, such as keras.ops.relu."""
-    for layer in model._flatten_layers():
+    for layer in all_layers(model):
         yield layer
         for operation in getattr(layer, "operations", ()):
             if not isinstance(operation, keras.layers.Layer):
@@ -45,7 +47,7 @@ def kinked_layer(classifier: keras.Model) -> str | None:
 
 def half_precision_layer(classifier: keras.Model) -> str | None:
     """The name of a layer that computes in less than float32, or None."""
-    for layer in classifier._flatten_layers():
+    for layer in all_layers(classifier):
         if layer.compute_dtype in ("bfloat16", "float16"):
             return layer.name
     return None
@@ -53,6 +55,6 @@ def half_precision_layer(classifier: keras.Model) -> str | None:
 
 def last_dense(classifier: keras.Model) -> keras.layers.Dense | None:
     """The last of the classifier's Dense layers, in the order of its layers, or None."""
-    layers = classifier._flatten_layers()
+    layers = all_layers(classifier)
     dense = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
     return dense[-1] if dense else None

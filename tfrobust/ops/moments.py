@@ -1,8 +1,8 @@
 """Mean and variance of the global batch, differentiable any number of times."""
 
 import tensorflow as tf
-from tensorflow.python.eager import record
 
+from tfrobust.compat import record_operation, stop_recording
 from tfrobust.errors import UserError
 from tfrobust.ops.stand_in import mask_stand_in
 
@@ -54,7 +54,7 @@ def _sum(value):
     if context is None or context.num_replicas_in_sync == 1:
         return value
     try:
-        with record.stop_recording():
+        with stop_recording():
             total = context.all_reduce(tf.distribute.ReduceOp.SUM, value)
     except RuntimeError as error:
         raise UserError(
@@ -63,5 +63,5 @@ def _sum(value):
         ) from error
     # The sum is linear and its own transpose. TensorFlow's own record of it knows the backward
     # direction only: a ForwardAccumulator would silently get zero.
-    record.record_operation("SumOverReplicas", [total], [value], lambda gradient: [_sum(gradient)])
+    record_operation("SumOverReplicas", [total], [value], lambda gradient: [_sum(gradient)])
     return total

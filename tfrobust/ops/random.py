@@ -12,6 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfrobust.errors import UserError
+from tfrobust.ops.seeds import check_seed
 from tfrobust.ops.squares import GOLDEN, draw_squares, mix, shift
 
 # The algorithm is named because the default one depends on the device.
@@ -163,25 +164,11 @@ def by_example(keys: Keys, count: int | tf.Tensor) -> ExampleKeys:
     return ExampleKeys(whole[keys.offset :])
 
 
-def check_seed(seed: int | None) -> int:
-    """`seed` as a Python int if it is a whole number in [0, 2**62), otherwise raises `UserError`."""
-    if seed is None:
-        raise UserError(
-            "A seed is needed, since nothing here draws from a global random state: give seed=0, or another "
-            "whole number for other noise."
-        )
-    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**62:
-        raise UserError(
-            f"`seed` must be a whole number of at least 0 and below 2**62. Received: seed={seed!r}."
-        )
-    return int(seed)
-
-
 def seed_pair(seed: int | tf.Tensor) -> tf.Tensor:
     """The int32 pair, shape (2,), that stands for a run's whole-number seed."""
     if tf.is_tensor(seed):
         seed = tf.cast(seed, tf.int64)
-        return tf.cast(tf.stack([seed & 0x7FFFFFFF, tf.bitwise.rightshift(seed, 31)]), tf.int32)
+        return tf.cast(tf.stack([seed & 0x7FFFFFFF, tf.bitwise.right_shift(seed, 31)]), tf.int32)
     seed = check_seed(seed)
     return tf.constant([seed & 0x7FFFFFFF, seed >> 31], tf.int32)
 

@@ -3,6 +3,8 @@
 import collections
 import re
 
+from tfrobust.compat import CUSTOM_GRADIENT
+
 # Operations that no gradient passes, or that make the model another one in each call.
 SUSPECTS = {
     **dict.fromkeys(("Round", "Rint", "Floor", "Ceil", "Sign", "FloorDiv", "FloorMod"), "rounding"),
@@ -81,7 +83,7 @@ def _kinds(node, on_path):
         yield "rounding"
     if INNER_GRADIENT.search(node.op):
         yield "inner gradient"
-    if "_gradient_op_type" in node.attr:
+    if CUSTOM_GRADIENT in node.attr:
         yield "custom gradient"
     if any(value.type in LOW_PRECISION for value in node.attr.values()):
         yield "low precision"
