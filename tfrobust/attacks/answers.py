@@ -5,7 +5,9 @@ import tensorflow as tf
 from tfrobust.ops import norms
 
 
-def record_unanswered(state, candidate, answered):
+def record_unanswered(
+    state: dict[str, tf.Tensor], candidate: tf.Tensor, answered: tf.Tensor
+) -> dict[str, tf.Tensor]:
     """The state's "unanswered" and "adversarial" after a look at images of the threat model.
 
     The first image for which the model gave no finite logits is kept, until one is found that is
@@ -25,7 +27,13 @@ def record_unanswered(state, candidate, answered):
     }
 
 
-def record_votes(state, candidate, wrong, over, passes):
+def record_votes(
+    state: dict[str, tf.Tensor],
+    candidate: tf.Tensor,
+    wrong: tf.Tensor,
+    over: tf.Tensor,
+    passes: int,
+) -> dict[str, tf.Tensor]:
     """The state's "broken", "adversarial" and "wrong_passes" after several passes of the same images.
 
     For models with noise, where one misclassification may be luck: the search goes on, and keeps the image

@@ -1,6 +1,7 @@
 """Auto-PGD: the step size follows from the progress that is made."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -9,7 +10,7 @@ from tfrobust.attacks.answers import record_unanswered, record_votes
 from tfrobust.attacks.apgd_l1 import SparseSteps
 from tfrobust.attacks.apgd_momentum import MomentumSteps
 from tfrobust.attacks.ascent import ascent
-from tfrobust.attacks.base import make_state, record_success
+from tfrobust.attacks.base import Case, make_state, record_success
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.errors import UserError
@@ -61,6 +62,13 @@ class APGD(IterativeAttack):
     Raises:
         UserError: for settings that cannot work together.
 
+    Example:
+    >>> model = lambda x: tf.reshape(x, (-1, 3)) * 10.0
+    >>> x = tf.constant([[[[0.6, 0.5, 0.1]]]])
+    >>> found = tfrobust.APGD(tfrobust.Linf(0.1), steps=5)(model, x, [0], seed=0)
+    >>> int(tf.argmax(model(found.x), axis=-1)[0])
+    1
+
     Reference: Croce, Hein, "Reliable evaluation of adversarial robustness with an ensemble of
     diverse parameter-free attacks", 2020; in L1 "Mind the box: l1-APGD for sparse adversarial attacks
     on image classifiers", 2021. As in their code: the loss must grow in at most (not fewer than) rho
@@ -76,7 +84,7 @@ class APGD(IterativeAttack):
     eot: int = 1
     larger_radii: bool = False
 
-    def check(self):
+    def check(self) -> None:
         check_kind("threat_model", self.threat_model, ThreatModel)
         check_kind("objective", self.objective, Objective)
         integer(self.steps, "steps", 1)
@@ -110,39 +118,39 @@ class APGD(IterativeAttack):
             )
 
     @property
-    def stages(self):
+    def stages(self) -> tuple[tuple[int, int], ...]:
         """The searches of a run, one after the other: pairs of a factor of the radius and steps."""
         return self._rule().stages
 
     @property
-    def looks(self):
+    def looks(self) -> int:
         """How many points of a run are evaluated: those after the steps, and a start of each stage."""
         return self.steps + len(self.stages)
 
     @property
-    def climbed_objective(self):
+    def climbed_objective(self) -> Objective | None:
         return self.objective
 
     @property
-    def num_steps(self):
+    def num_steps(self) -> int:
         return self.steps
 
     @property
-    def is_targeted(self):
+    def is_targeted(self) -> bool:
         return self.targets > 0
 
-    def check_transfer(self):
+    def check_transfer(self) -> None:
         """Nothing: a run ends at the point with the largest objective."""
 
-    def runs(self, num_classes):
+    def runs(self, num_classes: int) -> int:
         # With fewer classes there are fewer to aim at.
         return self.restarts * max(min(self.targets, num_classes - 1), 1)
 
-    def passes(self, num_classes):
+    def passes(self, num_classes: int) -> tuple[int, int]:
         each = self.runs(num_classes) * self.looks * self.eot
         return each, each
 
-    def begin(self, case):
+    def begin(self, case: Case) -> dict[str, tf.Tensor]:
         x, y, rule = case.x, case.y, self._rule()
         start = rule.start(x, rule.stages[0][0] * case.radius, case.keys)
         start = tf.ensure_shape(start, x.shape)
@@ -165,14 +173,18 @@ class APGD(IterativeAttack):
             state["wrong_passes"] = count
         return state
 
-    def step(self, forward, case, state):
+    def step(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         x, y, target = case.x, case.y, state.get("target")
         current = self._fused("next", self._next)(x, case.radius, state)
         seen = ascent(self.objective, forward, current, y, target, self.eot)
         return self._fused("update", self._update)(x, y, case.radius, state, current, *seen)
 
     def _rule(self):
-        return SparseSteps(self) if isinstance(self.threat_model, L1) else MomentumSteps(self)
+        if isinstance(self.threat_model, L1):
+            return SparseSteps(self.threat_model, self.steps, self.larger_radii)
+        return MomentumSteps(self.threat_model, self.steps, self.rho)
 
     def _next(self, x, radius, s):
         """What is evaluated in this step: a stage's start, and then where its steps lead."""

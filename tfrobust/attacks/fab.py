@@ -1,11 +1,12 @@
 """FAB: the nearest misclassified image, by steps to a linear model's decision boundary."""
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from tfrobust.attacks.answers import record_unanswered
-from tfrobust.attacks.base import make_state
+from tfrobust.attacks.base import Case, make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.errors import UserError
@@ -58,6 +59,14 @@ class FAB(IterativeAttack):
     Raises:
         UserError: for settings outside these ranges.
 
+    Example:
+    >>> model = lambda x: tf.reshape(x, (-1, 3)) * 10.0
+    >>> x = tf.constant([[[[0.6, 0.5, 0.1]]]])
+    >>> attack = tfrobust.FAB(tfrobust.Linf(0.1), steps=5)
+    >>> found = attack(model, x, [0], seed=0)
+    >>> int(tf.argmax(model(found.x), axis=-1)[0])
+    1
+
     Reference: Croce, Hein, "Minimally distorted adversarial examples with a fast adaptive boundary
     attack", 2020, in AutoAttack's version.
     """
@@ -74,7 +83,7 @@ class FAB(IterativeAttack):
 
     measures = ("distance",)
 
-    def check(self):
+    def check(self) -> None:
         check_kind("threat_model", self.threat_model, ThreatModel)
         integer(self.steps, "steps", 1)
         integer(self.restarts, "restarts", 1)
@@ -91,29 +100,29 @@ class FAB(IterativeAttack):
             )
 
     @property
-    def measures_boundary(self):
+    def measures_boundary(self) -> bool:
         """Of a run that goes on after a success, or has none: no point but x lies within a radius of 0."""
         return self.minimal or self.threat_model.radius() == 0.0
 
     @property
-    def num_steps(self):
+    def num_steps(self) -> int:
         return self.steps
 
     @property
-    def is_targeted(self):
+    def is_targeted(self) -> bool:
         return self.targets > 0
 
-    def runs(self, num_classes):
+    def runs(self, num_classes: int) -> int:
         return self.restarts * max(min(self.targets, num_classes - 1), 1)
 
-    def passes(self, num_classes):
+    def passes(self, num_classes: int) -> tuple[int, int]:
         # Of AutoAttack's code; fewer are needed where passes are shared.
         runs = self.runs(num_classes)
         if self.targets:
             return runs * (2 * self.steps + 3), runs * self.steps
         return runs * (2 * self.steps + 2), runs * self.steps * num_classes
 
-    def begin(self, case):
+    def begin(self, case: Case) -> dict[str, tf.Tensor]:
         x, state = case.x, make_state(case)
         point = x
         if self.restarts > 1:
@@ -143,7 +152,9 @@ class FAB(IterativeAttack):
             )
         return state
 
-    def step(self, forward, case, state):
+    def step(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         state = {name: value for name, value in state.items() if name != "adversarial"}
         new = self._judge_and_step(forward, case, state)
         # The nearest misclassified image is the one that broke the example, if one has.

@@ -8,17 +8,30 @@ from tfrobust.errors import UserError
 from tfrobust.ops import norms
 from tfrobust.ops.numbers import integer, parse_number, parse_numbers
 from tfrobust.spec import Spec, register
+from tfrobust.threat_models.base import ThreatModel
 
 
 @dataclasses.dataclass(frozen=True)
 class Stepper(Spec):
-    """Turns gradients into moves."""
+    """Turns gradients into moves.
 
-    def initial_state(self, x):
+    Example:
+    >>> isinstance(tfrobust.attacks.Adam(), tfrobust.attacks.Stepper)
+    True
+    """
+
+    def initial_state(self, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """What the stepper remembers between steps: a tuple of tensors."""
         return ()
 
-    def __call__(self, threat_model, gradient, step_size, index, state):
+    def __call__(
+        self,
+        threat_model: ThreatModel,
+        gradient: tf.Tensor,
+        step_size: tf.Tensor | float,
+        index: tf.Tensor,
+        state: tuple[tf.Tensor, ...],
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
         """The move, shape of `gradient`, and the new state.
 
         Args:
@@ -37,9 +50,22 @@ class Steepest(Stepper):
     """step_size times the steepest direction: the sign for Linf, the normalised gradient for L2.
 
     For L1 it is the pixel with the largest |gradient|, see `L1`.
+
+    Example:
+    >>> gradient = tf.constant([[[[3.0, -4.0]]]])
+    >>> step, state = tfrobust.attacks.Steepest()(tfrobust.L2(1.0), gradient, 0.5, tf.constant(0), ())
+    >>> print(step.numpy().round(3))
+    [[[[ 0.3 -0.4]]]]
     """
 
-    def __call__(self, threat_model, gradient, step_size, index, state):
+    def __call__(
+        self,
+        threat_model: ThreatModel,
+        gradient: tf.Tensor,
+        step_size: tf.Tensor | float,
+        index: tf.Tensor,
+        state: tuple[tf.Tensor, ...],
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
         return step_size * threat_model.steepest(gradient), state
 
 
@@ -55,6 +81,13 @@ class Adam(Stepper):
         milestones: 0-based steps from which the rate is multiplied by the factor of the same place.
         factors: of the rate, relative to the start; for LLR's evaluation milestones (100, 150) and
             factors (0.1, 0.01).
+
+    Example:
+    >>> gradient = tf.constant([[[[3.0, -4.0]]]])
+    >>> adam = tfrobust.attacks.Adam()
+    >>> step, state = adam(tfrobust.Linf(1.0), gradient, 0.5, tf.constant(0), adam.initial_state(gradient))
+    >>> print(step.numpy().round(3))
+    [[[[ 0.5 -0.5]]]]
     """
 
     beta_1: float = 0.9
@@ -63,7 +96,7 @@ class Adam(Stepper):
     milestones: tuple = ()
     factors: tuple = ()
 
-    def check(self):
+    def check(self) -> None:
         betas = {n: parse_number(getattr(self, n), n, 0.0, 1.0) for n in ("beta_1", "beta_2")}
         for name, beta in betas.items():
             if beta == 1.0:
@@ -78,10 +111,17 @@ class Adam(Stepper):
                 f"Received: milestones={self.milestones}, factors={self.factors}."
             )
 
-    def initial_state(self, x):
+    def initial_state(self, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return tf.zeros_like(x), tf.zeros_like(x)
 
-    def __call__(self, threat_model, gradient, step_size, index, state):
+    def __call__(
+        self,
+        threat_model: ThreatModel,
+        gradient: tf.Tensor,
+        step_size: tf.Tensor | float,
+        index: tf.Tensor,
+        state: tuple[tf.Tensor, ...],
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
         dtype = gradient.dtype
         beta_1, beta_2 = self.beta_1, self.beta_2
         first = beta_1 * state[0] + (1.0 - beta_1) * gradient

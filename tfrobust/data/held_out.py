@@ -6,6 +6,7 @@ from tfrobust.data import order
 from tfrobust.data.checks import check_count
 from tfrobust.data.splits import DatasetInfo, Split, Splits
 from tfrobust.errors import UserError
+from tfrobust.ops.seeds import check_seed
 
 
 def hold_out(split, size, seed, name="validation"):
@@ -26,7 +27,7 @@ def hold_out(split, size, seed, name="validation"):
     Raises:
       UserError: the size is not possible.
     """
-    seed = order.check_seed(seed, f"{name}_seed")
+    seed = check_seed(seed, f"{name}_seed")
     is_number = isinstance(size, (int, float, np.number)) and not isinstance(size, bool)
     count = round(size * len(split)) if is_number and 0 < size < 1 else size
     if not is_number or not 0 < count < len(split) or count != int(count):

@@ -2,17 +2,8 @@
 
 import numpy as np
 
-from tfrobust.errors import UserError
-
 # One stream per use, so that no two uses of a seed ever share random numbers.
 ORDER, AUGMENTATION, HELD_OUT, EXTRA = 0, 1, 2, 3
-
-
-def check_seed(seed, name="seed"):
-    """Returns `seed` if it is an integer in [0, 2**63); raises `UserError` otherwise."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise UserError(f"`{name}` must be an integer from 0 to 2**63 - 1. Received: {seed!r}.")
-    return int(seed)
 
 
 def random_bits(seed, index, stream, count):
@@ -22,7 +13,7 @@ def random_bits(seed, index, stream, count):
     `Generator.permutation`: a seed must name the same run next year.
 
     Args:
-      seed: integer in [0, 2**63).
+      seed: integer in [0, 2**62).
       index: integer in [0, 2**63): the epoch, or the class.
       stream: one of `ORDER`, `AUGMENTATION`, `HELD_OUT`, `EXTRA`.
       count: number of words.
@@ -40,7 +31,7 @@ def permutation(count, seed, index, stream=ORDER):
 
     Args:
       count: number of things.
-      seed: integer in [0, 2**63).
+      seed: integer in [0, 2**62).
       index: integer in [0, 2**63).
       stream: one of `ORDER`, `AUGMENTATION`, `HELD_OUT`.
 

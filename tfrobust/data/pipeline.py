@@ -9,6 +9,7 @@ from tfrobust.data.checks import check_count
 from tfrobust.errors import UserError, one_line
 from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, without_autotune
 from tfrobust.ops.padding import ABSENT
+from tfrobust.ops.seeds import check_seed
 
 
 def steps_per_epoch(split, batch_size):
@@ -63,7 +64,7 @@ def training_dataset(split, batch_size, *, seed, epochs, augment=(), first_epoch
       UserError: the batch is larger than the split, or a number is out of range.
     """
     steps = steps_per_epoch(split, batch_size)
-    order.check_seed(seed)
+    check_seed(seed)
     check_count(epochs, "epochs")
     for name, value, most in (
         ("first_epoch", first_epoch, epochs),

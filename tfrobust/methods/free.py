@@ -86,11 +86,11 @@ class Free(AdversarialModel):
         check_kind("clip_to_box", clip_to_box, bool)
         check_kind("divergence", divergence, Bregman)
         self.threat_model = threat_model
-        self.batch_shape = tuple(integer(size, "batch_shape", 1) for size in batch_shape)
-        if len(self.batch_shape) != 4:
+        if not isinstance(batch_shape, (tuple, list)) or len(batch_shape) != 4:
             raise UserError(
-                f"`batch_shape` must be (b, h, w, c). Received: batch_shape={self.batch_shape}."
+                f"`batch_shape` must be (b, h, w, c). Received: batch_shape={batch_shape!r}."
             )
+        self.batch_shape = tuple(integer(size, "batch_shape", 1) for size in batch_shape)
         self.replays = integer(replays, "replays", 1)
         if step_size is not None:
             step_size = parse_number(step_size, "step_size", 0.0, pixels=True)

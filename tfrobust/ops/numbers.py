@@ -7,7 +7,13 @@ from tfrobust.errors import UserError
 from tfrobust.spec import Written
 
 
-def number(value, name, minimum=None, maximum=None, pixels=False):
+def number(
+    value: float | str,
+    name: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    pixels: bool = False,
+) -> float:
     """Returns the float that a user wrote as a number, as "8/255" or as "0.031".
 
     Args:
@@ -21,6 +27,10 @@ def number(value, name, minimum=None, maximum=None, pixels=False):
 
     Raises:
         UserError: if the value cannot be read, is not finite or lies outside the limits.
+
+    Example:
+    >>> number("8/255", "epsilon", 0.0, 1.0)
+    0.03137254901960784
     """
     try:
         if isinstance(value, bool):
@@ -72,8 +82,13 @@ def _limits(minimum, maximum):
     return f"lie between {minimum:g} and {maximum:g}"
 
 
-def integer(value, name, minimum, maximum=None):
-    """Returns `value` if it is a whole number within the limits, otherwise raises `UserError`."""
+def integer(value: int, name: str, minimum: int, maximum: int | None = None) -> int:
+    """Returns `value` if it is a whole number within the limits, otherwise raises `UserError`.
+
+    Example:
+    >>> integer(10, "steps", 1)
+    10
+    """
     whole = isinstance(value, int) and not isinstance(value, bool)
     if not whole or value < minimum or (maximum is not None and value > maximum):
         limit = "" if maximum is None else f" and at most {maximum}"

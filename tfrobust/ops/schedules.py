@@ -11,13 +11,18 @@ from tfrobust.spec import Spec, register
 
 
 class Schedule(Spec):
-    """A number that depends on the epochs that have passed, a float that grows with every step."""
+    """A number that depends on the epochs that have passed, a float that grows with every step.
 
-    def __call__(self, epoch):
+    Example:
+    >>> tfrobust.LinearRamp(epochs=10.0, begin=1.0, end=0.5).extremes()
+    (0.5, 1.0)
+    """
+
+    def __call__(self, epoch: tf.Tensor | float) -> tf.Tensor:
         """The value, a float32 scalar, at `epoch`, a float32 scalar (0.5 is half way through the first)."""
         raise NotImplementedError
 
-    def extremes(self):
+    def extremes(self) -> tuple[float, float]:
         """The smallest and the largest value that it can take; what uses it checks its limits by them."""
         raise NotImplementedError
 
@@ -33,6 +38,11 @@ class LinearRamp(Schedule):
         epochs: length of the ramp, > 0.
         begin, end: first and last value.
         after: epochs before the ramp starts.
+
+    Example:
+    >>> ramp = tfrobust.LinearRamp(epochs=10.0, end=4.0)
+    >>> float(ramp(5.0)), float(ramp(20.0))
+    (2.0, 4.0)
     """
 
     epochs: float
@@ -40,7 +50,7 @@ class LinearRamp(Schedule):
     end: float = 1.0
     after: float = 0.0
 
-    def check(self):
+    def check(self) -> None:
         self.store(
             epochs=parse_number(self.epochs, "epochs", minimum=1e-9),
             begin=parse_number(self.begin, "begin"),
@@ -48,11 +58,11 @@ class LinearRamp(Schedule):
             after=parse_number(self.after, "after", minimum=0.0),
         )
 
-    def __call__(self, epoch):
+    def __call__(self, epoch: tf.Tensor | float) -> tf.Tensor:
         part = tf.clip_by_value((epoch - self.after) / self.epochs, 0.0, 1.0)
         return self.begin + (self.end - self.begin) * part
 
-    def extremes(self):
+    def extremes(self) -> tuple[float, float]:
         return min(self.begin, self.end), max(self.begin, self.end)
 
 
@@ -65,12 +75,17 @@ class Steps(Schedule):
         boundaries: epochs (0-based, from the start of that epoch on) at which the value changes,
             growing.
         values: one more value than boundaries.
+
+    Example:
+    >>> schedule = tfrobust.Steps((75, 90), (0.1, 0.01, 0.001))
+    >>> round(float(schedule(80.0)), 4)
+    0.01
     """
 
     boundaries: tuple
     values: tuple
 
-    def check(self):
+    def check(self) -> None:
         boundaries = parse_numbers(self.boundaries, "boundaries")
         values = parse_numbers(self.values, "values")
         self.store(boundaries=boundaries, values=values)
@@ -80,12 +95,12 @@ class Steps(Schedule):
                 f"Received: boundaries={self.boundaries}, values={self.values}."
             )
 
-    def __call__(self, epoch):
+    def __call__(self, epoch: tf.Tensor | float) -> tf.Tensor:
         boundaries = tf.constant(self.boundaries, tf.float32)
         passed = tf.reduce_sum(tf.cast(epoch >= boundaries, tf.int32))
         return tf.gather(tf.constant(self.values, tf.float32), passed)
 
-    def extremes(self):
+    def extremes(self) -> tuple[float, float]:
         return min(self.values), max(self.values)
 
 
@@ -97,12 +112,16 @@ class PiecewiseLinear(Schedule):
     Args:
         epochs: growing; before the first and after the last point the value is constant.
         values: one for each epoch.
+
+    Example:
+    >>> round(float(PiecewiseLinear((0.0, 15.0, 30.0), (0.0, 0.2, 0.0))(7.5)), 3)
+    0.1
     """
 
     epochs: tuple
     values: tuple
 
-    def check(self):
+    def check(self) -> None:
         self.store(
             epochs=parse_numbers(self.epochs, "epochs"), values=parse_numbers(self.values, "values")
         )
@@ -113,7 +132,7 @@ class PiecewiseLinear(Schedule):
                 f"Received: epochs={self.epochs}, values={self.values}."
             )
 
-    def __call__(self, epoch):
+    def __call__(self, epoch: tf.Tensor | float) -> tf.Tensor:
         result = tf.constant(self.values[0], tf.float32)
         points = zip(self.epochs, self.values, strict=True)
         for (left, low), (right, high) in itertools.pairwise(points):
@@ -121,7 +140,7 @@ class PiecewiseLinear(Schedule):
             result += (high - low) * done
         return result
 
-    def extremes(self):
+    def extremes(self) -> tuple[float, float]:
         return min(self.values), max(self.values)
 
 
@@ -138,34 +157,54 @@ class WarmUp(Schedule):
     Args:
         then: `Schedule`, such as `Steps((75, 90), (0.4, 0.04, 0.004))`.
         epochs: length of the warm-up, > 0.
+
+    Example:
+    >>> schedule = tfrobust.WarmUp(tfrobust.Steps((75,), (0.4, 0.04)), epochs=5.0)
+    >>> round(float(schedule(2.5)), 3), round(float(schedule(79.0)), 3), round(float(schedule(80.0)), 3)
+    (0.2, 0.4, 0.04)
     """
 
     then: Schedule
     epochs: float = 5.0
 
-    def check(self):
+    def check(self) -> None:
         if not isinstance(self.then, Schedule):
             raise UserError(
                 f"`then` must be a Schedule, such as Steps. Received: then={self.then!r}."
             )
         self.store(epochs=parse_number(self.epochs, "epochs", minimum=1e-9))
 
-    def __call__(self, epoch):
+    def __call__(self, epoch: tf.Tensor | float) -> tf.Tensor:
         after = tf.maximum(0.0, epoch - self.epochs)
         return tf.minimum(1.0, epoch / self.epochs) * self.then(after)
 
-    def extremes(self):
+    def extremes(self) -> tuple[float, float]:
         low, high = self.then.extremes()
         return min(0.0, low), max(0.0, high)
 
 
-def at(value, epoch):
-    """The value of a number (also a written one, "1/2") or a schedule at `epoch`."""
+def at(value: float | str | Schedule, epoch: tf.Tensor | float) -> tf.Tensor | float:
+    """The value of a number (also a written one, "1/2") or a schedule at `epoch`.
+
+    Example:
+    >>> at("1/2", epoch=3.0), float(at(LinearRamp(4.0), epoch=3.0))
+    (0.5, 0.75)
+    """
     return value(epoch) if isinstance(value, Schedule) else number(value, "value")
 
 
-def check_schedule(value, name, minimum=None, maximum=None):
-    """`value` if it is a schedule; otherwise the number that it stands for. Both within the limits."""
+def check_schedule(
+    value: float | str | Schedule,
+    name: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> float | Schedule:
+    """`value` if it is a schedule; otherwise the number that it stands for. Both within the limits.
+
+    Example:
+    >>> check_schedule("1/2", "scale", 0.0, 1.0)
+    0.5
+    """
     if not isinstance(value, Schedule):
         return number(value, name, minimum, maximum)
     for extreme in value.extremes():

@@ -3,8 +3,8 @@
 import numpy as np
 
 from tfrobust.data.fingerprint import fingerprint
-from tfrobust.data.order import check_seed
 from tfrobust.errors import UserError
+from tfrobust.ops.seeds import check_seed
 from tfrobust.runs import checkpoint
 from tfrobust.runs.record import RunRecord, noting_the_end
 from tfrobust.runs.signals import StopRequest
