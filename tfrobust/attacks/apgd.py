@@ -3,14 +3,14 @@
 import dataclasses
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
-from tfrobust.attacks.answers import record_unanswered, record_votes
+from tfrobust.attacks.answers import record_success, record_unanswered, record_votes
 from tfrobust.attacks.apgd_l1 import SparseSteps
 from tfrobust.attacks.apgd_momentum import MomentumSteps
+from tfrobust.attacks.apgd_plan import plan_looks
 from tfrobust.attacks.ascent import ascent
-from tfrobust.attacks.base import Case, make_state, record_success
+from tfrobust.attacks.case import Case, make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.errors import UserError
@@ -189,7 +189,7 @@ class APGD(IterativeAttack):
     def _next(self, x, radius, s):
         """What is evaluated in this step: a stage's start, and then where its steps lead."""
         rule, start = self._rule(), s["best"]
-        plan = _plan(rule, s["look"])
+        plan = plan_looks(rule.stages, rule.windows, s["look"])
         if len(rule.stages) > 1:
             radius *= tf.cast(plan["factor"], x.dtype)
             start = self.threat_model.project(start, x, radius)
@@ -198,7 +198,7 @@ class APGD(IterativeAttack):
     def _update(self, x, y, radius, state, current, logits, loss, gradient):
         """The state after a look at `current`; `logits` are those of every pass."""
         s, rule = state, self._rule()
-        plan = _plan(rule, s["look"])
+        plan = plan_looks(rule.stages, rule.windows, s["look"])
         first, in_set = plan["starts"], tf.equal(plan["factor"], 1)
         is_answer = tf.reduce_all(tf.stack([all_finite(z) for z in logits]), axis=0)
         better = is_answer & (first | (loss > s["best_loss"]))
@@ -241,27 +241,3 @@ class APGD(IterativeAttack):
             "gradient": tf.where(back, new["gradient"], new["best_gradient"]),
         }
         return self._unless_done(state, new)
-
-
-def _plan(rule, look):
-    """What the looks of a run are: dict of tensors (b,), for the number of the look, int32 (b,).
-
-    Returns:
-        "starts": whether a stage begins with it; "steps": made by then; "window": of the checkpoint
-        after it, 0 if none; "factor": of the radius.
-    """
-    rows = [
-        (step == 0, window, factor)
-        for factor, steps in rule.stages
-        for step, window in enumerate([0, *rule.windows(steps)])
-    ]
-    starts, windows, factors = map(np.array, zip(*rows, strict=True))
-    table = {
-        "starts": starts,
-        "steps": np.cumsum(~starts).astype(np.int32),
-        "window": windows.astype(np.int32),
-        "factor": factors.astype(np.int32),
-    }
-    # Rows that were done before are past the end.
-    look = tf.minimum(look, len(rows) - 1)
-    return {name: tf.gather(values, look) for name, values in table.items()}

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from tfrobust.attacks.base import Attack, Case, Perturbation
+from tfrobust.attacks.base import Attack
+from tfrobust.attacks.case import Case, Perturbation
 from tfrobust.ops import norms
 from tfrobust.ops.logits import REPEATS, disagree, inference
 from tfrobust.ops.random import Keys

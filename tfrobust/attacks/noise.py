@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfrobust.attacks.answers import record_unanswered
-from tfrobust.attacks.base import Case, make_state, record_success
+from tfrobust.attacks.answers import record_success, record_unanswered
+from tfrobust.attacks.case import Case, make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.starts import Corner, Uniform
 from tfrobust.ops import norms

@@ -4,9 +4,9 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfrobust.attacks.answers import record_unanswered, record_votes
+from tfrobust.attacks.answers import record_success, record_unanswered, record_votes
 from tfrobust.attacks.ascent import ascent
-from tfrobust.attacks.base import Perturbation, make_state, record_success
+from tfrobust.attacks.case import Perturbation, make_state
 from tfrobust.attacks.freeze import Freeze
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.starts import Start, Uniform

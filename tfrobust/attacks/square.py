@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.attacks.answers import record_unanswered
-from tfrobust.attacks.base import Case, make_state
+from tfrobust.attacks.case import Case, make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.square_l1 import L1Squares
 from tfrobust.attacks.square_l2 import L2Squares

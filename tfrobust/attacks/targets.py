@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfrobust.attacks.base import Case
+from tfrobust.attacks.case import Case
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import integer
 

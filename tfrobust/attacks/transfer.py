@@ -8,8 +8,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfrobust.attacks.answers import record_unanswered
-from tfrobust.attacks.base import Attack, Case, record_success
+from tfrobust.attacks.answers import record_success, record_unanswered
+from tfrobust.attacks.base import Attack
+from tfrobust.attacks.case import Case
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.surrogates import check_surrogate, load_surrogate, require_classes
 from tfrobust.errors import UserError
