@@ -4,7 +4,7 @@ import time
 
 import tensorflow as tf
 
-from tfrobust.attacks.base import Case
+from tfrobust.attacks.case import Case
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.ops.norms import expand
 from tfrobust.ops.random import ExampleKeys
