@@ -122,7 +122,7 @@ def _run(values):
     import tensorflow as tf
 
     from tfrobust import evaluation
-    from tfrobust.evaluation.folder import default_folder
+    from tfrobust.evaluation.folder import choose_folder
     from tfrobust.runs.signals import StopRequest
 
     if values.suite == "help":
@@ -135,7 +135,7 @@ def _run(values):
         data, threat_model = _setting(values, subject.folder)
         examples, shard = _examples(values, data)
     suite = _suite(values, threat_model)
-    workdir = values.workdir or default_folder(values.model, subject.folder, suite.name, shard)
+    workdir = values.workdir or choose_folder(values.model, subject.folder, suite.name, shard)
     with StopRequest() as stop:
         result = evaluation.evaluate(
             subject,
