@@ -30,21 +30,21 @@ def image_folder(
     `path/<class>/*`, out of which the test split is cut, always the same one for the same files.
 
     Args:
-      path: the folder.
-      image_size: integer or (height, width); images are cut centrally to that proportion and
-        resized.
-      channels: 3 (RGB) or 1 (luminance). Transparency is dropped.
-      validation: count or fraction of the training examples to hold out, stratified by class.
-      validation_seed: seed of that choice; not the run's seed.
-      test: count or fraction to cut off as test split from a tree without train and test folders;
-        default 0.2.
-      name: name of the data set; default: that of the folder.
+        path: the folder.
+        image_size: integer or (height, width); images are cut centrally to that proportion and
+            resized.
+        channels: 3 (RGB) or 1 (luminance). Transparency is dropped.
+        validation: count or fraction of the training examples to hold out, stratified by class.
+        validation_seed: seed of that choice; not the run's seed.
+        test: count or fraction to cut off as test split from a tree without train and test folders;
+            default 0.2.
+        name: name of the data set; default: that of the folder.
 
     Returns:
-      `Splits` of uint8 images. The ids are places in the sorted list of files.
+        `Splits` of uint8 images. The ids are places in the sorted list of files.
 
     Raises:
-      UserError: names the file or folder that can't be used.
+        UserError: names the file or folder that can't be used.
     """
     arguments = {
         "path": path,

@@ -15,16 +15,16 @@ def hold_out(split, size, seed, name="validation"):
     and at least one example of each class stays.
 
     Args:
-      split: `Split` of n examples.
-      size: number of examples to cut off, or a fraction of n in (0, 1), rounded.
-      seed: integer; with the labels, it alone decides the choice.
-      name: what the part is for.
+        split: `Split` of n examples.
+        size: number of examples to cut off, or a fraction of n in (0, 1), rounded.
+        seed: integer; with the labels, it alone decides the choice.
+        name: what the part is for.
 
     Returns:
-      (rest, held_out): two `Split`s in the order of the source.
+        (rest, held_out): two `Split`s in the order of the source.
 
     Raises:
-      UserError: the size is not possible.
+        UserError: the size is not possible.
     """
     seed = order.check_seed(seed, f"{name}_seed")
     is_number = isinstance(size, (int, float, np.number)) and not isinstance(size, bool)
@@ -66,21 +66,21 @@ def make_splits(
     """Cuts the validation split from the training split, never from the test split.
 
     Args:
-      name: name of the data set.
-      train: `Split`.
-      test: `Split`.
-      validation: how many training examples to hold out, stratified by class: a count, or a
-        fraction in (0, 1). Or a `Split` that is used as it is.
-      validation_seed: seed of the choice; not the run's seed, so that all runs validate alike.
-      num_classes: number of classes; default: the largest training label plus one.
-      class_names: one string per class; default: "0", "1", ...
-      augment: the customary augmentation.
+        name: name of the data set.
+        train: `Split`.
+        test: `Split`.
+        validation: how many training examples to hold out, stratified by class: a count, or a
+            fraction in (0, 1). Or a `Split` that is used as it is.
+        validation_seed: seed of the choice; not the run's seed, so that all runs validate alike.
+        num_classes: number of classes; default: the largest training label plus one.
+        class_names: one string per class; default: "0", "1", ...
+        augment: the customary augmentation.
 
     Returns:
-      `Splits`.
+        `Splits`.
 
     Raises:
-      UserError: as `Split`, `Splits` and `hold_out`.
+        UserError: as `Split`, `Splits` and `hold_out`.
     """
     if num_classes is None:
         num_classes = len(class_names) if class_names else int(train.labels.max()) + 1

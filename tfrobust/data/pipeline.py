@@ -15,14 +15,14 @@ def steps_per_epoch(split, batch_size):
     """Returns the number of full batches of an epoch: floor(n / batch_size) of a `Split`, at least 1.
 
     Args:
-      split: `Split`.
-      batch_size: global batch size.
+        split: `Split`.
+        batch_size: global batch size.
 
     Returns:
-      Integer.
+        Integer.
 
     Raises:
-      UserError: there is no full batch.
+        UserError: there is no full batch.
     """
     steps = split.steps(check_count(batch_size, "batch_size"))
     if steps == 0:
@@ -45,22 +45,22 @@ def training_dataset(split, batch_size, *, seed, epochs, augment=(), first_epoch
     The images are gathered from the split's own array, which is never copied or put in a graph.
 
     Args:
-      split: `Split` to train on.
-      batch_size: global batch size.
-      seed: the run's seed, an integer from 0.
-      epochs: number of epochs of the whole run; the dataset ends with epoch number epochs - 1.
-      augment: sequence of callables (image, seed) -> image, applied in this order to float32 images
-        (h, w, c) in [0, 1]; `seed` is a stateless seed (2,) of that callable's own. `PadCrop`,
-        `Flip`.
-      first_epoch: epoch to start in, from 0.
-      first_step: batches of that epoch to leave out, from 0.
+        split: `Split` to train on.
+        batch_size: global batch size.
+        seed: the run's seed, an integer from 0.
+        epochs: number of epochs of the whole run; the dataset ends with epoch number epochs - 1.
+        augment: sequence of callables (image, seed) -> image, applied in this order to float32 images
+            (h, w, c) in [0, 1]; `seed` is a stateless seed (2,) of that callable's own. `PadCrop`,
+            `Flip`.
+        first_epoch: epoch to start in, from 0.
+        first_step: batches of that epoch to leave out, from 0.
 
     Returns:
-      Dataset of (x, y): float32 (batch_size, h, w, c) in [0, 1], int64 (batch_size,). Shapes are
-        static.
+        Dataset of (x, y): float32 (batch_size, h, w, c) in [0, 1], int64 (batch_size,). Shapes are
+            static.
 
     Raises:
-      UserError: the batch is larger than the split, or a number is out of range.
+        UserError: the batch is larger than the split, or a number is out of range.
     """
     steps = steps_per_epoch(split, batch_size)
     order.check_seed(seed)
@@ -118,15 +118,15 @@ def evaluation_dataset(split, batch_size):
     is example j * batch_size + i of the split.
 
     Args:
-      split: `Split` to evaluate on.
-      batch_size: global batch size.
+        split: `Split` to evaluate on.
+        batch_size: global batch size.
 
     Returns:
-      Dataset of (x, y, sample_weight): float32 (batch_size, h, w, c) in [0, 1], int64
-        (batch_size,), float32 (batch_size,) of 1 for an example and -0.0 for a copy.
+        Dataset of (x, y, sample_weight): float32 (batch_size, h, w, c) in [0, 1], int64
+            (batch_size,), float32 (batch_size,) of 1 for an example and -0.0 for a copy.
 
     Raises:
-      UserError: the batch size is not a positive integer.
+        UserError: the batch size is not a positive integer.
     """
     batch_size = check_count(batch_size, "batch_size")
 
@@ -155,11 +155,11 @@ def check_augment(augment, image_shape):
     """Returns the augmentations as a tuple after trying each on an image of zeros.
 
     Args:
-      augment: sequence of callables (image, seed) -> image.
-      image_shape: (h, w, c).
+        augment: sequence of callables (image, seed) -> image.
+        image_shape: (h, w, c).
 
     Raises:
-      UserError: it is no such sequence, or one of them fails or changes shape or type.
+        UserError: it is no such sequence, or one of them fails or changes shape or type.
     """
     if not isinstance(augment, (tuple, list)) or not all(map(_is_transform, augment)):
         raise UserError(

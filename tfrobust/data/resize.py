@@ -23,11 +23,11 @@ def cover(image, size):
     Bilinear with antialiasing: shrinking averages, so nothing is skipped over.
 
     Args:
-      image: uint8 (h, w, c); h and w may be unknown to the graph.
-      size: (height, width).
+        image: uint8 (h, w, c); h and w may be unknown to the graph.
+        size: (height, width).
 
     Returns:
-      uint8 (height, width, c).
+        uint8 (height, width, c).
     """
     height, width = size
     shape = tf.shape(image)

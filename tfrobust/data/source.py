@@ -20,14 +20,14 @@ def load_source(source):
     Use it to read again what a run was trained on. Nothing but the named function of this room is called.
 
     Args:
-        source: `splits.info.source`: {"name": "npz", "arguments": {"path": ...}}.
+            source: `splits.info.source`: {"name": "npz", "arguments": {"path": ...}}.
 
     Returns:
-        `Splits`.
+            `Splits`.
 
     Raises:
-        UserError: it names no source of this room, or arguments that the source has not; or as the
-            source does.
+            UserError: it names no source of this room, or arguments that the source has not; or as the
+                    source does.
     """
     try:
         json.dumps(source)

@@ -11,16 +11,16 @@ def find_builder(name, data_dir=None, download=False):
     """Returns the TFDS builder of a data set that is prepared on this machine.
 
     Args:
-      name: TFDS name, with "/config" and ":version" if wanted.
-      data_dir: folder that holds prepared data sets; default: TFDS_DATA_DIR, then
-        ~/tensorflow_datasets.
-      download: whether TFDS may download and prepare it.
+        name: TFDS name, with "/config" and ":version" if wanted.
+        data_dir: folder that holds prepared data sets; default: TFDS_DATA_DIR, then
+            ~/tensorflow_datasets.
+        download: whether TFDS may download and prepare it.
 
     Returns:
-      `tfds.core.DatasetBuilder`.
+        `tfds.core.DatasetBuilder`.
 
     Raises:
-      UserError: it is not there; says where it was sought and how to prepare it.
+        UserError: it is not there; says where it was sought and how to prepare it.
     """
     import tensorflow_datasets as tfds  # slow to import, of no use to other data sets
 

@@ -32,25 +32,25 @@ def tfds_images(
     The images are decoded once to uint8. The network is not touched unless `download` is true.
 
     Args:
-      name: TFDS name, "name", "name/config" or "name/config:version".
-      data_dir: folder that TFDS prepared it in; default: the environment variable TFDS_DATA_DIR,
-        then ~/tensorflow_datasets.
-      validation: count or fraction of the training examples to hold out, stratified by class.
-      validation_seed: seed of that choice; not the run's seed.
-      image_size: integer or (height, width) to resize to (centre cut of that proportion,
-        antialiased); default: as stored, which needs all images to have one size.
-      memory_limit_gib: largest size of the decoded images, in GiB, that is accepted; twice that is
-        needed for the moment in which validation is cut off.
-      train_split: TFDS split to train on and to hold validation out of; default "train".
-      test_split: TFDS split to test on; default "test".
-      download: whether TFDS may download and prepare what is not there.
+        name: TFDS name, "name", "name/config" or "name/config:version".
+        data_dir: folder that TFDS prepared it in; default: the environment variable TFDS_DATA_DIR,
+            then ~/tensorflow_datasets.
+        validation: count or fraction of the training examples to hold out, stratified by class.
+        validation_seed: seed of that choice; not the run's seed.
+        image_size: integer or (height, width) to resize to (centre cut of that proportion,
+            antialiased); default: as stored, which needs all images to have one size.
+        memory_limit_gib: largest size of the decoded images, in GiB, that is accepted; twice that is
+            needed for the moment in which validation is cut off.
+        train_split: TFDS split to train on and to hold validation out of; default "train".
+        test_split: TFDS split to test on; default "test".
+        download: whether TFDS may download and prepare what is not there.
 
     Returns:
-      `Splits` of uint8 images; ids are places in the TFDS split.
+        `Splits` of uint8 images; ids are places in the TFDS split.
 
     Raises:
-      UserError: the set is not there, has no such split, no images with one label each, images of
-        several sizes, or is too large: one line that says what to do.
+        UserError: the set is not there, has no such split, no images with one label each, images of
+            several sizes, or is too large: one line that says what to do.
     """
     size = None if image_size is None else check_image_size(image_size)
     builder = find_builder(name, data_dir, download)

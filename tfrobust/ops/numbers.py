@@ -2,6 +2,7 @@
 
 import fractions
 import math
+import numbers
 
 from tfrobust.errors import UserError
 
@@ -53,11 +54,15 @@ def _limits(minimum, maximum):
 
 
 def integer(value, name, minimum, maximum=None):
-    """Returns `value` if it is a whole number within the limits, otherwise raises `UserError`."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
+    """Returns `value`, Python's or NumPy's, as an int if it is a whole number within the limits.
+
+    Raises:
+        UserError: it is not.
+    """
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < minimum or (maximum is not None and value > maximum):
         limit = "" if maximum is None else f" and at most {maximum}"
         raise UserError(
             f"`{name}` must be a whole number of at least {minimum}{limit}. Received: {name}={value!r}."
         )
-    return value
+    return int(value)
