@@ -9,7 +9,7 @@ from tfrobust.attacks.base import Case
 from tfrobust.attacks.fab import FAB
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import Schedule, Work
+from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.ops.random import ExampleKeys
 from tfrobust.threat_models import L1
 
@@ -242,7 +242,7 @@ def test_targets_in_slots_find_the_nearest_of_ten_classes(norm):
     truth = distances.min(1)
     threat_model = {"Linf": Linf, "L2": L2, "L1": L1}[norm](0.0)
     attack = FAB(threat_model, 12, targets=9, minimal=True, final_steps=12)
-    result = Schedule(Program(model, attack, 7), Work(x, y, logits, SEEDS[:12]), 10)()
+    result = SlotSchedule(Program(model, attack, 7), Work(x, y, logits, SEEDS[:12]), 10)()
     assert not result["broken"].any()
     ratio = result["distance"] / truth
     assert (ratio >= 1 - 1e-4).all() and (ratio <= 1.005).all() and np.median(ratio) <= 1.001
@@ -309,7 +309,7 @@ def test_a_row_does_not_depend_on_its_company(targets):
     # Few rows that are exchanged while others go on.
     given = Work(X, LABELS.astype("int32"), network(X).numpy(), SEEDS)
     program = Program(network, attack, 7)
-    result = Schedule(program, given, 5)()
+    result = SlotSchedule(program, given, 5)()
     assert program.traces == 1
     np.testing.assert_array_equal(result["broken"], wrong)
     np.testing.assert_allclose(result["images"], whole, atol=1e-6)

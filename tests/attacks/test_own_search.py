@@ -11,7 +11,7 @@ from tfrobust.attacks import PGD, Attack, IterativeAttack, Perturbation, RandomN
 from tfrobust.errors import UserError
 from tfrobust.evaluation import evaluate
 from tfrobust.evaluation.engine.evaluator import Evaluator
-from tfrobust.evaluation.reports.summary import summarised
+from tfrobust.evaluation.reports.summary import summarize_evaluation
 from tfrobust.evaluation.subject import Subject
 from tfrobust.ops.random import BatchKeys, ExampleKeys, seed_pair
 from tfrobust.threat_models import L2, Linf
@@ -71,7 +71,7 @@ def test_a_search_of_whole_batches_is_evaluated():
 def test_what_was_not_counted_is_not_reported():
     """A search of one's own counts no passes: reports leave them out, and say whose."""
     suite = [("upper", ATTACK), ("pgd", ATTACK.inner)]
-    report = summarised(evaluate(linear, (X, Y), suite, checks="none"))["tfrobust"]
+    report = summarize_evaluation(evaluate(linear, (X, Y), suite, checks="none"))["tfrobust"]
     upper, pgd = report["attacks"]
     assert upper["passes"] == dict.fromkeys(upper["passes"]) and upper["padding"] is None
     assert pgd["passes"]["theory_where_not_broken"] == [4, 3]

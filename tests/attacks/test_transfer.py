@@ -227,7 +227,7 @@ def test_what_cannot_work_is_refused(tmp_path):
         with pytest.raises(UserError, match=message):
             Transfer(inner, surrogates)
     for wrong, message in (
-        (RayS(Linf(0.1)), "must climb"),
+        (RayS(Linf(0.1)), "must follow"),
         (PGD(Linf(0.1), selection="any"), "any"),
         (PGD(Linf(0.1), TargetedDLR(), targets=1, success="target"), "success"),
     ):

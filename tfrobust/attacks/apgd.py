@@ -120,8 +120,19 @@ class APGD(IterativeAttack):
         return self.steps + len(self.stages)
 
     @property
-    def judged_steps(self):
+    def climbed_objective(self):
+        return self.objective
+
+    @property
+    def num_steps(self):
         return self.steps
+
+    @property
+    def is_targeted(self):
+        return self.targets > 0
+
+    def check_transfer(self):
+        """Nothing: a run ends at the point with the largest objective."""
 
     def runs(self, num_classes):
         # With fewer classes there are fewer to aim at.

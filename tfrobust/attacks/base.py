@@ -2,19 +2,19 @@
 
 import dataclasses
 import functools
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from tfrobust import contract
 from tfrobust.attacks.answers import record_unanswered
+from tfrobust.attacks.traits import AttackTraits
 from tfrobust.errors import UserError
 from tfrobust.ops import norms
 from tfrobust.ops.logits import all_finite, misclassified
 from tfrobust.ops.random import BatchKeys, ExampleKeys, keys_of
 from tfrobust.ops.stand_in import stand_in
-from tfrobust.spec import Spec
 
 
 class Perturbation(NamedTuple):
@@ -60,7 +60,7 @@ class Case(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Attack(Spec):
+class Attack(AttackTraits):
     """Searches a threat model for a bad point.
 
     A subclass has a `threat_model` and a search in one of two forms:
@@ -71,7 +71,8 @@ class Attack(Spec):
       of them. For searches of many steps, in which an evaluation exchanges rows that are done.
 
     Attacks hold no data and no variables, see a Keras model in inference mode, never move its
-    BatchNormalization statistics, and use no global random state.
+    BatchNormalization statistics, and use no global random state. What an attack says about itself (its
+    number of steps, what it needs) are the properties of `AttackTraits`.
 
         @dataclasses.dataclass(frozen=True)
         class UpperHalf(Attack):
@@ -86,35 +87,6 @@ class Attack(Spec):
                 rows = tf.range(x.shape[1])[:, None, None]
                 return found._replace(x=tf.where(rows < x.shape[1] // 2, found.x, x))
     """
-
-    needs_gradient = True
-    """Whether it differentiates the model."""
-    needs_scores = True
-    """Whether it reads more of the logits than the predicted class."""
-    eot = 1  # No field here: subclasses add it after theirs.
-    """Passes that each step averages. Above 1 the attack is made for models with noise, which their suite
-    says by it: what it finds is judged by a vote."""
-    measures: ClassVar[tuple[str, ...]] = ()
-    """Names of what else a state tells at the end of a run, numbers (b,): "distance", "queries"."""
-    trusts_answers = False
-    """Whether it saves passes whose answer is known if the model is deterministic. Who runs it finds out,
-    by five passes over clean images, and says so in `Case.is_random`."""
-    counts_passes = False
-    """Whether its states count the passes made for each row; reports leave them out otherwise."""
-
-    @property
-    def measures_boundary(self):
-        """Whether the measure "distance" is that to the decision boundary, as far as it was found.
-
-        It is not where a run ends at the first point within the radius: the mean of such distances is
-        no average distance to the boundary (ADBD).
-        """
-        return False
-
-    @property
-    def judged_steps(self):
-        """How many steps of a run are each judged; None where only what is left at the end is."""
-        return None
 
     def __call__(self, model, x, y, *, seed=None, scale=1.0, epoch=0.0):
         """Attacks the images, after a look at them and at the model (see `tfrobust.contract`).
@@ -192,17 +164,6 @@ class Attack(Spec):
         if rows is x:
             return found
         return keras.tree.map_structure(lambda v: v[: tf.shape(x)[0]], found)
-
-    def runs(self, num_classes):
-        """How many runs an example that nothing breaks takes: restarts times targets."""
-        return 1
-
-    def passes(self, num_classes):
-        """Forward and backward passes for an example that nothing breaks, or None where not known.
-
-        Without the clean pass and the second look at what was found.
-        """
-        return None
 
     def begin(self, case):
         """The state before the first step: a dict of tensors whose first axis is the row.

@@ -94,8 +94,12 @@ class FAB(IterativeAttack):
         return self.minimal or self.threat_model.radius() == 0.0
 
     @property
-    def judged_steps(self):
+    def num_steps(self):
         return self.steps
+
+    @property
+    def is_targeted(self):
+        return self.targets > 0
 
     def runs(self, num_classes):
         return self.restarts * max(min(self.targets, num_classes - 1), 1)

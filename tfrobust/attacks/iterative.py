@@ -21,6 +21,11 @@ class IterativeAttack(Attack):
 
     counts_passes = True
 
+    @property
+    def judged_steps(self):
+        """All of them, unless an attack says otherwise."""
+        return self.num_steps
+
     def begin(self, case):
         raise NotImplementedError(f"{type(self).__name__} does not define `begin`.")
 

@@ -47,7 +47,7 @@ class RandomNoise(IterativeAttack):
         integer(self.samples, "samples", 1)
 
     @property
-    def judged_steps(self):
+    def num_steps(self):
         return self.samples
 
     def passes(self, num_classes):

@@ -216,8 +216,35 @@ class PGD(IterativeAttack):
         return runs * (gradients + self.eot), runs * gradients
 
     @property
+    def climbed_objective(self):
+        return self.objective
+
+    @property
+    def num_steps(self):
+        return self.steps
+
+    @property
+    def kept_steps(self):
+        return self.keep
+
+    @property
+    def is_targeted(self):
+        return self.targets != 0
+
+    @property
     def judged_steps(self):
         return self.steps if self.selection == "any" else None
+
+    def check_transfer(self):
+        if self.selection == "any":
+            raise UserError(
+                "The target sees one image of each run, not all iterates. Give PGD selection='last' or "
+                "'best'. Received: selection='any'."
+            )
+        if self.success != "wrong":
+            raise UserError(
+                "What the target predicts is judged as right or wrong. Leave out success='target'."
+            )
 
     def begin(self, case):
         if self.freeze is not None:

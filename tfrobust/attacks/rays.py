@@ -69,7 +69,7 @@ class RayS(IterativeAttack):
         return not self.stop_at_success or self.threat_model.radius() == 0.0
 
     @property
-    def judged_steps(self):
+    def num_steps(self):
         return self.queries
 
     def passes(self, num_classes):

@@ -87,7 +87,7 @@ class Square(IterativeAttack):
         return self.restarts
 
     @property
-    def judged_steps(self):
+    def num_steps(self):
         return self.queries
 
     def passes(self, num_classes):

@@ -62,20 +62,7 @@ class Transfer(IterativeAttack):
 
     def check(self):
         check_kind("attack", self.attack, Attack)
-        if not hasattr(self.attack, "objective") or not hasattr(self.attack, "steps"):
-            raise UserError(
-                "`attack` must climb an objective for a number of steps, as PGD and APGD do. "
-                f"Received: {self.attack!r}."
-            )
-        if getattr(self.attack, "selection", "best") == "any":
-            raise UserError(
-                "The target sees one image of each run, not all iterates. Give PGD selection='last' or "
-                "'best'. Received: selection='any'."
-            )
-        if getattr(self.attack, "success", "wrong") != "wrong":
-            raise UserError(
-                "What the target predicts is judged as right or wrong. Leave success='target' away."
-            )
+        self.attack.check_transfer()
         if not isinstance(self.surrogates, tuple) or not self.surrogates:
             raise UserError(
                 "`surrogates` must be a tuple of Keras models, functions or paths of .keras files. "
@@ -83,15 +70,32 @@ class Transfer(IterativeAttack):
             )
         for surrogate in self.surrogates:
             check_surrogate(surrogate)
-        if len(self.surrogates) > 1 and _compares(self.attack.objective):
+        if len(self.surrogates) > 1 and self.attack.climbed_objective.compares_with_clean:
             raise UserError(
                 "With several surrogates the objective cannot compare with the clean prediction, of which "
-                f"each has its own. Use CrossEntropy(). Received: {self.attack.objective!r}."
+                f"each has its own. Use CrossEntropy(). Received: {self.attack.climbed_objective!r}."
             )
 
     @property
     def threat_model(self):
         return self.attack.threat_model
+
+    @property
+    def num_steps(self):
+        return self.attack.num_steps
+
+    @property
+    def judged_steps(self):
+        """None: of a run the target sees one image."""
+        return None
+
+    @property
+    def is_targeted(self):
+        return self.attack.is_targeted
+
+    @property
+    def source_models(self):
+        return self.surrogates
 
     def get_config(self):
         for surrogate in self.surrogates:
@@ -123,7 +127,7 @@ class Transfer(IterativeAttack):
             extra += len(models) * tf.cast(first, tf.int32)
         attack = self._on_all(models)
         new = attack.step(models[0], case, state)
-        over = new["index"] >= attack.steps
+        over = new["index"] >= attack.num_steps
         judged = over & ~state["done"]
         logits = tf.cond(
             tf.reduce_any(judged),
@@ -148,7 +152,8 @@ class Transfer(IterativeAttack):
 
     @property
     def _reads_logits(self):
-        return self.attack.objective.needs_target or _compares(self.attack.objective)
+        objective = self.attack.climbed_objective
+        return objective.needs_target or objective.compares_with_clean
 
     def _begun(self, models, case, state, first):
         """The state, where rows that are `first` begin with the surrogates' logits, not the target's."""
@@ -164,7 +169,7 @@ class Transfer(IterativeAttack):
     def _on_all(self, models):
         if len(models) == 1:
             return self.attack
-        objective = _Sum(self.attack.objective, models[1:])
+        objective = _Sum(self.attack.climbed_objective, models[1:])
         return dataclasses.replace(self.attack, objective=objective)
 
     def _forwards(self, num_classes):
@@ -187,7 +192,3 @@ class _Sum(Objective):
     def __call__(self, y, logits, reference=None, candidate=None):
         everywhere = [logits, *(forward(candidate) for forward in self.others)]
         return tf.add_n([self.objective(y, z, reference, candidate) for z in everywhere])
-
-
-def _compares(objective):
-    return type(objective).reference is not Objective.reference

@@ -171,7 +171,7 @@ def _linear(layer):
 
 def _as_rows(logits):
     """Logits (b, k): flattened from (b, 1, 1, k), and (0, z) for one output z."""
-    if not hasattr(logits, "shape"):
+    if keras.tree.is_nested(logits):
         raise UserError(
             "The model gives several outputs, and nothing tells which are the logits. Choose one: "
             "keras.Model(model.inputs, the output's tensor)."

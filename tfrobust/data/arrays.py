@@ -133,7 +133,10 @@ def npz(
         )
     class_names = values.get("class_names")
     splits = arrays(
-        *(values[key] for key in needed),
+        values["x_train"],
+        values["y_train"],
+        values["x_test"],
+        values["y_test"],
         validation=(values[pair[0]], values[pair[1]]) if pair[0] in values else validation,
         validation_seed=validation_seed,
         num_classes=num_classes,
@@ -181,12 +184,12 @@ def read_npz(
     except Exception as error:
         reason = one_line(error)
         if "allow_pickle" in reason:
-            reason = "it is a file of another kind, or contains Python objects, which are never read"
-        raise UserError(
-            f"{path} cannot be read as .npz: {reason.rstrip('.')}. {advice}"
-        ) from error
+            reason = (
+                "it is a file of another kind, or contains Python objects, which are never read"
+            )
+        raise UserError(f"{path} cannot be read as .npz: {reason.rstrip('.')}. {advice}") from error
     if not set(needed) <= set(found):
         raise UserError(
-            f"{path} has the keys {sorted(found)}, and {list(needed)} are needed. {advice}"
+            f"{path} has the keys {sorted(found)}: {list(needed)} are required. {advice}"
         )
     return found

@@ -78,8 +78,9 @@ class Flip(Spec):
 
     Example:
         >>> image = tf.constant([[[1.0], [2.0]]])
-        >>> [Flip()(image, seed=(0, i))[0, 0, 0].numpy().item() for i in range(4)]
-        []
+        >>> flip = tfrobust.data.Flip()
+        >>> [float(flip(image, seed=(0, i))[0, 0, 0]) for i in range(4)]
+        [1.0, 2.0, 2.0, 2.0]
     """
 
     def __call__(self, image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

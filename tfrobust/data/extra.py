@@ -51,8 +51,8 @@ class MixedSplit(Split):
         steps, extra = self.count_steps(batch_size), self._count_extra(batch_size)
         own = order.draw_permutation(self.own, seed, epoch)[: steps * (batch_size - extra)]
         bits = order.draw_bits(seed, epoch, order.EXTRA, steps * (extra + batch_size))
-        drawn = bits[: steps * extra] % np.uint64(len(self) - self.own)
-        drawn = self.own + drawn.astype(np.int64)
+        drawn = (bits[: steps * extra] % np.uint64(len(self) - self.own)).astype(np.int64)
+        drawn += self.own
         batches = np.concatenate([own.reshape(steps, -1), drawn.reshape(steps, -1)], axis=1)
         # Shuffled within each batch, so that every replica gets both kinds.
         places = np.argsort(bits[steps * extra :].reshape(steps, batch_size), axis=1, kind="stable")

@@ -18,11 +18,11 @@ def fingerprint(splits: Splits, limit: int = LIMIT) -> dict[str, str]:
     with the smallest n that stays below the limit, which takes two seconds at most.
 
     Args:
-            splits: `Splits`.
-            limit: bytes of images to hash in each split.
+        splits: `Splits`.
+        limit: bytes of images to hash in each split.
 
     Returns:
-            A dict from "train", "validation" and "test" to 16 hexadecimal digits each.
+        A dict from "train", "validation" and "test" to 16 hexadecimal digits each.
 
     Example:
         >>> one, other = tfrobust.data.digits(), tfrobust.data.digits(validation_seed=1)
@@ -30,7 +30,9 @@ def fingerprint(splits: Splits, limit: int = LIMIT) -> dict[str, str]:
         >>> hashes["test"] == others["test"], hashes["train"] == others["train"]
         (True, False)
     """
-    return {name: _hash_split(getattr(splits, name), limit) for name in ("train", "validation", "test")}
+    return {
+        name: _hash_split(getattr(splits, name), limit) for name in ("train", "validation", "test")
+    }
 
 
 def _hash_split(split: Split, limit: int) -> str:

@@ -2,17 +2,8 @@
 
 import numpy as np
 
-from tfrobust.errors import UserError
-
 # One stream for each use, so that two uses of one seed never share random numbers.
 ORDER, AUGMENTATION, HELD_OUT, EXTRA = 0, 1, 2, 3
-
-
-def check_seed(seed, name="seed"):
-    """Returns `seed` if it is an integer in [0, 2**63); raises `UserError` otherwise."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise UserError(f"`{name}` must be an integer from 0 to 2**63 - 1. Received: {seed!r}.")
-    return int(seed)
 
 
 def draw_bits(seed: int, index: int, stream: int, count: int) -> np.ndarray:
@@ -22,7 +13,7 @@ def draw_bits(seed: int, index: int, stream: int, count: int) -> np.ndarray:
     for `Generator.permutation`: a seed must give the same run with later versions.
 
     Args:
-        seed: integer in [0, 2**63).
+        seed: integer in [0, 2**62).
         index: integer in [0, 2**63): the epoch, or the class.
         stream: one of `ORDER`, `AUGMENTATION`, `HELD_OUT`, `EXTRA`.
         count: number of words.
@@ -44,7 +35,7 @@ def draw_permutation(count: int, seed: int, index: int, stream: int = ORDER) -> 
 
     Args:
         count: number of things.
-        seed: integer in [0, 2**63).
+        seed: integer in [0, 2**62).
         index: integer in [0, 2**63).
         stream: one of `ORDER`, `AUGMENTATION`, `HELD_OUT`.
 

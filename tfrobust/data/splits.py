@@ -34,7 +34,8 @@ class Split:
 
     images: np.ndarray
     labels: np.ndarray
-    ids: np.ndarray | None = None
+    # None stands for 0, 1, ... in the constructor only.
+    ids: np.ndarray = None  # type: ignore[assignment]
 
     def __post_init__(self):
         images, labels = check_images(self.images), check_labels(self.labels)
@@ -46,7 +47,7 @@ class Split:
         for name, values in (("labels", labels), ("ids", ids)):
             if len(values) != len(images):
                 raise UserError(
-                    f"There are {len(images)} images and {len(values)} {name}: give exactly one for each image."
+                    f"There are {len(images)} images and {len(values)} {name}: give one for each image."
                 )
         for name, value in (("images", images), ("labels", labels), ("ids", ids.astype(np.int64))):
             object.__setattr__(self, name, value)

@@ -31,6 +31,11 @@ class Objective(Spec):
         """Whether `reference` is a class to aim at, shape (b,), which the attack chooses."""
         return False
 
+    @property
+    def compares_with_clean(self):
+        """Whether `reference` computes anything before the search: where a subclass overrides it."""
+        return type(self).reference is not Objective.reference
+
     def reference(self, forward, x, y):
         """What is computed once, before the search: tensors, constant in it, or None.
 
@@ -48,7 +53,7 @@ class Objective(Spec):
         Raises:
             UserError: if it takes more than these logits.
         """
-        if type(self).reference is not Objective.reference:
+        if self.compares_with_clean:
             raise UserError(
                 f"{self!r} needs more of the clean image than its logits before the search begins. "
                 "Searches that are begun row by row (an evaluation's, several restarts, any iterate "

@@ -14,7 +14,7 @@ from tfrobust.methods.second_derivatives import check_compiled
 from tfrobust.methods.settings import Settings
 from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.numbers import integer
-from tfrobust.ops.random import check_seed
+from tfrobust.ops.seeds import check_seed
 from tfrobust.ops.stand_in import stand_in
 
 # What every step reports under these names.

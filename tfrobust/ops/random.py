@@ -11,6 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfrobust.errors import UserError
+from tfrobust.ops.seeds import check_seed
 
 # The algorithm is named because the default one depends on the device.
 ALGORITHM = "philox"
@@ -176,20 +177,6 @@ def by_example(keys, count):
         [keys.offset + count, 2], keys.seed, *limits, tf.int32, alg=ALGORITHM
     )
     return ExampleKeys(whole[keys.offset :])
-
-
-def check_seed(seed):
-    """`seed` as a Python int if it is a whole number in [0, 2**62), otherwise raises `UserError`."""
-    if seed is None:
-        raise UserError(
-            "A seed is needed, since nothing here draws from a global random state: give seed=0, or another "
-            "whole number for other noise."
-        )
-    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**62:
-        raise UserError(
-            f"`seed` must be a whole number of at least 0 and below 2**62. Received: seed={seed!r}."
-        )
-    return int(seed)
 
 
 def seed_pair(seed):

@@ -8,7 +8,7 @@ from tfrobust import Linf
 from tfrobust.attacks import APGD
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import Schedule, Work
+from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.losses import TargetedDLR
 
 ATTACKS = {
@@ -37,20 +37,20 @@ def plain(request, small):
 def test_slots_find_what_a_plain_call_finds_to_the_last_bit(plain, small, rows):
     attack, given, found, broken = plain
     program = Program(small[0], attack, rows)
-    result = Schedule(program, given, 5)()
+    result = SlotSchedule(program, given, 5)()
     np.testing.assert_array_equal(result["broken"], broken)
     np.testing.assert_array_equal(result["images"][broken], found[broken])
     np.testing.assert_array_equal(result["images"][~broken], given.x[~broken])
     assert 0 < broken.sum() < len(broken)
     assert program.traces == 1
     # Another call, with other data, traces nothing.
-    Schedule(program, Work(*(array[:9] for array in vars(given).values())), 5, scale=0.5)()
+    SlotSchedule(program, Work(*(array[:9] for array in vars(given).values())), 5, scale=0.5)()
     assert program.traces == 1
 
 
 def test_passes_are_counted_as_the_formula_has_them(plain, small):
     attack, given, _, broken = plain
-    result = Schedule(Program(small[0], attack, 7), given, 5)()
+    result = SlotSchedule(Program(small[0], attack, 7), given, 5)()
     runs = attack.runs(5)
     assert (result["forwards"][~broken] == runs * (attack.steps + 1)).all()
     assert (result["backwards"] == result["forwards"]).all()
@@ -69,7 +69,7 @@ def test_slots_stay_busy(small):
 
     zeros = np.zeros(60, "int32")
     given = Work(images, zeros, unbreakable(images).numpy(), np.zeros((60, 2), "int32"))
-    result = Schedule(Program(unbreakable, ATTACKS["untargeted"], 40), given, 5)()
+    result = SlotSchedule(Program(unbreakable, ATTACKS["untargeted"], 40), given, 5)()
     assert not result["broken"].any()
     assert result["counts"][0] == result["counts"][1] == 60 * 2 * 9
 
@@ -88,17 +88,17 @@ def test_what_is_interrupted_goes_on_to_the_same_bits(plain, small):
             raise Enough
 
     program = Program(small[0], attack, 7)
-    schedule = Schedule(program, given, 5)
+    schedule = SlotSchedule(program, given, 5)
     schedule._steps = 2
     with pytest.raises(Enough):
         schedule(look)
-    again = Schedule(program, given, 5)
+    again = SlotSchedule(program, given, 5)
     again.restore({name: value.copy() for name, value in schedule.snapshot().items()})
     assert 0 < schedule.share < 1
     result = again()
     np.testing.assert_array_equal(result["broken"], broken)
     np.testing.assert_array_equal(result["images"][broken], found[broken])
-    whole = Schedule(program, given, 5)()
+    whole = SlotSchedule(program, given, 5)()
     for name in ("broken_run", "step", "forwards"):
         np.testing.assert_array_equal(result[name], whole[name])
     assert (result["counts"] >= schedule.host["counts"]).all()
@@ -108,7 +108,7 @@ def test_two_devices_find_the_same(plain, small, two_replicas):
     attack, given, found, broken = plain
     devices = Devices(two_replicas)
     program = Program(small[0], attack, 10, devices)
-    result = Schedule(program, given, 5)()
+    result = SlotSchedule(program, given, 5)()
     np.testing.assert_array_equal(result["broken"], broken)
     np.testing.assert_allclose(result["images"][broken], found[broken], atol=1e-6)
 
@@ -116,5 +116,5 @@ def test_two_devices_find_the_same(plain, small, two_replicas):
 def test_no_work_is_no_work(small):
     network, images, labels = small
     empty = Work(images[:0], labels[:0].astype("int32"), np.zeros((0, 5)), np.zeros((0, 2)))
-    result = Schedule(Program(network, ATTACKS["targeted"], 4), empty, 5)()
+    result = SlotSchedule(Program(network, ATTACKS["targeted"], 4), empty, 5)()
     assert len(result["broken"]) == 0 and result["counts"].tolist() == [0, 0, 0, 0]

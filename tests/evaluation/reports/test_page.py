@@ -15,7 +15,7 @@ from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.reports.page import write_page
 from tfrobust.evaluation.reports.page_files import ReportFiles
-from tfrobust.evaluation.reports.report_text import report_text
+from tfrobust.evaluation.reports.report_text import format_report
 from tfrobust.plots.pixels import amplify, encode_png, find_factor
 from tfrobust.plots.report_figures import (
     draw_accuracy_by_epsilon,
@@ -230,7 +230,7 @@ def test_no_text_of_a_report_is_markup(ten_examples, tmp_path):
     write_reports(evaluation, clean, tmp_path, curve=CURVE)
     (tmp_path / "samples.npz").unlink()
     content = json.loads((tmp_path / "report.json").read_text())
-    plain_text = report_text(content)
+    plain_text = format_report(content)
     # Words that say which part is written are looked at one by one below.
     kept = {"level", "schema"}
     changed = content
@@ -240,7 +240,7 @@ def test_no_text_of_a_report_is_markup(ten_examples, tmp_path):
             value = value[key]
         if isinstance(value, str) and path[-1] not in kept:
             changed = with_value(changed, path, lambda text: text + HOSTILE)
-    check_markdown(report_text(changed), plain_text)
+    check_markdown(format_report(changed), plain_text)
     (tmp_path / "report.json").write_text(json.dumps(changed))
     check_html(tmp_path)
 
@@ -265,7 +265,7 @@ def test_any_value_of_a_report_that_somebody_changed_is_refused_or_only_text(
             except UserError:
                 pass
             try:
-                text = report_text(changed)
+                text = format_report(changed)
             except (TypeError, ValueError, LookupError):
                 continue
             assert "<script" not in text and "\n# A heading" not in text, path

@@ -23,7 +23,7 @@ _ADVICE = {
 def climbed(attacks):
     """The names of the losses, of those that a `Probe` knows, whose gradients attacks rest on."""
     white = [attack for attack in attacks if attack.needs_gradient]
-    names = {_kind(getattr(attack, "objective", None)) for attack in white}
+    names = {_kind(attack.climbed_objective) for attack in white}
     # Where no attack is named, those of AutoAttack but for the cross-entropy.
     return names or {"margin", "DLR"}
 

@@ -53,7 +53,7 @@ def suite_findings(evaluation, thresholds=None, *, model=None, statement="", tra
 def losses(evaluation, limits):
     """C16: of the attacks with gradients those on the cross-entropy find what all find."""
     white = [o for o in evaluation.outcomes if o.attack.needs_gradient]
-    is_entropy = [isinstance(getattr(o.attack, "objective", None), CrossEntropy) for o in white]
+    is_entropy = [isinstance(o.attack.climbed_objective, CrossEntropy) for o in white]
     if all(is_entropy) or not any(is_entropy):
         why = "it takes an attack on the cross-entropy and one on another loss; have both."
         return skipped("C16", "losses", why)

@@ -8,12 +8,13 @@ import tensorflow as tf
 
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.evaluation.engine.devices import Devices
-from tfrobust.evaluation.engine.gate import second_look
+from tfrobust.evaluation.engine.gate import look_again
 from tfrobust.evaluation.engine.outcome import Outcome
 from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import Schedule, Work
+from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.ops.logits import REPEATS, correct, disagree
-from tfrobust.ops.random import ExampleKeys, check_seed, seed_pair
+from tfrobust.ops.random import ExampleKeys, seed_pair
+from tfrobust.ops.seeds import check_seed
 from tfrobust.runs.bar import Bar
 
 MOST_SLOTS = 256
@@ -150,7 +151,7 @@ class Evaluator:
         program = self._program(name, attack, len(places) * attack.runs(logits.shape[1]))
         traces = program.traces
         work = Work(x[places], y[places], logits[places], self._seeds(name, ids[places]))
-        schedule = Schedule(program, work, logits.shape[1])
+        schedule = SlotSchedule(program, work, logits.shape[1])
         saved = journal.current() if journal else None
         if saved is not None:
             schedule.restore(saved)
@@ -217,7 +218,7 @@ class Evaluator:
 
     def _looked_again(self, threat_model, found, x, y):
         forward = self.subject.forward
-        return tuple(second_look(forward, threat_model, found, x, y, passes=self.votes))
+        return tuple(look_again(forward, threat_model, found, x, y, passes=self.votes))
 
     def _seeds(self, name, ids):
         if not len(ids):

@@ -30,7 +30,7 @@ class Work:
     seeds: np.ndarray
 
 
-class Schedule:
+class SlotSchedule:
     """Gives the runs of all examples to the slots of a program, one after the other.
 
     The queue goes through the examples' first runs, then their second ones, and so on. An example
