@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfrobust.compat import all_layers, origin
 from tfrobust.contract.classifier import check_classifier, image_dtype
 from tfrobust.contract.classifier import image_shape as shape_of
+from tfrobust.contract.outputs import sum_to_one
 from tfrobust.contract.tail import activation_of, has_graph, is_activation, is_silent, tail
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import number
@@ -211,11 +212,10 @@ def _check_same(model, adapted, activation, prepared, shape):
             f"differ by {off:.3g}. Is the model random, or its output more than one softmax? Received: "
             f"outputs of shape {expected.shape}, and {found.shape} after adapting."
         )
-    sums = expected.sum(axis=1)
-    if not activation and expected.min() >= 0 and np.abs(sums - 1).max() < 1e-2:
+    if not activation and bool(sum_to_one(expected)):
         raise UserError(
             f"{model.name!r} gives probabilities, but its softmax is in code of its own, where it cannot "
-            "be taken off. Leave it away there: the loss and the attacks compute it."
+            "be taken off. Leave it out of the model's code: the loss and the attacks compute it."
         )
 
 
