@@ -17,7 +17,7 @@ from tfrobust.errors import UserError
 from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.ops import norms
 from tfrobust.ops.logits import all_finite, misclassified
-from tfrobust.ops.numbers import integer, number
+from tfrobust.ops.numbers import integer, parse_number
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.threat_models.l1 import L1
@@ -91,7 +91,7 @@ class APGD(IterativeAttack):
         integer(self.restarts, "restarts", 1)
         integer(self.targets, "targets", 0)
         integer(self.eot, "eot", 1)
-        number(self.rho, "rho", 0.0, 1.0)
+        self.store(rho=parse_number(self.rho, "rho", 0.0, 1.0))
         self._check_norm()
         if self.objective.needs_target != (self.targets > 0):
             raise UserError(

@@ -13,7 +13,7 @@ from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.errors import UserError
 from tfrobust.ops import norms
 from tfrobust.ops.logits import all_finite, misclassified
-from tfrobust.ops.numbers import integer, number
+from tfrobust.ops.numbers import integer, parse_number
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel, is_within, to_box
 
@@ -88,9 +88,11 @@ class FAB(IterativeAttack):
         integer(self.steps, "steps", 1)
         integer(self.restarts, "restarts", 1)
         integer(self.targets, "targets", 0)
-        number(self.alpha_max, "alpha_max", 0.0, 1.0)
-        number(self.overshoot, "overshoot", 1.0)
-        number(self.backward, "backward", 1e-6, 1.0)
+        self.store(
+            alpha_max=parse_number(self.alpha_max, "alpha_max", 0.0, 1.0),
+            overshoot=parse_number(self.overshoot, "overshoot", 1.0),
+            backward=parse_number(self.backward, "backward", 1e-6, 1.0),
+        )
         if integer(self.final_steps, "final_steps", 0) and not self.minimal:
             raise UserError(
                 "`final_steps` shorten distances, for which the attack must go on: set minimal=True. "

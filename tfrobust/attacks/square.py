@@ -16,7 +16,7 @@ from tfrobust.errors import UserError
 from tfrobust.losses.margin import margin
 from tfrobust.ops import norms
 from tfrobust.ops.logits import all_finite, misclassified
-from tfrobust.ops.numbers import integer, number
+from tfrobust.ops.numbers import integer, parse_number
 from tfrobust.ops.random import by_example
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
@@ -89,7 +89,7 @@ class Square(IterativeAttack):
             )
         integer(self.queries, "queries", 1)
         integer(self.restarts, "restarts", 1)
-        number(self.initial_share, "initial_share", 1e-6, 1.0)
+        self.store(initial_share=parse_number(self.initial_share, "initial_share", 1e-6, 1.0))
 
     def runs(self, num_classes: int) -> int:
         return self.restarts
@@ -189,6 +189,4 @@ class Square(IterativeAttack):
         numbers = np.arange(self.queries)
         if self.rescale_schedule:
             numbers = numbers * 10000 // self.queries
-        return number(self.initial_share, "initial_share") / 2.0 ** np.searchsorted(
-            _HALVINGS, numbers, side="right"
-        )
+        return self.initial_share / 2.0 ** np.searchsorted(_HALVINGS, numbers, side="right")

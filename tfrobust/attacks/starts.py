@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.ops import norms
-from tfrobust.ops.numbers import number
+from tfrobust.ops.numbers import parse_number
 from tfrobust.ops.random import Keys
 from tfrobust.spec import Spec, register
 from tfrobust.threat_models.base import ThreatModel, to_box
@@ -122,12 +122,12 @@ class Gaussian(Start):
     clip: bool = False
 
     def check(self) -> None:
-        number(self.stddev, "stddev", 1e-12)
+        self.store(stddev=parse_number(self.stddev, "stddev", 1e-12))
 
     def __call__(
         self, threat_model: ThreatModel, x: tf.Tensor, radius: tf.Tensor | float, keys: Keys
     ) -> tf.Tensor:
-        point = x + number(self.stddev, "stddev") * keys.normal(tf.shape(x), x.dtype)
+        point = x + self.stddev * keys.normal(tf.shape(x), x.dtype)
         return to_box(point) if self.clip else point
 
 
@@ -153,11 +153,11 @@ class Corner(Start):
     size: float | str = 0.5
 
     def check(self) -> None:
-        number(self.size, "size", 0.0, 1.0)
+        self.store(size=parse_number(self.size, "size", 0.0, 1.0))
 
     def __call__(
         self, threat_model: ThreatModel, x: tf.Tensor, radius: tf.Tensor | float, keys: Keys
     ) -> tf.Tensor:
         positive = keys.uniform(tf.shape(x), x.dtype) >= 0.5
-        step = number(self.size, "size") * radius
+        step = float(self.size) * radius
         return to_box(tf.where(positive, x + step, x - step))

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfrobust.errors import UserError
 from tfrobust.ops import norms
-from tfrobust.ops.numbers import integer, number
+from tfrobust.ops.numbers import integer, parse_number, parse_numbers
 from tfrobust.spec import Spec, register
 from tfrobust.threat_models.base import ThreatModel
 
@@ -97,12 +97,14 @@ class Adam(Stepper):
     factors: tuple = ()
 
     def check(self) -> None:
-        for name in ("beta_1", "beta_2"):
-            if number(getattr(self, name), name, 0.0, 1.0) == 1.0:
+        betas = {n: parse_number(getattr(self, n), n, 0.0, 1.0) for n in ("beta_1", "beta_2")}
+        for name, beta in betas.items():
+            if beta == 1.0:
                 raise UserError(f"`{name}` must be below 1. Received: {name}=1.")
-        number(self.epsilon, "epsilon", 1e-30)
+        factors = parse_numbers(self.factors, "factors", 0.0)
+        epsilon = parse_number(self.epsilon, "epsilon", 1e-30)
+        self.store(**betas, epsilon=epsilon, factors=factors)
         milestones = [integer(milestone, "milestones", 0) for milestone in self.milestones]
-        factors = [number(factor, "factors", 0.0) for factor in self.factors]
         if len(milestones) != len(factors) or milestones != sorted(milestones):
             raise UserError(
                 "`milestones` must grow and have one of the `factors` each. "
@@ -121,7 +123,7 @@ class Adam(Stepper):
         state: tuple[tf.Tensor, ...],
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
         dtype = gradient.dtype
-        beta_1, beta_2 = number(self.beta_1, "beta_1"), number(self.beta_2, "beta_2")
+        beta_1, beta_2 = self.beta_1, self.beta_2
         first = beta_1 * state[0] + (1.0 - beta_1) * gradient
         second = beta_2 * state[1] + (1.0 - beta_2) * tf.square(gradient)
         # In float32 1 - 0.999 would be wrong in the fifth digit.
@@ -129,11 +131,11 @@ class Adam(Stepper):
         shares = (1.0 - tf.pow(tf.constant(beta, tf.float64), count) for beta in (beta_1, beta_2))
         first_share, second_share = (_beside(tf.cast(share, dtype), gradient) for share in shares)
         first_hat, second_hat = first / first_share, second / second_share
-        factors = [1.0, *(number(factor, "factors") for factor in self.factors)]
+        factors = [1.0, *self.factors]
         reached = index[..., None] >= tf.constant(self.milestones, tf.int32)
         passed = tf.reduce_sum(tf.cast(reached, tf.int32), axis=-1)
         rate = step_size * _beside(tf.gather(tf.constant(factors, dtype), passed), gradient)
-        move = rate * first_hat / (tf.sqrt(second_hat) + number(self.epsilon, "epsilon"))
+        move = rate * first_hat / (tf.sqrt(second_hat) + self.epsilon)
         return move, (first, second)
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.potentials import SquaredNorm
-from tfrobust.ops.numbers import number
+from tfrobust.ops.numbers import parse_number
 from tfrobust.spec import Spec, register
 
 TERMS = ("total", "divergence")
@@ -44,13 +44,13 @@ class LossClipping(Spec):
     term: str = "total"
 
     def check(self) -> None:
-        number(self.slack, "slack", 0.0, 1.0)
+        self.store(slack=parse_number(self.slack, "slack", 0.0, 1.0))
         if self.term not in TERMS:
             raise UserError(f"`term` must be one of {TERMS}. Received: term={self.term!r}.")
 
     def threshold(self, num_classes: int) -> float:
         """tau, for a number of classes."""
-        return number(self.slack, "slack") ** 2 * num_classes / (num_classes - 1)
+        return self.slack**2 * num_classes / (num_classes - 1)
 
     def __call__(self, values: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """max(0, values - tau), shape (b,); `logits`, (b, k), tell the number of classes."""

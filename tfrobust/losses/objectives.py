@@ -15,7 +15,7 @@ from tfrobust.losses.margin import (
     margin,
     targeted_difference_of_logits_ratio,
 )
-from tfrobust.ops.numbers import number
+from tfrobust.ops.numbers import parse_number
 from tfrobust.spec import Spec, check_kind, register
 
 
@@ -205,7 +205,7 @@ class Margin(Objective):
 
     def check(self) -> None:
         if self.confidence is not None:
-            number(self.confidence, "confidence", 0.0)
+            self.store(confidence=parse_number(self.confidence, "confidence", 0.0))
 
     def __call__(
         self,
@@ -217,7 +217,7 @@ class Margin(Objective):
         value = margin(y, logits)
         if self.confidence is None:
             return value
-        return tf.minimum(value, number(self.confidence, "confidence"))
+        return tf.minimum(value, self.confidence)
 
 
 @register

@@ -2,8 +2,10 @@
 
 import fractions
 import math
+import numbers
 
 from tfrobust.errors import UserError
+from tfrobust.spec import Written
 
 
 def number(
@@ -52,6 +54,25 @@ def number(
     return result
 
 
+def parse_number(value, name, minimum=None, maximum=None, pixels=False):
+    """As `number`, but what it returns prints as the user wrote it. For the fields of a `Spec`.
+
+    Returns:
+        The value itself if it is a Python number, `Written` for a string, a float for anything else.
+    """
+    result = number(value, name, minimum, maximum, pixels)
+    if isinstance(value, str):
+        return Written(value)
+    return value if isinstance(value, Written) or type(value) in (int, float) else result
+
+
+def parse_numbers(values, name, minimum=None):
+    """A tuple of what `parse_number` returns for each value."""
+    if not isinstance(values, (tuple, list)):
+        raise UserError(f"`{name}` must be a tuple of numbers. Received: {name}={values!r}.")
+    return tuple(parse_number(value, name, minimum) for value in values)
+
+
 def _limits(minimum, maximum):
     if minimum is None and maximum is None:
         return "be finite"
@@ -63,16 +84,19 @@ def _limits(minimum, maximum):
 
 
 def integer(value: int, name: str, minimum: int, maximum: int | None = None) -> int:
-    """Returns `value` if it is a whole number within the limits, otherwise raises `UserError`.
+    """Returns `value`, Python's or NumPy's, as an int if it is a whole number within the limits.
+
+    Raises:
+        UserError: it is not.
 
     Example:
-    >>> integer(10, "steps", 1)
-    10
+        >>> integer(np.int64(10), "steps", 1)
+        10
     """
-    whole = isinstance(value, int) and not isinstance(value, bool)
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < minimum or (maximum is not None and value > maximum):
         limit = "" if maximum is None else f" and at most {maximum}"
         raise UserError(
             f"`{name}` must be a whole number of at least {minimum}{limit}. Received: {name}={value!r}."
         )
-    return value
+    return int(value)

@@ -6,7 +6,7 @@ import itertools
 import tensorflow as tf
 
 from tfrobust.errors import UserError
-from tfrobust.ops.numbers import number
+from tfrobust.ops.numbers import number, parse_number, parse_numbers
 from tfrobust.spec import Spec, register
 
 
@@ -51,20 +51,19 @@ class LinearRamp(Schedule):
     after: float = 0.0
 
     def check(self) -> None:
-        number(self.epochs, "epochs", minimum=1e-9)
-        number(self.begin, "begin")
-        number(self.end, "end")
-        number(self.after, "after", minimum=0.0)
+        self.store(
+            epochs=parse_number(self.epochs, "epochs", minimum=1e-9),
+            begin=parse_number(self.begin, "begin"),
+            end=parse_number(self.end, "end"),
+            after=parse_number(self.after, "after", minimum=0.0),
+        )
 
     def __call__(self, epoch: tf.Tensor | float) -> tf.Tensor:
-        begin, end, epochs, after = (
-            number(getattr(self, name), name) for name in ("begin", "end", "epochs", "after")
-        )
-        return begin + (end - begin) * tf.clip_by_value((epoch - after) / epochs, 0.0, 1.0)
+        part = tf.clip_by_value((epoch - self.after) / self.epochs, 0.0, 1.0)
+        return self.begin + (self.end - self.begin) * part
 
     def extremes(self) -> tuple[float, float]:
-        ends = number(self.begin, "begin"), number(self.end, "end")
-        return min(ends), max(ends)
+        return min(self.begin, self.end), max(self.begin, self.end)
 
 
 @register
@@ -87,22 +86,22 @@ class Steps(Schedule):
     values: tuple
 
     def check(self) -> None:
-        boundaries = _numbers(self.boundaries, "boundaries")
-        values = _numbers(self.values, "values")
-        if len(values) != len(boundaries) + 1 or boundaries != sorted(boundaries):
+        boundaries = parse_numbers(self.boundaries, "boundaries")
+        values = parse_numbers(self.values, "values")
+        self.store(boundaries=boundaries, values=values)
+        if len(values) != len(boundaries) + 1 or list(boundaries) != sorted(boundaries):
             raise UserError(
                 "`Steps` needs growing boundaries and one more value than boundaries. "
                 f"Received: boundaries={self.boundaries}, values={self.values}."
             )
 
     def __call__(self, epoch: tf.Tensor | float) -> tf.Tensor:
-        boundaries = tf.constant(_numbers(self.boundaries, "boundaries"), tf.float32)
+        boundaries = tf.constant(self.boundaries, tf.float32)
         passed = tf.reduce_sum(tf.cast(epoch >= boundaries, tf.int32))
-        return tf.gather(tf.constant(_numbers(self.values, "values"), tf.float32), passed)
+        return tf.gather(tf.constant(self.values, tf.float32), passed)
 
     def extremes(self) -> tuple[float, float]:
-        values = _numbers(self.values, "values")
-        return min(values), max(values)
+        return min(self.values), max(self.values)
 
 
 @register
@@ -123,6 +122,9 @@ class PiecewiseLinear(Schedule):
     values: tuple
 
     def check(self) -> None:
+        self.store(
+            epochs=parse_numbers(self.epochs, "epochs"), values=parse_numbers(self.values, "values")
+        )
         growing = all(a < b for a, b in itertools.pairwise(self.epochs))
         if not growing or len(self.epochs) != len(self.values) or not self.epochs:
             raise UserError(
@@ -170,11 +172,11 @@ class WarmUp(Schedule):
             raise UserError(
                 f"`then` must be a Schedule, such as Steps. Received: then={self.then!r}."
             )
-        number(self.epochs, "epochs", minimum=1e-9)
+        self.store(epochs=parse_number(self.epochs, "epochs", minimum=1e-9))
 
     def __call__(self, epoch: tf.Tensor | float) -> tf.Tensor:
-        epochs = number(self.epochs, "epochs")
-        return tf.minimum(1.0, epoch / epochs) * self.then(tf.maximum(0.0, epoch - epochs))
+        after = tf.maximum(0.0, epoch - self.epochs)
+        return tf.minimum(1.0, epoch / self.epochs) * self.then(after)
 
     def extremes(self) -> tuple[float, float]:
         low, high = self.then.extremes()
@@ -208,7 +210,3 @@ def check_schedule(
     for extreme in value.extremes():
         number(extreme, name, minimum, maximum)
     return value
-
-
-def _numbers(values, name):
-    return [number(value, name) for value in values]

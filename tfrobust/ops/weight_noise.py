@@ -45,7 +45,6 @@ def gaussian_shifts(
     Returns:
         List of tensors, constant to any tape, and None for weights that are not changed.
     """
-    sigma = number(sigma, "sigma")
     shifts: list[tf.Tensor | None] = []
     for index, weight in enumerate(weights):
         if weight.shape.rank < _SMALLEST_RANK[parameters]:

@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfrobust.ops.numbers import number
+from tfrobust.ops.numbers import parse_number
 from tfrobust.ops.random import Keys
 from tfrobust.spec import Spec
 
@@ -26,9 +26,13 @@ class ThreatModel(Spec):
 
     epsilon: float | str
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.store(epsilon=parse_number(self.epsilon, "epsilon", 0.0))
+
     def radius(self, scale: tf.Tensor | float = 1.0) -> tf.Tensor | float:
         """The radius, a number; `scale` in [0, 1], possibly a tensor, is for ramps."""
-        return number(self.epsilon, "epsilon") * scale
+        return float(self.epsilon) * scale
 
     def project(self, candidate: tf.Tensor, x: tf.Tensor, radius: tf.Tensor | float) -> tf.Tensor:
         """A point of the set around `x` near `candidate`; shape of `x`."""

@@ -1,6 +1,7 @@
 """Threat models as JSON values."""
 
 from tfrobust.errors import UserError
+from tfrobust.spec import Written
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.threat_models.l1 import L1
 from tfrobust.threat_models.l2 import L2
@@ -16,7 +17,7 @@ def describe(threat_model: ThreatModel) -> dict | None:
     epsilon = threat_model.epsilon
     return {
         "norm": type(threat_model).__name__,
-        "epsilon": epsilon if isinstance(epsilon, str) else float(epsilon),
+        "epsilon": str(epsilon) if isinstance(epsilon, Written) else float(epsilon),
     }
 
 
