@@ -95,8 +95,8 @@ class APGD(IterativeAttack):
         self._check_norm()
         if self.objective.needs_target != (self.targets > 0):
             raise UserError(
-                f"A targeted objective needs `targets` of at least 1, and other objectives take none. Received: "
-                f"objective={self.objective!r}, targets={self.targets}."
+                "A targeted objective needs `targets` of at least 1, and other objectives take none. "
+                f"Received: objective={self.objective!r}, targets={self.targets}."
             )
 
     def _check_norm(self):

@@ -181,8 +181,7 @@ class FAB(IterativeAttack):
     def _move(self, x, state, judged, gap, normal, logits):
         moves = ~judged["done"] & (judged["index"] < self.steps)
         made = tf.cast(state["moved"], tf.int32) + tf.cast(moves, tf.int32)
-        new = self._step(x, judged, gap, normal, logits, moves, made)
-        return self._unless_done(state, new)
+        return self._unless_done(state, self._step(x, judged, gap, normal, logits, moves, made))
 
     def _step_in_one_pass(self, forward, case, state):
         """One pass judges a point and gives its gradient, which serves unless the point goes back."""

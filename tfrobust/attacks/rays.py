@@ -36,9 +36,9 @@ class RayS(IterativeAttack):
     A call returns the first point within the radius; where there was none the closest misclassified
     point that was found, which lies outside of the threat model, and the clean image where no point
     was misclassified. The measure "distance", in the threat model's norm, is that of the last point
-    that was found, inf where no point was misclassified: such an example has no distance; a mean over the others must say how many
-    were left out. "queries" counts those made until the distance was within the
-    radius, at most `queries`.
+    that was found, inf where no point was misclassified: such an example has no distance,
+    and a mean over the others must say how many were left out. "queries" counts those made until the
+    distance was within the radius, at most `queries`.
 
     Args:
         threat_model: `Linf`, `L2` or `L1`; the search is the same for all, what it measures is not.

@@ -44,8 +44,8 @@ class Transfer(IterativeAttack):
             files, which are loaded when they are first used. Only an attack with paths can be saved.
 
     Raises:
-        UserError: for a path that is not a .keras file, a model without weights, an attack without an objective,
-            or an objective that compares with the clean prediction on several surrogates.
+        UserError: for a path that is not a .keras file, a model without weights, an attack without an
+            objective, or an objective that compares with the clean prediction on several surrogates.
 
     Example:
     >>> inner = tfrobust.PGD(tfrobust.Linf("8/255"), steps=10)

@@ -9,8 +9,9 @@ from tfrobust.ops import norms
 def nearest_linf(x: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
     """The smallest change in the maximum norm that reaches a hyperplane within the box [0, 1].
 
-    delta_i = -sign(w_i) min(level, cap_i), with cap_i how far pixel i can move in that direction and the level
-    such that sum |w_i| min(level, cap_i) = |gap|. Where the box does not reach the hyperplane, the result is its nearest corner.
+    delta_i = -sign(w_i) min(level, cap_i), with cap_i how far pixel i can move in that direction and
+    the level such that sum |w_i| min(level, cap_i) = |gap|. Where the box does not reach the hyperplane,
+    the result is its nearest corner.
 
     Args:
         x: points in [0, 1], (b, ...).

@@ -57,10 +57,10 @@ def inference(
 
 
 def disagree(logits: tf.Tensor, again: tf.Tensor) -> tf.Tensor:
-    """Whether two passes over the same images gave different logits in some row, boolean scalar: the model is random.
+    """Whether two passes over the same images gave different logits in some row, boolean scalar.
 
-    As in AutoAttack's check: the rows, scaled to length 1, are more than 1e-4 apart. Rounding in passes
-    of another order changes them far less.
+    If so, the model is random. As in AutoAttack's check: the rows, scaled to length 1, are more than 1e-4
+    apart. Rounding in passes of another order changes them far less.
 
     Args:
         logits, again: (b, k).

@@ -30,7 +30,9 @@ class Schedule(Spec):
 @register
 @dataclasses.dataclass(frozen=True)
 class LinearRamp(Schedule):
-    """Goes from `begin` to `end` in a straight line, then stays there. For the radius, and for weights that grow with it.
+    """Goes from `begin` to `end` in a straight line, then stays there.
+
+    Use it for the radius, and for weights that grow with it.
 
     begin + (end - begin) * min(1, (epoch - after) / epochs)
 

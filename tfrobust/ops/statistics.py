@@ -35,8 +35,8 @@ class Captured:
         """Keeps a layer's statistics. A second pass inside the same context is an error."""
         if layer in self._statistics:
             raise UserError(
-                f"`capture_statistics` recorded layer {layer.name!r} twice, and it is not known which pass counts. "
-                "Open it around one forward pass that calls each BatchNormalization once."
+                f"`capture_statistics` recorded layer {layer.name!r} twice, and it is not known which "
+                "pass counts. Open it around one forward pass that calls each BatchNormalization once."
             )
         self._statistics[layer] = (mean, variance)
 

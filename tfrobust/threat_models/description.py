@@ -31,7 +31,7 @@ def from_description(description: dict) -> ThreatModel:
         cls, epsilon = NORMS[description["norm"]], description["epsilon"]
     except (KeyError, TypeError) as error:
         raise UserError(
-            f"{description!r} does not describe a threat model. Expected a norm of {sorted(NORMS)} and an epsilon. "
-            "Give --norm and --epsilon."
+            f"{description!r} does not describe a threat model. Expected a norm of {sorted(NORMS)} and an "
+            "epsilon. Give --norm and --epsilon."
         ) from error
     return cls(epsilon)
