@@ -118,9 +118,8 @@ class FAB(IterativeAttack):
     def passes(self, num_classes: int) -> tuple[int, int]:
         # Of AutoAttack's code; fewer are needed where passes are shared.
         runs = self.runs(num_classes)
-        if self.targets:
-            return runs * (2 * self.steps + 3), runs * self.steps
-        return runs * (2 * self.steps + 2), runs * self.steps * num_classes
+        last, gradients = (3, 1) if self.targets else (2, num_classes)
+        return runs * (2 * self.steps + last), runs * self.steps * gradients
 
     def begin(self, case: Case) -> dict[str, tf.Tensor]:
         x, state = case.x, make_state(case)
@@ -156,20 +155,17 @@ class FAB(IterativeAttack):
         self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
         state = {name: value for name, value in state.items() if name != "adversarial"}
-        new = self._judge_and_step(forward, case, state)
-        # The nearest misclassified image is the one that broke the example, if one has.
-        broken = norms.expand(new["broken"], new["best"])
-        return {**new, "adversarial": tf.where(broken, new["best"], new["lost"])}
-
-    def _judge_and_step(self, forward, case, state):
         # Judging every point by itself costs 2F + B a step, otherwise it is (1 + share) (F + B).
         active = tf.reduce_sum(tf.cast(~state["done"], tf.int32))
         wrong = tf.reduce_sum(tf.cast(state["wrong"] & ~state["done"], tf.int32))
-        return tf.cond(
+        new = tf.cond(
             2 * wrong > active,
             lambda: self._step_in_two_passes(forward, case, state),
             lambda: self._step_in_one_pass(forward, case, state),
         )
+        # The nearest misclassified image is the one that broke the example, if one has.
+        broken = norms.expand(new["broken"], new["best"])
+        return {**new, "adversarial": tf.where(broken, new["best"], new["lost"])}
 
     def _step_in_two_passes(self, forward, case, state):
         """Judges, then makes a step from what is left of the point."""
@@ -207,10 +203,9 @@ class FAB(IterativeAttack):
         best = tf.where(norms.expand(nearer, x), point, s["best"])
         nearest = tf.where(nearer, distance, s["distance"])
         near = is_within(distance, radius)
-        succeeds = nearer & near
         lost = judging & ~is_answer
         noted = record_unanswered({**s, "adversarial": s["lost"]}, point, ~(lost & near))
-        broken = s["broken"] | succeeds
+        broken = s["broken"] | (nearer & near)
         # After the last step: halve the way between the nearest point and one that was right.
         over = judging & (s["index"] >= self.steps)
         right_half = over & ~wrong & (s["halvings"] > 0)
