@@ -116,7 +116,7 @@ def configured(name, substitutes):
 def unused():
     """Bindings that nothing used, but for those of what a file's training would call first."""
     later = ("models.", "data.", "training.train", "gin.macro", "training.one_cycle")
-    bindings = set(config._bindings(gin.config._CONFIG)) - config._reached()
+    bindings = set(config._list_bindings(gin.config._CONFIG)) - config._list_used_bindings()
     return [b for b in bindings if not b[1].removeprefix("tfrobust.").startswith(later)]
 
 

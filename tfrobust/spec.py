@@ -37,7 +37,7 @@ class Spec:
 
     def get_config(self):
         return {
-            field.name: keras.saving.serialize_keras_object(_listed(getattr(self, field.name)))
+            field.name: keras.saving.serialize_keras_object(_as_list(getattr(self, field.name)))
             for field in dataclasses.fields(self)
         }
 
@@ -58,7 +58,7 @@ def check_kind(name, value, kind, optional=False):
     )
 
 
-def _listed(value):
+def _as_list(value):
     return list(value) if isinstance(value, tuple) else value
 
 

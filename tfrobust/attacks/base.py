@@ -113,7 +113,7 @@ class Attack(AttackTraits):
                 images of their shape.
         """
         keys = keys_of(seed)
-        return self.perturb(model, *contract.attack_batch(model, x, y), keys, scale, epoch)
+        return self.perturb(model, *contract.check_attacked_batch(model, x, y), keys, scale, epoch)
 
     def perturb(self, model, x, y, keys, scale=1.0, epoch=0.0):
         """As a call, of a batch that has passed the contract already, in a training step say.

@@ -30,7 +30,7 @@ from tfrobust.evaluation.folder import check_folder, claim_folder
 from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import as_suite
-from tfrobust.runs.record import environment
+from tfrobust.runs.record import describe_environment
 from tfrobust.runs.signals import AskedToStop
 from tfrobust.runs.writable import check_writable
 
@@ -188,7 +188,7 @@ def evaluate(
             predictions=predictions,
             outcomes=outcomes,
             adversarial=adversarial,
-            environment=environment(),
+            environment=describe_environment(),
             seconds=time.perf_counter() - began,
             nan_counts=nan_counts,
             votes=evaluator.votes,

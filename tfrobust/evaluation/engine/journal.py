@@ -36,7 +36,7 @@ class Journal:
         self._fingerprint, self._seconds = fingerprint, seconds
         self._saved = time.monotonic()
         self._records, self._arrays, self._current = [], {"ids": np.asarray(ids)}, None
-        saved, self.skipped = checkpoint.newest(self.folder)
+        saved, self.skipped = checkpoint.load_newest(self.folder)
         self._number = 0 if saved is None else saved.step
         if saved is None and resume == "must":
             raise UserError(f"There is no evaluation in {self.folder} to resume.")

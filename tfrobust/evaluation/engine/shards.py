@@ -40,7 +40,7 @@ class Shards:
         self._parts = parts
 
     def _read(self, folder, fingerprint, attacks):
-        saved, skipped = checkpoint.newest(folder)
+        saved, skipped = checkpoint.load_newest(folder)
         if saved is None:
             raise UserError(f"There is no evaluation in {folder}. {' '.join(skipped)}".strip())
         former = {**saved.state["fingerprint"], "examples": fingerprint["examples"]}
