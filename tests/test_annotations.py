@@ -10,6 +10,7 @@ PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "tfrobust"
 
 # Folders of the package, a line each; subfolders are included.
 POLISHED = (
+    "data",
     "models",
     "plots",
     "serving",

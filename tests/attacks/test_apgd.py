@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfrobust.attacks import APGD, PGD
 from tfrobust.attacks.apgd_momentum import checkpoint_windows
-from tfrobust.attacks.base import Case
+from tfrobust.attacks.case import Case
 from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.errors import UserError
 from tfrobust.losses import DLR, CrossEntropy, Margin, TargetedDLR

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfrobust import L2, Linf
-from tfrobust.attacks.base import Case
+from tfrobust.attacks.case import Case
 from tfrobust.attacks.fab import FAB
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.program import Program

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tfrobust.attacks import PGD, Adam, Clean, Gaussian, Radial, Uniform
-from tfrobust.attacks.base import Case
+from tfrobust.attacks.case import Case
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work

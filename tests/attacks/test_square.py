@@ -11,7 +11,7 @@ from scipy import optimize
 
 from tfrobust import L2, Linf
 from tfrobust.attacks import square_linf
-from tfrobust.attacks.base import Case
+from tfrobust.attacks.case import Case
 from tfrobust.attacks.square import Square
 from tfrobust.attacks.square_l1 import L1Squares
 from tfrobust.attacks.square_l2 import L2Squares

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfrobust.attacks import APGD, PGD
-from tfrobust.attacks.base import Case
+from tfrobust.attacks.case import Case
 from tfrobust.attacks.noise import RandomNoise
 from tfrobust.attacks.rays import RayS
 from tfrobust.attacks.starts import Clean

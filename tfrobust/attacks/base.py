@@ -2,61 +2,21 @@
 
 import dataclasses
 import functools
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfrobust import contract
-from tfrobust.attacks.answers import record_unanswered
+from tfrobust.attacks.answers import record_success, record_unanswered
+from tfrobust.attacks.case import Case, Perturbation, make_state
 from tfrobust.attacks.traits import AttackTraits
 from tfrobust.errors import UserError
 from tfrobust.ops import norms
 from tfrobust.ops.logits import all_finite, misclassified
-from tfrobust.ops.random import BatchKeys, ExampleKeys, keys_of
+from tfrobust.ops.random import ExampleKeys, Keys, keys_of
 from tfrobust.ops.stand_in import stand_in
-
-
-class Perturbation(NamedTuple):
-    """What an attack found. Nothing in it carries a gradient.
-
-    Attributes:
-        x: adversarial images, shape of the clean ones.
-        survived: int32, shape (b,): in how many steps the incoming iterate was still classified
-            right.
-        path: tuple of the iterates that were asked for, each of the shape of `x`.
-    """
-
-    x: tf.Tensor
-    survived: tf.Tensor
-    path: tuple = ()
-
-
-class Case(NamedTuple):
-    """What a search works on: in every row an example and one of its runs.
-
-    Attributes:
-        x: clean images, (b, h, w, c).
-        y: labels, int32, (b,).
-        logits: of the model at the clean images, (b, k).
-        run: which run, int32, (b,): from 0 to `Attack.runs` - 1, counting restarts and targets.
-        keys: noise that belongs to the row's example and run.
-        radius: of the threat model, a scalar.
-        example_keys: noise that belongs to the row's example, the same in all its runs.
-        scale: factor of the radius, a scalar.
-        is_random: whether the model answers anew each time, boolean scalar; looked for only where an
-            attack `trusts_answers`.
-    """
-
-    x: tf.Tensor
-    y: tf.Tensor
-    logits: tf.Tensor
-    run: tf.Tensor
-    keys: BatchKeys | ExampleKeys
-    radius: tf.Tensor
-    example_keys: BatchKeys | ExampleKeys | None = None
-    scale: tf.Tensor | float = 1.0
-    is_random: tf.Tensor | bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,21 +34,37 @@ class Attack(AttackTraits):
     BatchNormalization statistics, and use no global random state. What an attack says about itself (its
     number of steps, what it needs) are the properties of `AttackTraits`.
 
-        @dataclasses.dataclass(frozen=True)
-        class UpperHalf(Attack):
-            inner: Attack
-
-            @property
-            def threat_model(self):
-                return self.inner.threat_model
-
-            def search(self, model, x, y, keys, scale, epoch):
-                found = self.inner.search(model, x, y, keys, scale, epoch)
-                rows = tf.range(x.shape[1])[:, None, None]
-                return found._replace(x=tf.where(rows < x.shape[1] // 2, found.x, x))
+    Example:
+    >>> import dataclasses
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class UpperHalf(tfrobust.Attack):
+    ...     inner: tfrobust.Attack
+    ...
+    ...     @property
+    ...     def threat_model(self):
+    ...         return self.inner.threat_model
+    ...
+    ...     def search(self, model, x, y, keys, scale, epoch):
+    ...         found = self.inner.search(model, x, y, keys, scale, epoch)
+    ...         rows = tf.range(x.shape[1])[:, None, None]
+    ...         return found._replace(x=tf.where(rows < x.shape[1] // 2, found.x, x))
+    >>> attack = UpperHalf(tfrobust.PGD(tfrobust.Linf(0.1), steps=10))
+    >>> model = lambda x: 10.0 * tf.reshape(x, (-1, 2))
+    >>> found = attack(model, tf.constant([[[[0.6]], [[0.4]]]]), [0], seed=0)
+    >>> print(found.x.numpy().round(2).ravel())
+    [0.5 0.4]
     """
 
-    def __call__(self, model, x, y, *, seed=None, scale=1.0, epoch=0.0):
+    def __call__(
+        self,
+        model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor],
+        x: tf.Tensor | np.ndarray,
+        y: tf.Tensor | np.ndarray | Sequence[int],
+        *,
+        seed: int | tf.Tensor | np.ndarray | Keys | None = None,
+        scale: tf.Tensor | float = 1.0,
+        epoch: tf.Tensor | float = 0.0,
+    ) -> Perturbation:
         """Attacks the images, after a look at them and at the model (see `tfrobust.contract`).
 
         Args:
@@ -113,9 +89,18 @@ class Attack(AttackTraits):
                 images of their shape.
         """
         keys = keys_of(seed)
-        return self.perturb(model, *contract.check_attacked_batch(model, x, y), keys, scale, epoch)
+        images, labels = contract.check_attacked_batch(model, x, y)
+        return self.perturb(model, images, labels, keys, scale, epoch)
 
-    def perturb(self, model, x, y, keys, scale=1.0, epoch=0.0):
+    def perturb(
+        self,
+        model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor],
+        x: tf.Tensor,
+        y: tf.Tensor,
+        keys: Keys,
+        scale: tf.Tensor | float = 1.0,
+        epoch: tf.Tensor | float = 0.0,
+    ) -> Perturbation:
         """As a call, of a batch that has passed the contract already, in a training step say.
 
         Args:
@@ -131,7 +116,15 @@ class Attack(AttackTraits):
             model(x[:1], training=False)  # Variables cannot be born inside a graph's loop.
         return self._function("search", self._searched)(model, x, y, keys, scale, epoch)
 
-    def search(self, model, x, y, keys, scale, epoch):
+    def search(
+        self,
+        model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor],
+        x: tf.Tensor,
+        y: tf.Tensor,
+        keys: Keys,
+        scale: tf.Tensor | float,
+        epoch: tf.Tensor | float,
+    ) -> Perturbation:
         """The attack itself, in graph operations; nothing is watched by a tape from outside.
 
         Args:
@@ -165,7 +158,7 @@ class Attack(AttackTraits):
             return found
         return keras.tree.map_structure(lambda v: v[: tf.shape(x)[0]], found)
 
-    def begin(self, case):
+    def begin(self, case: Case) -> dict[str, tf.Tensor]:
         """The state before the first step: a dict of tensors whose first axis is the row.
 
         It makes no pass through the model. It holds what `make_state` returns, and "best", images: what
@@ -174,7 +167,9 @@ class Attack(AttackTraits):
         """
         return {**make_state(case), "best": case.x}
 
-    def step(self, forward, case, state):
+    def step(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         """The state one step later: here all of `search`, and a look at what it found.
 
         It leaves alone the numbers, and the "best", of rows that are done.
@@ -215,33 +210,3 @@ class Attack(AttackTraits):
         For what an attack does between the model's passes: those themselves are slower with XLA on CPUs.
         """
         return self._function(name, function, jit_compile=True, reduce_retracing=False)
-
-
-def make_state(case):
-    """What every state holds at the beginning.
-
-    Returns:
-        "index", steps made; "done"; "broken"; "adversarial", an image that means something where
-        "broken" or "unanswered"; "forwards" and "backwards", the passes made for the row;
-        "unanswered", how often the model gave no finite logits (see `answers.record_unanswered`).
-    """
-    nothing, nobody = tf.zeros_like(case.y), tf.zeros_like(case.y, tf.bool)
-    return {
-        "index": nothing,
-        "done": nobody,
-        "broken": nobody,
-        "adversarial": case.x,
-        "forwards": nothing,
-        "backwards": nothing,
-        "unanswered": nothing,
-    }
-
-
-def record_success(state, candidate, wrong):
-    """The state's "broken" and "adversarial" after a look at images that are `wrong` or not, (b,).
-
-    The first image that is found stays.
-    """
-    newly = wrong & ~state["broken"] & ~state["done"]
-    found = tf.where(norms.expand(newly, candidate), candidate, state["adversarial"])
-    return {"broken": state["broken"] | newly, "adversarial": found}

@@ -1,18 +1,19 @@
 """FAB: the nearest misclassified image, by steps to a linear model's decision boundary."""
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from tfrobust.attacks.answers import record_unanswered
-from tfrobust.attacks.base import make_state
+from tfrobust.attacks.boundary import linearise, step_to_boundary
+from tfrobust.attacks.case import Case, make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.errors import UserError
-from tfrobust.losses.margin import logit_difference
 from tfrobust.ops import norms
 from tfrobust.ops.logits import all_finite, misclassified
-from tfrobust.ops.numbers import integer, number
+from tfrobust.ops.numbers import integer, parse_number
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel, is_within, to_box
 
@@ -58,6 +59,14 @@ class FAB(IterativeAttack):
     Raises:
         UserError: for settings outside these ranges.
 
+    Example:
+    >>> model = lambda x: tf.reshape(x, (-1, 3)) * 10.0
+    >>> x = tf.constant([[[[0.6, 0.5, 0.1]]]])
+    >>> attack = tfrobust.FAB(tfrobust.Linf(0.1), steps=5)
+    >>> found = attack(model, x, [0], seed=0)
+    >>> int(tf.argmax(model(found.x), axis=-1)[0])
+    1
+
     Reference: Croce, Hein, "Minimally distorted adversarial examples with a fast adaptive boundary
     attack", 2020, in AutoAttack's version.
     """
@@ -74,14 +83,16 @@ class FAB(IterativeAttack):
 
     measures = ("distance",)
 
-    def check(self):
+    def check(self) -> None:
         check_kind("threat_model", self.threat_model, ThreatModel)
         integer(self.steps, "steps", 1)
         integer(self.restarts, "restarts", 1)
         integer(self.targets, "targets", 0)
-        number(self.alpha_max, "alpha_max", 0.0, 1.0)
-        number(self.overshoot, "overshoot", 1.0)
-        number(self.backward, "backward", 1e-6, 1.0)
+        self.store(
+            alpha_max=parse_number(self.alpha_max, "alpha_max", 0.0, 1.0),
+            overshoot=parse_number(self.overshoot, "overshoot", 1.0),
+            backward=parse_number(self.backward, "backward", 1e-6, 1.0),
+        )
         if integer(self.final_steps, "final_steps", 0) and not self.minimal:
             raise UserError(
                 "`final_steps` shorten distances, for which the attack must go on: set minimal=True. "
@@ -89,29 +100,29 @@ class FAB(IterativeAttack):
             )
 
     @property
-    def measures_boundary(self):
+    def measures_boundary(self) -> bool:
         """Of a run that goes on after a success, or has none: no point but x lies within a radius of 0."""
         return self.minimal or self.threat_model.radius() == 0.0
 
     @property
-    def num_steps(self):
+    def num_steps(self) -> int:
         return self.steps
 
     @property
-    def is_targeted(self):
+    def is_targeted(self) -> bool:
         return self.targets > 0
 
-    def runs(self, num_classes):
+    def runs(self, num_classes: int) -> int:
         return self.restarts * max(min(self.targets, num_classes - 1), 1)
 
-    def passes(self, num_classes):
+    def passes(self, num_classes: int) -> tuple[int, int]:
         # Of AutoAttack's code; fewer are needed where passes are shared.
         runs = self.runs(num_classes)
         if self.targets:
             return runs * (2 * self.steps + 3), runs * self.steps
         return runs * (2 * self.steps + 2), runs * self.steps * num_classes
 
-    def begin(self, case):
+    def begin(self, case: Case) -> dict[str, tf.Tensor]:
         x, state = case.x, make_state(case)
         point = x
         if self.restarts > 1:
@@ -141,7 +152,9 @@ class FAB(IterativeAttack):
             )
         return state
 
-    def step(self, forward, case, state):
+    def step(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         state = {name: value for name, value in state.items() if name != "adversarial"}
         new = self._judge_and_step(forward, case, state)
         # The nearest misclassified image is the one that broke the example, if one has.
@@ -162,7 +175,7 @@ class FAB(IterativeAttack):
         """Judges, then makes a step from what is left of the point."""
         judge = self._fused("judge", self._judge)
         judged = judge(case.x, case.y, case.radius, state, forward(state["point"]))
-        seen = self._linearise(forward, case, judged)
+        seen = linearise(self.threat_model, forward, judged["point"], case.y, judged.get("target"))
         return self._fused("move", self._move)(case.x, state, judged, *seen)
 
     def _move(self, x, state, judged, gap, normal, logits):
@@ -173,7 +186,7 @@ class FAB(IterativeAttack):
 
     def _step_in_one_pass(self, forward, case, state):
         """One pass judges a point and gives its gradient, which serves unless the point goes back."""
-        seen = self._linearise(forward, case, state)
+        seen = linearise(self.threat_model, forward, state["point"], case.y, state.get("target"))
         move = self._fused("judge and move", self._judge_and_move)
         return move(case.x, case.y, case.radius, state, *seen)
 
@@ -183,35 +196,6 @@ class FAB(IterativeAttack):
         moves = ~judged["done"] & (judged["index"] < self.steps) & ~back
         new = self._step(x, judged, gap, normal, logits, moves, tf.ones_like(y))
         return self._unless_done(state, new)
-
-    def _linearise(self, forward, case, state):
-        """z_t - z_y at the point and its gradient, for the class that is aimed at; and the logits."""
-        point, size = state["point"], case.logits.shape[-1]
-        targets = (
-            [state["target"]]
-            if self.targets
-            else [tf.fill(tf.shape(case.y), c) for c in range(size)]
-        )
-        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            tape.watch(point)
-            logits = forward(point)
-            leads = [logit_difference(case.y, target, logits) for target in targets]
-        gradients = [tape.gradient(lead, point) for lead in leads]
-        gaps = [tf.cast(lead, point.dtype) for lead in leads]
-        if self.targets:
-            return gaps[0], gradients[0], logits
-        return *self._nearest(case.y, gaps, gradients), logits
-
-    def _nearest(self, y, gaps, gradients):
-        """Of the hyperplanes of all classes the nearest one in the linearised model."""
-        gaps = _finite(tf.stack(gaps, axis=1))
-        gradients = [_finite(gradient) for gradient in gradients]
-        sizes = tf.stack([self.threat_model.dual_norm(gradient) for gradient in gradients], axis=1)
-        is_label = tf.one_hot(y, len(gradients), True, False, dtype=tf.bool)
-        distances = tf.where(is_label, gaps.dtype.max, tf.abs(gaps) / (1e-12 + sizes))
-        nearest = tf.argmin(distances, axis=1, output_type=tf.int32)
-        both = gaps, tf.stack(gradients, axis=1)
-        return [tf.gather(values, nearest, batch_dims=1) for values in both]
 
     def _judge(self, x, y, radius, s, logits):
         """Notes points that were reached and are misclassified, and takes them back towards x."""
@@ -257,18 +241,10 @@ class FAB(IterativeAttack):
         }
 
     def _step(self, x, s, gap, normal, logits, moves, forwards):
-        """The point after a step towards the boundary, pulled towards the clean image."""
-        point, threat_model = s["point"], self.threat_model
-        gap, normal = _finite(gap), _finite(normal)
-        from_x = gap + tf.reduce_sum(norms.flat(normal * (x - point)), axis=1)
-        here = threat_model.to_hyperplane(point, normal, gap)
-        there = threat_model.to_hyperplane(x, normal, from_x)
-        zero = tf.zeros_like(x)
-        lengths = [tf.maximum(threat_model.distance(d, zero), 1e-8) for d in (here, there)]
-        pull = tf.minimum(lengths[0] / (lengths[0] + lengths[1]), self.alpha_max)
-        pull = norms.expand(pull, x)
-        ahead = point + self.overshoot * here
-        reached = to_box((1.0 - pull) * ahead + pull * (x + self.overshoot * there))
+        point = s["point"]
+        reached = step_to_boundary(
+            self.threat_model, x, point, gap, normal, self.alpha_max, self.overshoot
+        )
         count = 1 if self.targets else logits.shape[-1]
         return {
             **s,
@@ -278,8 +254,3 @@ class FAB(IterativeAttack):
             "forwards": s["forwards"] + forwards,
             "backwards": s["backwards"] + count * tf.cast(moves, tf.int32),
         }
-
-
-def _finite(values):
-    # One NaN would stay in the iterate for ever.
-    return tf.where(tf.math.is_finite(values), values, tf.zeros_like(values))

@@ -1,12 +1,16 @@
 """Attacks that are written as steps, row by row."""
 
 import dataclasses
+from collections.abc import Callable
 
+import keras
 import tensorflow as tf
 
-from tfrobust.attacks.base import Attack, Case, Perturbation
+from tfrobust.attacks.base import Attack
+from tfrobust.attacks.case import Case, Perturbation
 from tfrobust.ops import norms
 from tfrobust.ops.logits import REPEATS, disagree, inference
+from tfrobust.ops.random import Keys
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,19 +21,25 @@ class IterativeAttack(Attack):
     depend on another one, and every row has its own step counter, so that an evaluation may exchange
     rows that are done while others go on. How many runs an example needs, `runs` says. Both count:
     "forwards" and "backwards" are the passes that a row needed.
+
+    Example:
+    >>> issubclass(tfrobust.PGD, tfrobust.attacks.IterativeAttack)
+    True
     """
 
     counts_passes = True
 
     @property
-    def judged_steps(self):
+    def judged_steps(self) -> int | None:
         """All of them, unless an attack says otherwise."""
         return self.num_steps
 
-    def begin(self, case):
+    def begin(self, case: Case) -> dict[str, tf.Tensor]:
         raise NotImplementedError(f"{type(self).__name__} does not define `begin`.")
 
-    def advance(self, forward, case, state):
+    def advance(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         """The state one step later.
 
         Sets "done" where the run is over, and "broken" with "adversarial" where a misclassified image
@@ -45,14 +55,24 @@ class IterativeAttack(Attack):
         """
         raise NotImplementedError(f"{type(self).__name__} does not define `advance`.")
 
-    def step(self, forward, case, state):
+    def step(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         """`advance` that leaves alone the numbers, and the "best", of rows that are done.
 
         Attacks that compile what they do between passes override it, and need no `advance`.
         """
         return self._unless_done(state, self.advance(forward, case, state))
 
-    def search(self, model, x, y, keys, scale, epoch):
+    def search(
+        self,
+        model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor],
+        x: tf.Tensor,
+        y: tf.Tensor,
+        keys: Keys,
+        scale: tf.Tensor | float,
+        epoch: tf.Tensor | float,
+    ) -> Perturbation:
         """All runs of all examples, one after the other, by `begin` and `step`."""
         forward = inference(model)
         logits = forward(x)

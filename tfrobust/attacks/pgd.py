@@ -4,9 +4,9 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfrobust.attacks.answers import record_unanswered, record_votes
+from tfrobust.attacks.answers import record_success, record_unanswered, record_votes
 from tfrobust.attacks.ascent import ascent
-from tfrobust.attacks.base import Perturbation, make_state, record_success
+from tfrobust.attacks.case import Perturbation, make_state
 from tfrobust.attacks.freeze import Freeze
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.starts import Start, Uniform
@@ -17,7 +17,7 @@ from tfrobust.losses.margin import logit_difference
 from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.ops import norms
 from tfrobust.ops.logits import all_finite, correct, inference, misclassified
-from tfrobust.ops.numbers import integer, number
+from tfrobust.ops.numbers import integer, parse_number
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
 
@@ -111,11 +111,11 @@ class PGD(IterativeAttack):
                 "Give `step_size` (pixels) or `relative_step_size` (radii), not both. Received: "
                 f"step_size={self.step_size!r}, relative_step_size={self.relative_step_size!r}."
             )
-        if self.step_size is not None:
-            number(self.step_size, "step_size", 0.0)
-        if self.relative_step_size is not None:
-            number(self.relative_step_size, "relative_step_size", 0.0)
-        if number(self.step_noise, "step_noise", 0.0) and self.jit_compile:
+        for name in ("step_size", "relative_step_size"):
+            if getattr(self, name) is not None:
+                self.store(**{name: parse_number(getattr(self, name), name, 0.0)})
+        self.store(step_noise=parse_number(self.step_noise, "step_noise", 0.0))
+        if self.step_noise and self.jit_compile:
             raise UserError(
                 "XLA would draw other numbers. Leave away `step_noise` or `jit_compile`. Received: "
                 f"step_noise={self.step_noise!r}, jit_compile=True."
@@ -336,11 +336,11 @@ class PGD(IterativeAttack):
         move, moves = self.stepper(self.threat_model, gradient, step_size, index, moves)
         if self.step_noise:
             noise = keys.fold_in(index).normal(tf.shape(x), x.dtype)
-            move += number(self.step_noise, "step_noise") * tf.ensure_shape(noise, x.shape)
+            move += self.step_noise * tf.ensure_shape(noise, x.shape)
         return self.threat_model.project(current + move, x, radius), moves
 
     def _step_size(self, radius):
         if self.step_size is not None:
-            return number(self.step_size, "step_size")
+            return self.step_size
         relative = 0.25 if self.relative_step_size is None else self.relative_step_size
-        return number(relative, "relative_step_size") * radius
+        return relative * radius

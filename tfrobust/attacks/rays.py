@@ -1,11 +1,12 @@
 """RayS: the distance to the decision boundary from predicted classes alone."""
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfrobust.attacks.answers import record_unanswered
-from tfrobust.attacks.base import make_state, record_success
+from tfrobust.attacks.answers import record_success, record_unanswered
+from tfrobust.attacks.case import Case, make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.ops import norms
 from tfrobust.ops.logits import all_finite, misclassified
@@ -46,6 +47,13 @@ class RayS(IterativeAttack):
         stop_at_success: end the search where the distance is within the radius. It costs less, and
             makes "distance" no distance to the boundary.
 
+    Example:
+    >>> model = lambda x: tf.reshape(x, (-1, 3)) * 10.0
+    >>> x = tf.constant([[[[0.6, 0.5, 0.1]]]])
+    >>> found = tfrobust.RayS(tfrobust.Linf(0.1), queries=40)(model, x, [0], seed=0)
+    >>> int(tf.argmax(model(found.x), axis=-1)[0])
+    1
+
     Reference: Chen and Gu, "RayS: A Ray Searching Method for Hard-label Adversarial Attack", 2020. As
     in its code, pixels are put in the order channel, row, column before they are cut into blocks. The
     code reports the distance to the white corner where no point was misclassified.
@@ -59,24 +67,24 @@ class RayS(IterativeAttack):
     queries: int = 10000
     stop_at_success: bool = False
 
-    def check(self):
+    def check(self) -> None:
         check_kind("threat_model", self.threat_model, ThreatModel)
         check_kind("stop_at_success", self.stop_at_success, bool)
         integer(self.queries, "queries", 1)
 
     @property
-    def measures_boundary(self):
+    def measures_boundary(self) -> bool:
         return not self.stop_at_success or self.threat_model.radius() == 0.0
 
     @property
-    def num_steps(self):
+    def num_steps(self) -> int:
         return self.queries
 
-    def passes(self, num_classes):
+    def passes(self, num_classes: int) -> tuple[int, int]:
         # It ends the bisection that it is in.
         return self.queries, 0
 
-    def begin(self, case):
+    def begin(self, case: Case) -> dict[str, tf.Tensor]:
         x, count = case.x, tf.zeros_like(case.y)
         zeros, no = tf.zeros_like(case.y, x.dtype), tf.zeros_like(case.y, tf.bool)
         return {
@@ -93,7 +101,9 @@ class RayS(IterativeAttack):
             "queries": count,
         }
 
-    def advance(self, forward, case, state):
+    def advance(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         s, x = state, case.x
         size = tf.reduce_prod(tf.shape(x)[1:])
         diagonal = tf.sqrt(tf.cast(size, x.dtype))

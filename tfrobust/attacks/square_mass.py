@@ -5,10 +5,10 @@ import tensorflow as tf
 
 from tfrobust.attacks.square_linf import Proposal, bits, compute_sides, coordinate, part, within
 from tfrobust.errors import UserError
-from tfrobust.ops.random import ExampleKeys
+from tfrobust.ops.random import ExampleKeys, Keys
 
 
-def kernel(side, power, order):
+def kernel(side: int, power: int, order: int) -> np.ndarray:
     """The pattern eta of a square, (side, side), of length one: a hill above a valley.
 
     Each half is a pyramid sum over k of 1 / (k + 1)^power on the rectangles of radius k around its
@@ -49,7 +49,7 @@ class MovedMass:
 
     remembered = ()
 
-    def __init__(self, shape, shares):
+    def __init__(self, shape: tuple[int, int, int], shares: np.ndarray):
         self.height, self.width, self.channels = shape
         if min(self.height, self.width) < 5:
             raise UserError(
@@ -66,7 +66,7 @@ class MovedMass:
         for kind, side in enumerate(sides):
             self.kernels[kind, :side, :side] = self.kernel(side)
 
-    def start(self, x, radius, keys):
+    def start(self, x: tf.Tensor, radius: tf.Tensor | float, keys: Keys) -> tf.Tensor:
         """Patterns side by side, each turned and with a sign of its own."""
         side = self.height // 5
         offset = (self.height - 5 * side) // 2
@@ -86,15 +86,19 @@ class MovedMass:
         delta = tf.pad(delta, [[0, 0], [offset, rest[0]], [offset, rest[1]], [0, 0]])
         return self.bring_inside(x, delta, radius)
 
-    def memory(self, x):
+    def memory(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         """Nothing is remembered."""
         return {}
 
-    def remember(self, s, taken, refused):
+    def remember(
+        self, s: dict[str, tf.Tensor], taken: tf.Tensor, refused: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         """Nothing is remembered."""
         return {}
 
-    def propose(self, x, radius, s, asks_all):
+    def propose(
+        self, x: tf.Tensor, radius: tf.Tensor | float, s: dict[str, tf.Tensor], asks_all: tf.Tensor
+    ) -> Proposal:
         """The next proposal of every row; all of them are asked."""
         numbers, here = s["index"], tf.minimum(s["index"], len(self.sides) - 1)
         side = tf.gather(self.sides, here)
@@ -117,12 +121,18 @@ class MovedMass:
         return Proposal(image, numbers == here, numbers, {})
 
     @staticmethod
-    def kernel(side):
+    def kernel(side: int) -> np.ndarray:
         """The pattern of a square of this side, (side, side)."""
         raise NotImplementedError
 
     @staticmethod
-    def move_mass(delta, pattern, first, second, radius):
+    def move_mass(
+        delta: tf.Tensor,
+        pattern: tf.Tensor,
+        first: tf.Tensor,
+        second: tf.Tensor,
+        radius: tf.Tensor | float,
+    ) -> tf.Tensor:
         """What the perturbation becomes in the first square; anything elsewhere.
 
         Args:
@@ -134,7 +144,7 @@ class MovedMass:
         raise NotImplementedError
 
     @staticmethod
-    def bring_inside(x, delta, radius):
+    def bring_inside(x: tf.Tensor, delta: tf.Tensor, radius: tf.Tensor | float) -> tf.Tensor:
         """The images x + delta, brought into ball and box."""
         raise NotImplementedError
 

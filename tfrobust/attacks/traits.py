@@ -1,11 +1,12 @@
 """What an attack says about itself, so that nobody has to know its class."""
 
 import dataclasses
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tfrobust.errors import UserError
 from tfrobust.losses.objectives import Objective
 from tfrobust.spec import Spec
+from tfrobust.threat_models.base import ThreatModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +16,12 @@ class AttackTraits(Spec):
     Methods, reports and checks go by these, never by an attack's class or by its fields. Override what
     is different.
     """
+
+    if TYPE_CHECKING:
+
+        @property
+        def threat_model(self) -> ThreatModel:
+            """Every attack has one, most of them as a field."""
 
     needs_gradient = True
     """Whether it differentiates the model."""

@@ -2,12 +2,15 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfrobust.attacks.answers import record_unanswered
-from tfrobust.attacks.base import Attack, record_success
+from tfrobust.attacks.answers import record_success, record_unanswered
+from tfrobust.attacks.base import Attack
+from tfrobust.attacks.case import Case
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.surrogates import check_surrogate, load_surrogate, require_classes
 from tfrobust.errors import UserError
@@ -15,6 +18,7 @@ from tfrobust.losses.objectives import Objective
 from tfrobust.ops import norms
 from tfrobust.ops.logits import all_finite, inference, misclassified
 from tfrobust.spec import check_kind, register
+from tfrobust.threat_models.base import ThreatModel
 
 
 @register
@@ -43,6 +47,12 @@ class Transfer(IterativeAttack):
         UserError: for a file that is none, a model without weights, an attack that climbs no objective,
             or an objective that compares with the clean prediction on several surrogates.
 
+    Example:
+    >>> inner = tfrobust.PGD(tfrobust.Linf("8/255"), steps=10)
+    >>> attack = tfrobust.attacks.Transfer(inner, (lambda x: tf.reshape(x, (-1, 3)),))
+    >>> attack.needs_gradient
+    False
+
     Reference: Papernot et al., "Transferability in Machine Learning", 2016; for several surrogates Liu
     et al., "Delving into Transferable Adversarial Examples and Black-box Attacks", 2017, who take the
     cross-entropy of averaged probabilities.
@@ -60,7 +70,7 @@ class Transfer(IterativeAttack):
             object.__setattr__(self, "surrogates", tuple(plain))
         super().__post_init__()
 
-    def check(self):
+    def check(self) -> None:
         check_kind("attack", self.attack, Attack)
         self.attack.check_transfer()
         if not isinstance(self.surrogates, tuple) or not self.surrogates:
@@ -70,34 +80,35 @@ class Transfer(IterativeAttack):
             )
         for surrogate in self.surrogates:
             check_surrogate(surrogate)
-        if len(self.surrogates) > 1 and self.attack.climbed_objective.compares_with_clean:
+        objective = self.attack.climbed_objective
+        if len(self.surrogates) > 1 and objective is not None and objective.compares_with_clean:
             raise UserError(
                 "With several surrogates the objective cannot compare with the clean prediction, of which "
-                f"each has its own. Use CrossEntropy(). Received: {self.attack.climbed_objective!r}."
+                f"each has its own. Use CrossEntropy(). Received: {objective!r}."
             )
 
     @property
-    def threat_model(self):
+    def threat_model(self) -> ThreatModel:
         return self.attack.threat_model
 
     @property
-    def num_steps(self):
+    def num_steps(self) -> int | None:
         return self.attack.num_steps
 
     @property
-    def judged_steps(self):
+    def judged_steps(self) -> None:
         """None: of a run the target sees one image."""
         return None
 
     @property
-    def is_targeted(self):
+    def is_targeted(self) -> bool:
         return self.attack.is_targeted
 
     @property
-    def source_models(self):
+    def source_models(self) -> tuple:
         return self.surrogates
 
-    def get_config(self):
+    def get_config(self) -> dict:
         for surrogate in self.surrogates:
             if not isinstance(surrogate, str):
                 raise UserError(
@@ -108,16 +119,18 @@ class Transfer(IterativeAttack):
         attack = keras.saving.serialize_keras_object(self.attack)
         return {"attack": attack, "surrogates": list(self.surrogates)}
 
-    def runs(self, num_classes):
+    def runs(self, num_classes: int) -> int:
         return self.attack.runs(num_classes)
 
-    def begin(self, case):
+    def begin(self, case: Case) -> dict[str, tf.Tensor]:
         state = self.attack.begin(case)
         if self._reads_logits:
             state["surrogate_logits"] = tf.zeros_like(case.logits)
         return state
 
-    def advance(self, forward, case, state):
+    def advance(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         models = self._forwards(case.logits.shape[-1])
         extra = tf.zeros_like(case.y)
         if self._reads_logits:
@@ -186,9 +199,11 @@ class _Sum(Objective):
     others: tuple
 
     @property
-    def needs_target(self):
+    def needs_target(self) -> bool:
         return self.objective.needs_target
 
-    def __call__(self, y, logits, reference=None, candidate=None):
+    def __call__(
+        self, y: tf.Tensor, logits: tf.Tensor, reference: Any = None, candidate: tf.Tensor = None
+    ) -> tf.Tensor:
         everywhere = [logits, *(forward(candidate) for forward in self.others)]
         return tf.add_n([self.objective(y, z, reference, candidate) for z in everywhere])

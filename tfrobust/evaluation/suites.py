@@ -9,7 +9,7 @@ import keras
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.evaluation.presets import ALIASES, PRESETS
-from tfrobust.spec import Spec, check_kind, register
+from tfrobust.spec import Spec, Written, check_kind, register
 from tfrobust.threat_models.base import ThreatModel
 
 
@@ -193,6 +193,8 @@ def _plain(value):
         return [type(value).__name__, fields]
     if isinstance(value, tuple):
         return [_plain(part) for part in value]
+    if isinstance(value, Written):
+        return str(value)
     if isinstance(value, keras.layers.Layer):
         digest = hashlib.sha256()
         for weight in value.weights:

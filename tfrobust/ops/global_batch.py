@@ -1,6 +1,6 @@
 """The batch of all replicas together: one device and two compute the same numbers."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -23,7 +23,7 @@ class GlobalBatch(NamedTuple):
     local: tf.Tensor
 
 
-def global_batch(x):
+def global_batch(x: tf.Tensor) -> GlobalBatch:
     """Counts the examples of `x` over all replicas. Call it in a replica, outside loops and conditions."""
     context = tf.distribute.get_replica_context()
     replicas = 1 if context is None else context.num_replicas_in_sync
@@ -39,7 +39,7 @@ def global_batch(x):
     return GlobalBatch(tf.reduce_sum(counts), offset, replicas, local)
 
 
-def sum_over_replicas(tensors):
+def sum_over_replicas(tensors: Any) -> Any:
     """Sums tensors over the replicas; outside a replica and on one device they stay as they are."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:

@@ -7,7 +7,7 @@ from tfrobust.errors import UserError
 from tfrobust.ops.stand_in import mask_stand_in
 
 
-def moments(x):
+def moments(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Mean and variance over all axes but the last, and over all replicas.
 
     Unlike `tf.nn.moments`, which stops a gradient inside the variance, every derivative is exact.

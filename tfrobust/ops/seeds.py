@@ -1,6 +1,7 @@
 """What a seed may be, at every door."""
 
 import numbers
+from typing import Any
 
 from tfrobust.errors import UserError
 
@@ -8,7 +9,7 @@ from tfrobust.errors import UserError
 SEED_LIMIT = 2**62
 
 
-def check_seed(seed: object, name: str = "seed") -> int:
+def check_seed(seed: Any, name: str = "seed") -> int:
     """Returns a seed as a Python int.
 
     Args:

@@ -9,7 +9,7 @@ from tfrobust.errors import UserError
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.layers import last_dense
-from tfrobust.ops.numbers import number
+from tfrobust.ops.numbers import parse_number
 from tfrobust.ops.schedules import Schedule, check_schedule
 from tfrobust.ops.stand_in import mask_stand_in
 from tfrobust.regularizers.base import Regularizer
@@ -65,7 +65,7 @@ class GapLabels(Regularizer):
 
     def check(self):
         check_schedule(self.weight, "weight", 0.0, 1.0)
-        number(self.second_weight, "second_weight", 0.0)
+        self.store(second_weight=parse_number(self.second_weight, "second_weight", 0.0))
         if self.order not in (1, 2) or isinstance(self.order, bool):
             raise UserError(f"`order` must be 1 or 2. Received: order={self.order!r}.")
 
@@ -109,7 +109,7 @@ class GapLabels(Regularizer):
             values.append(context.record(name, value))
         total = values[0]
         if self.order == 2:
-            total += number(self.second_weight, "second_weight") * values[1]
+            total += self.second_weight * values[1]
         return total - cross_entropy(y, clean) if self.reduce_clean_loss else total
 
     def _row_sums(self, context, name):

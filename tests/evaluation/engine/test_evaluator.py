@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfrobust import PGD, Linf
 from tfrobust.attacks import APGD, Clean
-from tfrobust.attacks.base import make_state
+from tfrobust.attacks.case import make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.evaluation.engine.devices import Devices

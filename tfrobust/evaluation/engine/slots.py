@@ -43,10 +43,12 @@ class SlotSchedule:
         work: `Work`.
         num_classes: k.
         scale: of the radius.
+        pool: `ProgramPool` of the same attack, from which a smaller program is taken when it pays; None to
+            stay with `program`.
     """
 
-    def __init__(self, program, work, num_classes, scale=1.0):
-        self.program, self.work, self.scale = program, work, scale
+    def __init__(self, program, work, num_classes, scale=1.0, pool=None):
+        self.program, self.work, self.scale, self.pool = program, work, scale, pool
         self.runs = program.attack.runs(num_classes)
         size, rows = len(work.y), program.rows
         self.host = {
@@ -77,17 +79,18 @@ class SlotSchedule:
             attack's measures (m,), and "counts" (4,).
         """
         while self._refill():
-            began = time.perf_counter()
-            waiting = self.host["cursor"] < self.runs * len(self.work.y)
-            patience = self.program.rows // 16 if waiting else self.program.rows
+            began, traced = time.perf_counter(), self.program.tracing_seconds
+            patience = self.program.rows // 16 if self._is_waiting else self.program.rows
             self.bank, counts = self.program.tick(self.bank, self._steps, patience, self.scale)
             counts = np.array(self.program.devices.join(counts))
             self.host["counts"] += counts
             self._harvest()
             steps = max(1, counts[1] // self.program.rows)
-            pace = (time.perf_counter() - began) / steps
+            tracing = self.program.tracing_seconds - traced
+            pace = (time.perf_counter() - began - tracing) / steps
             self._steps = int(np.clip(_LOOK / pace, 1, min(4 * self._steps, 1000)))
             on_look(self)
+            self._shrink(pace)
         return self.host
 
     @property
@@ -95,6 +98,10 @@ class SlotSchedule:
         """How much of the queue has been given out and is finished, in [0, 1]; for a progress bar."""
         total = self.runs * len(self.work.y)
         return 1.0 if not total else (int(self.host["cursor"]) - self._occupied.sum() / 2) / total
+
+    @property
+    def _is_waiting(self):
+        return self.host["cursor"] < self.runs * len(self.work.y)
 
     @property
     def _occupied(self):
@@ -180,6 +187,34 @@ class SlotSchedule:
         useless = host["broken"][example] & (host["run"][rows] > host["broken_run"][example])
         host["example"][rows[useless]] = -1
 
+    def _shrink(self, pace):
+        """Goes on with fewer rows where that pays; `pace` is the time of a step of the present ones."""
+        busy = np.flatnonzero(self._occupied)
+        if self.pool is None or self._is_waiting or not len(busy):
+            return
+        made = self.program.devices.join(self.bank["state"]["index"])[busy]
+        steps = self.program.attack.num_steps
+        # Who does not know how long it takes is expected to take as long again.
+        left = made.max() if steps is None else steps - made.min()
+        program = self.pool.shrink(self.program, len(busy), float(max(left, 0)) * pace)
+        if program is not self.program:
+            bank, self.program = self.program.devices.join(self.bank), program
+            self._seat(bank)
+
+    def _seat(self, bank):
+        """Puts the occupied rows of `bank`, arrays, on the first rows of the program."""
+        busy, rows = np.flatnonzero(self._occupied), self.program.rows
+        chosen = np.zeros(rows, int)
+        chosen[: len(busy)] = busy
+        for name in ("example", "run"):
+            self.host[name] = self.host[name][chosen]
+        # The others are empty: they repeat a row until they are filled.
+        self.host["example"][len(busy) :] = -1
+        self.bank = {
+            part: self.program.devices.split({name: v[chosen] for name, v in values.items()})
+            for part, values in bank.items()
+        }
+
     def snapshot(self):
         """All that is needed to go on later, as a dict of arrays."""
         bank = {} if self.bank is None else self.program.devices.join(self.bank)
@@ -189,15 +224,16 @@ class SlotSchedule:
         return flat
 
     def restore(self, arrays):
-        """Goes on from a `snapshot` of a schedule with the same program and work."""
+        """Goes on from a `snapshot` of the same attack and work, whose busy rows fit into the program."""
         parts = {"host": {}, "rows": {}, "state": {}}
         for name, value in arrays.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = value
         self.host = {name: np.array(value) for name, value in parts["host"].items()}
-        if parts["rows"]:
-            devices = self.program.devices
-            self.bank = {
-                "rows": devices.split(parts["rows"]),
-                "state": devices.split(parts["state"]),
-            }
+        self._seat({"rows": parts["rows"], "state": parts["state"]})
+
+
+def count_rows(snapshot, items, rows):
+    """How many rows go on from a snapshot: its busy ones, and at least `rows` while some of `items` wait."""
+    busy = int(np.sum(snapshot["host/example"] >= 0))
+    return max(busy, rows) if snapshot["host/cursor"] < items else busy

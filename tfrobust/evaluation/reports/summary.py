@@ -14,6 +14,7 @@ from tfrobust.evaluation.reports.curves import (
 )
 from tfrobust.evaluation.reports.headline import find_doubts, headline, is_estimate
 from tfrobust.evaluation.reports.passes import AUTOATTACK
+from tfrobust.spec import as_config
 
 SCHEMA = 1
 
@@ -36,7 +37,7 @@ def summarize_evaluation(evaluation, curve=None):
         UserError: a curve that is none.
     """
     _check_curve(curve)
-    epsilon = evaluation.threat_model.epsilon
+    epsilon = as_config(evaluation.threat_model.epsilon)
     clean, robust = count_right(evaluation.clean), count_right(evaluation.robust)
     attacked = bool(evaluation.outcomes)
     doubts = find_doubts(evaluation.findings)
