@@ -9,8 +9,9 @@ import keras
 import pytest
 
 from tests.paper_table import SAID
-from tfrobust import config, models
+from tfrobust import models
 from tfrobust.config import Configuration
+from tfrobust.config import configuration as config
 from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import LinearRamp, PiecewiseLinear, Schedule, WarmUp
 
