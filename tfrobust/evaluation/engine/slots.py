@@ -63,6 +63,8 @@ class Schedule:
             # Steps of working rows, rows times steps, forward passes, backward passes.
             "counts": np.zeros(4, np.int64),
             "cursor": np.zeros((), np.int64),
+            # Runs and examples that were under way when the number of rows changed, to begin again.
+            "again": np.zeros((0, 2), np.int64),
             **{name: np.full(size, np.nan) for name in program.attack.measures},
         }
         self.bank = None
@@ -78,7 +80,7 @@ class Schedule:
         """
         while self._refill():
             began = time.perf_counter()
-            waiting = self.host["cursor"] < self.runs * len(self.work.y)
+            waiting = self._waits
             patience = self.program.rows // 16 if waiting else self.program.rows
             self.bank, counts = self.program.tick(self.bank, self._steps, patience, self.scale)
             counts = np.array(self.program.devices.join(counts))
@@ -105,10 +107,10 @@ class Schedule:
         host = self.host
         free = np.flatnonzero(~self._occupied)
         taken = []
-        while len(taken) < len(free) and host["cursor"] < self.runs * len(self.work.y):
-            run, example = divmod(int(host["cursor"]), len(self.work.y))
-            host["cursor"] += 1
-            if not host["broken"][example]:
+        while len(taken) < len(free) and self._waits:
+            run, example = self._take_next()
+            # A run that began before the one that broke its example may still be the first.
+            if not host["broken"][example] or run < host["broken_run"][example]:
                 row = free[len(taken)]
                 host["example"][row], host["run"][row] = example, run
                 taken.append(row)
@@ -122,6 +124,20 @@ class Schedule:
             idle = ~self._occupied
             self.bank = self.program.fill(self.bank, self._incoming(), take, idle, self.scale)
         return True
+
+    @property
+    def _waits(self):
+        """Whether a run has not been given to a slot."""
+        return len(self.host["again"]) or self.host["cursor"] < self.runs * len(self.work.y)
+
+    def _take_next(self):
+        host = self.host
+        if len(host["again"]):
+            (run, example), host["again"] = host["again"][0].tolist(), host["again"][1:]
+            return run, example
+        run, example = divmod(int(host["cursor"]), len(self.work.y))
+        host["cursor"] += 1
+        return run, example
 
     def _incoming(self):
         places = np.maximum(self.host["example"], 0)
@@ -189,13 +205,24 @@ class Schedule:
         return flat
 
     def restore(self, arrays):
-        """Goes on from a `snapshot` of a schedule with the same program and work."""
+        """Goes on from a `snapshot` of a schedule of the same attack and work.
+
+        With another number of rows the runs that were under way begin again, with the same result.
+        """
         parts = {"host": {}, "rows": {}, "state": {}}
         for name, value in arrays.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = value
-        self.host = {name: np.array(value) for name, value in parts["host"].items()}
-        if parts["rows"]:
+        self.host |= {name: np.array(value) for name, value in parts["host"].items()}
+        if len(self.host["example"]) != self.program.rows:
+            host, rows = self.host, np.flatnonzero(self._occupied)
+            begun = np.stack([host["run"][rows], host["example"][rows]], axis=1)
+            # In the order of the queue.
+            begun = begun[np.lexsort((begun[:, 1], begun[:, 0]))]
+            host["again"] = np.concatenate([begun, host["again"]])
+            host["example"] = np.full(self.program.rows, -1)
+            host["run"] = np.zeros(self.program.rows, np.int32)
+        elif parts["rows"]:
             devices = self.program.devices
             self.bank = {
                 "rows": devices.split(parts["rows"]),

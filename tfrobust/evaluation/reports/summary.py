@@ -77,6 +77,7 @@ def summarised(evaluation, curve=None):
                 "examples": len(evaluation.ids),
                 "nan_counts": evaluation.nan_counts,
                 "votes": evaluation.votes,
+                "thresholds": evaluation.thresholds,
                 "clean": clean,
                 "unanswered": counted(evaluation.unanswered) if attacked else None,
                 "robust": robust if attacked else None,
