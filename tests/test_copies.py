@@ -62,7 +62,7 @@ def test_used_attacks(name, classifier):
         np.testing.assert_array_equal(other(classifier, X, Y, seed=keys).x, found)
 
 
-@pytest.mark.parametrize("name", kinds(regularizers, tfrobust.Regularizer))
+@pytest.mark.parametrize("name", sorted(kinds(regularizers, tfrobust.Regularizer)))
 def test_used_regularizers_and_methods(name, classifier):
     """A used method, with the regularizer and AWP in it, is copied with its weights and its clock."""
     kind = getattr(regularizers, name)

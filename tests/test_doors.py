@@ -213,7 +213,6 @@ WRITING = {
     "evaluation/reports/report_files": "for reports/evaluation",
     "evaluation/reports/page": "beside a report of an evaluation",
     "plots/inline_svg": "in memory",
-    "plots/report_pictures": "pictures that a user names",
     "serving/keras_file": "a file that a user names",
     "serving/export": "asks kinds",
     "commands/readme": "a file that a user names, between its markers",

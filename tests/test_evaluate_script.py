@@ -12,7 +12,7 @@ import pytest
 
 from tfrobust.config import Configuration
 from tfrobust.errors import UserError
-from tfrobust.evaluation import settings_of_run
+from tfrobust.evaluation import read_run_settings
 from tfrobust.models import digits_cnn
 from tfrobust.serving import export_classifier
 from tfrobust.threat_models import Linf
@@ -46,10 +46,10 @@ def called(*arguments):
 
 
 def test_a_run_knows_its_data_and_its_radius(run_folder):
-    data, threat_model = settings_of_run(run_folder)
+    data, threat_model = read_run_settings(run_folder)
     assert data.info.name == "digits" and threat_model == Linf(0.05)
     with pytest.raises(UserError, match="no gin file"):
-        settings_of_run(run_folder / "export")
+        read_run_settings(run_folder / "export")
 
 
 def test_from_a_run_to_its_reports(run_folder):

@@ -13,7 +13,7 @@ from absl import logging
 from tfrobust import Linf
 from tfrobust.commands.evaluate import COMMAND as evaluate
 from tfrobust.commands.train import COMMAND
-from tfrobust.evaluation import settings_of_run
+from tfrobust.evaluation import read_run_settings
 from tfrobust.runs import checkpoint
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -158,7 +158,7 @@ def test_a_run_leaves_everything_and_is_not_repeated(run, tmp_path):
     report = (workdir / "report.md").read_text()
     assert "95 % interval" in report and "/ 360" in report and "epoch 1 of 1" in report
     assert json.loads((workdir / "run.json").read_text())["starts"][0]["status"] == "done"
-    splits, threat_model = settings_of_run(workdir)
+    splits, threat_model = read_run_settings(workdir)
     assert splits.info.name == "digits" and threat_model == Linf(0.15)
 
     status, out, _ = run(bindings=short, workdir=workdir)

@@ -127,6 +127,8 @@ def __getattr__(name):
     # Rooms that nothing above has imported yet.
     if name in __all__:
         return importlib.import_module(f"tfrobust.{name}")
+    if name in ("JAC", "TradesJac"):
+        return getattr(importlib.import_module("tfrobust.recipes.former"), name)
     raise AttributeError(f"module 'tfrobust' has no attribute {name!r}")
 
 

@@ -1,25 +1,110 @@
-"""Every private name of Keras, TensorFlow and gin that we lean on: what a new version of theirs may move."""
+"""Every private name of Keras, TensorFlow and gin that tfrobust uses: what an upgrade of theirs may break.
 
-from keras.src.models.functional import Functional
-from keras.src.trainers.compile_utils import MetricsList
-from tensorflow.python.framework import op_def_registry
+Each function says why no public name does. `tests/test_compat.py` has a test for each name, and keeps
+private names out of all other files.
+"""
 
-# `MetricsList` is where Keras's callbacks look for a metric's direction with mode="auto".
-__all__ = ["Functional", "MetricsList", "operation", "origin", "weighted_names"]
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import gin
+import keras
+import tensorflow as tf
+
+try:
+    # Whether `call` is the one that follows a graph of layers; `keras.Model` says so of no instance.
+    from keras.src.models.functional import Functional
+
+    # Where Keras's callbacks look for a metric's direction with mode="auto".
+    from keras.src.trainers.compile_utils import MetricsList
+
+    # A sum over replicas with a derivative of its own in forward mode; `tf.custom_gradient` has none.
+    from tensorflow.python.eager.record import record_operation, stop_recording
+
+    # The operations that a SavedModel may name.
+    from tensorflow.python.framework import op_def_registry
+except ImportError as error:
+    raise ImportError(
+        f"This version of tfrobust does not work with TensorFlow {tf.__version__} and Keras "
+        f"{keras.__version__}, which have moved what tfrobust/compat.py imports: {error}. Install the "
+        "versions that tfrobust was released with, or a newer tfrobust."
+    ) from error
+
+__all__ = [
+    "CUSTOM_GRADIENT",
+    "OVERRIDDEN",
+    "Functional",
+    "MetricsList",
+    "all_layers",
+    "build_now",
+    "build_on_batch",
+    "compiled_metrics",
+    "draws_random_numbers",
+    "find_operation",
+    "gin_bindings",
+    "gin_configurable",
+    "gin_used_values",
+    "gin_values_within",
+    "origin",
+    "record_operation",
+    "search_gin_files",
+    "set_direction",
+    "step_counter",
+    "stop_recording",
+    "variable_position",
+    "weighted_names",
+]
+
+OVERRIDDEN = {
+    "_maybe_symbolic_build": "fit builds a model before its first step here: Keras's own version averages "
+    "a batch over replicas, and leaves the optimizer's variables to the first step",
+    "_flatten_metrics_in_order": "train_on_batch and evaluate order their lists of numbers here",
+}
+"""Hooks of Keras that classes of tfrobust define anew, and why no public hook does."""
+
+CUSTOM_GRADIENT = "_gradient_op_type"
+"""The attribute by which TensorFlow marks an operation of a graph whose gradient is written by hand."""
 
 
-def origin(tensor):
+def all_layers(
+    model: keras.layers.Layer, include_self: bool = True
+) -> Iterator[keras.layers.Layer]:
+    """Yields all layers at any depth, `model.layers` being those of the first level only.
+
+    Args:
+        model: Keras model or layer.
+        include_self: whether the model itself is the first.
+    """
+    return model._flatten_layers(include_self=include_self)
+
+
+def origin(tensor: keras.KerasTensor) -> tuple[keras.Operation, list[keras.KerasTensor]]:
     """The operation that a symbolic Keras tensor comes out of, and the tensors that went into it."""
     history = tensor._keras_history
     return history.operation, history.operation._inbound_nodes[history.node_index].input_tensors
 
 
-def operation(name):
-    """The definition of one of TensorFlow's operations, a protocol buffer; None if there is none."""
-    return op_def_registry.get(name)
+def draws_random_numbers(layer: keras.layers.Layer) -> bool:
+    """Whether a layer has a generator of random numbers, which no public attribute tells."""
+    return bool(layer._seed_generators)
 
 
-def weighted_names(metrics):
+def build_now(layer: keras.layers.Layer) -> None:
+    """Marks a layer without weights as built, as Keras's own layers are after their constructor."""
+    layer._build_at_init()
+
+
+def build_on_batch(model: keras.Model, batch: Any) -> None:
+    """Builds a model and its metrics by the shapes of one batch, without computing anything."""
+    model._symbolic_build(data_batch=batch)
+
+
+def compiled_metrics(model: keras.Model) -> Any:
+    """Keras's collection of the metrics that `compile` was given, or None; `model.metrics` mixes them."""
+    return model._compile_metrics
+
+
+def weighted_names(metrics: Any) -> list[str]:
     """Names, in its results, of those compiled metrics that sample weights weigh.
 
     Args:
@@ -27,3 +112,49 @@ def weighted_names(metrics):
     """
     plain = sum(len(group.metrics) for group in metrics._flat_metrics if group)
     return list(metrics.result())[plain:]
+
+
+def set_direction(metric: keras.metrics.Metric, direction: str) -> None:
+    """Says whether "up" or "down" is better; Keras's callbacks with mode="auto" ask the attribute."""
+    metric._direction = direction
+
+
+def step_counter(optimizer: keras.Optimizer) -> Any:
+    """The variable that counts steps; the public `iterations` counts updates where gradients accumulate."""
+    return optimizer._iterations
+
+
+def variable_position(optimizer: keras.Optimizer, variable: Any) -> int:
+    """Which of the optimizer's variables belong to a variable of the model: their place in the lists."""
+    return optimizer._get_variable_index(variable)
+
+
+def find_operation(name: str) -> Any:
+    """The definition of one of TensorFlow's operations, a protocol buffer; None if there is none."""
+    return op_def_registry.get(name)
+
+
+def search_gin_files(prefixes: Sequence[str], readers: Sequence[tuple[Callable, Callable]]) -> None:
+    """Makes gin look for files in these places only; its public functions add places, and remove none."""
+    gin.config._LOCATION_PREFIXES[:] = prefixes
+    gin.config._FILE_READERS[:] = readers
+
+
+def gin_bindings() -> dict[tuple[str, str], dict[str, Any]]:
+    """What gin has parsed, (scope, selector) -> {argument: value}; public functions give it as text."""
+    return gin.config._CONFIG
+
+
+def gin_used_values() -> dict[tuple[str, str], dict[str, Any]]:
+    """What calls have used so far, as `gin_bindings`."""
+    return gin.config._OPERATIVE_CONFIG
+
+
+def gin_configurable(selector: str) -> Any:
+    """What gin has registered by a name, with the function or class itself as `wrapped`."""
+    return gin.config._REGISTRY[selector]
+
+
+def gin_values_within(values: Iterable[Any]) -> Iterator[Any]:
+    """Yields values and what lists, tuples and dictionaries among them hold, at any depth."""
+    return gin.config._iterate_flattened_values(list(values))

@@ -1,6 +1,8 @@
 """Values: parts of a method that are frozen, comparable, printable and serialisable."""
 
 import dataclasses
+import fractions
+from typing import Any
 
 import keras
 
@@ -10,6 +12,43 @@ from tfrobust.errors import UserError
 def register(cls):
     """Registers a class with Keras under the package name `tfrobust`."""
     return keras.saving.register_keras_serializable(package="tfrobust")(cls)
+
+
+class Written(float):
+    """A number that prints as it was written: `Written("8/255")` is the float 8 / 255, and prints "8/255".
+
+    It counts, compares and hashes as the float. What is computed from it is a plain float.
+
+    Args:
+        text: an integer, a decimal or a fraction, read exactly by `fractions.Fraction`.
+
+    Raises:
+        ValueError, ZeroDivisionError, OverflowError: as the fraction does.
+    """
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> "Written":
+        self = super().__new__(cls, fractions.Fraction(text.replace(" ", "")))
+        self.text = text
+        return self
+
+    def __repr__(self) -> str:
+        return repr(self.text)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Written, (self.text,)
+
+
+def as_config(value: Any) -> Any:
+    """A setting as values that JSON knows: lists for tuples, written numbers as they were written."""
+    if isinstance(value, tuple):
+        return [as_config(part) for part in value]
+    return str(value) if isinstance(value, Written) else value
 
 
 class Spec:
@@ -31,13 +70,18 @@ class Spec:
     def check(self):
         """Raises `UserError` if the fields do not make sense. Called by the constructor."""
 
+    def store(self, **fields: Any) -> None:
+        """Puts parsed values in the place of fields; for `check`, before anything has seen them."""
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
     def __getstate__(self):
         # What a copy or a pickle holds: the fields, not what was compiled for them on the way.
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def get_config(self):
         return {
-            field.name: keras.saving.serialize_keras_object(_listed(getattr(self, field.name)))
+            field.name: keras.saving.serialize_keras_object(as_config(getattr(self, field.name)))
             for field in dataclasses.fields(self)
         }
 
@@ -56,10 +100,6 @@ def check_kind(name, value, kind, optional=False):
         f"`{name}` must be {'None or ' if optional else ''}of kind {kind.__name__}. "
         f"Received: {name}={value!r}.{hint}"
     )
-
-
-def _listed(value):
-    return list(value) if isinstance(value, tuple) else value
 
 
 def public_names(namespace):

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tfrobust.attacks import APGD, PGD, Square, Uniform
-from tfrobust.attacks.base import Case
+from tfrobust.attacks.case import Case
 from tfrobust.attacks.fgsm import fgsm
 from tfrobust.losses import cross_entropy
 from tfrobust.ops.random import ExampleKeys, keys_of

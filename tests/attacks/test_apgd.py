@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from tfrobust.attacks import APGD, PGD
 from tfrobust.attacks.apgd_momentum import checkpoint_windows
-from tfrobust.attacks.base import Case
-from tfrobust.attacks.targets import target_of
+from tfrobust.attacks.case import Case
+from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.errors import UserError
 from tfrobust.losses import DLR, CrossEntropy, Margin, TargetedDLR
 from tfrobust.losses import targeted_difference_of_logits_ratio as targeted
@@ -112,7 +112,10 @@ def case_of(attack, logits, run=0):
 def test_every_class_is_aimed_at_once():
     attack = APGD(Linf(0.03), TargetedDLR(), steps=15, targets=4)
     logits = network(X)
-    order = [target_of(case_of(attack, logits), tf.fill([40], rank)).numpy() for rank in range(4)]
+    order = [
+        choose_ranked_target(case_of(attack, logits), tf.fill([40], rank)).numpy()
+        for rank in range(4)
+    ]
     np.testing.assert_array_equal(np.transpose(order), np.argsort(-logits, axis=1)[:, 1:])
     _, all_targets = broken(attack)
     _, one_target = broken(APGD(Linf(0.03), TargetedDLR(), steps=15, targets=1))

@@ -8,7 +8,7 @@ from tfrobust.attacks import APGD, PGD
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import Schedule, Work
+from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.losses import DLR, Margin, TargetedDLR
 from tfrobust.threat_models import L1, L2, Linf
 
@@ -84,8 +84,8 @@ def test_rows_slots_devices_and_interruptions_do_not_matter(found, two_replicas)
     work = Work(X, Y, network(X).numpy(), SEEDS)
     program = Program(network, CE, 7)
     results = [
-        Schedule(program, work, 4)(),
-        Schedule(Program(network, CE, 10, Devices(two_replicas)), work, 4)(),
+        SlotSchedule(program, work, 4)(),
+        SlotSchedule(Program(network, CE, 10, Devices(two_replicas)), work, 4)(),
     ]
 
     def interrupt(schedule):
@@ -95,8 +95,8 @@ def test_rows_slots_devices_and_interruptions_do_not_matter(found, two_replicas)
 
     saved = []
     with pytest.raises(KeyboardInterrupt):
-        Schedule(program, work, 4)(interrupt)
-    again = Schedule(program, work, 4)
+        SlotSchedule(program, work, 4)(interrupt)
+    again = SlotSchedule(program, work, 4)
     again.restore(saved[-1])
     results.append(again())
     assert program.traces == 1

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tfrobust.attacks import APGD
-from tfrobust.attacks.base import Case
+from tfrobust.attacks.case import Case
 from tfrobust.losses import DLR, CrossEntropy, TargetedDLR
 from tfrobust.ops.random import ExampleKeys
 from tfrobust.threat_models import L1, L2, Linf

@@ -12,7 +12,7 @@ from tfrobust.attacks.rays import RayS
 from tfrobust.attacks.transfer import Transfer
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import Schedule, Work
+from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.losses import TargetedDLR
 
 RNG = np.random.default_rng(0)
@@ -55,7 +55,7 @@ def test_slots_find_what_a_plain_call_finds(name):
     inside = attack.threat_model.distance(found, X).numpy() <= attack.threat_model.radius() + 1e-6
     broken = (np.argmax(target(found), axis=1) != LABELS) & inside
     assert 0 < broken.sum() < 24
-    results = [Schedule(Program(target, attack, rows), WORK, 5)() for rows in (5, 24)]
+    results = [SlotSchedule(Program(target, attack, rows), WORK, 5)() for rows in (5, 24)]
     for result in results:
         np.testing.assert_array_equal(result["broken"], broken)
         for measured in ("broken_run", "step", *attack.measures):
@@ -72,8 +72,8 @@ def test_a_file_as_surrogate_on_two_devices(two_replicas, tmp_path):
     inner = PGD(Linf(0.2), steps=3)
     devices = Devices(two_replicas)
     attack = Transfer(inner, (tmp_path / "surrogate.keras",))
-    result = Schedule(Program(target, attack, 8, devices), WORK, 5)()
-    alone = Schedule(Program(target, Transfer(inner, (model,)), 8), WORK, 5)()
+    result = SlotSchedule(Program(target, attack, 8, devices), WORK, 5)()
+    alone = SlotSchedule(Program(target, Transfer(inner, (model,)), 8), WORK, 5)()
     assert 0 < alone["broken"].sum() < 24
     np.testing.assert_array_equal(result["broken"], alone["broken"])
     np.testing.assert_allclose(result["images"], alone["images"], atol=1e-6)
@@ -82,7 +82,7 @@ def test_a_file_as_surrogate_on_two_devices(two_replicas, tmp_path):
 @pytest.mark.parametrize("name", ["noise", pytest.param("transfer", marks=pytest.mark.slow)])
 def test_xla_finds_the_same(name):
     plain, compiled = (
-        Schedule(Program(target, ATTACKS[name], 24, jit_compile=jit_compile), WORK, 5)()
+        SlotSchedule(Program(target, ATTACKS[name], 24, jit_compile=jit_compile), WORK, 5)()
         for jit_compile in (False, True)
     )
     np.testing.assert_array_equal(compiled["broken"], plain["broken"])

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from tfrobust import L2, Linf
-from tfrobust.attacks.base import Case
+from tfrobust.attacks.case import Case
 from tfrobust.attacks.fab import FAB
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import Schedule, Work
+from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.ops.random import ExampleKeys
 from tfrobust.threat_models import L1
 
@@ -199,7 +199,7 @@ def test_the_same_points_as_the_plain_algorithm(norm, targets, restart):
     if targets:
         others = np.where(np.eye(5)[WIDE_LABELS] > 0, -np.inf, case.logits)
         target = np.argsort(-others, axis=1)[:, 2]
-    state, step = attack.begin(case), compiled(attack, network, case, FAB._apart)
+    state, step = attack.begin(case), compiled(attack, network, case, FAB._step_in_two_passes)
     start = state["point"].numpy()
     moved = MODELS[norm][0].distance(start, WIDE).numpy()
     assert (moved == 0).all() if restart == 0 else (moved <= 0.15001).all() and moved.max() > 0.14
@@ -242,7 +242,7 @@ def test_targets_in_slots_find_the_nearest_of_ten_classes(norm):
     truth = distances.min(1)
     threat_model = {"Linf": Linf, "L2": L2, "L1": L1}[norm](0.0)
     attack = FAB(threat_model, 12, targets=9, minimal=True, final_steps=12)
-    result = Schedule(Program(model, attack, 7), Work(x, y, logits, SEEDS[:12]), 10)()
+    result = SlotSchedule(Program(model, attack, 7), Work(x, y, logits, SEEDS[:12]), 10)()
     assert not result["broken"].any()
     ratio = result["distance"] / truth
     assert (ratio >= 1 - 1e-4).all() and (ratio <= 1.005).all() and np.median(ratio) <= 1.001
@@ -269,7 +269,7 @@ def test_passes_on_a_model_that_nothing_breaks(threat_model, targets, backwards)
 def test_both_ways_of_making_a_step_give_the_same_points(threat_model, targets):
     attack = FAB(threat_model, steps=12, targets=targets, minimal=True, final_steps=3)
     case = case_of(network, X, LABELS, threat_model.radius())
-    ways = {"apart": FAB._apart, "merged": FAB._merged, "mixed": FAB.step}
+    ways = {"apart": FAB._step_in_two_passes, "merged": FAB._step_in_one_pass, "mixed": FAB.step}
     found = {
         name: to_the_end(
             attack,
@@ -309,7 +309,7 @@ def test_a_row_does_not_depend_on_its_company(targets):
     # Few rows that are exchanged while others go on.
     given = Work(X, LABELS.astype("int32"), network(X).numpy(), SEEDS)
     program = Program(network, attack, 7)
-    result = Schedule(program, given, 5)()
+    result = SlotSchedule(program, given, 5)()
     assert program.traces == 1
     np.testing.assert_array_equal(result["broken"], wrong)
     np.testing.assert_allclose(result["images"], whole, atol=1e-6)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfrobust.attacks.fab import FAB
 from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import Schedule, Work
+from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.threat_models import L1, L2, Linf
 
 RNG = np.random.default_rng(2)
@@ -50,7 +50,7 @@ def test_the_nearest_boundary_is_found(norm, targets):
     # A radius of 0 lets all runs go to their end; without bisections the distance is that of the card.
     attack = FAB(NORMS[norm][0](0.0), 12, targets=targets, minimal=True)
     work = Work(X, np.zeros(ROWS, "int32"), LOGITS, seeds)
-    ratio = Schedule(Program(model, attack, ROWS), work, 4)()["distance"] / truth.min(1)
+    ratio = SlotSchedule(Program(model, attack, ROWS), work, 4)()["distance"] / truth.min(1)
     assert (ratio >= 1.0 - 1e-5).all()
     assert (np.abs(ratio - 1.0052133) < 5e-4).mean() >= (0.9 if targets else 1.0)
     assert ratio.max() < 1.01

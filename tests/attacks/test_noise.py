@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy.stats import norm
 
-from tfrobust.attacks.base import Case
+from tfrobust.attacks.case import Case
 from tfrobust.attacks.noise import RandomNoise
 from tfrobust.errors import UserError
 from tfrobust.ops.random import ExampleKeys

@@ -11,7 +11,7 @@ from tfrobust.attacks import PGD, Attack, IterativeAttack, Perturbation, RandomN
 from tfrobust.errors import UserError
 from tfrobust.evaluation import evaluate
 from tfrobust.evaluation.engine.evaluator import Evaluator
-from tfrobust.evaluation.reports.summary import summarised
+from tfrobust.evaluation.reports.summary import summarize_evaluation
 from tfrobust.evaluation.subject import Subject
 from tfrobust.ops.random import BatchKeys, ExampleKeys, seed_pair
 from tfrobust.threat_models import L2, Linf
@@ -71,7 +71,7 @@ def test_a_search_of_whole_batches_is_evaluated():
 def test_what_was_not_counted_is_not_reported():
     """A search of one's own counts no passes: reports leave them out, and say whose."""
     suite = [("upper", ATTACK), ("pgd", ATTACK.inner)]
-    report = summarised(evaluate(linear, (X, Y), suite, checks="none"))["tfrobust"]
+    report = summarize_evaluation(evaluate(linear, (X, Y), suite, checks="none"))["tfrobust"]
     upper, pgd = report["attacks"]
     assert upper["passes"] == dict.fromkeys(upper["passes"]) and upper["padding"] is None
     assert pgd["passes"]["theory_where_not_broken"] == [4, 3]
@@ -141,17 +141,17 @@ class Guess(IterativeAttack):
     steps: int = 4
 
     def begin(self, case):
-        from tfrobust.attacks import fresh
+        from tfrobust.attacks import make_state
 
-        return {**fresh(case), "best": case.x}
+        return {**make_state(case), "best": case.x}
 
     def advance(self, forward, case, state):
-        from tfrobust.attacks import caught
+        from tfrobust.attacks import record_success
         from tfrobust.ops.logits import correct
 
         keys = case.keys.fold_in(state["index"])
         point = Uniform()(self.threat_model, case.x, case.radius, keys)
-        catch = caught(state, point, ~correct(case.y, forward(point)))
+        catch = record_success(state, point, ~correct(case.y, forward(point)))
         index = state["index"] + 1
         return {
             **state,

@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 
 from tfrobust.attacks import PGD, Adam, Clean, Gaussian, Radial, Uniform
-from tfrobust.attacks.base import Case
+from tfrobust.attacks.case import Case
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import Schedule, Work
+from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.losses import CrossEntropy, LinearityError, Margin, TargetedDLR, ToClean
 from tfrobust.losses.objectives import LogitDifference
 from tfrobust.ops.random import ExampleKeys
@@ -97,7 +97,7 @@ def test_the_first_run_is_the_plain_search(attack):
 def test_rows_with_counters_of_their_own_find_the_same(attack, rows):
     """Rows that are exchanged while others go on, against all rows in step."""
     found = attack(network, X, Y, seed=SEEDS).x.numpy()
-    result = Schedule(Program(network, attack, rows), Work(X, Y, LOGITS, SEEDS), 5)()
+    result = SlotSchedule(Program(network, attack, rows), Work(X, Y, LOGITS, SEEDS), 5)()
     broken = is_wrong(found)
     np.testing.assert_array_equal(result["broken"], broken)
     # Products of matrices are rounded by the size of the batch.
@@ -173,7 +173,7 @@ def test_what_is_passed_on_the_way_is_found_by_any_and_missed_by_last():
     work = Work(PIXEL, np.ones(1, "int32"), model(PIXEL).numpy(), SEEDS[:1])
     for selection, breaks in (("last", False), ("any", True), ("best", True)):
         rule = dataclasses.replace(attack, selection=selection)
-        assert Schedule(Program(model, rule, 1), work, 2)()["broken"].tolist() == [breaks]
+        assert SlotSchedule(Program(model, rule, 1), work, 2)()["broken"].tolist() == [breaks]
 
 
 def test_an_image_that_is_wrong_at_the_start_is_found_without_a_step():
@@ -239,7 +239,7 @@ def test_two_basins_need_restarts():
     model = one_pixel(lambda v: tf.minimum(abs(v - 0.1) - 0.1, abs(v - 0.9) + 0.1))
     attack = PGD(Linf(0.4), Margin(), steps=20, step_size=0.05, restarts=runs, selection="any")
     work = Work(x, y, model(x).numpy(), seeds)
-    result = Schedule(Program(model, attack, 64), work, 2)()
+    result = SlotSchedule(Program(model, attack, 64), work, 2)()
     standing = [np.mean(~result["broken"] | (result["broken_run"] > run)) for run in range(runs)]
     # Starts are uniform in [0.1, 0.9]; from those below the ridge the deep valley is reached.
     hit = (0.6 - 0.1) / 0.8

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrobust.attacks.base import Case
+from tfrobust.attacks.case import Case
 from tfrobust.attacks.rays import TOLERANCE, RayS, _block
 from tfrobust.errors import UserError
 from tfrobust.ops.random import ExampleKeys, keys_of

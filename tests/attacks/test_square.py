@@ -11,7 +11,7 @@ from scipy import optimize
 
 from tfrobust import L2, Linf
 from tfrobust.attacks import square_linf
-from tfrobust.attacks.base import Case
+from tfrobust.attacks.case import Case
 from tfrobust.attacks.square import Square
 from tfrobust.attacks.square_l1 import L1Squares
 from tfrobust.attacks.square_l2 import L2Squares
@@ -20,7 +20,7 @@ from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import Schedule, Work
+from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.evaluation.subject import Subject
 from tfrobust.losses.margin import margin
 from tfrobust.ops.random import ExampleKeys
@@ -314,7 +314,7 @@ def test_slots_find_what_a_plain_call_finds(threat_model, two_replicas):
         Program(network, attack, 6, Devices(two_replicas)),
         Program(network, attack, ROWS, jit_compile=True),
     )
-    results = [Schedule(program, work, 4)() for program in programs]
+    results = [SlotSchedule(program, work, 4)() for program in programs]
     for result in results:
         np.testing.assert_array_equal(result["broken"], broken)
         np.testing.assert_allclose(result["images"][broken], found[broken], atol=1e-6)

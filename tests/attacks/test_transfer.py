@@ -6,11 +6,11 @@ import pytest
 import tensorflow as tf
 
 from tfrobust.attacks import APGD, PGD
-from tfrobust.attacks.base import Case
+from tfrobust.attacks.case import Case
 from tfrobust.attacks.noise import RandomNoise
 from tfrobust.attacks.rays import RayS
 from tfrobust.attacks.starts import Clean
-from tfrobust.attacks.targets import target_of
+from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.attacks.transfer import Transfer
 from tfrobust.errors import UserError
 from tfrobust.losses import DLR, CrossEntropy, TargetedDLR
@@ -169,7 +169,7 @@ def test_classes_to_aim_at_are_the_surrogates():
     attack = Transfer(APGD(Linf(0.03), TargetedDLR(), steps=2, targets=4), (OTHER, THIRD))
     mean = (OTHER(X) + THIRD(X)) / 2
     for run in (0, 2):
-        expected = target_of(case_of(attack)._replace(logits=mean), tf.fill([40], run))
+        expected = choose_ranked_target(case_of(attack)._replace(logits=mean), tf.fill([40], run))
         np.testing.assert_array_equal(searched(attack, run=run)["target"], expected)
     assert attack.runs(5) == 4
 
@@ -227,7 +227,7 @@ def test_what_cannot_work_is_refused(tmp_path):
         with pytest.raises(UserError, match=message):
             Transfer(inner, surrogates)
     for wrong, message in (
-        (RayS(Linf(0.1)), "must climb"),
+        (RayS(Linf(0.1)), "must follow"),
         (PGD(Linf(0.1), selection="any"), "any"),
         (PGD(Linf(0.1), TargetedDLR(), targets=1, success="target"), "success"),
     ):

@@ -47,7 +47,7 @@ def test_a_suite_shares_traces_and_never_exceeds_its_parts(tmp_path, monkeypatch
     shared = compare.SharedSuite()
     counts = [shared(classifier(seed), examples, Linf(0.05)) for seed in (0, 1)]
     ((_, evaluator),) = shared._evaluators.values()
-    assert [program.traces for program in evaluator._programs.values()] == [1, 1]
+    assert [pool.traces for pool in evaluator.pools.values()] == [1, 1]
     for seed, count in enumerate(counts):
         alone = Evaluator(Subject.of(classifier(seed)), attacks)
         predictions, outcomes, _ = alone(examples.x, examples.y, examples.ids)

@@ -9,7 +9,7 @@ import pytest
 from tfrobust import L2, Linf, data
 from tfrobust.config import Configuration
 from tfrobust.errors import UserError
-from tfrobust.evaluation import settings_of_run
+from tfrobust.evaluation import read_run_settings
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DYNAMIC = "from __gin__ import dynamic_registration\n"
@@ -123,7 +123,7 @@ def test_a_former_run_is_read_without_running_its_configuration(tmp_path, strang
         "from tfrobust import data\n", "from tfrobust import data\nimport stranger\n"
     )
     hostile += "\ntraining.train.callbacks = [@stranger.f()]\n"
-    splits, threat_model = settings_of_run(former_run(tmp_path, hostile))
+    splits, threat_model = read_run_settings(former_run(tmp_path, hostile))
     assert threat_model == Linf("8/255") and len(splits.validation) == 100
     assert not stranger.exists() and "stranger" not in sys.modules
 
@@ -141,7 +141,7 @@ def test_a_former_run_is_read_without_running_its_configuration(tmp_path, strang
 )
 def test_a_former_run_that_does_not_say_is_refused(tmp_path, stranger, text):
     with pytest.raises(UserError, match="does not say.*--data"):
-        settings_of_run(former_run(tmp_path, DYNAMIC + text))
+        read_run_settings(former_run(tmp_path, DYNAMIC + text))
     assert not stranger.exists()
 
 
@@ -155,7 +155,7 @@ RECORD = {
 
 def test_a_run_says_itself_and_its_configuration_is_not_looked_at(tmp_path):
     (tmp_path / "run.json").write_text(json.dumps(RECORD))
-    splits, threat_model = settings_of_run(former_run(tmp_path, "import os"))
+    splits, threat_model = read_run_settings(former_run(tmp_path, "import os"))
     assert threat_model == L2("128/255") and splits.info.name == "digits"
     assert len(splits.validation) == 100 and splits.info.source == {
         "name": "digits",
@@ -166,17 +166,17 @@ def test_a_run_says_itself_and_its_configuration_is_not_looked_at(tmp_path):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"data": {"source": {"name": "make_splits", "arguments": {}}}}, "names no data set"),
-        ({"data": {"source": {"name": "digits", "arguments": {"x": 1}}}}, "names no data set"),
-        ({"data": {"source": {"name": ["digits"], "arguments": {}}}}, "names no data set"),
-        ({"data": {"source": "digits"}}, "names no data set"),
+        ({"data": {"source": {"name": "make_splits", "arguments": {}}}}, "is not a data set"),
+        ({"data": {"source": {"name": "digits", "arguments": {"x": 1}}}}, "is not a data set"),
+        ({"data": {"source": {"name": ["digits"], "arguments": {}}}}, "is not a data set"),
+        ({"data": {"source": "digits"}}, "is not a data set"),
         ({"data": {"source": None}}, "does not say"),
         ({"data": None}, "does not say"),
         ({"data": []}, "does not say"),
         ({"data": [1]}, "does not say"),
         (
             {"data": {"source": {"name": "npz", "arguments": {"path": 3}}}},
-            "no regular file",
+            "not a regular file",
         ),
         ({"data": {"source": {"name": "digits", "arguments": {"validation": {}}}}}, "validation"),
         ({"threat_model": {"norm": "os", "epsilon": 1}}, "no threat model"),
@@ -189,7 +189,7 @@ def test_a_run_says_itself_and_its_configuration_is_not_looked_at(tmp_path):
 def test_a_record_that_somebody_has_changed_is_refused(tmp_path, change, told):
     (tmp_path / "run.json").write_text(json.dumps({**RECORD, **change}))
     with pytest.raises(UserError, match=told):
-        settings_of_run(tmp_path)
+        read_run_settings(tmp_path)
 
 
 def test_a_stranger_s_run_neither_downloads_nor_says_where_prepared_data_are(tmp_path, monkeypatch):

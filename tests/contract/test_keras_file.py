@@ -25,7 +25,7 @@ DOORS = {
     "read_keras_file": read_keras_file,
     "load_classifier": load_classifier,
     "Subject": Subject.of,
-    "a surrogate": lambda path: surrogates.loaded(str(path)),
+    "a surrogate": lambda path: surrogates.load_surrogate(str(path)),
     "a run": lambda path: Subject.of(path.parents[1]),
     "a run in a comparison": lambda path: judge_run(path.parents[1], None, Linf(0.1), Suite()),
 }

@@ -7,8 +7,8 @@ import tensorflow as tf
 from tfrobust import PGD, Linf
 from tfrobust.attacks import APGD
 from tfrobust.evaluation import evaluate, headline
-from tfrobust.evaluation.engine.gate import voted
-from tfrobust.evaluation.reports.headline import distrusted
+from tfrobust.evaluation.engine.gate import vote
+from tfrobust.evaluation.reports.headline import find_doubts
 from tfrobust.losses import DLR, Margin
 
 NOISE, EPSILON, COUNT = 1.0, 0.1, 150
@@ -53,7 +53,7 @@ def test_what_is_wrong_in_most_passes_is_broken_and_nothing_else(attack):
     assert set(outcome.step[outcome.broken]) == {12}
     told = {f.id: f for f in found.findings}
     assert told["C5"].level == told["C22"].level == "info" and told["C26"].level == "passed"
-    assert not distrusted(found.findings) and "vote of 20 passes" in headline(found)
+    assert not find_doubts(found.findings) and "vote of 20 passes" in headline(found)
 
 
 def test_an_attack_that_is_not_made_for_noise_is_doubted_and_judged_by_the_vote():
@@ -82,10 +82,10 @@ def test_half_of_the_passes_make_it_wrong():
 
     x, y = tf.constant([[1.0], [-1.0]]), tf.constant([0, 0])
     # Right in the first and third pass, or in the second one.
-    assert [voted(alternates, x, y, 1)[0].numpy().tolist() for _ in range(2)] == [
+    assert [vote(alternates, x, y, 1)[0].numpy().tolist() for _ in range(2)] == [
         [True, False],
         [False, True],
     ]
-    assert voted(alternates, x, y, 3)[0].numpy().tolist() == [True, False]
+    assert vote(alternates, x, y, 3)[0].numpy().tolist() == [True, False]
     counter.assign(0)
-    assert voted(alternates, x, y, 4)[0].numpy().tolist() == [False, False]
+    assert vote(alternates, x, y, 4)[0].numpy().tolist() == [False, False]

@@ -13,7 +13,7 @@ from tfrobust.attacks.square import Square
 from tfrobust.attacks.transfer import Transfer
 from tfrobust.errors import UserError
 from tfrobust.evaluation.presets import ALIASES, PRESETS
-from tfrobust.evaluation.suites import SUITES, Suite, custom, listed_suites, suite, suite_of
+from tfrobust.evaluation.suites import SUITES, Suite, as_suite, custom, list_suites, suite
 from tfrobust.losses import DLR, Margin, TargetedDLR
 from tfrobust.losses.objectives import LogitDifference
 from tfrobust.threat_models import L1, L2, Linf
@@ -149,7 +149,7 @@ def test_every_suite_comes_back_from_its_configuration(name):
 
 
 def test_names_are_listed():
-    assert set(SUITES) == set(ALIASES) | set(PRESETS) == set(listed_suites())
+    assert set(SUITES) == set(ALIASES) | set(PRESETS) == set(list_suites())
     with pytest.raises(UserError, match="There is no suite 'auto'.*autoattack_standard"):
         suite("auto", EPS)
 
@@ -183,17 +183,17 @@ def test_the_hash_sees_every_setting_and_no_file_names():
 
 def test_whatever_a_caller_has():
     pgd = PGD(EPS)
-    assert suite_of("pgd_20", EPS) == suite("pgd_20", EPS) == suite_of(suite("pgd_20", EPS))
+    assert as_suite("pgd_20", EPS) == suite("pgd_20", EPS) == as_suite(suite("pgd_20", EPS))
     assert (
-        suite_of(pgd)
-        == suite_of([("pgd", pgd)])
-        == suite_of({"pgd": pgd}, EPS)
+        as_suite(pgd)
+        == as_suite([("pgd", pgd)])
+        == as_suite({"pgd": pgd}, EPS)
         == custom([["pgd", pgd]])
     )
     with pytest.raises(UserError, match="not threat_model"):
-        suite_of(pgd, Linf(0.1))
+        as_suite(pgd, Linf(0.1))
     with pytest.raises(UserError, match="`threat_model`"):
-        suite_of("pgd_20")
+        as_suite("pgd_20")
 
 
 @pytest.mark.parametrize(

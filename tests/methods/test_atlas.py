@@ -232,7 +232,7 @@ def test_gradient_of_the_whole_loss(name, train):
     x, y = tf.constant(rng.random((5, 4, 4, 1))), tf.constant([0, 1, 2, 0, 1])
     points = {"clean": x, "adversarial": x + 0.1 * rng.normal(size=x.shape)}
     keys = keys_of(3)
-    step = Step(x, y, global_batch(x), tf.constant(0.0), keys, keys, keys)
+    step = Step(x, y, global_batch(x), tf.constant(0.0), tf.constant(0, tf.int64), keys, keys, keys)
     variables = [v.value for v in model.trainable_variables]
     direction = [rng.normal(size=v.shape) for v in variables]
 

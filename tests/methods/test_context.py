@@ -20,7 +20,9 @@ def model():
 
 
 def context_of(point, watched=("clean",)):
-    step = Step(X, tf.zeros(5, tf.int32), None, tf.constant(0.0), None, None, None)
+    step = Step(
+        X, tf.zeros(5, tf.int32), None, tf.constant(0.0), tf.constant(0, tf.int64), None, None, None
+    )
     return StepContext(point, step, {"clean": X, "other": 2.0 * X}, None, watched)
 
 

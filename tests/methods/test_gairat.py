@@ -103,7 +103,7 @@ def test_an_infinite_offset_survives_its_configuration(make_classifier):
         (CE, {"offset": -30.0}, "`offset` must be"),
         (CE, {"offset": math.nan}, "`offset` must be"),
         (CE, {"weighting": "linear"}, "`weighting` must be one of"),
-        (Attack(), {}, "needs one with `steps`"),
+        (Attack(), {}, "needs one that is made of steps"),
     ],
 )
 def test_refusals(attack, settings, message, make_classifier):

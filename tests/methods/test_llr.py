@@ -57,7 +57,9 @@ def network(dtype="float32", layer=BatchNormalization, activation="softplus"):
 
 def step_of(x, y, epoch=0.0):
     keys = keys_of(0)
-    return Step(x, y, global_batch(x), tf.constant(epoch), keys, keys, keys)
+    return Step(
+        x, y, global_batch(x), tf.constant(epoch), tf.constant(0, tf.int64), keys, keys, keys
+    )
 
 
 def context_of(method, x, y, adversarial, epoch=0.0):

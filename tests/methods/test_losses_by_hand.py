@@ -304,7 +304,16 @@ def test_attack_statistics_normalise(mode, right):
     method = ADV(normalized(), attack, attack_statistics=mode)
     x = tf.reshape(tf.constant([0.25, 0.75]), (2, 1, 1, 1))
     keys = keys_of(0)
-    step = Step(x, tf.constant([1, 1]), global_batch(x), tf.constant(0.0), keys, keys, keys)
+    step = Step(
+        x,
+        tf.constant([1, 1]),
+        global_batch(x),
+        tf.constant(0.0),
+        tf.constant(0, tf.int64),
+        keys,
+        keys,
+        keys,
+    )
     perturbation, _ = method.perturb(step)
     assert perturbation.survived.numpy().tolist() == [right, 1]
 

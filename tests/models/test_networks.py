@@ -305,14 +305,14 @@ def test_gradient_of_a_jacobian_penalty(slope_error):
     keras.config.set_dtype_policy("float64")
     try:
         inputs = keras.Input((8, 8, 3), dtype="float64")
-        x = parts.normalised(parts.convolution(inputs, 4, 3), "softplus")
-        x = parts.normalised(parts.depthwise(x, 3, 2), "softplus")
+        x = parts.batch_normalise(parts.convolve(inputs, 4, 3), "softplus")
+        x = parts.batch_normalise(parts.convolve_depthwise(x, 3, 2), "softplus")
         gate = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
         gate = keras.layers.Dense(4, activation="sigmoid")(gate)
         x = keras.layers.MaxPooling2D(2)(keras.layers.Multiply()([x, gate]))
         left, right = keras.ops.split(x, 2, axis=-1)
         x = keras.layers.Flatten()(keras.layers.Concatenate()([right, left]))
-        model = keras.Model(inputs, parts.logits(x, 3))
+        model = keras.Model(inputs, parts.add_logits(x, 3))
     finally:
         keras.config.set_dtype_policy(before)
     x = tf.constant(RNG.uniform(size=(3, 8, 8, 3)))

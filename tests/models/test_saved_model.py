@@ -8,7 +8,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from tfrobust.errors import UserError
 from tfrobust.models import digits_cnn
-from tfrobust.models.saved_model import foreign_operations, load_saved_model
+from tfrobust.models.saved_model import find_foreign_operations, load_saved_model
 from tfrobust.serving import export_classifier
 
 SPEC = tf.TensorSpec((None, 8, 8, 1), tf.float32, name="pixels")
@@ -85,7 +85,7 @@ def test_what_reaches_out_is_named_and_not_run(tmp_path, name):
     victim = tmp_path / "victim"
     folder = saved(tmp_path / "m", lambda x: HOSTILE[name](str(victim)), nested=name == "WriteFile")
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(UserError, match=rf"does more than calculate: .*{name} \(in .*--trust"):
+    with pytest.raises(UserError, match=rf"does more than compute: .*{name} \(in .*--trust"):
         load_saved_model(folder)
     assert sorted(tmp_path.iterdir()) == before
     if name == "WriteFile":
@@ -116,7 +116,7 @@ def content(folder):
 def test_the_saver_may_save_and_nothing_else_may_in_its_name(tmp_path):
     folder = saved(tmp_path / "m", lambda x: 0.0)
     honest = content(folder)
-    assert foreign_operations(honest) == {}
+    assert find_foreign_operations(honest) == {}
     (graph,) = honest.meta_graphs
     saving = [
         function
@@ -130,19 +130,19 @@ def test_the_saver_may_save_and_nothing_else_may_in_its_name(tmp_path):
         other.meta_graphs[0].object_graph_def.concrete_functions[
             function.signature.name
         ].SetInParent()
-        assert set(foreign_operations(other)) & {"SaveV2", "RestoreV2"}
+        assert set(find_foreign_operations(other)) & {"SaveV2", "RestoreV2"}
     # A model of TensorFlow 1, whose loader runs the saver.
     other = saved_model_pb2.SavedModel.FromString(honest.SerializeToString())
     other.meta_graphs[0].ClearField("object_graph_def")
-    assert {"SaveV2", "RestoreV2"} <= set(foreign_operations(other))
+    assert {"SaveV2", "RestoreV2"} <= set(find_foreign_operations(other))
     # Any other operation in the saver's functions.
     other = saved_model_pb2.SavedModel.FromString(honest.SerializeToString())
     for function in other.meta_graphs[0].graph_def.library.function:
         if function.signature.name == saving[0].signature.name:
             function.node_def.add(name="more", op="WriteFile")
-    assert set(foreign_operations(other)) == {"WriteFile"}
+    assert set(find_foreign_operations(other)) == {"WriteFile"}
     other.meta_graphs[0].graph_def.node.add(name="more", op="NoSuchOperation")
-    assert foreign_operations(other)["NoSuchOperation"] == "the graph"
+    assert find_foreign_operations(other)["NoSuchOperation"] == "the graph"
 
 
 def rich():
@@ -185,7 +185,7 @@ def test_random_numbers_and_tables_in_memory_need_no_trust(tmp_path):
 @pytest.mark.parametrize("text", [b"", b"\x00\xff" * 50, b"no graph"])
 def test_other_files_are_refused(tmp_path, text):
     (tmp_path / "saved_model.pb").write_bytes(text)
-    with pytest.raises(UserError, match="saved_model.pb (cannot be read|holds no graph)"):
+    with pytest.raises(UserError, match="saved_model.pb (cannot be read|contains no graph)"):
         load_saved_model(tmp_path)
 
 

@@ -96,10 +96,10 @@ class Subclassed(keras.Model):
 
 def test_what_cannot_be_rebuilt_is_refused():
     model = Subclassed()
-    with pytest.raises(UserError, match="call it once"):
+    with pytest.raises(UserError, match="call it once on an image"):
         models.with_exact_batch_normalization(model)
     model(IMAGES)
-    advice = "Write tfrobust.models.BatchNormalization for keras.layers.BatchNormalization"
+    advice = "Use tfrobust.models.BatchNormalization instead of keras.layers.BatchNormalization"
     with pytest.raises(UserError, match=advice):
         models.with_exact_batch_normalization(model)
     with pytest.raises(UserError, match=advice):

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfrobust.errors import UserError
 from tfrobust.ops import random
 from tfrobust.ops.random import BatchKeys, ExampleKeys
+from tfrobust.ops.squares import draw_squares, mix
 
 SHAPE = (7, 3, 3, 1)
 
@@ -75,10 +76,10 @@ def squares(counter, key):
 
 def test_the_generator_is_the_published_one():
     counters, key = [0, 1, 7, 2**40 + 3], 0xC8E4FD154CE32F6D
-    found = random._squares(tf.constant(counters, tf.uint64), tf.constant(key, tf.uint64)).numpy()
+    found = draw_squares(tf.constant(counters, tf.uint64), tf.constant(key, tf.uint64)).numpy()
     assert found.tolist() == [squares(c, key) for c in counters]
     # SplitMix64 of state 0 begins with this number.
-    assert int(random._mixed(tf.constant(0x9E3779B97F4A7C15, tf.uint64))) == 0xE220A8397B1DCDAF
+    assert int(mix(tf.constant(0x9E3779B97F4A7C15, tf.uint64))) == 0xE220A8397B1DCDAF
 
 
 def test_rows_of_neighbouring_seeds_are_independent():

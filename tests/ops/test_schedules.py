@@ -55,11 +55,11 @@ def test_at():
 
 def test_checked_looks_at_all_that_a_schedule_can_become():
     ramp = LinearRamp(3, end=0.5)
-    assert schedules.checked(ramp, "scale", 0.0, 1.0) is ramp
-    assert schedules.checked("1/2", "scale", 0.0, 1.0) == 0.5
+    assert schedules.check_schedule(ramp, "scale", 0.0, 1.0) is ramp
+    assert schedules.check_schedule("1/2", "scale", 0.0, 1.0) == 0.5
     for schedule in (LinearRamp(3, end=2.0), Steps((1,), (-1.0, 0.0)), 1.5):
         with pytest.raises(UserError, match="`scale` must lie between 0 and 1"):
-            schedules.checked(schedule, "scale", 0.0, 1.0)
+            schedules.check_schedule(schedule, "scale", 0.0, 1.0)
 
 
 @pytest.mark.parametrize(

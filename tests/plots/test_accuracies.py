@@ -35,7 +35,7 @@ def test_bars_have_the_heights_of_the_reports(tmp_path):
 def test_what_cannot_be_drawn_is_told(tmp_path):
     with pytest.raises(UserError, match="one or more evaluations"):
         plot_accuracies([])
-    with pytest.raises(UserError, match="attacked nothing"):
+    with pytest.raises(UserError, match="has no attacks"):
         plot_accuracies([write(tmp_path / "a", 0.9, None)])
     others = [write(tmp_path / "b", 0.9, 0.5), write(tmp_path / "c", 0.9, 0.5, "L2(epsilon=0.5)")]
     with pytest.raises(UserError, match="different threat models"):

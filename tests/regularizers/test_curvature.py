@@ -29,7 +29,9 @@ class Function:
 
 def context_of(point, x=X, y=Y, epoch=0.0):
     keys = keys_of(0)
-    step = Step(x, y, global_batch(x), tf.constant(epoch), keys, keys, keys)
+    step = Step(
+        x, y, global_batch(x), tf.constant(epoch), tf.constant(0, tf.int64), keys, keys, keys
+    )
     return StepContext(point, step, {"clean": x}, None)
 
 

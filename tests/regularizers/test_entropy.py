@@ -22,7 +22,16 @@ LOGITS = tf.math.log(tf.constant([[0.5, 0.25, 0.25], [1 / 3, 1 / 3, 1 / 3]]))
 def context():
     points = {"clean": LOGITS, "adversarial": 0.0 * LOGITS}
     keys, labels = keys_of(0), tf.constant([0, 1])
-    step = Step(LOGITS, labels, global_batch(LOGITS), tf.constant(0.0), keys, keys, keys)
+    step = Step(
+        LOGITS,
+        labels,
+        global_batch(LOGITS),
+        tf.constant(0.0),
+        tf.constant(0, tf.int64),
+        keys,
+        keys,
+        keys,
+    )
     return StepContext(types.SimpleNamespace(forward=lambda x: x), step, points, None)
 
 

@@ -43,7 +43,8 @@ def problem():
 def context_of(problem, point=None):
     model, x, x_adv, y = problem
     keys = keys_of(0)
-    step = Step(x, y, global_batch(x), tf.constant(0.0), keys, keys, keys)
+    number = tf.constant(0, tf.int64)
+    step = Step(x, y, global_batch(x), tf.constant(0.0), number, keys, keys, keys)
     points = {"clean": x, "adversarial": x_adv}
     return StepContext(point or LivePoint(model), step, points, None)
 

@@ -28,7 +28,9 @@ def context_of(point, x=X, y=Y, epoch=0.0, seed=0):
     if not hasattr(point, "forward"):
         point = types.SimpleNamespace(forward=point)
     keys = keys_of(seed)
-    step = Step(x, y, global_batch(x), tf.constant(epoch), keys, keys, keys)
+    step = Step(
+        x, y, global_batch(x), tf.constant(epoch), tf.constant(0, tf.int64), keys, keys, keys
+    )
     return StepContext(point, step, {"clean": x}, None, ("clean",))
 
 

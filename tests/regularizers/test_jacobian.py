@@ -26,7 +26,9 @@ MATRIX = RNG.normal(size=(PIXELS, CLASSES))
 def context_of(forward, x, keys=None, watched=("clean",)):
     keys = keys_of(0) if keys is None else keys
     labels = tf.zeros(x.shape[0], tf.int32)
-    step = Step(x, labels, global_batch(x), tf.constant(0.0), keys, keys, keys)
+    step = Step(
+        x, labels, global_batch(x), tf.constant(0.0), tf.constant(0, tf.int64), keys, keys, keys
+    )
     point = forward if isinstance(forward, LivePoint) else types.SimpleNamespace(forward=forward)
     return StepContext(point, step, {"clean": x}, None, watched)
 

@@ -28,7 +28,9 @@ FORMS = ["exact", "finite"]
 def step_of(x, seed=3):
     keys = keys_of(seed)
     labels = tf.zeros([tf.shape(x)[0]], tf.int32)
-    return Step(x, labels, global_batch(x), tf.constant(0.0), keys, keys, keys)
+    return Step(
+        x, labels, global_batch(x), tf.constant(0.0), tf.constant(0, tf.int64), keys, keys, keys
+    )
 
 
 def context_of(point, x, x_adv, seed=3):

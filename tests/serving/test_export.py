@@ -222,14 +222,14 @@ def test_the_model_is_not_changed_and_a_failed_export_leaves_the_former(tmp_path
 
 def test_what_cannot_be_exported_is_said(tmp_path):
     folder = tmp_path / "export"
-    with pytest.raises(UserError, match="3 logits need 3 class names. Received 2"):
+    with pytest.raises(UserError, match="must have 3 names, one for each logit. Received: 2"):
         export_classifier(sequential(), folder, class_names=["a", "b"])
     with pytest.raises(UserError, match=r"does not know the shape.*give `image_shape=\(h, w, c\)`"):
         export_classifier(own_code(), folder)
     with pytest.raises(UserError, match="has no weights yet"):
         export_classifier(OwnCode(), folder, image_shape=SHAPE)
     flat = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
-    with pytest.raises(UserError, match=r"shape \(h, w, c\).*takes \(5,\)"):
+    with pytest.raises(UserError, match=r"must be \(h, w, c\).*takes \(5,\)"):
         export_classifier(flat, folder)
     headless = keras.Sequential([keras.Input(SHAPE), keras.layers.Conv2D(3, 1)])
     with pytest.raises(UserError, match=r"logits of shape \(b, k\).*shape \(None, 6, 5, 3\)"):
@@ -254,7 +254,7 @@ def test_only_what_an_export_left_is_replaced(tmp_path):
     export_classifier(model, folder)
     (folder / "saved_model" / "assets").mkdir(exist_ok=True)
     (folder / "saved_model" / "assets" / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match="saved_model/assets/notes.txt.*move them away"):
+    with pytest.raises(UserError, match="saved_model/assets/notes.txt.*move these files"):
         export_classifier(model, folder)
     assert (folder / "saved_model" / "assets" / "notes.txt").read_text() == "mine"
     with pytest.raises(UserError, match="is a file"):

@@ -1,13 +1,13 @@
 """Searches of a threat model for a bad point."""
 
 from tfrobust.attacks.adam_pgd import adam_pgd as adam_pgd
+from tfrobust.attacks.answers import record_success as record_success
 from tfrobust.attacks.apgd import APGD as APGD
 from tfrobust.attacks.base import Attack as Attack
-from tfrobust.attacks.base import Case as Case
-from tfrobust.attacks.base import Perturbation as Perturbation
-from tfrobust.attacks.base import caught as caught
-from tfrobust.attacks.base import fresh as fresh
 from tfrobust.attacks.carlini_wagner import cw_20 as cw_20
+from tfrobust.attacks.case import Case as Case
+from tfrobust.attacks.case import Perturbation as Perturbation
+from tfrobust.attacks.case import make_state as make_state
 from tfrobust.attacks.fab import FAB as FAB
 from tfrobust.attacks.fgsm import fgsm as fgsm
 from tfrobust.attacks.fgsm import fgsm_rs as fgsm_rs

@@ -2,20 +2,21 @@
 
 from tfrobust.attacks.pgd import PGD
 from tfrobust.attacks.steppers import Adam
-from tfrobust.losses.objectives import CrossEntropy
+from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.ops.numbers import integer
+from tfrobust.threat_models.base import ThreatModel
 
 
 def adam_pgd(
-    threat_model,
-    objective=None,
-    steps=200,
-    restarts=20,
-    step_size=0.1,
-    decay=True,
-    targets=0,
-    selection="any",
-):
+    threat_model: ThreatModel,
+    objective: Objective | None = None,
+    steps: int = 200,
+    restarts: int = 20,
+    step_size: float | str = 0.1,
+    decay: bool = True,
+    targets: int | str = 0,
+    selection: str = "any",
+) -> PGD:
     """Adam's ascent on the perturbation, projected after every step, from uniform starts.
 
     The first steps of length 0.1 jump between corners of the ball, the later ones do the fine work:
@@ -37,6 +38,11 @@ def adam_pgd(
     Returns:
         A `PGD`. It costs restarts * steps forward and backward passes for an example that it does
         not break, times the number of targets.
+
+    Example:
+    >>> attack = tfrobust.attacks.adam_pgd(tfrobust.Linf("8/255"), steps=100)
+    >>> attack.stepper.milestones, attack.selection
+    ((50, 75), 'any')
 
     Reference: Qin et al., "Adversarial Robustness through Local Linearization", 2019, appendix F.
     """

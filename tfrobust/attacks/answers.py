@@ -1,16 +1,31 @@
-"""What a search makes of a model's answers that are no numbers, or other ones in each pass."""
+"""What a search records of a model's answers: success, non-finite logits, votes of several passes."""
 
 import tensorflow as tf
 
 from tfrobust.ops import norms
 
 
-def within(threat_model, candidate, x, radius):
-    """Which candidates lie in the ball, (b,), with the slack of the second look."""
-    return threat_model.distance(candidate, x) <= radius * (1.0 + 1e-6) + 1e-7
+def record_success(
+    state: dict[str, tf.Tensor], candidate: tf.Tensor, wrong: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """The state's "broken" and "adversarial" after a look at images that are `wrong` or not, (b,).
+
+    The first image that is found stays.
+
+    Example:
+    >>> x, nobody = tf.zeros((2, 1, 1, 3)), tf.constant([False, False])
+    >>> state = {"broken": nobody, "done": nobody, "adversarial": x}
+    >>> record_success(state, x + 1.0, tf.constant([True, False]))["broken"].numpy().tolist()
+    [True, False]
+    """
+    newly = wrong & ~state["broken"] & ~state["done"]
+    found = tf.where(norms.expand(newly, candidate), candidate, state["adversarial"])
+    return {"broken": state["broken"] | newly, "adversarial": found}
 
 
-def missed(state, candidate, answered):
+def record_unanswered(
+    state: dict[str, tf.Tensor], candidate: tf.Tensor, answered: tf.Tensor
+) -> dict[str, tf.Tensor]:
     """The state's "unanswered" and "adversarial" after a look at images of the threat model.
 
     The first image for which the model gave no finite logits is kept, until one is found that is
@@ -30,7 +45,13 @@ def missed(state, candidate, answered):
     }
 
 
-def wrong_most_often(state, candidate, wrong, over, passes):
+def record_votes(
+    state: dict[str, tf.Tensor],
+    candidate: tf.Tensor,
+    wrong: tf.Tensor,
+    over: tf.Tensor,
+    passes: int,
+) -> dict[str, tf.Tensor]:
     """The state's "broken", "adversarial" and "wrong_passes" after several passes of the same images.
 
     For models with noise, where one misclassification may be luck: the search goes on, and keeps the image

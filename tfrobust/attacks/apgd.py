@@ -1,22 +1,23 @@
 """Auto-PGD: the step size follows from the progress that is made."""
 
 import dataclasses
+from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
-from tfrobust.attacks.answers import missed, wrong_most_often
+from tfrobust.attacks.answers import record_success, record_unanswered, record_votes
 from tfrobust.attacks.apgd_l1 import SparseSteps
 from tfrobust.attacks.apgd_momentum import MomentumSteps
+from tfrobust.attacks.apgd_plan import plan_looks
 from tfrobust.attacks.ascent import ascent
-from tfrobust.attacks.base import caught, fresh
+from tfrobust.attacks.case import Case, make_state
 from tfrobust.attacks.iterative import IterativeAttack
-from tfrobust.attacks.targets import target_of
+from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.errors import UserError
 from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.ops import norms
-from tfrobust.ops.logits import answered, misclassified
-from tfrobust.ops.numbers import integer, number
+from tfrobust.ops.logits import all_finite, misclassified
+from tfrobust.ops.numbers import integer, parse_number
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.threat_models.l1 import L1
@@ -61,6 +62,13 @@ class APGD(IterativeAttack):
     Raises:
         UserError: for settings that cannot work together.
 
+    Example:
+    >>> model = lambda x: tf.reshape(x, (-1, 3)) * 10.0
+    >>> x = tf.constant([[[[0.6, 0.5, 0.1]]]])
+    >>> found = tfrobust.APGD(tfrobust.Linf(0.1), steps=5)(model, x, [0], seed=0)
+    >>> int(tf.argmax(model(found.x), axis=-1)[0])
+    1
+
     Reference: Croce, Hein, "Reliable evaluation of adversarial robustness with an ensemble of
     diverse parameter-free attacks", 2020; in L1 "Mind the box: l1-APGD for sparse adversarial attacks
     on image classifiers", 2021. As in their code: the loss must grow in at most (not fewer than) rho
@@ -76,14 +84,14 @@ class APGD(IterativeAttack):
     eot: int = 1
     larger_radii: bool = False
 
-    def check(self):
+    def check(self) -> None:
         check_kind("threat_model", self.threat_model, ThreatModel)
         check_kind("objective", self.objective, Objective)
         integer(self.steps, "steps", 1)
         integer(self.restarts, "restarts", 1)
         integer(self.targets, "targets", 0)
         integer(self.eot, "eot", 1)
-        number(self.rho, "rho", 0.0, 1.0)
+        self.store(rho=parse_number(self.rho, "rho", 0.0, 1.0))
         self._check_norm()
         if self.objective.needs_target != (self.targets > 0):
             raise UserError(
@@ -110,34 +118,45 @@ class APGD(IterativeAttack):
             )
 
     @property
-    def stages(self):
+    def stages(self) -> tuple[tuple[int, int], ...]:
         """The searches of a run, one after the other: pairs of a factor of the radius and steps."""
         return self._rule().stages
 
     @property
-    def looks(self):
+    def looks(self) -> int:
         """How many points of a run are evaluated: those after the steps, and a start of each stage."""
         return self.steps + len(self.stages)
 
     @property
-    def judged_steps(self):
+    def climbed_objective(self) -> Objective | None:
+        return self.objective
+
+    @property
+    def num_steps(self) -> int:
         return self.steps
 
-    def runs(self, num_classes):
+    @property
+    def is_targeted(self) -> bool:
+        return self.targets > 0
+
+    def check_transfer(self) -> None:
+        """Nothing: a run ends at the point with the largest objective."""
+
+    def runs(self, num_classes: int) -> int:
         # With fewer classes there are fewer to aim at.
         return self.restarts * max(min(self.targets, num_classes - 1), 1)
 
-    def passes(self, num_classes):
+    def passes(self, num_classes: int) -> tuple[int, int]:
         each = self.runs(num_classes) * self.looks * self.eot
         return each, each
 
-    def begin(self, case):
+    def begin(self, case: Case) -> dict[str, tf.Tensor]:
         x, y, rule = case.x, case.y, self._rule()
         start = rule.start(x, rule.stages[0][0] * case.radius, case.keys)
         start = tf.ensure_shape(start, x.shape)
         count = tf.zeros_like(y)
         state = {
-            **fresh(case),
+            **make_state(case),
             # -1: the start has not been evaluated yet.
             "index": count - 1,
             "look": count,
@@ -149,49 +168,53 @@ class APGD(IterativeAttack):
             **rule.memory(x, y, case.radius, start),
         }
         if self.targets:
-            state["target"] = target_of(case, case.run // self.restarts)
+            state["target"] = choose_ranked_target(case, case.run // self.restarts)
         if self.eot > 1:
             state["wrong_passes"] = count
         return state
 
-    def step(self, forward, case, state):
+    def step(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         x, y, target = case.x, case.y, state.get("target")
         current = self._fused("next", self._next)(x, case.radius, state)
         seen = ascent(self.objective, forward, current, y, target, self.eot)
-        return self._fused("learned", self._learned)(x, y, case.radius, state, current, *seen)
+        return self._fused("update", self._update)(x, y, case.radius, state, current, *seen)
 
     def _rule(self):
-        return SparseSteps(self) if isinstance(self.threat_model, L1) else MomentumSteps(self)
+        if isinstance(self.threat_model, L1):
+            return SparseSteps(self.threat_model, self.steps, self.larger_radii)
+        return MomentumSteps(self.threat_model, self.steps, self.rho)
 
     def _next(self, x, radius, s):
         """What is evaluated in this step: a stage's start, and then where its steps lead."""
         rule, start = self._rule(), s["best"]
-        plan = _plan(rule, s["look"])
+        plan = plan_looks(rule.stages, rule.windows, s["look"])
         if len(rule.stages) > 1:
             radius *= tf.cast(plan["factor"], x.dtype)
             start = self.threat_model.project(start, x, radius)
-        return tf.where(norms.expand(plan["starts"], x), start, rule.moved(x, radius, s))
+        return tf.where(norms.expand(plan["starts"], x), start, rule.move(x, radius, s))
 
-    def _learned(self, x, y, radius, state, current, logits, loss, gradient):
+    def _update(self, x, y, radius, state, current, logits, loss, gradient):
         """The state after a look at `current`; `logits` are those of every pass."""
         s, rule = state, self._rule()
-        plan = _plan(rule, s["look"])
+        plan = plan_looks(rule.stages, rule.windows, s["look"])
         first, in_set = plan["starts"], tf.equal(plan["factor"], 1)
-        is_answer = tf.reduce_all(tf.stack([answered(z) for z in logits]), axis=0)
+        is_answer = tf.reduce_all(tf.stack([all_finite(z) for z in logits]), axis=0)
         better = is_answer & (first | (loss > s["best_loss"]))
         known = better | (s["best_loss"] > loss.dtype.min)
         # Where nothing was answered yet, the search goes back half of the way to the clean image.
         best = tf.where(norms.expand(known, x), s["best"], (x + current) / 2.0)
         over = s["look"] + 1 >= self.looks
         # A stage of a larger radius finds no image of the threat model.
-        seen = {**s, **missed(s, current, is_answer | ~in_set)}
+        seen = {**s, **record_unanswered(s, current, is_answer | ~in_set)}
         wrong = [misclassified(y, z) & in_set for z in logits]
         if self.eot == 1:
-            catch = caught(seen, current, wrong[0])
+            catch = record_success(seen, current, wrong[0])
         else:
             # One lucky misclassification ends nothing.
             count = tf.add_n([tf.cast(one, tf.int32) for one in wrong])
-            catch = wrong_most_often(seen, current, count, over, self.eot)
+            catch = record_votes(seen, current, count, over, self.eot)
         new = {
             **seen,
             **catch,
@@ -209,8 +232,8 @@ class APGD(IterativeAttack):
         radius *= tf.cast(plan["factor"], x.dtype)
         # What was not answered raised no loss.
         loss = tf.where(is_answer, loss, tf.zeros_like(loss) + loss.dtype.min)
-        new = rule.noted(x, radius, s, new, first, loss)
-        new = rule.checked(x, radius, new, plan["window"])
+        new = rule.observe(x, radius, s, new, first, loss)
+        new = rule.pass_checkpoint(x, radius, new, plan["window"])
         back = norms.expand(is_answer, x)
         new |= {
             "step_size": tf.where(is_answer | ~known, new["step_size"], new["step_size"] / 2.0),
@@ -218,27 +241,3 @@ class APGD(IterativeAttack):
             "gradient": tf.where(back, new["gradient"], new["best_gradient"]),
         }
         return self._unless_done(state, new)
-
-
-def _plan(rule, look):
-    """What the looks of a run are: dict of tensors (b,), for the number of the look, int32 (b,).
-
-    Returns:
-        "starts": whether a stage begins with it; "steps": made by then; "window": of the checkpoint
-        after it, 0 if none; "factor": of the radius.
-    """
-    rows = [
-        (step == 0, window, factor)
-        for factor, steps in rule.stages
-        for step, window in enumerate([0, *rule.windows(steps)])
-    ]
-    starts, windows, factors = map(np.array, zip(*rows, strict=True))
-    table = {
-        "starts": starts,
-        "steps": np.cumsum(~starts).astype(np.int32),
-        "window": windows.astype(np.int32),
-        "factor": factors.astype(np.int32),
-    }
-    # Rows that were done before are past the end.
-    look = tf.minimum(look, len(rows) - 1)
-    return {name: tf.gather(values, look) for name, values in table.items()}

@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from tfrobust.ops import norms
-from tfrobust.threat_models.base import to_box
+from tfrobust.ops.random import Keys
+from tfrobust.threat_models.base import ThreatModel, to_box
 
 
 class SparseSteps:
@@ -21,29 +22,32 @@ class SparseSteps:
     former search, brought into the ball.
 
     Args:
-        attack: `APGD` in L1.
+        threat_model: `L1`.
+        steps: gradient steps of one run.
+        larger_radii: whether the search begins with larger radii; takes 5 steps at least.
     """
 
-    def __init__(self, attack):
-        self.project = attack.threat_model.project
-        self.larger_radii = attack.larger_radii
-        part = -(-3 * attack.steps // 10)
-        last = attack.steps - 2 * part
-        self.stages = (
-            ((3, part), (2, part), (1, last)) if self.larger_radii else ((1, attack.steps),)
-        )
+    def __init__(self, threat_model: ThreatModel, steps: int, larger_radii: bool):
+        self.project = threat_model.project
+        self.larger_radii = larger_radii
+        part = -(-3 * steps // 10)
+        self.stages: tuple[tuple[int, int], ...] = ((1, steps),)
+        if larger_radii:
+            self.stages = ((3, part), (2, part), (1, steps - 2 * part))
 
-    def windows(self, steps):
+    def windows(self, steps: int) -> list[int]:
         """For each step of a stage: the length of the window that ends with it, or 0."""
         window = max(steps // 25, 1)
         return [0 if made % window else window for made in range(1, steps + 1)]
 
-    def start(self, x, radius, keys):
+    def start(self, x: tf.Tensor, radius: tf.Tensor | float, keys: Keys) -> tf.Tensor:
         """Normal noise of the size of the whole pixel range, brought into the set."""
         noise = keys.normal(tf.shape(x), x.dtype)
         return to_box(self.project(x + tf.ensure_shape(noise, x.shape), x, radius))
 
-    def memory(self, x, y, radius, start):
+    def memory(
+        self, x: tf.Tensor, y: tf.Tensor, radius: tf.Tensor | float, start: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         """What the steps know beside the points that were found, at the beginning.
 
         "changed": how many pixels the best point changes; "smaller": how many entries of the gradient
@@ -56,7 +60,7 @@ class SparseSteps:
             "smaller": tf.fill(tf.shape(y), 4 * size // 5),
         }
 
-    def moved(self, x, radius, s):
+    def move(self, x: tf.Tensor, radius: tf.Tensor | float, s: dict[str, tf.Tensor]) -> tf.Tensor:
         """The points after a step, within the set."""
         slope = norms.flat(s["gradient"])
         size = tf.abs(slope)
@@ -66,20 +70,30 @@ class SparseSteps:
         step = tf.reshape(sign * length[:, None], tf.shape(x))
         return self.project(s["current"] + step, x, radius)
 
-    def noted(self, x, radius, former, s, first, loss):
+    def observe(
+        self,
+        x: tf.Tensor,
+        radius: tf.Tensor | float,
+        former: dict[str, tf.Tensor],
+        s: dict[str, tf.Tensor],
+        first: tf.Tensor,
+        loss: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
         """`s` with what a look at `s["current"]` tells: a stage begins with a step of its radius."""
         s = {**s, "step_size": tf.where(first, tf.zeros_like(loss) + radius, s["step_size"])}
         # A start that was not drawn for this radius tells how sparse the steps should be.
-        return self._counted(x, s, first) if self.larger_radii else s
+        return self._count(x, s, first) if self.larger_radii else s
 
-    def checked(self, x, radius, s, window):
+    def pass_checkpoint(
+        self, x: tf.Tensor, radius: tf.Tensor | float, s: dict[str, tf.Tensor], window: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         """Counts the pixels again, and goes back to the best points or shortens the steps.
 
         Args:
             window: steps since the last checkpoint, int32 (b,); 0 where there is none.
         """
         here, former = window > 0, s["changed"]
-        s = self._counted(x, s, here)
+        s = self._count(x, s, here)
         # In whole numbers, so that no rounding decides: fewer than 95 %.
         fewer = here & (20 * s["changed"] < 19 * former)
         shorter = tf.maximum(s["step_size"] / 1.5, radius / 10.0)
@@ -92,7 +106,7 @@ class SparseSteps:
             "gradient": tf.where(image, s["best_gradient"], s["gradient"]),
         }
 
-    def _counted(self, x, s, where):
+    def _count(self, x, s, where):
         """`s` with "changed" and "smaller" as the best points have them, in some rows."""
         moved = norms.flat(tf.cast(tf.not_equal(s["best"], x), tf.int32))
         changed, size = tf.reduce_sum(moved, axis=1), x.shape[1:].num_elements()

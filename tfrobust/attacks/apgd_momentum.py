@@ -3,31 +3,37 @@
 import tensorflow as tf
 
 from tfrobust.ops import norms
+from tfrobust.ops.random import Keys
+from tfrobust.threat_models.base import ThreatModel
 
 
 class MomentumSteps:
     """How an `APGD` moves, and what it does at its checkpoints.
 
     Args:
-        attack: `APGD`.
+        threat_model: `Linf` or `L2`.
+        steps: gradient steps of one run.
+        rho: fraction of steps in which the loss must grow.
     """
 
-    def __init__(self, attack):
-        self.project, self.steepest = attack.threat_model.project, attack.threat_model.steepest
-        self.random_start = attack.threat_model.random_surface_point
-        self.rho = attack.rho
+    def __init__(self, threat_model: ThreatModel, steps: int, rho: float):
+        self.project, self.steepest = threat_model.project, threat_model.steepest
+        self.random_start = threat_model.random_surface_point
+        self.rho = rho
         # One search, with the radius as it is.
-        self.stages = ((1, attack.steps),)
+        self.stages = ((1, steps),)
 
-    def windows(self, steps):
+    def windows(self, steps: int) -> list[int]:
         """For each step of a stage: the length of the window that ends with it, or 0."""
         return checkpoint_windows(steps)
 
-    def start(self, x, radius, keys):
+    def start(self, x: tf.Tensor, radius: tf.Tensor | float, keys: Keys) -> tf.Tensor:
         """A random point on the ball's surface, cut to the box."""
         return tf.clip_by_value(self.random_start(x, radius, keys), 0.0, 1.0)
 
-    def memory(self, x, y, radius, start):
+    def memory(
+        self, x: tf.Tensor, y: tf.Tensor, radius: tf.Tensor | float, start: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         """What the steps know beside the points that were found, at the beginning."""
         zeros = tf.zeros_like(y, x.dtype)
         return {
@@ -39,7 +45,7 @@ class MomentumSteps:
             "grown": tf.zeros_like(y),
         }
 
-    def moved(self, x, radius, s):
+    def move(self, x: tf.Tensor, radius: tf.Tensor | float, s: dict[str, tf.Tensor]) -> tf.Tensor:
         """The points after a step, within the set."""
         current = s["current"]
         share = norms.expand(tf.cast(tf.where(tf.equal(s["index"], 0), 1.0, 0.75), x.dtype), x)
@@ -50,7 +56,15 @@ class MomentumSteps:
             current + share * (ahead - current) + (1.0 - share) * momentum, x, radius
         )
 
-    def noted(self, x, radius, former, s, first, loss):
+    def observe(
+        self,
+        x: tf.Tensor,
+        radius: tf.Tensor | float,
+        former: dict[str, tf.Tensor],
+        s: dict[str, tf.Tensor],
+        first: tf.Tensor,
+        loss: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
         """`s` with what a look at `s["current"]` tells; `former` is the state before it."""
         return {
             **s,
@@ -61,7 +75,9 @@ class MomentumSteps:
             "checked_loss": tf.where(first, loss, s["checked_loss"]),
         }
 
-    def checked(self, x, radius, s, window):
+    def pass_checkpoint(
+        self, x: tf.Tensor, radius: tf.Tensor | float, s: dict[str, tf.Tensor], window: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         """Halves step sizes and goes back to the best points, where a checkpoint finds no progress.
 
         Args:
@@ -83,7 +99,7 @@ class MomentumSteps:
         }
 
 
-def checkpoint_windows(steps):
+def checkpoint_windows(steps: int) -> list[int]:
     """For each step, made so far 1 to `steps`: the length of the window that ends with it, or 0.
 
     The first window has 22 % of the steps, each next one 3 % less, but never fewer than 6 %.

@@ -1,11 +1,22 @@
 """The slope that every gradient attack climbs."""
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
 from tfrobust.errors import UserError
+from tfrobust.losses.objectives import Objective
 
 
-def ascent(objective, forward, candidate, y, reference=None, eot=1):
+def ascent(
+    objective: Objective,
+    forward: Callable[[tf.Tensor], tf.Tensor],
+    candidate: tf.Tensor,
+    y: tf.Tensor,
+    reference: Any = None,
+    eot: int = 1,
+) -> tuple[tuple[tf.Tensor, ...], tf.Tensor, tf.Tensor]:
     """The objective at candidate images and its gradient, summed over the batch.
 
     Examples do not interact. An entry of the gradient that is not finite becomes zero: one NaN would

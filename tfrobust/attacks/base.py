@@ -2,65 +2,25 @@
 
 import dataclasses
 import functools
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfrobust import contract
-from tfrobust.attacks.answers import missed
+from tfrobust.attacks.answers import record_success, record_unanswered
+from tfrobust.attacks.case import Case, Perturbation, make_state
+from tfrobust.attacks.traits import AttackTraits
 from tfrobust.errors import UserError
 from tfrobust.ops import norms
-from tfrobust.ops.logits import answered, misclassified
-from tfrobust.ops.random import BatchKeys, ExampleKeys, keys_of
+from tfrobust.ops.logits import all_finite, misclassified
+from tfrobust.ops.random import ExampleKeys, Keys, keys_of
 from tfrobust.ops.stand_in import stand_in
-from tfrobust.spec import Spec
-
-
-class Perturbation(NamedTuple):
-    """What an attack found. Nothing in it carries a gradient.
-
-    Attributes:
-        x: adversarial images, shape of the clean ones.
-        survived: int32, shape (b,): in how many steps the incoming iterate was still classified
-            right.
-        path: tuple of the iterates that were asked for, each of the shape of `x`.
-    """
-
-    x: tf.Tensor
-    survived: tf.Tensor
-    path: tuple = ()
-
-
-class Case(NamedTuple):
-    """What a search works on: in every row an example and one of its runs.
-
-    Attributes:
-        x: clean images, (b, h, w, c).
-        y: labels, int32, (b,).
-        logits: of the model at the clean images, (b, k).
-        run: which run, int32, (b,): from 0 to `Attack.runs` - 1, counting restarts and targets.
-        keys: noise that belongs to the row's example and run.
-        radius: of the threat model, a scalar.
-        example_keys: noise that belongs to the row's example, the same in all its runs.
-        scale: factor of the radius, a scalar.
-        is_random: whether the model answers anew each time, boolean scalar; looked for only where an
-            attack `trusts_answers`.
-    """
-
-    x: tf.Tensor
-    y: tf.Tensor
-    logits: tf.Tensor
-    run: tf.Tensor
-    keys: BatchKeys | ExampleKeys
-    radius: tf.Tensor
-    example_keys: BatchKeys | ExampleKeys | None = None
-    scale: tf.Tensor | float = 1.0
-    is_random: tf.Tensor | bool = False
 
 
 @dataclasses.dataclass(frozen=True)
-class Attack(Spec):
+class Attack(AttackTraits):
     """Searches a threat model for a bad point.
 
     A subclass has a `threat_model` and a search in one of two forms:
@@ -71,52 +31,40 @@ class Attack(Spec):
       of them. For searches of many steps, in which an evaluation exchanges rows that are done.
 
     Attacks hold no data and no variables, see a Keras model in inference mode, never move its
-    BatchNormalization statistics, and use no global random state.
+    BatchNormalization statistics, and use no global random state. What an attack says about itself (its
+    number of steps, what it needs) are the properties of `AttackTraits`.
 
-        @dataclasses.dataclass(frozen=True)
-        class UpperHalf(Attack):
-            inner: Attack
-
-            @property
-            def threat_model(self):
-                return self.inner.threat_model
-
-            def search(self, model, x, y, keys, scale, epoch):
-                found = self.inner.search(model, x, y, keys, scale, epoch)
-                rows = tf.range(x.shape[1])[:, None, None]
-                return found._replace(x=tf.where(rows < x.shape[1] // 2, found.x, x))
+    Example:
+    >>> import dataclasses
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class UpperHalf(tfrobust.Attack):
+    ...     inner: tfrobust.Attack
+    ...
+    ...     @property
+    ...     def threat_model(self):
+    ...         return self.inner.threat_model
+    ...
+    ...     def search(self, model, x, y, keys, scale, epoch):
+    ...         found = self.inner.search(model, x, y, keys, scale, epoch)
+    ...         rows = tf.range(x.shape[1])[:, None, None]
+    ...         return found._replace(x=tf.where(rows < x.shape[1] // 2, found.x, x))
+    >>> attack = UpperHalf(tfrobust.PGD(tfrobust.Linf(0.1), steps=10))
+    >>> model = lambda x: 10.0 * tf.reshape(x, (-1, 2))
+    >>> found = attack(model, tf.constant([[[[0.6]], [[0.4]]]]), [0], seed=0)
+    >>> print(found.x.numpy().round(2).ravel())
+    [0.5 0.4]
     """
 
-    needs_gradient = True
-    """Whether it differentiates the model."""
-    needs_scores = True
-    """Whether it reads more of the logits than the predicted class."""
-    eot = 1  # No field here: subclasses add it after theirs.
-    """Passes that each step averages. Above 1 the attack is made for models with noise, which their suite
-    says by it: what it finds is judged by a vote."""
-    measures: ClassVar[tuple[str, ...]] = ()
-    """Names of what else a state tells at the end of a run, numbers (b,): "distance", "queries"."""
-    trusts_answers = False
-    """Whether it saves passes whose answer is known if the model is deterministic. Who runs it finds out,
-    by five passes over clean images, and says so in `Case.is_random`."""
-    counts_passes = False
-    """Whether its states count the passes made for each row; reports leave them out otherwise."""
-
-    @property
-    def measures_boundary(self):
-        """Whether the measure "distance" is that to the decision boundary, as far as it was found.
-
-        It is not where a run ends at the first point within the radius: the mean of such distances is
-        no average distance to the boundary (ADBD).
-        """
-        return False
-
-    @property
-    def judged_steps(self):
-        """How many steps of a run are each judged; None where only what is left at the end is."""
-        return None
-
-    def __call__(self, model, x, y, *, seed=None, scale=1.0, epoch=0.0):
+    def __call__(
+        self,
+        model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor],
+        x: tf.Tensor | np.ndarray,
+        y: tf.Tensor | np.ndarray | Sequence[int],
+        *,
+        seed: int | tf.Tensor | np.ndarray | Keys | None = None,
+        scale: tf.Tensor | float = 1.0,
+        epoch: tf.Tensor | float = 0.0,
+    ) -> Perturbation:
         """Attacks the images, after a look at them and at the model (see `tfrobust.contract`).
 
         Args:
@@ -141,9 +89,18 @@ class Attack(Spec):
                 images of their shape.
         """
         keys = keys_of(seed)
-        return self.perturb(model, *contract.attack_batch(model, x, y), keys, scale, epoch)
+        images, labels = contract.attack_batch(model, x, y)
+        return self.perturb(model, images, labels, keys, scale, epoch)
 
-    def perturb(self, model, x, y, keys, scale=1.0, epoch=0.0):
+    def perturb(
+        self,
+        model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor],
+        x: tf.Tensor,
+        y: tf.Tensor,
+        keys: Keys,
+        scale: tf.Tensor | float = 1.0,
+        epoch: tf.Tensor | float = 0.0,
+    ) -> Perturbation:
         """As a call, of a batch that has passed the contract already, in a training step say.
 
         Args:
@@ -159,7 +116,15 @@ class Attack(Spec):
             model(x[:1], training=False)  # Variables cannot be born inside a graph's loop.
         return self._function("search", self._searched)(model, x, y, keys, scale, epoch)
 
-    def search(self, model, x, y, keys, scale, epoch):
+    def search(
+        self,
+        model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor],
+        x: tf.Tensor,
+        y: tf.Tensor,
+        keys: Keys,
+        scale: tf.Tensor | float,
+        epoch: tf.Tensor | float,
+    ) -> Perturbation:
         """The attack itself, in graph operations; nothing is watched by a tape from outside.
 
         Args:
@@ -193,27 +158,18 @@ class Attack(Spec):
             return found
         return keras.tree.map_structure(lambda v: v[: tf.shape(x)[0]], found)
 
-    def runs(self, num_classes):
-        """How many runs an example that nothing breaks takes: restarts times targets."""
-        return 1
-
-    def passes(self, num_classes):
-        """Forward and backward passes for an example that nothing breaks, or None where not known.
-
-        Without the clean pass and the second look at what was found.
-        """
-        return None
-
-    def begin(self, case):
+    def begin(self, case: Case) -> dict[str, tf.Tensor]:
         """The state before the first step: a dict of tensors whose first axis is the row.
 
-        It makes no pass through the model. It holds what `fresh` returns, and "best", images: what
+        It makes no pass through the model. It holds what `make_state` returns, and "best", images: what
         stands for the row if nothing breaks it. Of several runs that break nothing the one with the
         largest "best_loss", (b,), stands for the example, or the first run where there is none.
         """
-        return {**fresh(case), "best": case.x}
+        return {**make_state(case), "best": case.x}
 
-    def step(self, forward, case, state):
+    def step(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         """The state one step later: here all of `search`, and a look at what it found.
 
         It leaves alone the numbers, and the "best", of rows that are done.
@@ -228,8 +184,8 @@ class Attack(Spec):
         found = self._searched(forward, case.x, case.y, keys, scale, tf.constant(0.0)).x
         found = tf.ensure_shape(tf.stop_gradient(found), case.x.shape)
         logits = forward(found)
-        seen = {**state, **missed(state, found, answered(logits))}
-        catch = caught(seen, found, misclassified(case.y, logits))
+        seen = {**state, **record_unanswered(state, found, all_finite(logits))}
+        catch = record_success(seen, found, misclassified(case.y, logits))
         new = {**seen, **catch, "best": found, "index": state["index"] + 1}
         return self._unless_done(state, {**new, "done": tf.ones_like(state["done"])})
 
@@ -254,33 +210,3 @@ class Attack(Spec):
         For what an attack does between the model's passes: those themselves are slower with XLA on CPUs.
         """
         return self._function(name, function, jit_compile=True, reduce_retracing=False)
-
-
-def fresh(case):
-    """What every state holds at the beginning.
-
-    Returns:
-        "index", steps made; "done"; "broken"; "adversarial", an image that means something where
-        "broken" or "unanswered"; "forwards" and "backwards", the passes made for the row;
-        "unanswered", how often the model gave no finite logits (see `answers.missed`).
-    """
-    nothing, nobody = tf.zeros_like(case.y), tf.zeros_like(case.y, tf.bool)
-    return {
-        "index": nothing,
-        "done": nobody,
-        "broken": nobody,
-        "adversarial": case.x,
-        "forwards": nothing,
-        "backwards": nothing,
-        "unanswered": nothing,
-    }
-
-
-def caught(state, candidate, wrong):
-    """The state's "broken" and "adversarial" after a look at images that are `wrong` or not, (b,).
-
-    The first image that is found stays.
-    """
-    newly = wrong & ~state["broken"] & ~state["done"]
-    found = tf.where(norms.expand(newly, candidate), candidate, state["adversarial"])
-    return {"broken": state["broken"] | newly, "adversarial": found}

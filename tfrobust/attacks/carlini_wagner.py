@@ -3,9 +3,10 @@
 from tfrobust.attacks.pgd import PGD
 from tfrobust.attacks.starts import Uniform
 from tfrobust.losses.objectives import Margin
+from tfrobust.threat_models.base import ThreatModel
 
 
-def cw_20(threat_model, steps=20, step_size=0.003):
+def cw_20(threat_model: ThreatModel, steps: int = 20, step_size: float | str = 0.003) -> PGD:
     """Climbs the margin until it exceeds 50; the last iterate counts.
 
     Steps of the sign (Linf) or the normalised gradient (L2) from a uniform start that is not cut to
@@ -21,6 +22,11 @@ def cw_20(threat_model, steps=20, step_size=0.003):
 
     Returns:
         A `PGD`. It costs `steps` forward and backward passes, and a forward pass to judge.
+
+    Example:
+    >>> attack = tfrobust.attacks.cw_20(tfrobust.Linf(0.031))
+    >>> attack.steps, attack.objective
+    (20, Margin(confidence=50.0))
 
     Reference: the evaluation code of Zhang et al., "Attacks Which Do Not Kill Training Make
     Adversarial Learning Stronger", 2020; the loss is from Carlini, Wagner, "Towards Evaluating the

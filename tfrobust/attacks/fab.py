@@ -1,20 +1,21 @@
 """FAB: the nearest misclassified image, by steps to a linear model's decision boundary."""
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfrobust.attacks.answers import missed
-from tfrobust.attacks.base import fresh
+from tfrobust.attacks.answers import record_unanswered
+from tfrobust.attacks.boundary import linearise, step_to_boundary
+from tfrobust.attacks.case import Case, make_state
 from tfrobust.attacks.iterative import IterativeAttack
-from tfrobust.attacks.targets import target_of
+from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.errors import UserError
-from tfrobust.losses.margin import logit_difference
 from tfrobust.ops import norms
-from tfrobust.ops.logits import answered, misclassified
-from tfrobust.ops.numbers import integer, number
+from tfrobust.ops.logits import all_finite, misclassified
+from tfrobust.ops.numbers import integer, parse_number
 from tfrobust.spec import check_kind, register
-from tfrobust.threat_models.base import ThreatModel, to_box
+from tfrobust.threat_models.base import ThreatModel, is_within, to_box
 
 # All gradients of more classes cost more than aiming at the likeliest ones.
 MOST_CLASSES = 20
@@ -58,6 +59,14 @@ class FAB(IterativeAttack):
     Raises:
         UserError: for settings outside these ranges.
 
+    Example:
+    >>> model = lambda x: tf.reshape(x, (-1, 3)) * 10.0
+    >>> x = tf.constant([[[[0.6, 0.5, 0.1]]]])
+    >>> attack = tfrobust.FAB(tfrobust.Linf(0.1), steps=5)
+    >>> found = attack(model, x, [0], seed=0)
+    >>> int(tf.argmax(model(found.x), axis=-1)[0])
+    1
+
     Reference: Croce, Hein, "Minimally distorted adversarial examples with a fast adaptive boundary
     attack", 2020, in AutoAttack's version.
     """
@@ -74,14 +83,16 @@ class FAB(IterativeAttack):
 
     measures = ("distance",)
 
-    def check(self):
+    def check(self) -> None:
         check_kind("threat_model", self.threat_model, ThreatModel)
         integer(self.steps, "steps", 1)
         integer(self.restarts, "restarts", 1)
         integer(self.targets, "targets", 0)
-        number(self.alpha_max, "alpha_max", 0.0, 1.0)
-        number(self.overshoot, "overshoot", 1.0)
-        number(self.backward, "backward", 1e-6, 1.0)
+        self.store(
+            alpha_max=parse_number(self.alpha_max, "alpha_max", 0.0, 1.0),
+            overshoot=parse_number(self.overshoot, "overshoot", 1.0),
+            backward=parse_number(self.backward, "backward", 1e-6, 1.0),
+        )
         if integer(self.final_steps, "final_steps", 0) and not self.minimal:
             raise UserError(
                 "`final_steps` shorten distances, for which the attack must go on: set minimal=True. "
@@ -89,26 +100,30 @@ class FAB(IterativeAttack):
             )
 
     @property
-    def measures_boundary(self):
+    def measures_boundary(self) -> bool:
         """Of a run that goes on after a success, or has none: no point but x lies within a radius of 0."""
         return self.minimal or self.threat_model.radius() == 0.0
 
     @property
-    def judged_steps(self):
+    def num_steps(self) -> int:
         return self.steps
 
-    def runs(self, num_classes):
+    @property
+    def is_targeted(self) -> bool:
+        return self.targets > 0
+
+    def runs(self, num_classes: int) -> int:
         return self.restarts * max(min(self.targets, num_classes - 1), 1)
 
-    def passes(self, num_classes):
+    def passes(self, num_classes: int) -> tuple[int, int]:
         # Of AutoAttack's code; fewer are needed where passes are shared.
         runs = self.runs(num_classes)
         if self.targets:
             return runs * (2 * self.steps + 3), runs * self.steps
         return runs * (2 * self.steps + 2), runs * self.steps * num_classes
 
-    def begin(self, case):
-        x, state = case.x, fresh(case)
+    def begin(self, case: Case) -> dict[str, tf.Tensor]:
+        x, state = case.x, make_state(case)
         point = x
         if self.restarts > 1:
             half = self.threat_model.random_surface_point(x, case.radius / 2.0, case.keys)
@@ -129,7 +144,7 @@ class FAB(IterativeAttack):
             # The last point of a bisection that was still classified right.
             state["inner"] = x
         if self.targets:
-            state["target"] = target_of(case, case.run // self.restarts)
+            state["target"] = choose_ranked_target(case, case.run // self.restarts)
         elif case.logits.shape[-1] > MOST_CLASSES:
             raise UserError(
                 f"Untargeted FAB needs a backward pass for each of {case.logits.shape[-1]} classes in every "
@@ -137,93 +152,66 @@ class FAB(IterativeAttack):
             )
         return state
 
-    def step(self, forward, case, state):
+    def step(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         state = {name: value for name, value in state.items() if name != "adversarial"}
-        new = self._judged_and_stepped(forward, case, state)
+        new = self._judge_and_step(forward, case, state)
         # The nearest misclassified image is the one that broke the example, if one has.
         broken = norms.expand(new["broken"], new["best"])
         return {**new, "adversarial": tf.where(broken, new["best"], new["lost"])}
 
-    def _judged_and_stepped(self, forward, case, state):
+    def _judge_and_step(self, forward, case, state):
         # Judging every point by itself costs 2F + B a step, otherwise it is (1 + share) (F + B).
         active = tf.reduce_sum(tf.cast(~state["done"], tf.int32))
         wrong = tf.reduce_sum(tf.cast(state["wrong"] & ~state["done"], tf.int32))
         return tf.cond(
             2 * wrong > active,
-            lambda: self._apart(forward, case, state),
-            lambda: self._merged(forward, case, state),
+            lambda: self._step_in_two_passes(forward, case, state),
+            lambda: self._step_in_one_pass(forward, case, state),
         )
 
-    def _apart(self, forward, case, state):
+    def _step_in_two_passes(self, forward, case, state):
         """Judges, then makes a step from what is left of the point."""
-        judge = self._fused("judge", self._judged)
+        judge = self._fused("judge", self._judge)
         judged = judge(case.x, case.y, case.radius, state, forward(state["point"]))
-        seen = self._linearised(forward, case, judged)
-        return self._fused("move", self._moved)(case.x, state, judged, *seen)
+        seen = linearise(self.threat_model, forward, judged["point"], case.y, judged.get("target"))
+        return self._fused("move", self._move)(case.x, state, judged, *seen)
 
-    def _moved(self, x, state, judged, gap, normal, logits):
+    def _move(self, x, state, judged, gap, normal, logits):
         moves = ~judged["done"] & (judged["index"] < self.steps)
         made = tf.cast(state["moved"], tf.int32) + tf.cast(moves, tf.int32)
-        new = self._stepped(x, judged, gap, normal, logits, moves, made)
+        new = self._step(x, judged, gap, normal, logits, moves, made)
         return self._unless_done(state, new)
 
-    def _merged(self, forward, case, state):
+    def _step_in_one_pass(self, forward, case, state):
         """One pass judges a point and gives its gradient, which serves unless the point goes back."""
-        seen = self._linearised(forward, case, state)
-        move = self._fused("judge and move", self._judged_and_moved)
+        seen = linearise(self.threat_model, forward, state["point"], case.y, state.get("target"))
+        move = self._fused("judge and move", self._judge_and_move)
         return move(case.x, case.y, case.radius, state, *seen)
 
-    def _judged_and_moved(self, x, y, radius, state, gap, normal, logits):
-        judged = self._judged(x, y, radius, state, logits)
+    def _judge_and_move(self, x, y, radius, state, gap, normal, logits):
+        judged = self._judge(x, y, radius, state, logits)
         back = state["moved"] & judged["wrong"]
         moves = ~judged["done"] & (judged["index"] < self.steps) & ~back
-        new = self._stepped(x, judged, gap, normal, logits, moves, tf.ones_like(y))
+        new = self._step(x, judged, gap, normal, logits, moves, tf.ones_like(y))
         return self._unless_done(state, new)
 
-    def _linearised(self, forward, case, state):
-        """z_t - z_y at the point and its gradient, for the class that is aimed at; and the logits."""
-        point, size = state["point"], case.logits.shape[-1]
-        targets = (
-            [state["target"]]
-            if self.targets
-            else [tf.fill(tf.shape(case.y), c) for c in range(size)]
-        )
-        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            tape.watch(point)
-            logits = forward(point)
-            leads = [logit_difference(case.y, target, logits) for target in targets]
-        gradients = [tape.gradient(lead, point) for lead in leads]
-        gaps = [tf.cast(lead, point.dtype) for lead in leads]
-        if self.targets:
-            return gaps[0], gradients[0], logits
-        return *self._nearest(case.y, gaps, gradients), logits
-
-    def _nearest(self, y, gaps, gradients):
-        """Of the hyperplanes of all classes the nearest one in the linearised model."""
-        gaps = _finite(tf.stack(gaps, axis=1))
-        gradients = [_finite(gradient) for gradient in gradients]
-        sizes = tf.stack([self.threat_model.dual_norm(gradient) for gradient in gradients], axis=1)
-        is_label = tf.one_hot(y, len(gradients), True, False, dtype=tf.bool)
-        distances = tf.where(is_label, gaps.dtype.max, tf.abs(gaps) / (1e-12 + sizes))
-        nearest = tf.argmin(distances, axis=1, output_type=tf.int32)
-        both = gaps, tf.stack(gradients, axis=1)
-        return [tf.gather(values, nearest, batch_dims=1) for values in both]
-
-    def _judged(self, x, y, radius, s, logits):
+    def _judge(self, x, y, radius, s, logits):
         """Notes points that were reached and are misclassified, and takes them back towards x."""
         point = s["point"]
         judging = s["moved"] & ~s["done"]
-        wrong, is_answer = judging & misclassified(y, logits), answered(logits)
+        wrong, is_answer = judging & misclassified(y, logits), all_finite(logits)
         distance = self.threat_model.distance(point, x)
         # Infinite, not NaN, until one is found: Grappler makes ~(a >= b) an a < b.
         nearer = wrong & (distance < s["distance"])
         best = tf.where(norms.expand(nearer, x), point, s["best"])
         nearest = tf.where(nearer, distance, s["distance"])
-        near = distance <= radius * (1.0 + 1e-6) + 1e-7
-        caught = nearer & near
+        near = is_within(distance, radius)
+        succeeds = nearer & near
         lost = judging & ~is_answer
-        noted = missed({**s, "adversarial": s["lost"]}, point, ~(lost & near))
-        broken = s["broken"] | caught
+        noted = record_unanswered({**s, "adversarial": s["lost"]}, point, ~(lost & near))
+        broken = s["broken"] | succeeds
         # After the last step: halve the way between the nearest point and one that was right.
         over = judging & (s["index"] >= self.steps)
         right_half = over & ~wrong & (s["halvings"] > 0)
@@ -252,19 +240,11 @@ class FAB(IterativeAttack):
             "done": s["done"] | (over & ~halve) | (broken & (not self.minimal)),
         }
 
-    def _stepped(self, x, s, gap, normal, logits, moves, forwards):
-        """The point after a step towards the boundary, pulled towards the clean image."""
-        point, threat_model = s["point"], self.threat_model
-        gap, normal = _finite(gap), _finite(normal)
-        from_x = gap + tf.reduce_sum(norms.flat(normal * (x - point)), axis=1)
-        here = threat_model.to_hyperplane(point, normal, gap)
-        there = threat_model.to_hyperplane(x, normal, from_x)
-        zero = tf.zeros_like(x)
-        lengths = [tf.maximum(threat_model.distance(d, zero), 1e-8) for d in (here, there)]
-        pull = tf.minimum(lengths[0] / (lengths[0] + lengths[1]), self.alpha_max)
-        pull = norms.expand(pull, x)
-        ahead = point + self.overshoot * here
-        reached = to_box((1.0 - pull) * ahead + pull * (x + self.overshoot * there))
+    def _step(self, x, s, gap, normal, logits, moves, forwards):
+        point = s["point"]
+        reached = step_to_boundary(
+            self.threat_model, x, point, gap, normal, self.alpha_max, self.overshoot
+        )
         count = 1 if self.targets else logits.shape[-1]
         return {
             **s,
@@ -274,8 +254,3 @@ class FAB(IterativeAttack):
             "forwards": s["forwards"] + forwards,
             "backwards": s["backwards"] + count * tf.cast(moves, tf.int32),
         }
-
-
-def _finite(values):
-    # One NaN would stay in the iterate for ever.
-    return tf.where(tf.math.is_finite(values), values, tf.zeros_like(values))

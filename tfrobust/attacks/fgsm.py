@@ -2,10 +2,11 @@
 
 from tfrobust.attacks.pgd import PGD
 from tfrobust.attacks.starts import Clean, Uniform
-from tfrobust.losses.objectives import CrossEntropy
+from tfrobust.losses.objectives import CrossEntropy, Objective
+from tfrobust.threat_models.base import ThreatModel
 
 
-def fgsm(threat_model, objective=None):
+def fgsm(threat_model: ThreatModel, objective: Objective | None = None) -> PGD:
     """FGSM: one step of the radius from the clean image.
 
     x' = box(x + epsilon * steepest(gradient at x)), the sign for Linf, the normalised gradient for L2,
@@ -22,13 +23,24 @@ def fgsm(threat_model, objective=None):
     Returns:
         A `PGD`. It costs one forward and one backward pass, and a forward pass to judge.
 
+    Example:
+    >>> model = lambda x: tf.reshape(x, (-1, 2)) * 10.0
+    >>> x = tf.constant([[[[0.6, 0.4]]]])
+    >>> found = tfrobust.attacks.fgsm(tfrobust.Linf(0.2))(model, x, [0], seed=0)
+    >>> print(found.x.numpy().round(3))
+    [[[[0.4 0.6]]]]
+
     Reference: Goodfellow, Shlens, Szegedy, "Explaining and Harnessing Adversarial Examples", 2015.
     """
     objective = objective or CrossEntropy()
     return PGD(threat_model, objective, steps=1, relative_step_size=1.0, start=Clean())
 
 
-def fgsm_rs(threat_model, objective=None, relative_step_size=1.25):
+def fgsm_rs(
+    threat_model: ThreatModel,
+    objective: Objective | None = None,
+    relative_step_size: float | str = 1.25,
+) -> PGD:
     """FGSM from a random start: one step of 1.25 radii, cut back to ball and box.
 
     Use it as the attack of one-step training, and as the second cheapest check.
@@ -41,6 +53,11 @@ def fgsm_rs(threat_model, objective=None, relative_step_size=1.25):
 
     Returns:
         A `PGD`. It costs one forward and one backward pass, and a forward pass to judge.
+
+    Example:
+    >>> attack = tfrobust.attacks.fgsm_rs(tfrobust.Linf("8/255"))
+    >>> attack.steps, attack.relative_step_size
+    (1, 1.25)
 
     Reference: Wong, Rice, Kolter, "Fast is better than free", 2020. Its code cuts to the ball and then
     to the box, as this does.

@@ -5,19 +5,25 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.ops.numbers import integer
-from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.spec import Spec, register
 
 
 @dataclasses.dataclass(frozen=True)
 class Freeze(Spec):
-    """Decides, example by example, which ones still move."""
+    """Decides, example by example, which ones still move.
 
-    def initial_state(self, y, epoch):
+    Example:
+    >>> rule = tfrobust.attacks.EarlyStop(tolerance=1)
+    >>> isinstance(rule, tfrobust.attacks.Freeze)
+    True
+    """
+
+    def initial_state(self, y: tf.Tensor, epoch: tf.Tensor | float) -> tf.Tensor:
         """What the rule remembers, a tensor of shape (b,); `epoch` is for schedules."""
         raise NotImplementedError
 
-    def __call__(self, state, correct):
+    def __call__(self, state: tf.Tensor, correct: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Which examples move in this step, boolean (b,), and the new state.
 
         Args:
@@ -40,19 +46,27 @@ class EarlyStop(Freeze):
     Args:
         tolerance: the paper's tau, a whole number of at least 0, or a `Schedule` of one such as
             `Steps((30, 50, 70), (0, 1, 2, 3))`. With tau = steps the attack is plain PGD.
+
+    Example:
+    >>> rule, y = tfrobust.attacks.EarlyStop(tolerance=1), tf.constant([0])
+    >>> state = rule.initial_state(y, epoch=0.0)
+    >>> moves, state = rule(state, correct=tf.constant([False]))
+    >>> again, state = rule(state, correct=tf.constant([False]))
+    >>> bool(moves[0]), bool(again[0])
+    (True, False)
     """
 
     tolerance: int | Schedule = 0
 
-    def check(self):
-        checked(self.tolerance, "tolerance", 0.0)
+    def check(self) -> None:
+        check_schedule(self.tolerance, "tolerance", 0.0)
         if not isinstance(self.tolerance, Schedule):
             integer(self.tolerance, "tolerance", 0)
 
-    def initial_state(self, y, epoch):
+    def initial_state(self, y: tf.Tensor, epoch: tf.Tensor | float) -> tf.Tensor:
         return tf.fill(tf.shape(y), tf.cast(at(self.tolerance, epoch), tf.int32))
 
-    def __call__(self, state, correct):
+    def __call__(self, state: tf.Tensor, correct: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # A frozen example has state -1 and stays misclassified where it is, so it stays frozen.
         state = tf.where(correct, state, state - 1)
         return state >= 0, state

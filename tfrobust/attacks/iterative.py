@@ -1,12 +1,16 @@
 """Attacks that are written as steps, row by row."""
 
 import dataclasses
+from collections.abc import Callable
 
+import keras
 import tensorflow as tf
 
-from tfrobust.attacks.base import Attack, Case, Perturbation
+from tfrobust.attacks.base import Attack
+from tfrobust.attacks.case import Case, Perturbation
 from tfrobust.ops import norms
 from tfrobust.ops.logits import REPEATS, disagree, inference
+from tfrobust.ops.random import Keys
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,20 +21,31 @@ class IterativeAttack(Attack):
     depend on another one, and every row has its own step counter, so that an evaluation may exchange
     rows that are done while others go on. How many runs an example needs, `runs` says. Both count:
     "forwards" and "backwards" are the passes that a row needed.
+
+    Example:
+    >>> issubclass(tfrobust.PGD, tfrobust.attacks.IterativeAttack)
+    True
     """
 
     counts_passes = True
 
-    def begin(self, case):
+    @property
+    def judged_steps(self) -> int | None:
+        """All of them, unless an attack says otherwise."""
+        return self.num_steps
+
+    def begin(self, case: Case) -> dict[str, tf.Tensor]:
         raise NotImplementedError(f"{type(self).__name__} does not define `begin`.")
 
-    def advance(self, forward, case, state):
+    def advance(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         """The state one step later.
 
         Sets "done" where the run is over, and "broken" with "adversarial" where a misclassified image
-        of the threat model was found (see `caught`). Adds to "forwards" and "backwards" what the
+        of the threat model was found (see `record_success`). Adds to "forwards" and "backwards" what the
         row's step needed. Rows that were done before may come out as anything: `step` restores their
-        numbers, their "best", and `caught` their "adversarial". Noise of a step is drawn by
+        numbers, their "best", and `record_success` their "adversarial". Noise of a step is drawn by
         `case.keys.fold_in(state["index"])`.
 
         Args:
@@ -40,14 +55,24 @@ class IterativeAttack(Attack):
         """
         raise NotImplementedError(f"{type(self).__name__} does not define `advance`.")
 
-    def step(self, forward, case, state):
+    def step(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         """`advance` that leaves alone the numbers, and the "best", of rows that are done.
 
         Attacks that compile what they do between passes override it, and need no `advance`.
         """
         return self._unless_done(state, self.advance(forward, case, state))
 
-    def search(self, model, x, y, keys, scale, epoch):
+    def search(
+        self,
+        model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor],
+        x: tf.Tensor,
+        y: tf.Tensor,
+        keys: Keys,
+        scale: tf.Tensor | float,
+        epoch: tf.Tensor | float,
+    ) -> Perturbation:
         """All runs of all examples, one after the other, by `begin` and `step`."""
         forward = inference(model)
         logits = forward(x)
@@ -73,7 +98,7 @@ class IterativeAttack(Attack):
             best_loss = state.get("best_loss", loss)
             take = newly | (~broken & (tf.equal(run, 0) | (best_loss > loss)))
             # Attacks that look for the nearest image may have found one outside only.
-            near = self.threat_model.distance(state["best"], x) <= radius * (1.0 + 1e-6) + 1e-7
+            near = self.threat_model.contains(state["best"], x, radius)
             point = tf.where(norms.expand(near, x), state["best"], x)
             point = tf.where(norms.expand(state["broken"], x), state["adversarial"], point)
             found = tf.where(norms.expand(take, x), point, found)

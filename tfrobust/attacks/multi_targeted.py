@@ -1,10 +1,14 @@
 """The multi-targeted attack: every wrong class is aimed at."""
 
 from tfrobust.attacks.adam_pgd import adam_pgd
+from tfrobust.attacks.pgd import PGD
 from tfrobust.losses.objectives import LogitDifference
+from tfrobust.threat_models.base import ThreatModel
 
 
-def multi_targeted(threat_model, steps=200, restarts=20, targets="all"):
+def multi_targeted(
+    threat_model: ThreatModel, steps: int = 200, restarts: int = 20, targets: int | str = "all"
+) -> PGD:
     """Climbs z_t - z_y with Adam, for one wrong class t after the other.
 
     Any misclassified iterate counts, whatever its class. On a linear model one step for every class
@@ -23,6 +27,11 @@ def multi_targeted(threat_model, steps=200, restarts=20, targets="all"):
     Returns:
         A `PGD`. It costs targets * restarts * steps forward and backward passes for an example that
         it does not break: 36,000 for 10 classes as in LLR's evaluation.
+
+    Example:
+    >>> attack = tfrobust.attacks.multi_targeted(tfrobust.Linf("8/255"), steps=20, restarts=5)
+    >>> attack.runs(num_classes=10)
+    45
 
     Reference: Gowal et al., "An Alternative Surrogate Loss for PGD-based Adversarial Testing", 2019;
     constants of Qin et al., "Adversarial Robustness through Local Linearization", 2019, appendix F.

@@ -1,15 +1,16 @@
 """Random noise: what no attack may be weaker than."""
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfrobust.attacks.answers import missed
-from tfrobust.attacks.base import caught, fresh
+from tfrobust.attacks.answers import record_success, record_unanswered
+from tfrobust.attacks.case import Case, make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.starts import Corner, Uniform
 from tfrobust.ops import norms
-from tfrobust.ops.logits import answered, misclassified
+from tfrobust.ops.logits import all_finite, misclassified
 from tfrobust.ops.numbers import integer
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
@@ -33,6 +34,13 @@ class RandomNoise(IterativeAttack):
         samples: points for each example, at least 1. Carlini et al. ask for at least 10,000 on about a
             hundred examples.
 
+    Example:
+    >>> model = lambda x: tf.reshape(x, (-1, 3)) * 10.0
+    >>> x = tf.constant([[[[0.6, 0.5, 0.1]]]])
+    >>> found = tfrobust.attacks.RandomNoise(tfrobust.Linf(0.1), samples=20)(model, x, [0], seed=0)
+    >>> int(tf.argmax(model(found.x), axis=-1)[0])
+    1
+
     Reference: Carlini et al., "On Evaluating Adversarial Robustness", 2019.
     """
 
@@ -42,25 +50,27 @@ class RandomNoise(IterativeAttack):
     threat_model: ThreatModel
     samples: int = 100
 
-    def check(self):
+    def check(self) -> None:
         check_kind("threat_model", self.threat_model, ThreatModel)
         integer(self.samples, "samples", 1)
 
     @property
-    def judged_steps(self):
+    def num_steps(self) -> int:
         return self.samples
 
-    def passes(self, num_classes):
+    def passes(self, num_classes: int) -> tuple[int, int]:
         return self.samples, 0
 
-    def begin(self, case):
-        return {**fresh(case), "best": case.x}
+    def begin(self, case: Case) -> dict[str, tf.Tensor]:
+        return {**make_state(case), "best": case.x}
 
-    def advance(self, forward, case, state):
+    def advance(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         candidate = self._sample(case, state["index"])
         logits = forward(candidate)
-        seen = {**state, **missed(state, candidate, answered(logits))}
-        catch = caught(seen, candidate, misclassified(case.y, logits))
+        seen = {**state, **record_unanswered(state, candidate, all_finite(logits))}
+        catch = record_success(seen, candidate, misclassified(case.y, logits))
         index = state["index"] + 1
         return {
             **seen,

@@ -4,20 +4,20 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfrobust.attacks.answers import missed, wrong_most_often
+from tfrobust.attacks.answers import record_success, record_unanswered, record_votes
 from tfrobust.attacks.ascent import ascent
-from tfrobust.attacks.base import Perturbation, caught, fresh
+from tfrobust.attacks.case import Perturbation, make_state
 from tfrobust.attacks.freeze import Freeze
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.starts import Start, Uniform
 from tfrobust.attacks.steppers import Steepest, Stepper
-from tfrobust.attacks.targets import checked_targets, chosen_target, number_of_targets
+from tfrobust.attacks.targets import check_targets, choose_target, count_targets
 from tfrobust.errors import UserError
 from tfrobust.losses.margin import logit_difference
 from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.ops import norms
-from tfrobust.ops.logits import answered, correct, inference, misclassified
-from tfrobust.ops.numbers import integer, number
+from tfrobust.ops.logits import all_finite, correct, inference, misclassified
+from tfrobust.ops.numbers import integer, parse_number
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
 
@@ -111,11 +111,11 @@ class PGD(IterativeAttack):
                 "Give `step_size` (pixels) or `relative_step_size` (radii), not both. Received: "
                 f"step_size={self.step_size!r}, relative_step_size={self.relative_step_size!r}."
             )
-        if self.step_size is not None:
-            number(self.step_size, "step_size", 0.0)
-        if self.relative_step_size is not None:
-            number(self.relative_step_size, "relative_step_size", 0.0)
-        if number(self.step_noise, "step_noise", 0.0) and self.jit_compile:
+        for name in ("step_size", "relative_step_size"):
+            if getattr(self, name) is not None:
+                self.store(**{name: parse_number(getattr(self, name), name, 0.0)})
+        self.store(step_noise=parse_number(self.step_noise, "step_noise", 0.0))
+        if self.step_noise and self.jit_compile:
             raise UserError(
                 "XLA would draw other numbers. Leave away `step_noise` or `jit_compile`. Received: "
                 f"step_noise={self.step_noise!r}, jit_compile=True."
@@ -128,7 +128,7 @@ class PGD(IterativeAttack):
             )
         integer(self.restarts, "restarts", 1)
         integer(self.eot, "eot", 1)
-        if self.objective.needs_target != (checked_targets(self.targets) != 0):
+        if self.objective.needs_target != (check_targets(self.targets) != 0):
             raise UserError(
                 "A targeted objective needs `targets` (how many, 'all' or 'random'), and no other takes "
                 f"them. Received: objective={self.objective!r}, targets={self.targets!r}."
@@ -184,7 +184,7 @@ class PGD(IterativeAttack):
             origin = x, radius, step_size
             proposal, moves = self._moved(origin, current, gradient, index, moves, keys)
             # Without logits there is no slope; the way back to the clean image leads out of there.
-            lost = norms.expand(~answered(answers[-1]), x)
+            lost = norms.expand(~all_finite(answers[-1]), x)
             proposal = tf.where(lost, (x + current) / 2.0, proposal)
             if self.freeze is not None:
                 active, frozen = self.freeze(frozen, is_correct)
@@ -208,7 +208,7 @@ class PGD(IterativeAttack):
         return Perturbation(*tf.nest.map_structure(tf.stop_gradient, state[1:4]))
 
     def runs(self, num_classes):
-        return self.restarts * max(number_of_targets(self.targets, num_classes), 1)
+        return self.restarts * max(count_targets(self.targets, num_classes), 1)
 
     def passes(self, num_classes):
         runs, gradients = self.runs(num_classes), self.steps * self.eot
@@ -216,8 +216,35 @@ class PGD(IterativeAttack):
         return runs * (gradients + self.eot), runs * gradients
 
     @property
+    def climbed_objective(self):
+        return self.objective
+
+    @property
+    def num_steps(self):
+        return self.steps
+
+    @property
+    def kept_steps(self):
+        return self.keep
+
+    @property
+    def is_targeted(self):
+        return self.targets != 0
+
+    @property
     def judged_steps(self):
         return self.steps if self.selection == "any" else None
+
+    def check_transfer(self):
+        if self.selection == "any":
+            raise UserError(
+                "The target sees one image of each run, not all iterates. Give PGD selection='last' or "
+                "'best'. Received: selection='any'."
+            )
+        if self.success != "wrong":
+            raise UserError(
+                "What the target predicts is judged as right or wrong. Leave out success='target'."
+            )
 
     def begin(self, case):
         if self.freeze is not None:
@@ -231,7 +258,7 @@ class PGD(IterativeAttack):
         if self.selection != "last":
             start = self.threat_model.project(start, x, case.radius)
         state = {
-            **fresh(case),
+            **make_state(case),
             # -1: the start has not been evaluated yet.
             "index": tf.zeros_like(case.y) - 1,
             "current": start,
@@ -243,7 +270,7 @@ class PGD(IterativeAttack):
         if self.eot > 1:
             state["wrong_passes"] = tf.zeros_like(case.y)
         if self.targets:
-            state["target"] = chosen_target(self.targets, case, case.run // self.restarts)
+            state["target"] = choose_target(self.targets, case, case.run // self.restarts)
         else:
             self.objective.reference_from(case.logits)  # Refuses before any work is done.
         return state
@@ -255,7 +282,7 @@ class PGD(IterativeAttack):
             self.objective, forward, s["current"], case.y, reference, self.eot
         )
         index = s["index"] + 1
-        is_answer = tf.reduce_all(tf.stack([answered(logits) for logits in answers]), axis=0)
+        is_answer = tf.reduce_all(tf.stack([all_finite(logits) for logits in answers]), axis=0)
         wrong = [tf.cast(self._counts(z, case.y, target), tf.int32) for z in answers]
         wrong = wrong[0] if self.eot == 1 else tf.add_n(wrong)
         counts = 2 * wrong >= self.eot
@@ -267,14 +294,14 @@ class PGD(IterativeAttack):
         best = tf.where(norms.expand(known, x), best, x)
         best_counts = tf.where(better, counts, s["best_counts"])
         over = index >= self.steps
-        seen = {**s, **missed(s, s["current"], is_answer)}
+        seen = {**s, **record_unanswered(s, s["current"], is_answer)}
         if self.selection != "any":
-            catch = caught(seen, best, over & best_counts)
+            catch = record_success(seen, best, over & best_counts)
         elif self.eot == 1:
-            catch = caught(seen, s["current"], counts)
+            catch = record_success(seen, s["current"], counts)
         else:
             # One lucky misclassification ends nothing.
-            catch = wrong_most_often(seen, s["current"], wrong, over, self.eot)
+            catch = record_votes(seen, s["current"], wrong, over, self.eot)
         done = over | catch["broken"]
         origin = x, case.radius, tf.cast(self._step_size(case.radius), x.dtype)
         moves = [s[name] for name in sorted(s) if name.startswith("move_")]
@@ -300,7 +327,7 @@ class PGD(IterativeAttack):
 
     def _counts(self, logits, y, target):
         if self.success == "target":
-            return answered(logits) & (logit_difference(y, target, logits) > 0.0)
+            return all_finite(logits) & (logit_difference(y, target, logits) > 0.0)
         return misclassified(y, logits)
 
     def _moved(self, origin, current, gradient, index, moves, keys):
@@ -309,11 +336,11 @@ class PGD(IterativeAttack):
         move, moves = self.stepper(self.threat_model, gradient, step_size, index, moves)
         if self.step_noise:
             noise = keys.fold_in(index).normal(tf.shape(x), x.dtype)
-            move += number(self.step_noise, "step_noise") * tf.ensure_shape(noise, x.shape)
+            move += self.step_noise * tf.ensure_shape(noise, x.shape)
         return self.threat_model.project(current + move, x, radius), moves
 
     def _step_size(self, radius):
         if self.step_size is not None:
-            return number(self.step_size, "step_size")
+            return self.step_size
         relative = 0.25 if self.relative_step_size is None else self.relative_step_size
-        return number(relative, "relative_step_size") * radius
+        return relative * radius

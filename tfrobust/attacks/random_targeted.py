@@ -3,10 +3,14 @@
 import dataclasses
 
 from tfrobust.attacks.adam_pgd import adam_pgd
+from tfrobust.attacks.pgd import PGD
 from tfrobust.losses.objectives import LogitDifference
+from tfrobust.threat_models.base import ThreatModel
 
 
-def random_targeted(threat_model, steps=200, restarts=20, success="target"):
+def random_targeted(
+    threat_model: ThreatModel, steps: int = 200, restarts: int = 20, success: str = "target"
+) -> PGD:
     """Climbs z_t - z_y with Adam, t = (y + j) mod k with j drawn uniformly from 1 to k - 1.
 
     The class is drawn once for an example and is the same in all its runs. Any iterate that succeeds
@@ -28,6 +32,11 @@ def random_targeted(threat_model, steps=200, restarts=20, success="target"):
     Returns:
         A `PGD`. It costs restarts * steps forward and backward passes for an example that it does
         not break.
+
+    Example:
+    >>> attack = tfrobust.attacks.random_targeted(tfrobust.Linf("8/255"))
+    >>> attack.targets, attack.success
+    ('random', 'target')
 
     Reference: Qin et al., "Adversarial Robustness through Local Linearization", 2019, appendix F.
     """

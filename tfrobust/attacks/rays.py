@@ -1,17 +1,18 @@
 """RayS: the distance to the decision boundary from predicted classes alone."""
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfrobust.attacks.answers import missed, within
-from tfrobust.attacks.base import caught, fresh
+from tfrobust.attacks.answers import record_success, record_unanswered
+from tfrobust.attacks.case import Case, make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.ops import norms
-from tfrobust.ops.logits import answered, misclassified
+from tfrobust.ops.logits import all_finite, misclassified
 from tfrobust.ops.numbers import integer
 from tfrobust.spec import check_kind, register
-from tfrobust.threat_models.base import ThreatModel, to_box
+from tfrobust.threat_models.base import ThreatModel, is_within, to_box
 
 # Where a bisection ends: an L2 length along the ray, in pixel units.
 TOLERANCE = 1e-3
@@ -46,6 +47,13 @@ class RayS(IterativeAttack):
         stop_at_success: end the search where the distance is within the radius. It costs less, and
             makes "distance" no distance to the boundary.
 
+    Example:
+    >>> model = lambda x: tf.reshape(x, (-1, 3)) * 10.0
+    >>> x = tf.constant([[[[0.6, 0.5, 0.1]]]])
+    >>> found = tfrobust.RayS(tfrobust.Linf(0.1), queries=40)(model, x, [0], seed=0)
+    >>> int(tf.argmax(model(found.x), axis=-1)[0])
+    1
+
     Reference: Chen and Gu, "RayS: A Ray Searching Method for Hard-label Adversarial Attack", 2020. As
     in its code, pixels are put in the order channel, row, column before they are cut into blocks. The
     code reports the distance to the white corner where no point was misclassified.
@@ -59,28 +67,28 @@ class RayS(IterativeAttack):
     queries: int = 10000
     stop_at_success: bool = False
 
-    def check(self):
+    def check(self) -> None:
         check_kind("threat_model", self.threat_model, ThreatModel)
         check_kind("stop_at_success", self.stop_at_success, bool)
         integer(self.queries, "queries", 1)
 
     @property
-    def measures_boundary(self):
+    def measures_boundary(self) -> bool:
         return not self.stop_at_success or self.threat_model.radius() == 0.0
 
     @property
-    def judged_steps(self):
+    def num_steps(self) -> int:
         return self.queries
 
-    def passes(self, num_classes):
+    def passes(self, num_classes: int) -> tuple[int, int]:
         # It ends the bisection that it is in.
         return self.queries, 0
 
-    def begin(self, case):
+    def begin(self, case: Case) -> dict[str, tf.Tensor]:
         x, count = case.x, tf.zeros_like(case.y)
         zeros, no = tf.zeros_like(case.y, x.dtype), tf.zeros_like(case.y, tf.bool)
         return {
-            **fresh(case),
+            **make_state(case),
             "best": x,
             "sign": tf.ones_like(x),
             "along": zeros + float("inf"),
@@ -93,7 +101,9 @@ class RayS(IterativeAttack):
             "queries": count,
         }
 
-    def advance(self, forward, case, state):
+    def advance(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         s, x = state, case.x
         size = tf.reduce_prod(tf.shape(x)[1:])
         diagonal = tf.sqrt(tf.cast(size, x.dtype))
@@ -104,8 +114,8 @@ class RayS(IterativeAttack):
         candidate = _point(x, trial, length, diagonal)
         logits = forward(candidate)
         wrong = misclassified(case.y, logits)
-        outside = ~within(self.threat_model, candidate, x, case.radius)
-        s = {**s, **missed(s, candidate, answered(logits) | outside)}
+        outside = ~self.threat_model.contains(candidate, x, case.radius)
+        s = {**s, **record_unanswered(s, candidate, all_finite(logits) | outside)}
 
         # A flip is tried at the present distance first. That it holds there brings nothing nearer yet.
         closer = wrong & (s["bisects"] | tf.math.is_inf(s["along"]))
@@ -117,9 +127,8 @@ class RayS(IterativeAttack):
         distance = tf.where(closer, self.threat_model.distance(candidate, x), s["distance"])
 
         ends = ~bisects
-        # The same slack as where an evaluation looks at the image again.
-        near = distance <= case.radius * (1.0 + 1e-6) + 1e-7
-        catch = caught(s, best, ends & near)
+        near = is_within(distance, case.radius)
+        catch = record_success(s, best, ends & near)
         # Counts until the first success, though the search goes on.
         index = s["index"] + tf.cast(~s["broken"], tf.int32)
         forwards = s["forwards"] + 1

@@ -1,12 +1,13 @@
 """The Square attack: random squares, kept where they lower the margin; no gradient."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.attacks.answers import missed
-from tfrobust.attacks.base import fresh
+from tfrobust.attacks.answers import record_unanswered
+from tfrobust.attacks.case import Case, make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.square_l1 import L1Squares
 from tfrobust.attacks.square_l2 import L2Squares
@@ -14,8 +15,8 @@ from tfrobust.attacks.square_linf import MOST_CHANNELS, LinfSquares
 from tfrobust.errors import UserError
 from tfrobust.losses.margin import margin
 from tfrobust.ops import norms
-from tfrobust.ops.logits import answered, misclassified
-from tfrobust.ops.numbers import integer, number
+from tfrobust.ops.logits import all_finite, misclassified
+from tfrobust.ops.numbers import integer, parse_number
 from tfrobust.ops.random import by_example
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
@@ -57,6 +58,13 @@ class Square(IterativeAttack):
     Raises:
         UserError: for settings outside these ranges.
 
+    Example:
+    >>> model = lambda x: tf.reshape(x, (-1, 3)) * 10.0
+    >>> x = tf.constant([[[[0.6, 0.5, 0.1]]]])
+    >>> found = tfrobust.Square(tfrobust.Linf(0.1), queries=20)(model, x, [0], seed=0)
+    >>> int(tf.argmax(model(found.x), axis=-1)[0])
+    1
+
     Reference: Andriushchenko et al., "Square Attack: a query-efficient black-box adversarial attack
     via random search", 2020, in AutoAttack's version; in L1 Croce, Hein, "Mind the box", 2021. There
     one place and one colour serve the whole batch; here each example has its own, so that its result
@@ -73,7 +81,7 @@ class Square(IterativeAttack):
     trusts_answers = True
     measures = ("queries",)
 
-    def check(self):
+    def check(self) -> None:
         check_kind("threat_model", self.threat_model, ThreatModel)
         if type(self.threat_model) not in LAWS:
             raise UserError(
@@ -81,22 +89,22 @@ class Square(IterativeAttack):
             )
         integer(self.queries, "queries", 1)
         integer(self.restarts, "restarts", 1)
-        number(self.initial_share, "initial_share", 1e-6, 1.0)
+        self.store(initial_share=parse_number(self.initial_share, "initial_share", 1e-6, 1.0))
 
-    def runs(self, num_classes):
+    def runs(self, num_classes: int) -> int:
         return self.restarts
 
     @property
-    def judged_steps(self):
+    def num_steps(self) -> int:
         return self.queries
 
-    def passes(self, num_classes):
+    def passes(self, num_classes: int) -> tuple[int, int]:
         return self.runs(num_classes) * (self.queries + 1), 0
 
-    def begin(self, case):
+    def begin(self, case: Case) -> dict[str, tf.Tensor]:
         law = self._law(case.x)
         seeds = by_example(case.keys, tf.shape(case.y)[0])
-        state = fresh(case)
+        state = make_state(case)
         start = law.start(case.x, case.radius, seeds)
         return {
             **state,
@@ -114,27 +122,30 @@ class Square(IterativeAttack):
             **law.memory(case.x),
         }
 
-    def step(self, forward, case, state):
+    def step(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         rest = self._fused("rest", self._rest)
-        case = case._replace(
-            keys=None, example_keys=None, is_random=tf.convert_to_tensor(case.is_random)
-        )
+        is_random = tf.convert_to_tensor(case.is_random)
         state = {name: value for name, value in state.items() if name != "adversarial"}
-        new = rest(case, state, forward(state["candidate"]))
+        logits = forward(state["candidate"])
+        new = rest(case.x, case.y, case.radius, is_random, state, logits)
         # The best image is the one that broke the example, if one has.
         broken = norms.expand(new["broken"], new["best"])
         return {**new, "adversarial": tf.where(broken, new["best"], new["lost"])}
 
-    def _rest(self, case, state, logits):
-        return self._unless_done(state, self._learned(case, state, logits))
+    def _rest(self, x, y, radius, is_random, state, logits):
+        return self._unless_done(state, self._update(x, y, radius, is_random, state, logits))
 
-    def _learned(self, case, state, logits):
+    def _update(self, x, y, radius, is_random, state, logits):
         """The state after the answer, with the next proposal."""
-        s, law = state, self._law(case.x)
-        value = -margin(case.y, logits)
-        is_answer = answered(logits)
-        noted = missed({**s, "adversarial": s["lost"]}, s["candidate"], is_answer | ~s["asks"])
-        wrong = s["asks"] & misclassified(case.y, logits)
+        s, law = state, self._law(x)
+        value = -margin(y, logits)
+        is_answer = all_finite(logits)
+        noted = record_unanswered(
+            {**s, "adversarial": s["lost"]}, s["candidate"], is_answer | ~s["asks"]
+        )
+        wrong = s["asks"] & misclassified(y, logits)
         better = is_answer & ((s["index"] < 0) | (value < s["value"]) | wrong)
         taken, refused = s["asks"] & better, s["asks"] & ~better
         known = s["index"] + tf.cast(s["asks"], tf.int32)
@@ -145,11 +156,11 @@ class Square(IterativeAttack):
             "lost": noted["adversarial"],
             **law.remember(s, taken, refused),
             "index": known,
-            "best": tf.where(norms.expand(taken, case.x), s["candidate"], s["best"]),
+            "best": tf.where(norms.expand(taken, x), s["candidate"], s["best"]),
             "value": tf.where(taken, value, s["value"]),
             "forwards": s["forwards"] + tf.cast(s["asks"], tf.int32),
         }
-        proposal = law.propose(case.x, case.radius, s, asks_all=case.is_random)
+        proposal = law.propose(x, radius, s, asks_all=is_random)
         over = s["broken"] | (s["value"] <= 0.0)
         index = tf.where(over, known, proposal.index)
         return {
@@ -173,11 +184,9 @@ class Square(IterativeAttack):
             )
         return law(shape, self.shares())
 
-    def shares(self):
+    def shares(self) -> np.ndarray:
         """The share of the pixels that a square covers, for every query, (queries,)."""
         numbers = np.arange(self.queries)
         if self.rescale_schedule:
             numbers = numbers * 10000 // self.queries
-        return number(self.initial_share, "initial_share") / 2.0 ** np.searchsorted(
-            _HALVINGS, numbers, side="right"
-        )
+        return self.initial_share / 2.0 ** np.searchsorted(_HALVINGS, numbers, side="right")

@@ -1,5 +1,6 @@
 """Proposals of the Square attack in L1."""
 
+import numpy as np
 import tensorflow as tf
 
 from tfrobust.attacks.square_mass import MovedMass, kernel
@@ -12,11 +13,17 @@ class L1Squares(MovedMass):
     """Patterns and masses in the sum norm; each image is projected into ball and box."""
 
     @staticmethod
-    def kernel(side):
+    def kernel(side: int) -> np.ndarray:
         return kernel(side, 4, 1)
 
     @staticmethod
-    def moved(delta, pattern, first, second, radius):
+    def move_mass(
+        delta: tf.Tensor,
+        pattern: tf.Tensor,
+        first: tf.Tensor,
+        second: tf.Tensor,
+        radius: tf.Tensor | float,
+    ) -> tf.Tensor:
         zero, channels = tf.zeros_like(delta), delta.shape[-1]
         inside = tf.where(first, delta, zero)
         moved = pattern + inside / (1e-12 + _length(inside))
@@ -27,7 +34,7 @@ class L1Squares(MovedMass):
         return moved / (1e-12 + _length(moved)) * mass
 
     @staticmethod
-    def brought(x, delta, radius):
+    def bring_inside(x: tf.Tensor, delta: tf.Tensor, radius: tf.Tensor | float) -> tf.Tensor:
         # A little less than the radius, so that sums in another order stay within it.
         return to_box(nearest_in_l1_ball(x + delta, x, radius * (1.0 - 1e-6)))
 

@@ -1,5 +1,6 @@
 """Proposals of the Square attack in L2."""
 
+import numpy as np
 import tensorflow as tf
 
 from tfrobust.attacks.square_mass import MovedMass, kernel
@@ -11,11 +12,17 @@ class L2Squares(MovedMass):
     """Patterns and masses in the Euclidean norm; the perturbation has length epsilon before the box."""
 
     @staticmethod
-    def kernel(side):
+    def kernel(side: int) -> np.ndarray:
         return kernel(side, 2, 2)
 
     @staticmethod
-    def moved(delta, pattern, first, second, radius):
+    def move_mass(
+        delta: tf.Tensor,
+        pattern: tf.Tensor,
+        first: tf.Tensor,
+        second: tf.Tensor,
+        radius: tf.Tensor | float,
+    ) -> tf.Tensor:
         zero = tf.zeros_like(delta)
         inside = tf.where(first, delta, zero)
         moved = pattern + inside / (1e-12 + _length(inside))
@@ -25,7 +32,7 @@ class L2Squares(MovedMass):
         return moved / (1e-12 + _length(moved)) * mass
 
     @staticmethod
-    def brought(x, delta, radius):
+    def bring_inside(x: tf.Tensor, delta: tf.Tensor, radius: tf.Tensor | float) -> tf.Tensor:
         return to_box(x + radius * delta / (norms.expand(norms.l2(delta), x) + 1e-12))
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.ops.random import ExampleKeys
+from tfrobust.ops.random import ExampleKeys, Keys
 from tfrobust.threat_models.base import to_box
 
 # Proposals that a row looks at in one step, for the first one whose answer is not known.
@@ -34,7 +34,7 @@ class Proposal(NamedTuple):
     memory: dict
 
 
-def sides_of(shares, height, width):
+def compute_sides(shares: np.ndarray, height: int, width: int) -> np.ndarray:
     """Sides of the squares, int (queries,): round(sqrt(share h w)), half to even, at least 1."""
     sides = np.rint(np.sqrt(shares * height * width)).astype(np.int32)
     return np.clip(sides, 1, min(height, width))
@@ -50,9 +50,9 @@ class LinfSquares:
 
     remembered = ("known", "side")
 
-    def __init__(self, shape, shares):
+    def __init__(self, shape: tuple[int, int, int], shares: np.ndarray):
         self.height, self.width, self.channels = shape
-        self.sides = sides_of(shares, self.height, self.width)
+        self.sides = compute_sides(shares, self.height, self.width)
         # For each query: the first one after it of another side, and whether it is a first one itself.
         change = np.append(np.flatnonzero(np.diff(self.sides)) + 1, len(self.sides))
         numbers = np.arange(len(self.sides))
@@ -65,13 +65,13 @@ class LinfSquares:
         rows, columns = (np.maximum(v - self.sides, 1) for v in (self.height, self.width))
         self.squares = rows * columns * self.colours if self.remembers else None
 
-    def start(self, x, radius, keys):
+    def start(self, x: tf.Tensor, radius: tf.Tensor | float, keys: Keys) -> tf.Tensor:
         """Vertical stripes: every column and channel has a colour of its own."""
         shape = [tf.shape(x)[0], 1, self.width, self.channels]
         positive = keys.fold_in(-3).uniform(shape, x.dtype) >= 0.5
         return to_box(tf.where(positive, x + radius, x - radius))
 
-    def memory(self, x):
+    def memory(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         """Nothing is known yet of the squares of one side and all colours: "known" (b, places).
 
         "place" is where the proposal stands that was asked last, (b,).
@@ -84,7 +84,9 @@ class LinfSquares:
             "place": tf.zeros([rows], tf.int32),
         }
 
-    def remember(self, s, taken, refused):
+    def remember(
+        self, s: dict[str, tf.Tensor], taken: tf.Tensor, refused: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         """The memory after the answer: empty after a change, with the proposal where it was refused."""
         if not self.remembers:
             return {}
@@ -92,7 +94,9 @@ class LinfSquares:
         known = s["known"] | (refused[:, None] & asked)
         return {"known": known & ~taken[:, None], "place": s["place"]}
 
-    def propose(self, x, radius, s, asks_all):
+    def propose(
+        self, x: tf.Tensor, radius: tf.Tensor | float, s: dict[str, tf.Tensor], asks_all: tf.Tensor
+    ) -> Proposal:
         """The next proposals of every row, the known ones among them passed over.
 
         Args:
@@ -105,7 +109,7 @@ class LinfSquares:
         side, until = tf.gather(self.sides, here), tf.gather(self.until, here)
         numbers = index[:, None] + tf.range(AHEAD)
         there = numbers < until[:, None]
-        top, left, colour = self._drawn(ExampleKeys(s["seeds"]).words(numbers), side)
+        top, left, colour = self._draw(ExampleKeys(s["seeds"]).words(numbers), side)
         positive = tf.bitwise.bitwise_and(colour[..., None], bits(self.channels)) > 0
         high, low = to_box(x + radius), to_box(x - radius)
         ask = self._changes(s["best"], high, low, top, left, side, positive)
@@ -120,17 +124,17 @@ class LinfSquares:
         pick = tf.where(found, pick, 0)
         memory = {}
         if self.remembers:
-            known = self._noted(known, place, numbers < following[:, None])
+            known = self._note(known, place, numbers < following[:, None])
             # All squares of this side are known, so the queries up to the next side are.
             count = tf.reduce_sum(tf.cast(known, tf.int32), axis=1)
             exhausted = count == tf.gather(self.squares, here)
             following = tf.where(exhausted & ~found, until, following)
             memory = {"known": known, "place": tf.gather(place, pick, batch_dims=1)}
         chosen = [tf.gather(v, pick, batch_dims=1) for v in (top, left, positive)]
-        image = self._painted(s["best"], high, low, side, *chosen)
+        image = self._paint(s["best"], high, low, side, *chosen)
         return Proposal(image, found, following, memory)
 
-    def _drawn(self, words, side):
+    def _draw(self, words, side):
         """Places and colours from 64 random bits: 21 for each coordinate, one for each channel."""
         top = coordinate(words, 43, self.height, side[:, None])
         left = coordinate(words, 22, self.width, side[:, None])
@@ -149,7 +153,7 @@ class LinfSquares:
             changes |= tf.reduce_any(there, axis=[2, 3])
         return changes
 
-    def _noted(self, known, place, passed):
+    def _note(self, known, place, passed):
         """The table with the proposals that were passed over."""
         row = tf.broadcast_to(tf.range(tf.shape(place)[0])[:, None], tf.shape(place))
         # Proposals that are not to be noted write into a column that is cut off.
@@ -158,19 +162,19 @@ class LinfSquares:
         ones = tf.ones_like(passed)
         return tf.tensor_scatter_nd_update(wide, tf.stack([row, column], -1), ones)[:, :-1]
 
-    def _painted(self, best, high, low, side, top, left, positive):
+    def _paint(self, best, high, low, side, top, left, positive):
         rows = within(top, side, self.height)[:, :, None, None]
         columns = within(left, side, self.width)[:, None, :, None]
         colour = tf.where(positive[:, None, None, :], high, low)
         return tf.where(rows & columns, colour, best)
 
 
-def bits(channels):
+def bits(channels: int) -> tf.Tensor:
     """One bit for each channel, int32 (channels,)."""
     return tf.constant(2 ** np.arange(channels), tf.int32)
 
 
-def packed(flags):
+def packed(flags: tf.Tensor) -> tf.Tensor:
     """Booleans (..., n) as the bits of integers, int64 (..., ceil(n / 62))."""
     chunks = [flags[..., at : at + _BITS] for at in range(0, flags.shape[-1], _BITS)]
     nothing = tf.zeros([], tf.int64)
@@ -178,19 +182,19 @@ def packed(flags):
     return tf.stack([tf.reduce_sum(bits, axis=-1) for bits in ones], axis=-1)
 
 
-def part(words, shift, length):
+def part(words: tf.Tensor, shift: int, length: int) -> tf.Tensor:
     """Some of the bits of random words, uint64."""
     shifted = tf.bitwise.right_shift(words, tf.constant(shift, tf.uint64))
     return tf.bitwise.bitwise_and(shifted, tf.constant(2**length - 1, tf.uint64))
 
 
-def coordinate(words, shift, length, side):
+def coordinate(words: tf.Tensor, shift: int, length: int, side: tf.Tensor) -> tf.Tensor:
     """int(U (length - side)), with U from 21 bits of random words: never the last place, but 0 if alone."""
     fraction = tf.cast(tf.cast(part(words, shift, 21), tf.int32), tf.float32) * 2.0**-21
     return tf.cast(fraction * tf.cast(length - side, tf.float32), tf.int32)
 
 
-def within(first, side, length):
+def within(first: tf.Tensor, side: tf.Tensor, length: int) -> tf.Tensor:
     """Which of `length` lines a square covers, boolean (..., length)."""
     lines, first = tf.range(length), first[..., None]
     return (lines >= first) & (lines < first + side[..., None])

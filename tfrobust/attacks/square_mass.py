@@ -3,12 +3,12 @@
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.attacks.square_linf import Proposal, bits, coordinate, part, sides_of, within
+from tfrobust.attacks.square_linf import Proposal, bits, compute_sides, coordinate, part, within
 from tfrobust.errors import UserError
-from tfrobust.ops.random import ExampleKeys
+from tfrobust.ops.random import ExampleKeys, Keys
 
 
-def kernel(side, power, order):
+def kernel(side: int, power: int, order: int) -> np.ndarray:
     """The pattern eta of a square, (side, side), of length one: a hill above a valley.
 
     Each half is a pyramid sum over k of 1 / (k + 1)^power on the rectangles of radius k around its
@@ -49,14 +49,14 @@ class MovedMass:
 
     remembered = ()
 
-    def __init__(self, shape, shares):
+    def __init__(self, shape: tuple[int, int, int], shares: np.ndarray):
         self.height, self.width, self.channels = shape
         if min(self.height, self.width) < 5:
             raise UserError(
                 "Square in L2 and L1 needs images of at least 5 by 5 pixels. "
                 f"Received: {self.height} by {self.width}."
             )
-        sides = np.maximum(sides_of(shares, self.height, self.width), 3)
+        sides = np.maximum(compute_sides(shares, self.height, self.width), 3)
         sides += 1 - sides % 2
         self.sides = np.minimum(sides, min(self.height, self.width)).astype(np.int32)
         sides, self.kinds = np.unique(self.sides, return_inverse=True)
@@ -66,7 +66,7 @@ class MovedMass:
         for kind, side in enumerate(sides):
             self.kernels[kind, :side, :side] = self.kernel(side)
 
-    def start(self, x, radius, keys):
+    def start(self, x: tf.Tensor, radius: tf.Tensor | float, keys: Keys) -> tf.Tensor:
         """Patterns side by side, each turned and with a sign of its own."""
         side = self.height // 5
         offset = (self.height - 5 * side) // 2
@@ -84,17 +84,21 @@ class MovedMass:
         delta = tf.reshape(delta, [-1, *extent, self.channels])
         rest = [length - offset - e for length, e in zip((self.height, self.width), extent)]
         delta = tf.pad(delta, [[0, 0], [offset, rest[0]], [offset, rest[1]], [0, 0]])
-        return self.brought(x, delta, radius)
+        return self.bring_inside(x, delta, radius)
 
-    def memory(self, x):
+    def memory(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         """Nothing is remembered."""
         return {}
 
-    def remember(self, s, taken, refused):
+    def remember(
+        self, s: dict[str, tf.Tensor], taken: tf.Tensor, refused: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         """Nothing is remembered."""
         return {}
 
-    def propose(self, x, radius, s, asks_all):
+    def propose(
+        self, x: tf.Tensor, radius: tf.Tensor | float, s: dict[str, tf.Tensor], asks_all: tf.Tensor
+    ) -> Proposal:
         """The next proposal of every row; all of them are asked."""
         numbers, here = s["index"], tf.minimum(s["index"], len(self.sides) - 1)
         side = tf.gather(self.sides, here)
@@ -111,18 +115,24 @@ class MovedMass:
         delta = s["best"] - x
         zero = tf.zeros_like(delta)
         pattern = pattern * signs[:, None, None, :]
-        moved = self.moved(delta, pattern, first, second, radius)
+        moved = self.move_mass(delta, pattern, first, second, radius)
         delta = tf.where(first, moved, tf.where(second, zero, delta))
-        image = self.brought(x, delta, radius)
+        image = self.bring_inside(x, delta, radius)
         return Proposal(image, numbers == here, numbers, {})
 
     @staticmethod
-    def kernel(side):
+    def kernel(side: int) -> np.ndarray:
         """The pattern of a square of this side, (side, side)."""
         raise NotImplementedError
 
     @staticmethod
-    def moved(delta, pattern, first, second, radius):
+    def move_mass(
+        delta: tf.Tensor,
+        pattern: tf.Tensor,
+        first: tf.Tensor,
+        second: tf.Tensor,
+        radius: tf.Tensor | float,
+    ) -> tf.Tensor:
         """What the perturbation becomes in the first square; anything elsewhere.
 
         Args:
@@ -134,7 +144,7 @@ class MovedMass:
         raise NotImplementedError
 
     @staticmethod
-    def brought(x, delta, radius):
+    def bring_inside(x: tf.Tensor, delta: tf.Tensor, radius: tf.Tensor | float) -> tf.Tensor:
         """The images x + delta, brought into ball and box."""
         raise NotImplementedError
 

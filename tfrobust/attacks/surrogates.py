@@ -3,14 +3,16 @@
 import concurrent.futures
 import pathlib
 import zipfile
+from collections.abc import Callable
 
 import keras
+import tensorflow as tf
 
 from tfrobust.contract.keras_file import read_keras_file
 from tfrobust.errors import UserError
 
 
-def check_surrogate(surrogate):
+def check_surrogate(surrogate: keras.Model | Callable | str) -> None:
     """Raises `UserError` unless it is a Keras model with weights, a function, or a `.keras` file's path."""
     if isinstance(surrogate, str):
         file = pathlib.Path(surrogate)
@@ -30,7 +32,7 @@ def check_surrogate(surrogate):
         )
 
 
-def loaded(surrogate):
+def load_surrogate(surrogate: keras.Model | Callable | str) -> keras.Model | Callable:
     """The model of a path; models and functions as they are.
 
     Raises:
@@ -44,7 +46,9 @@ def loaded(surrogate):
         return thread.submit(read_keras_file, surrogate).result()
 
 
-def with_classes(forward, num_classes):
+def require_classes(
+    forward: Callable[[tf.Tensor], tf.Tensor], num_classes: int
+) -> Callable[[tf.Tensor], tf.Tensor]:
     """`forward`, images to logits, that raises `UserError` if there are not `num_classes` of them."""
 
     def logits(x):

@@ -2,11 +2,12 @@
 
 import tensorflow as tf
 
+from tfrobust.attacks.case import Case
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import integer
 
 
-def target_of(case, rank):
+def choose_ranked_target(case: Case, rank: tf.Tensor) -> tf.Tensor:
     """The wrong class with the `rank`-th largest clean logit, int32 (b,); the lowest class on ties.
 
     Args:
@@ -19,7 +20,7 @@ def target_of(case, rank):
     return tf.gather(order, rank, batch_dims=1)
 
 
-def checked_targets(targets):
+def check_targets(targets: int | str) -> int | str:
     """`targets` if it says how many classes are aimed at: a whole number, "all" or "random"."""
     if isinstance(targets, str) and targets in ("all", "random"):
         return targets
@@ -31,14 +32,14 @@ def checked_targets(targets):
     return integer(targets, "targets", 0)
 
 
-def number_of_targets(targets, num_classes):
+def count_targets(targets: int | str, num_classes: int) -> int:
     """How many classes are aimed at one after the other, of `num_classes`; 0 for an untargeted search."""
-    if targets == "random":
-        return 1
-    return num_classes - 1 if targets == "all" else min(targets, num_classes - 1)
+    if isinstance(targets, str):
+        return 1 if targets == "random" else num_classes - 1
+    return min(targets, num_classes - 1)
 
 
-def chosen_target(targets, case, rank):
+def choose_target(targets: int | str, case: Case, rank: tf.Tensor) -> tf.Tensor:
     """The class that a row aims at, int32 (b,); never its label.
 
     Args:
@@ -52,8 +53,9 @@ def chosen_target(targets, case, rank):
         return rank + tf.cast(rank >= case.y, rank.dtype)
     if targets == "random":
         others = case.logits.shape[-1] - 1
-        draw = case.example_keys.fold_in(-2).uniform(tf.shape(case.y))
+        keys = case.keys if case.example_keys is None else case.example_keys
+        draw = keys.fold_in(-2).uniform(tf.shape(case.y))
         # The product may be rounded up to the number of others.
         jump = 1 + tf.minimum(tf.cast(draw * others, tf.int32), others - 1)
         return (case.y + jump) % (others + 1)
-    return target_of(case, rank)
+    return choose_ranked_target(case, rank)

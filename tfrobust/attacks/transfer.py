@@ -2,19 +2,23 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfrobust.attacks.answers import missed
-from tfrobust.attacks.base import Attack, caught
+from tfrobust.attacks.answers import record_success, record_unanswered
+from tfrobust.attacks.base import Attack
+from tfrobust.attacks.case import Case
 from tfrobust.attacks.iterative import IterativeAttack
-from tfrobust.attacks.surrogates import check_surrogate, loaded, with_classes
+from tfrobust.attacks.surrogates import check_surrogate, load_surrogate, require_classes
 from tfrobust.errors import UserError
 from tfrobust.losses.objectives import Objective
 from tfrobust.ops import norms
-from tfrobust.ops.logits import answered, inference, misclassified
+from tfrobust.ops.logits import all_finite, inference, misclassified
 from tfrobust.spec import check_kind, register
+from tfrobust.threat_models.base import ThreatModel
 
 
 @register
@@ -43,6 +47,12 @@ class Transfer(IterativeAttack):
         UserError: for a file that is none, a model without weights, an attack that climbs no objective,
             or an objective that compares with the clean prediction on several surrogates.
 
+    Example:
+    >>> inner = tfrobust.PGD(tfrobust.Linf("8/255"), steps=10)
+    >>> attack = tfrobust.attacks.Transfer(inner, (lambda x: tf.reshape(x, (-1, 3)),))
+    >>> attack.needs_gradient
+    False
+
     Reference: Papernot et al., "Transferability in Machine Learning", 2016; for several surrogates Liu
     et al., "Delving into Transferable Adversarial Examples and Black-box Attacks", 2017, who take the
     cross-entropy of averaged probabilities.
@@ -60,22 +70,9 @@ class Transfer(IterativeAttack):
             object.__setattr__(self, "surrogates", tuple(plain))
         super().__post_init__()
 
-    def check(self):
+    def check(self) -> None:
         check_kind("attack", self.attack, Attack)
-        if not hasattr(self.attack, "objective") or not hasattr(self.attack, "steps"):
-            raise UserError(
-                "`attack` must climb an objective for a number of steps, as PGD and APGD do. "
-                f"Received: {self.attack!r}."
-            )
-        if getattr(self.attack, "selection", "best") == "any":
-            raise UserError(
-                "The target sees one image of each run, not all iterates. Give PGD selection='last' or "
-                "'best'. Received: selection='any'."
-            )
-        if getattr(self.attack, "success", "wrong") != "wrong":
-            raise UserError(
-                "What the target predicts is judged as right or wrong. Leave success='target' away."
-            )
+        self.attack.check_transfer()
         if not isinstance(self.surrogates, tuple) or not self.surrogates:
             raise UserError(
                 "`surrogates` must be a tuple of Keras models, functions or paths of .keras files. "
@@ -83,17 +80,35 @@ class Transfer(IterativeAttack):
             )
         for surrogate in self.surrogates:
             check_surrogate(surrogate)
-        if len(self.surrogates) > 1 and _compares(self.attack.objective):
+        objective = self.attack.climbed_objective
+        if len(self.surrogates) > 1 and objective is not None and objective.compares_with_clean:
             raise UserError(
                 "With several surrogates the objective cannot compare with the clean prediction, of which "
-                f"each has its own. Use CrossEntropy(). Received: {self.attack.objective!r}."
+                f"each has its own. Use CrossEntropy(). Received: {objective!r}."
             )
 
     @property
-    def threat_model(self):
+    def threat_model(self) -> ThreatModel:
         return self.attack.threat_model
 
-    def get_config(self):
+    @property
+    def num_steps(self) -> int | None:
+        return self.attack.num_steps
+
+    @property
+    def judged_steps(self) -> None:
+        """None: of a run the target sees one image."""
+        return None
+
+    @property
+    def is_targeted(self) -> bool:
+        return self.attack.is_targeted
+
+    @property
+    def source_models(self) -> tuple:
+        return self.surrogates
+
+    def get_config(self) -> dict:
         for surrogate in self.surrogates:
             if not isinstance(surrogate, str):
                 raise UserError(
@@ -104,16 +119,18 @@ class Transfer(IterativeAttack):
         attack = keras.saving.serialize_keras_object(self.attack)
         return {"attack": attack, "surrogates": list(self.surrogates)}
 
-    def runs(self, num_classes):
+    def runs(self, num_classes: int) -> int:
         return self.attack.runs(num_classes)
 
-    def begin(self, case):
+    def begin(self, case: Case) -> dict[str, tf.Tensor]:
         state = self.attack.begin(case)
         if self._reads_logits:
             state["surrogate_logits"] = tf.zeros_like(case.logits)
         return state
 
-    def advance(self, forward, case, state):
+    def advance(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         models = self._forwards(case.logits.shape[-1])
         extra = tf.zeros_like(case.y)
         if self._reads_logits:
@@ -123,7 +140,7 @@ class Transfer(IterativeAttack):
             extra += len(models) * tf.cast(first, tf.int32)
         attack = self._on_all(models)
         new = attack.step(models[0], case, state)
-        over = new["index"] >= attack.steps
+        over = new["index"] >= attack.num_steps
         judged = over & ~state["done"]
         logits = tf.cond(
             tf.reduce_any(judged),
@@ -131,7 +148,7 @@ class Transfer(IterativeAttack):
             lambda: tf.zeros_like(case.logits),
         )
         # Only of the images that are judged anything is known.
-        seen = {**state, **missed(state, new["best"], answered(logits) | ~judged)}
+        seen = {**state, **record_unanswered(state, new["best"], all_finite(logits) | ~judged)}
         wrong = judged & misclassified(case.y, logits)
         extra += tf.cast(judged, tf.int32)
         made = {n: len(models) * (new[n] - state[n]) for n in ("forwards", "backwards")}
@@ -140,7 +157,7 @@ class Transfer(IterativeAttack):
             **new,
             # The attack's own findings, on the surrogate, are overwritten.
             "unanswered": seen["unanswered"],
-            **caught(seen, new["best"], wrong),
+            **record_success(seen, new["best"], wrong),
             "done": over,
             "forwards": state["forwards"] + made["forwards"] + extra,
             "backwards": state["backwards"] + made["backwards"],
@@ -148,7 +165,8 @@ class Transfer(IterativeAttack):
 
     @property
     def _reads_logits(self):
-        return self.attack.objective.needs_target or _compares(self.attack.objective)
+        objective = self.attack.climbed_objective
+        return objective.needs_target or objective.compares_with_clean
 
     def _begun(self, models, case, state, first):
         """The state, where rows that are `first` begin with the surrogates' logits, not the target's."""
@@ -164,13 +182,13 @@ class Transfer(IterativeAttack):
     def _on_all(self, models):
         if len(models) == 1:
             return self.attack
-        objective = _Sum(self.attack.objective, models[1:])
+        objective = _Sum(self.attack.climbed_objective, models[1:])
         return dataclasses.replace(self.attack, objective=objective)
 
     def _forwards(self, num_classes):
         if "_loaded" not in self.__dict__:
-            self.__dict__["_loaded"] = tuple(loaded(model) for model in self.surrogates)
-        return tuple(with_classes(inference(model), num_classes) for model in self._loaded)
+            self.__dict__["_loaded"] = tuple(load_surrogate(model) for model in self.surrogates)
+        return tuple(require_classes(inference(model), num_classes) for model in self._loaded)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,13 +199,11 @@ class _Sum(Objective):
     others: tuple
 
     @property
-    def needs_target(self):
+    def needs_target(self) -> bool:
         return self.objective.needs_target
 
-    def __call__(self, y, logits, reference=None, candidate=None):
+    def __call__(
+        self, y: tf.Tensor, logits: tf.Tensor, reference: Any = None, candidate: tf.Tensor = None
+    ) -> tf.Tensor:
         everywhere = [logits, *(forward(candidate) for forward in self.others)]
         return tf.add_n([self.objective(y, z, reference, candidate) for z in everywhere])
-
-
-def _compares(objective):
-    return type(objective).reference is not Objective.reference

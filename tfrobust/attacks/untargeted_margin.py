@@ -1,10 +1,12 @@
 """The untargeted margin attack, "Un-T"."""
 
 from tfrobust.attacks.adam_pgd import adam_pgd
+from tfrobust.attacks.pgd import PGD
 from tfrobust.losses.objectives import Margin
+from tfrobust.threat_models.base import ThreatModel
 
 
-def untargeted_margin(threat_model, steps=200, restarts=20):
+def untargeted_margin(threat_model: ThreatModel, steps: int = 200, restarts: int = 20) -> PGD:
     """Climbs the largest wrong logit minus the label's, with Adam and a step size that falls.
 
     max over j != y of z_j, minus z_y; the runner-up is chosen anew in every step. Any misclassified
@@ -21,6 +23,10 @@ def untargeted_margin(threat_model, steps=200, restarts=20):
     Returns:
         A `PGD`. It costs restarts * steps forward and backward passes for an example that it does
         not break.
+
+    Example:
+    >>> tfrobust.attacks.untargeted_margin(tfrobust.Linf("8/255"), restarts=10).runs(num_classes=10)
+    10
 
     Reference: Qin et al., "Adversarial Robustness through Local Linearization", 2019, appendix F.
     A tie of two logits counts by the lower class, as everywhere here; their code asks for a margin

@@ -46,7 +46,9 @@ class SharedSuite:
         key = re.sub(r'_\d+"', '"', config), threat_model
         if key not in self._evaluators:
             attacks = suite(self.name, threat_model).attacks
-            evaluator = Evaluator(Subject.of(classifier), attacks, slots=SLOTS)
+            evaluator = Evaluator(
+                Subject.of(classifier), attacks, slots=SLOTS, reserve=len(examples.y)
+            )
             self._evaluators[key] = classifier, evaluator
         shared, evaluator = self._evaluators[key]
         shared.set_weights(classifier.get_weights())

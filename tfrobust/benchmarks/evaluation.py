@@ -51,8 +51,8 @@ def measured(subject, examples, suite, slots="auto", jit_compile=False):
     _, first, _ = evaluator(examples.x, examples.y, examples.ids)
     turns = _Turns(
         {
-            name: _Timer(subject.forward, examples, program.rows)
-            for (name, _), program in evaluator._programs.items()
+            name: _Timer(subject.forward, examples, max(pool.programs))
+            for (name, _), pool in evaluator.pools.items()
         }
     )
     predictions, outcomes, _ = evaluator(examples.x, examples.y, examples.ids, bar=turns)

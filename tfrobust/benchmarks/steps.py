@@ -125,7 +125,7 @@ def _free(classifier):
 
 
 _GUIDED = PGD(Linf("8/255"), steps=1, relative_step_size=1.0, start=Corner(0.5))
-_MER = {"regularizers": [MaximalEntropy()]}
+_MER = [MaximalEntropy()]
 
 
 def _rat(*terms):
@@ -146,9 +146,9 @@ SUBJECTS = {
     "ATLAS-g": Subject(_atlas(1, alpha=0), 0, 1, 2, (1.52, 0.28)),
     "ATLAS-10": Subject(_atlas(10), 0, 10, 2, (7.52, 1.36), 1),
     "TradesJac": Subject(_trades_jac, 1, 1, 2, (4.56, 0.83), 1),
-    "TRADES-MER": Subject(lambda c: TRADES(c, _climb(10), **_MER), 1, 10, 2),
+    "TRADES-MER": Subject(lambda c: TRADES(c, _climb(10), regularizers=_MER), 1, 10, 2),
     "FAIT": Subject(lambda c: FAIT(c, _climb(10, keep=(2,))), 1, 10, 3),
-    "FAIT-MER": Subject(lambda c: FAIT(c, _climb(10, keep=(2,)), **_MER), 1, 10, 3),
+    "FAIT-MER": Subject(lambda c: FAIT(c, _climb(10, keep=(2,)), regularizers=_MER), 1, 10, 3),
     "LLR": Subject(_llr, 1, 11, 3, jacobians=1, in_inference_mode=2),
     "CURE": Subject(_cure, 0, 0, 3, jacobians=2, in_inference_mode=2),
     "GradAlign": Subject(_grad_align, 0, 1, 3, jacobians=2),

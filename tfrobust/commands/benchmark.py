@@ -139,7 +139,7 @@ def _evaluations(values):
         # All of them before the first one is measured, which takes minutes.
         subject, (data, threat_model) = (
             evaluation.Subject.of(folder),
-            evaluation.settings_of_run(folder),
+            evaluation.read_run_settings(folder),
         )
         examples = evaluation.load_examples(data)
         if values.examples:

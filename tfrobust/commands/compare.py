@@ -17,6 +17,7 @@ from absl import flags
 from tfrobust.commands.command_line import ROOT, Command
 from tfrobust.commands.readme import Place
 from tfrobust.errors import UserError
+from tfrobust.ops.seeds import SEED_LIMIT
 
 BEGIN, END = "<!-- comparison: begin -->", "<!-- comparison: end -->"
 
@@ -47,7 +48,7 @@ def _define(values):
 
 def _check(values):
     for seed in values.seeds or [""]:
-        if not (seed.isascii() and seed.isdigit()) or int(seed) >= 2**63:
+        if not (seed.isascii() and seed.isdigit()) or int(seed) >= SEED_LIMIT:
             raise UserError(
                 f"--seeds must be whole numbers with commas between them, such as 0,1,2. Received: {seed!r}."
             )
@@ -80,7 +81,7 @@ def _table(values):
 
     from tfrobust import training
     from tfrobust.benchmarks import compare as comparing
-    from tfrobust.evaluation import load_examples, settings_of_run
+    from tfrobust.evaluation import load_examples, read_run_settings
     from tfrobust.runs.writable import check_writable
 
     check_writable(values.workdir)
@@ -100,7 +101,7 @@ def _table(values):
                 configuration.configured(training.train)(
                     workdir=folder, configuration=configuration
                 )
-            data, threat_model = settings_of_run(folder)
+            data, threat_model = read_run_settings(folder)
             examples = load_examples(data)
             results[gin].append(comparing.judge_run(folder, examples, threat_model, shared))
             keras.utils.clear_session()

@@ -22,6 +22,7 @@ from absl import flags
 
 from tfrobust.commands.command_line import DOUBTFUL, ROOT, Command, data_dir, required
 from tfrobust.errors import UserError
+from tfrobust.ops.seeds import SEED_LIMIT
 
 
 def _define(values):
@@ -61,7 +62,7 @@ def _define(values):
     flags.DEFINE_integer(
         "examples", None, "Only the first so many examples.", lower_bound=1, **given
     )
-    flags.DEFINE_integer("seed", 0, "Names every random number.", 0, 2**63 - 1, **given)
+    flags.DEFINE_integer("seed", 0, "Seed of all random numbers.", 0, SEED_LIMIT - 1, **given)
     flags.DEFINE_multi_string("surrogate", [], "A run or .keras file to transfer from.", **given)
     flags.DEFINE_string(
         "workdir",
@@ -136,7 +137,7 @@ def _run(values):
     from tfrobust.runs.signals import StopRequest
 
     if values.suite == "help":
-        print("\n".join(f"{name:24} {text}" for name, text in evaluation.listed_suites().items()))
+        print("\n".join(f"{name:24} {text}" for name, text in evaluation.list_suites().items()))
         return 0
     strategy = tf.distribute.MirroredStrategy() if values.strategy == "mirrored" else None
     with strategy.scope() if strategy else contextlib.nullcontext():
@@ -200,13 +201,13 @@ def _shard(text):
 def _setting(values, run_folder):
     """Data and threat model: those of the flags, else those of the run."""
     from tfrobust import threat_models
-    from tfrobust.evaluation import settings_of_run
+    from tfrobust.evaluation import read_run_settings
 
     given = values.epsilon is not None or values.norm is not None
     if run_folder is None or (values.data is not None and given):
         data, threat_model = required(values, "data"), None
     else:
-        data, threat_model = settings_of_run(run_folder)
+        data, threat_model = read_run_settings(run_folder)
     if given or threat_model is None:
         threat_model = getattr(threat_models, values.norm or "Linf")(required(values, "epsilon"))
     return values.data or data, threat_model

@@ -1,3 +1,3 @@
-"""The only room that knows gin: configuration files in, a configured call and its record out."""
+"""Configuration files in, a configured call and its record out; only this room and compat.py import gin."""
 
 from tfrobust.config.configuration import Configuration as Configuration

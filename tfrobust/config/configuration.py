@@ -7,6 +7,7 @@ import re
 
 import gin
 
+from tfrobust.compat import gin_bindings, gin_used_values, search_gin_files
 from tfrobust.config import names as gin_names
 from tfrobust.config.overrides import overriding
 from tfrobust.errors import UserError, one_line
@@ -34,9 +35,8 @@ class Configuration:
 
     def __init__(self, files, bindings=(), root=".", trust=False):
         gin.clear_config()
-        gin.config._LOCATION_PREFIXES[:] = [str(pathlib.Path(root).resolve()), ""]
         # Files only: gin would import a package in which to look for an included file.
-        gin.config._FILE_READERS[:] = [(open, os.path.isfile)]
+        search_gin_files([str(pathlib.Path(root).resolve()), ""], [(open, os.path.isfile)])
         if not files:
             raise UserError("Which configuration? Give --gin_file=gin/trades_mer.gin, for example.")
         paths = [_found(file, root) for file in files]
@@ -120,7 +120,7 @@ class Configuration:
 
     def check_all_used(self):
         """Raises `UserError` for bindings that nothing has used; call it when everything is built."""
-        unused = sorted(set(_bindings(gin.config._CONFIG)) - _reached())
+        unused = sorted(set(_bindings(gin_bindings())) - _reached())
         if unused:
             named = ", ".join(_written(*binding) for binding in unused)
             raise UserError(
@@ -160,7 +160,7 @@ def _reached():
     # gin notes values under the scope of the call; a binding without a scope, or with a part of it, is used
     # by calls in deeper scopes too.
     reached = set()
-    for scope, selector, argument in _bindings(gin.config._OPERATIVE_CONFIG):
+    for scope, selector, argument in _bindings(gin_used_values()):
         parts = scope.split("/") if scope else []
         for depth in range(len(parts) + 1):
             reached.add(("/".join(parts[:depth]), selector, argument))

@@ -11,6 +11,7 @@ import pathlib
 import gin
 import keras
 
+from tfrobust.compat import gin_bindings, gin_configurable
 from tfrobust.config.text import GinText
 from tfrobust.errors import UserError
 
@@ -63,8 +64,8 @@ def check_objects():
     Raises:
         UserError: says what.
     """
-    configurables = [gin.config._REGISTRY[selector] for _, selector in gin.config._CONFIG]
-    configurables += [r.configurable for r in gin.config.iterate_references(gin.config._CONFIG)]
+    configurables = [gin_configurable(selector) for _, selector in gin_bindings()]
+    configurables += [r.configurable for r in gin.config.iterate_references(gin_bindings())]
     foreign = {c.selector for c in configurables if not _is_free(c.wrapped)}
     if foreign:
         raise UserError(_refusal("The configuration", sorted(foreign)))
@@ -135,8 +136,7 @@ def _is_free(value):
 
 def _gins_own():
     return [
-        gin.config._REGISTRY[name].wrapped
-        for name in ("gin.macro", "gin.singleton", "gin.constant")
+        gin_configurable(name).wrapped for name in ("gin.macro", "gin.singleton", "gin.constant")
     ]
 
 

@@ -9,6 +9,8 @@ import pathlib
 
 import gin
 
+from tfrobust.compat import gin_bindings, gin_values_within
+
 _COMMAND_LINE = ""
 
 
@@ -41,7 +43,7 @@ class Overrides:
     def _bind(self, key, value):
         parsed = gin.config.ParsedBindingKey.parse(key)
         binding, source = (*parsed.config_key, parsed.arg_name), self._sources[-1]
-        bound = gin.config._CONFIG.get(parsed.config_key, {})
+        bound = gin_bindings().get(parsed.config_key, {})
         if parsed.arg_name in bound and self._written.get(binding) != source:
             self._replaced.append((bound[parsed.arg_name], source))
         self._written[binding] = source
@@ -52,7 +54,7 @@ class Overrides:
 
         One that stands beside the line that replaces stays: who wrote both meant something by it.
         """
-        config = gin.config._CONFIG
+        config = gin_bindings()
         suspects = {
             (scope, selector, argument)
             for value, source in self._replaced
@@ -102,7 +104,7 @@ def _reached_from(value, config):
 
 
 def _references(values):
-    for value in gin.config._iterate_flattened_values(list(values)):
+    for value in gin_values_within(values):
         if isinstance(value, gin.config.ConfigurableReference):
             yield value
 

@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.compat import origin
+from tfrobust.compat import all_layers, origin
 from tfrobust.contract.classifier import check_classifier, image_dtype
 from tfrobust.contract.classifier import image_shape as shape_of
+from tfrobust.contract.outputs import sum_to_one
 from tfrobust.contract.tail import activation_of, has_graph, is_activation, is_silent, tail
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import number
@@ -171,7 +172,7 @@ def _linear(layer):
 
 def _as_rows(logits):
     """Logits (b, k): flattened from (b, 1, 1, k), and (0, z) for one output z."""
-    if not hasattr(logits, "shape"):
+    if keras.tree.is_nested(logits):
         raise UserError(
             "The model gives several outputs, and nothing tells which are the logits. Choose one: "
             "keras.Model(model.inputs, the output's tensor)."
@@ -202,7 +203,7 @@ def _check_same(model, adapted, activation, prepared, shape):
     expected = expected.reshape(len(x), -1)
     logits = np.asarray(adapted(tf.cast(pixels, image_dtype(model)), training=False), np.float64)
     found = _activated(logits, activation, expected.shape[1] == 1)
-    half = any(layer.compute_dtype in ("float16", "bfloat16") for layer in model._flatten_layers())
+    half = any(layer.compute_dtype in ("float16", "bfloat16") for layer in all_layers(model))
     slack = (3e-2 if half else 1e-4) * max(1.0, float(np.abs(expected).max()))
     off = float(np.abs(found - expected).max()) if found.shape == expected.shape else np.inf
     if not off <= slack:
@@ -211,11 +212,10 @@ def _check_same(model, adapted, activation, prepared, shape):
             f"differ by {off:.3g}. Is the model random, or its output more than one softmax? Received: "
             f"outputs of shape {expected.shape}, and {found.shape} after adapting."
         )
-    sums = expected.sum(axis=1)
-    if not activation and expected.min() >= 0 and np.abs(sums - 1).max() < 1e-2:
+    if not activation and bool(sum_to_one(expected)):
         raise UserError(
             f"{model.name!r} gives probabilities, but its softmax is in code of its own, where it cannot "
-            "be taken off. Leave it away there: the loss and the attacks compute it."
+            "be taken off. Leave it out of the model's code: the loss and the attacks compute it."
         )
 
 

@@ -8,8 +8,9 @@ from tfrobust.contract.assertions import require
 from tfrobust.errors import UserError, one_line
 from tfrobust.ops.logits import full_precision, inference
 
-# Rows of probabilities sum to 1 but for rounding, which is coarse in half precision.
-_SUM_SLACK = 1e-2
+# How far from 1 the sum of a row of probabilities may be: rounding, and 1e-7 a class where a model clips
+# its probabilities away from 0. In half precision rounding is coarse.
+_SLACK, _SLACK_OF_A_CLASS, _SLACK_IN_HALF_PRECISION = 1e-5, 1e-7, 1e-2
 # Fewer rows than these may look like probabilities by chance in the course of a long training.
 _ENOUGH = 4
 
@@ -26,10 +27,27 @@ def are_probabilities(outputs):
     Rows of zeros and a one are classes, not probabilities. No rows are none.
     """
     outputs = tf.convert_to_tensor(outputs)
-    sums = tf.reduce_sum(outputs, axis=-1)
-    like = tf.reduce_all(outputs >= 0) & tf.reduce_all(tf.abs(sums - 1.0) < _SUM_SLACK)
-    fractions = tf.reduce_any((outputs > 0) & (outputs < 1))
-    return like & fractions
+    return sum_to_one(outputs) & tf.reduce_any((outputs > 0) & (outputs < 1))
+
+
+def sum_to_one(outputs: tf.Tensor) -> tf.Tensor:
+    """Whether all rows of outputs, (b, k), are non-negative and sum to 1 but for rounding: a boolean scalar.
+
+    How coarse the rounding was, the numbers themselves say: those of a model in half precision stay numbers
+    of half precision when they are converted.
+    """
+    outputs = tf.convert_to_tensor(outputs)
+    half = tf.reduce_any(
+        [
+            tf.reduce_all(tf.cast(tf.cast(outputs, dtype), outputs.dtype) == outputs)
+            for dtype in (tf.bfloat16, tf.float16)
+        ]
+    )
+    classes = tf.cast(tf.shape(outputs)[-1], outputs.dtype)
+    fine = tf.constant(_SLACK, outputs.dtype) + _SLACK_OF_A_CLASS * classes
+    slack = tf.where(half, tf.constant(_SLACK_IN_HALF_PRECISION, outputs.dtype), fine)
+    errors = tf.abs(tf.reduce_sum(outputs, axis=-1) - 1.0)
+    return tf.reduce_all(outputs >= 0) & tf.reduce_all(errors < slack)
 
 
 def check_output_shape(shape, num_classes=None):

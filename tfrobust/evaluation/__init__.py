@@ -9,9 +9,9 @@ from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.reports.headline import headline
 from tfrobust.evaluation.reports.page import write_page
 from tfrobust.evaluation.reports.report_files import read_report
-from tfrobust.evaluation.settings import settings_of_run
+from tfrobust.evaluation.settings import read_run_settings
 from tfrobust.evaluation.subject import Subject
-from tfrobust.evaluation.suites import SUITES, Suite, custom, listed_suites, suite, suite_of
+from tfrobust.evaluation.suites import SUITES, Suite, as_suite, custom, list_suites, suite
 from tfrobust.runs.bar import Bar
 
 __all__ = [
@@ -27,12 +27,12 @@ __all__ = [
     "custom",
     "evaluate",
     "headline",
-    "listed_suites",
+    "list_suites",
     "load_examples",
     "read_report",
-    "settings_of_run",
+    "read_run_settings",
     "suite",
-    "suite_of",
+    "as_suite",
     "write_page",
     "write_reports",
 ]

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.errors import UserError
-from tfrobust.evaluation.engine.gate import second_look
+from tfrobust.evaluation.engine.gate import look_again
 from tfrobust.ops.logits import correct, inference
 from tfrobust.ops.random import content_keys, seed_pair
 
@@ -72,7 +72,7 @@ class Judge:
         keys = content_keys(seed_pair(self._seed), x)
         found = attack(self._classifier, x, y, seed=keys).x
         clean_logits = self._forward(x)
-        second = second_look(self._forward, threat_model, found, x, y)
+        second = look_again(self._forward, threat_model, found, x, y)
         finite = (
             second.finite & second.answered & tf.reduce_all(tf.math.is_finite(clean_logits), axis=1)
         )
@@ -83,8 +83,8 @@ class Judge:
 def measure(judges, dataset, on_batch=lambda: None):
     """Clean accuracy, and robust accuracy under the worst of several attacks, example by example.
 
-    Every adversarial image is checked before it counts: inside the ball (relative slack 1e-6,
-    absolute 1e-7, for float32 rounding), inside the pixel box, finite logits; and the prediction is
+    Every adversarial image is checked before it counts: inside the ball
+    (`ThreatModel.contains`), inside the pixel box, finite logits; and the prediction is
     that of a fresh forward pass in inference mode. Noise is keyed by the image, so that neither the
     batch size nor the order matters.
 

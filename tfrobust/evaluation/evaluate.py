@@ -26,11 +26,11 @@ from tfrobust.evaluation.engine.journal import Journal
 from tfrobust.evaluation.engine.outcome import Evaluation
 from tfrobust.evaluation.engine.shards import Shards
 from tfrobust.evaluation.epsilon_curve import EpsilonCurve
-from tfrobust.evaluation.examples import examples_of
-from tfrobust.evaluation.folder import check_folder, claimed
+from tfrobust.evaluation.examples import as_examples
+from tfrobust.evaluation.folder import check_folder, claim_folder
 from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.subject import Subject
-from tfrobust.evaluation.suites import suite_of
+from tfrobust.evaluation.suites import as_suite
 from tfrobust.runs.record import environment
 from tfrobust.runs.signals import AskedToStop
 from tfrobust.runs.writable import check_writable
@@ -128,8 +128,8 @@ def evaluate(
     if folder is not None:
         check_writable(folder)
     check_folder(folder, resume, merge)
-    examples = examples_of(examples)
-    subject, chosen = Subject.of(model, trust), suite_of(suite, threat_model)
+    examples = as_examples(examples)
+    subject, chosen = Subject.of(model, trust), as_suite(suite, threat_model)
     evaluator = Evaluator(
         subject,
         chosen.attacks,
@@ -160,7 +160,7 @@ def evaluate(
     fingerprint = _fingerprint(evaluator, examples, chosen) if folder or merge else None
     # Shards are only read: they are refused before the folder is made.
     shards = _shards(merge, fingerprint, examples.ids, chosen.attacks)
-    with claimed(folder, fingerprint, resume, merge) as begin:
+    with claim_folder(folder, fingerprint, resume, merge) as begin:
         journal = shards
         if journal is None and folder is not None:
             journal = Journal(folder / JOURNAL, fingerprint, examples.ids, resume, save_seconds)

@@ -64,7 +64,7 @@ class Examples:
         return Examples(self.x[places], self.y[places], self.ids[places], self.name)
 
 
-def examples_of(given):
+def as_examples(given):
     """`Examples` of whatever a caller of `evaluate` has.
 
     Args:

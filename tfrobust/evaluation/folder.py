@@ -41,7 +41,7 @@ def check_folder(folder, resume="auto", merge=()):
 
 
 @contextlib.contextmanager
-def claimed(folder, fingerprint, resume="auto", merge=()):
+def claim_folder(folder, fingerprint, resume="auto", merge=()):
     """Makes the folder, or goes on with it, and keeps other processes out of it meanwhile.
 
     Args:
@@ -64,10 +64,10 @@ def claimed(folder, fingerprint, resume="auto", merge=()):
         former = (kinds.EVALUATION.read(folder) or {}).get("fingerprint")
         if former is not None:
             check_same(folder, former, fingerprint)
-        yield lambda: note(folder, fingerprint)
+        yield lambda: write_marker(folder, fingerprint)
 
 
-def note(folder, fingerprint):
+def write_marker(folder, fingerprint):
     """Writes `evaluation.json`, by which a folder is known for one of an evaluation."""
     files.write_json(pathlib.Path(folder, kinds.EVALUATION.marker), {"fingerprint": fingerprint})
 

@@ -9,7 +9,7 @@ from tfrobust.runs import kinds
 from tfrobust.threat_models.description import from_description
 
 
-def settings_of_run(folder):
+def read_run_settings(folder):
     """The data and the threat model of a run; nothing that its files name is imported or run.
 
     Args:

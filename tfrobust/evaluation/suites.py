@@ -9,7 +9,7 @@ import keras
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.evaluation.presets import ALIASES, PRESETS
-from tfrobust.spec import Spec, check_kind, register
+from tfrobust.spec import Spec, Written, check_kind, register
 from tfrobust.threat_models.base import ThreatModel
 
 
@@ -102,7 +102,7 @@ def suite(name, threat_model, surrogates=(), individual=False):
     targets, and both begin with larger radii. "autoattack_plus", for Linf and L2, and "autoattack_rand"
     are AutoAttack's other versions; "pgd_20" is a first look. Names that begin with "atlas_", "rat_",
     "fait_" and "llr_" are what those papers ran, with their step sizes; what they leave open and was
-    inferred, `listed_suites` says. The radius is always yours: papers that write 0.031 do not mean 8/255.
+    inferred, `list_suites` says. The radius is always yours: papers that write 0.031 do not mean 8/255.
 
     Args:
         name: one of `SUITES`.
@@ -136,7 +136,7 @@ def custom(attacks, individual=False):
     return Suite("custom", attacks, individual)
 
 
-def suite_of(value, threat_model=None):
+def as_suite(value, threat_model=None):
     """A `Suite` of whatever a caller has.
 
     Args:
@@ -159,13 +159,13 @@ def suite_of(value, threat_model=None):
     return result
 
 
-def listed_suites():
+def list_suites():
     """What each name that `suite` knows stands for: a dict of sentences."""
     aliases = {name: f"the same as {other}" for name, other in ALIASES.items()}
     return aliases | {name: build.__doc__ for name, build in PRESETS.items()}
 
 
-SUITES = tuple(listed_suites())
+SUITES = tuple(list_suites())
 
 
 def _built(name, threat_model, surrogates):
@@ -182,7 +182,7 @@ def _surrogates(attacks):
     """The models that images come from, each once, in order."""
     found = []
     for _, attack in attacks:
-        found += [model for model in getattr(attack, "surrogates", ()) if model not in found]
+        found += [model for model in attack.source_models if model not in found]
     return tuple(found)
 
 
@@ -193,6 +193,8 @@ def _plain(value):
         return [type(value).__name__, fields]
     if isinstance(value, tuple):
         return [_plain(part) for part in value]
+    if isinstance(value, Written):
+        return str(value)
     if isinstance(value, keras.layers.Layer):
         digest = hashlib.sha256()
         for weight in value.weights:

@@ -5,7 +5,7 @@ import tensorflow as tf
 from tfrobust.losses.cross_entropy import cross_entropy
 
 
-def boosted_cross_entropy(y, logits, offset=0.0):
+def boosted_cross_entropy(y: tf.Tensor, logits: tf.Tensor, offset: float = 0.0) -> tf.Tensor:
     """Cross-entropy plus a margin: -log p_y - log(1 + offset - p_r), with r the likeliest wrong class.
 
     Args:
@@ -15,6 +15,11 @@ def boosted_cross_entropy(y, logits, offset=0.0):
 
     Returns:
         Shape (b,), in nats.
+
+    Example:
+    >>> y, logits = tf.constant([0]), tf.constant([[0.0, 0.0]])
+    >>> print(tfrobust.losses.boosted_cross_entropy(y, logits).numpy().round(3))
+    [1.386]
     """
     label = tf.one_hot(y, tf.shape(logits)[-1], on_value=True, off_value=False, dtype=tf.bool)
     wrong = tf.where(label, logits.dtype.min, logits)

@@ -23,18 +23,24 @@ class Bregman(Spec):
 
     Raises:
         UserError: if the potential is not one.
+
+    Example:
+    >>> divergence = tfrobust.losses.Bregman(tfrobust.losses.SquaredNorm())
+    >>> one, other = tf.constant([[0.0, 0.0]]), tf.constant([[100.0, 0.0]])
+    >>> print(divergence(one, other).numpy().round(3))
+    [0.5]
     """
 
     potential: Potential = NegativeEntropy()
 
-    def check(self):
+    def check(self) -> None:
         check_kind("potential", self.potential, Potential)
 
-    def __call__(self, logits_a, logits_b):
+    def __call__(self, logits_a: tf.Tensor, logits_b: tf.Tensor) -> tf.Tensor:
         """D(softmax(logits_a), softmax(logits_b)); logits have shape (b, k), the result shape (b,)."""
         return self.potential.divergence(logits_a, logits_b)
 
-    def from_label(self, y, logits, smoothing=0.0):
+    def from_label(self, y: tf.Tensor, logits: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
         """D(t, softmax(logits)), shape (b,): cross-entropy for KL, SCORE's loss for the square.
 
         t is the one-hot vector of the label or, with `smoothing` s in [0, 1), gives the label 1 - s
@@ -47,6 +53,6 @@ class Bregman(Spec):
         target = tf.one_hot(y, k, 1.0 - smoothing, smoothing / (k - 1), dtype=logits.dtype)
         return self.potential.divergence(tf.math.log(target), logits)
 
-    def entropy(self, logits):
+    def entropy(self, logits: tf.Tensor) -> tf.Tensor:
         """The concave partner -psi(softmax(logits)), shape (b,): Shannon's entropy for KL."""
         return -self.potential.value(logits)

@@ -5,8 +5,9 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.errors import UserError
+from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.potentials import SquaredNorm
-from tfrobust.ops.numbers import number
+from tfrobust.ops.numbers import parse_number
 from tfrobust.spec import Spec, register
 
 TERMS = ("total", "divergence")
@@ -28,6 +29,13 @@ class LossClipping(Spec):
             `regularizers` add); "divergence" only that between clean and adversarial predictions, before
             its weight, which leaves the accuracy term as it is.
 
+    Example:
+    >>> clip = tfrobust.losses.LossClipping(slack=0.3)
+    >>> round(clip.threshold(num_classes=10), 3)
+    0.1
+    >>> print(clip(tf.constant([0.05, 0.4]), tf.zeros((2, 10))).numpy().round(3))
+    [0. 0.3]
+
     Reference: Pang et al., "Robustness and Accuracy Could Be Reconcilable by (Proper) Definition",
     2022, code.
     """
@@ -35,20 +43,20 @@ class LossClipping(Spec):
     slack: float = 0.3
     term: str = "total"
 
-    def check(self):
-        number(self.slack, "slack", 0.0, 1.0)
+    def check(self) -> None:
+        self.store(slack=parse_number(self.slack, "slack", 0.0, 1.0))
         if self.term not in TERMS:
             raise UserError(f"`term` must be one of {TERMS}. Received: term={self.term!r}.")
 
-    def threshold(self, num_classes):
+    def threshold(self, num_classes: int) -> float:
         """tau, for a number of classes."""
-        return number(self.slack, "slack") ** 2 * num_classes / (num_classes - 1)
+        return self.slack**2 * num_classes / (num_classes - 1)
 
-    def __call__(self, values, logits):
+    def __call__(self, values: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """max(0, values - tau), shape (b,); `logits`, (b, k), tell the number of classes."""
         return tf.nn.relu(values - self.threshold(logits.shape[-1]))
 
-    def check_divergence(self, divergence):
+    def check_divergence(self, divergence: Bregman) -> None:
         """Raises `UserError` for a `Bregman` whose values tau does not measure."""
         if not isinstance(divergence.potential, SquaredNorm):
             raise UserError(

@@ -1,11 +1,15 @@
 """The cross-entropy and its gradient with respect to the pixels."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from tfrobust.losses.cross_entropy import cross_entropy
 
 
-def loss_and_gradient(forward, x, y):
+def loss_and_gradient(
+    forward: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, y: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Cross-entropy per example, and the gradient of its sum with respect to the images.
 
     Both can be differentiated again. Where a forward pass ties the images of a batch together

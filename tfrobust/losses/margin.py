@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def margin(y, logits):
+def margin(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """M = max over wrong classes of z_j, minus z_y. Positive exactly where the prediction is wrong.
 
     The gradient goes to one runner-up, the lowest class on ties, as the reference codes have it.
@@ -14,6 +14,11 @@ def margin(y, logits):
 
     Returns:
         Shape (b,), in logits.
+
+    Example:
+    >>> y, logits = tf.constant([0, 2]), tf.constant([[3.0, 1.0, 2.0], [3.0, 1.0, 2.0]])
+    >>> tfrobust.losses.margin(y, logits).numpy().tolist()
+    [-1.0, 1.0]
     """
     label = _take(logits, y)
     is_label = tf.one_hot(y, tf.shape(logits)[-1], on_value=True, off_value=False, dtype=tf.bool)
@@ -21,7 +26,7 @@ def margin(y, logits):
     return _take(logits, tf.argmax(wrong, axis=-1, output_type=y.dtype)) - label
 
 
-def logit_difference(y, target, logits):
+def logit_difference(y: tf.Tensor, target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """D_t = z_t - z_y, above 0 only where the prediction is wrong.
 
     Args:
@@ -31,11 +36,16 @@ def logit_difference(y, target, logits):
 
     Returns:
         Shape (b,), in logits.
+
+    Example:
+    >>> y, target, logits = tf.constant([0]), tf.constant([1]), tf.constant([[3.0, 1.0, 2.0]])
+    >>> tfrobust.losses.logit_difference(y, target, logits).numpy().tolist()
+    [-2.0]
     """
     return _take(logits, target) - _take(logits, y)
 
 
-def difference_of_logits_ratio(y, logits):
+def difference_of_logits_ratio(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """DLR = M / (z_(1) - z_(3) + 1e-12), with z_(i) the i-th largest logit; with two classes DLR = M.
 
     Args:
@@ -44,6 +54,11 @@ def difference_of_logits_ratio(y, logits):
 
     Returns:
         Shape (b,). In [-1, 0] where the label has the largest logit, above 0 otherwise.
+
+    Example:
+    >>> y, logits = tf.constant([0]), tf.constant([[3.0, 1.0, 2.0]])
+    >>> tfrobust.losses.difference_of_logits_ratio(y, logits).numpy().tolist()
+    [-0.5]
     """
     if logits.shape[-1] < 3:
         return margin(y, logits)
@@ -51,7 +66,9 @@ def difference_of_logits_ratio(y, logits):
     return margin(y, logits) / (_take(logits, order[:, 0]) - _take(logits, order[:, 2]) + 1e-12)
 
 
-def targeted_difference_of_logits_ratio(y, target, logits):
+def targeted_difference_of_logits_ratio(
+    y: tf.Tensor, target: tf.Tensor, logits: tf.Tensor
+) -> tf.Tensor:
     """DLR_t = (z_t - z_y) / (z_(1) - (z_(3) + z_(4)) / 2 + 1e-12), with z_(i) the i-th largest logit.
 
     With three classes the denominator is z_(1) - z_(3), with two it is 1: there is one other class.
@@ -63,6 +80,11 @@ def targeted_difference_of_logits_ratio(y, target, logits):
 
     Returns:
         Shape (b,).
+
+    Example:
+    >>> y, target, logits = tf.constant([0]), tf.constant([1]), tf.constant([[3.0, 1.0, 2.0]])
+    >>> tfrobust.losses.targeted_difference_of_logits_ratio(y, target, logits).numpy().tolist()
+    [-1.0]
     """
     difference = logit_difference(y, target, logits)
     if logits.shape[-1] < 3:

@@ -1,6 +1,8 @@
 """What an attack climbs: numbers per example from logits."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -13,25 +15,38 @@ from tfrobust.losses.margin import (
     margin,
     targeted_difference_of_logits_ratio,
 )
-from tfrobust.ops.numbers import number
+from tfrobust.ops.numbers import parse_number
 from tfrobust.spec import Spec, check_kind, register
 
 
 @dataclasses.dataclass(frozen=True)
 class Objective(Spec):
-    """A number per example that grows as the prediction gets worse."""
+    """A number per example that grows as the prediction gets worse.
+
+    Example:
+    >>> objective = tfrobust.losses.CrossEntropy()
+    >>> objective.needs_target, objective.flat_at_clean
+    (False, False)
+    """
 
     @property
-    def flat_at_clean(self):
+    def flat_at_clean(self) -> bool:
         """Whether the gradient is exactly zero at the clean image, where no search may begin then."""
         return False
 
     @property
-    def needs_target(self):
+    def needs_target(self) -> bool:
         """Whether `reference` is a class to aim at, shape (b,), which the attack chooses."""
         return False
 
-    def reference(self, forward, x, y):
+    @property
+    def compares_with_clean(self) -> bool:
+        """Whether `reference` computes anything before the search: where a subclass overrides it."""
+        return type(self).reference is not Objective.reference
+
+    def reference(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, y: tf.Tensor
+    ) -> Any:
         """What is computed once, before the search: tensors, constant in it, or None.
 
         Args:
@@ -40,7 +55,7 @@ class Objective(Spec):
         """
         return None
 
-    def reference_from(self, logits):
+    def reference_from(self, logits: tf.Tensor) -> Any:
         """What `reference` returns, from the logits at the clean images, (b, k), alone.
 
         For searches that are begun without a pass through the model.
@@ -48,7 +63,7 @@ class Objective(Spec):
         Raises:
             UserError: if it takes more than these logits.
         """
-        if type(self).reference is not Objective.reference:
+        if self.compares_with_clean:
             raise UserError(
                 f"{self!r} needs more of the clean image than its logits before the search begins. "
                 "Searches that are begun row by row (an evaluation's, several restarts, any iterate "
@@ -56,7 +71,13 @@ class Objective(Spec):
             )
         return None
 
-    def __call__(self, y, logits, reference=None, candidate=None):
+    def __call__(
+        self,
+        y: tf.Tensor,
+        logits: tf.Tensor,
+        reference: Any = None,
+        candidate: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """The objective, shape (b,).
 
         Args:
@@ -71,9 +92,20 @@ class Objective(Spec):
 @register
 @dataclasses.dataclass(frozen=True)
 class CrossEntropy(Objective):
-    """logsumexp(z) - z_y. The usual choice; it loses its direction where the logit gap exceeds 16."""
+    """logsumexp(z) - z_y. The usual choice; it loses its direction where the logit gap exceeds 16.
 
-    def __call__(self, y, logits, reference=None, candidate=None):
+    Example:
+    >>> print(tfrobust.losses.CrossEntropy()(tf.constant([0]), tf.zeros((1, 10))).numpy().round(3))
+    [2.303]
+    """
+
+    def __call__(
+        self,
+        y: tf.Tensor,
+        logits: tf.Tensor,
+        reference: Any = None,
+        candidate: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         return cross_entropy(y, logits)
 
 
@@ -84,14 +116,25 @@ class ToLabel(Objective):
 
     Args:
         divergence: a `Bregman`.
+
+    Example:
+    >>> squared_error = tfrobust.losses.ToLabel(tfrobust.losses.Bregman(tfrobust.losses.SquaredNorm()))
+    >>> print(squared_error(tf.constant([0]), tf.zeros((1, 2))).numpy().round(3))
+    [0.5]
     """
 
     divergence: Bregman = Bregman()
 
-    def check(self):
+    def check(self) -> None:
         check_kind("divergence", self.divergence, Bregman)
 
-    def __call__(self, y, logits, reference=None, candidate=None):
+    def __call__(
+        self,
+        y: tf.Tensor,
+        logits: tf.Tensor,
+        reference: Any = None,
+        candidate: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         return self.divergence.from_label(y, logits)
 
 
@@ -104,24 +147,38 @@ class ToClean(Objective):
 
     Args:
         divergence: a `Bregman`.
+
+    Example:
+    >>> objective = tfrobust.losses.ToClean()
+    >>> logits = tf.constant([[1.0, 2.0]])
+    >>> objective(tf.constant([0]), logits, reference=logits).numpy().tolist()
+    [0.0]
     """
 
     divergence: Bregman = Bregman()
 
-    def check(self):
+    def check(self) -> None:
         check_kind("divergence", self.divergence, Bregman)
 
     @property
-    def flat_at_clean(self):
+    def flat_at_clean(self) -> bool:
         return True
 
-    def reference(self, forward, x, y):
+    def reference(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, y: tf.Tensor
+    ) -> Any:
         return forward(x)
 
-    def reference_from(self, logits):
+    def reference_from(self, logits: tf.Tensor) -> Any:
         return logits
 
-    def __call__(self, y, logits, reference=None, candidate=None):
+    def __call__(
+        self,
+        y: tf.Tensor,
+        logits: tf.Tensor,
+        reference: Any = None,
+        candidate: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         return self.divergence(reference, logits)
 
 
@@ -135,51 +192,99 @@ class Margin(Objective):
 
     Args:
         confidence: where the objective saturates, in logits, or None.
+
+    Example:
+    >>> y, logits = tf.constant([0]), tf.constant([[1.0, 4.0]])
+    >>> tfrobust.losses.Margin()(y, logits).numpy().tolist()
+    [3.0]
+    >>> tfrobust.losses.Margin(confidence=2.0)(y, logits).numpy().tolist()
+    [2.0]
     """
 
     confidence: float | None = None
 
-    def check(self):
+    def check(self) -> None:
         if self.confidence is not None:
-            number(self.confidence, "confidence", 0.0)
+            self.store(confidence=parse_number(self.confidence, "confidence", 0.0))
 
-    def __call__(self, y, logits, reference=None, candidate=None):
+    def __call__(
+        self,
+        y: tf.Tensor,
+        logits: tf.Tensor,
+        reference: Any = None,
+        candidate: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         value = margin(y, logits)
         if self.confidence is None:
             return value
-        return tf.minimum(value, number(self.confidence, "confidence"))
+        return tf.minimum(value, self.confidence)
 
 
 @register
 @dataclasses.dataclass(frozen=True)
 class LogitDifference(Objective):
-    """z_t - z_y: the logit of the class to aim at, which the attack chooses, minus the label's."""
+    """z_t - z_y: the logit of the class to aim at, which the attack chooses, minus the label's.
+
+    Example:
+    >>> objective = tfrobust.losses.LogitDifference()
+    >>> objective(tf.constant([0]), tf.constant([[3.0, 1.0]]), reference=tf.constant([1])).numpy().tolist()
+    [-2.0]
+    """
 
     @property
-    def needs_target(self):
+    def needs_target(self) -> bool:
         return True
 
-    def __call__(self, y, logits, reference=None, candidate=None):
+    def __call__(
+        self,
+        y: tf.Tensor,
+        logits: tf.Tensor,
+        reference: Any = None,
+        candidate: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         return logit_difference(y, reference, logits)
 
 
 @register
 @dataclasses.dataclass(frozen=True)
 class DLR(Objective):
-    """The difference-of-logits ratio of AutoAttack: the margin, free of the logits' scale."""
+    """The difference-of-logits ratio of AutoAttack: the margin, free of the logits' scale.
 
-    def __call__(self, y, logits, reference=None, candidate=None):
+    Example:
+    >>> tfrobust.losses.DLR()(tf.constant([0]), tf.constant([[3.0, 1.0, 2.0]])).numpy().tolist()
+    [-0.5]
+    """
+
+    def __call__(
+        self,
+        y: tf.Tensor,
+        logits: tf.Tensor,
+        reference: Any = None,
+        candidate: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         return difference_of_logits_ratio(y, logits)
 
 
 @register
 @dataclasses.dataclass(frozen=True)
 class TargetedDLR(Objective):
-    """AutoAttack's targeted difference-of-logits ratio; the attack chooses the class to aim at."""
+    """AutoAttack's targeted difference-of-logits ratio; the attack chooses the class to aim at.
+
+    Example:
+    >>> objective, logits = tfrobust.losses.TargetedDLR(), tf.constant([[3.0, 1.0, 2.0]])
+    >>> objective(tf.constant([0]), logits, reference=tf.constant([1])).numpy().tolist()
+    [-1.0]
+    """
 
     @property
-    def needs_target(self):
+    def needs_target(self) -> bool:
         return True
 
-    def __call__(self, y, logits, reference=None, candidate=None):
+    def __call__(
+        self,
+        y: tf.Tensor,
+        logits: tf.Tensor,
+        reference: Any = None,
+        candidate: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         return targeted_difference_of_logits_ratio(y, reference, logits)

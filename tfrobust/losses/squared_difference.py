@@ -14,7 +14,11 @@ class HalfSquaredDifference(Spec):
 
     Use it for derivatives of logits where expected values in closed form matter, as in
     `regularizers.TaylorTerms`; unlike a `Bregman` it sees a constant added to all k.
+
+    Example:
+    >>> tfrobust.losses.HalfSquaredDifference()(tf.constant([[1.0, 2.0]]), tf.zeros((1, 2))).numpy().tolist()
+    [2.5]
     """
 
-    def __call__(self, a, b):
+    def __call__(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return 0.5 * tf.reduce_sum(tf.math.squared_difference(a, b), axis=-1)

@@ -10,7 +10,7 @@ from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.clipping import LossClipping
 from tfrobust.methods.adv import ADV
-from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.regularizers.jacobian import Jacobian
 from tfrobust.spec import check_kind, register
@@ -92,8 +92,8 @@ class ATLAS(ADV):
     ) -> None:
         check_kind("smoothness_divergence", smoothness_divergence, Bregman)
         # Before the base class asks which parts there are.
-        self.alpha = checked(alpha, "alpha", 0.0)
-        self.beta = checked(beta, "beta", 0.0)
+        self.alpha = check_schedule(alpha, "alpha", 0.0)
+        self.beta = check_schedule(beta, "beta", 0.0)
         self.projections, self.kind = projections, kind
         self.smoothness_divergence = smoothness_divergence
         self._jacobian = Jacobian(1.0, "adversarial", projections, kind)

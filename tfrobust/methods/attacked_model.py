@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfrobust.compat import all_layers
 from tfrobust.errors import UserError
 from tfrobust.methods.checks import is_stock_batch_normalization
 from tfrobust.ops.statistics import batch_statistics
@@ -22,7 +23,7 @@ def attacked_model(classifier, statistics):
     if statistics == "running":
         return classifier
     frozen = statistics == "batch_frozen"
-    for layer in classifier._flatten_layers():
+    for layer in all_layers(classifier):
         if frozen and is_stock_batch_normalization(layer):
             raise UserError(
                 f"Layer {layer.name!r}, a keras.layers.BatchNormalization, would move its averages. Use "

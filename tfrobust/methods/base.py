@@ -26,8 +26,8 @@ from tfrobust.ops.global_batch import global_batch
 from tfrobust.ops.logits import correct, inference
 from tfrobust.ops.padding import is_present
 from tfrobust.ops.random import BatchKeys, content_keys, seed_pair
-from tfrobust.ops.schedules import at, checked
-from tfrobust.ops.stand_in import counting, rows_that_count, stand_in
+from tfrobust.ops.schedules import at, check_schedule
+from tfrobust.ops.stand_in import mask_stand_in, rows_that_count, stand_in
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind
 from tfrobust.weights.base import WeightPerturbation
@@ -128,7 +128,7 @@ class AdversarialModel(ClassifierWrapper):
         self.regularizers = regularizers
         self.weight_perturbation = weight_perturbation
         self.attack_weights = attack_weights
-        self.scale = checked(scale, "scale", 0.0, 1.0)
+        self.scale = check_schedule(scale, "scale", 0.0, 1.0)
         self.eval_attack = eval_attack
         self.evaluated = ("accuracy",) + ("robust_accuracy",) * (eval_attack is not None)
         self.attack_statistics = attack_statistics
@@ -219,7 +219,7 @@ class AdversarialModel(ClassifierWrapper):
         values = self._per_example_total(context, regularizers)
         if sample_weight is not None:
             values *= tf.cast(sample_weight, values.dtype)
-        share = tf.reduce_sum(counting(values)) / tf.cast(step.batch.size, values.dtype)
+        share = tf.reduce_sum(mask_stand_in(values)) / tf.cast(step.batch.size, values.dtype)
         return share, tf.cast(point.penalty(step.batch), values.dtype), values, context
 
     def _per_example_total(self, context, regularizers):

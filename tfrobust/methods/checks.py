@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfrobust.compat import all_layers, draws_random_numbers
 from tfrobust.errors import UserError
 from tfrobust.methods.update import clips, inner
 
@@ -24,7 +25,7 @@ def check_strategy(strategy, jit_compile):
 
 def check_precision(method):
     """Float16 needs loss scaling, which Keras gives by the policy of the outermost model."""
-    half = [layer.name for layer in method._flatten_layers() if layer.compute_dtype == "float16"]
+    half = [layer.name for layer in all_layers(method) if layer.compute_dtype == "float16"]
     if half and method.dtype_policy.name != "mixed_float16":
         raise UserError(
             f"Layer {half[0]!r} computes in float16, but the method does not, so no loss would be scaled. "
@@ -36,14 +37,14 @@ def check_replicas(method):
     """Layers and optimizers of Keras with which several replicas would train another model than one."""
     if method.distribute_strategy.num_replicas_in_sync == 1:
         return
-    for layer in method.classifier._flatten_layers():
+    for layer in all_layers(method.classifier):
         if is_stock_batch_normalization(layer) and layer.trainable:
             raise UserError(
                 f"Layer {layer.name!r}, a keras.layers.BatchNormalization, normalises by each replica's "
                 "own part of the batch, so that several replicas would train another model than "
                 "one. Use tfrobust.models.with_exact_batch_normalization(classifier)."
             )
-        if getattr(layer, "_seed_generators", ()) and not getattr(layer, "draws_by_row", False):
+        if draws_random_numbers(layer) and not getattr(layer, "draws_by_row", False):
             raise UserError(
                 f"Layer {layer.name!r}, a {type(layer).__name__}, draws the same numbers on every "
                 "replica, so that several replicas would train another model than one. Use "

@@ -93,7 +93,7 @@ class FAIT(TRADES):
             seed=seed,
             name=name,
         )
-        if len(getattr(attack, "keep", ())) != 1:
+        if len(attack.kept_steps) != 1:
             raise UserError(
                 "FAIT needs an attack that keeps one iterate, such as PGD(..., keep=(2,)). "
                 f"Received: {attack!r}."

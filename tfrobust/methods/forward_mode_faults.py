@@ -5,6 +5,7 @@ import contextlib
 import keras
 import tensorflow as tf
 
+from tfrobust.compat import all_layers
 from tfrobust.errors import UserError
 
 
@@ -55,7 +56,7 @@ def _whole_tracebacks():
 
 
 def _innermost_layer(error, classifier):
-    layers = {id(layer) for layer in classifier._flatten_layers()}
+    layers = {id(layer) for layer in all_layers(classifier)}
     trace, found = error.__traceback__, None
     while trace is not None:
         owner = trace.tb_frame.f_locals.get("self")

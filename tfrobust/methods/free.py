@@ -13,7 +13,7 @@ from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.points import LivePoint
 from tfrobust.methods.update import apply
 from tfrobust.ops.global_batch import sum_over_replicas
-from tfrobust.ops.numbers import integer, number
+from tfrobust.ops.numbers import integer, parse_number
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import to_box
@@ -86,14 +86,14 @@ class Free(AdversarialModel):
         check_kind("clip_to_box", clip_to_box, bool)
         check_kind("divergence", divergence, Bregman)
         self.threat_model = threat_model
-        self.batch_shape = tuple(integer(size, "batch_shape", 1) for size in batch_shape)
-        if len(self.batch_shape) != 4:
+        if not isinstance(batch_shape, (tuple, list)) or len(batch_shape) != 4:
             raise UserError(
-                f"`batch_shape` must be (b, h, w, c). Received: batch_shape={self.batch_shape}."
+                f"`batch_shape` must be (b, h, w, c). Received: batch_shape={batch_shape!r}."
             )
+        self.batch_shape = tuple(integer(size, "batch_shape", 1) for size in batch_shape)
         self.replays = integer(replays, "replays", 1)
         if step_size is not None:
-            number(step_size, "step_size", 0.0, pixels=True)
+            step_size = parse_number(step_size, "step_size", 0.0, pixels=True)
         self.step_size = step_size
         self.clip_to_box = clip_to_box
         self.divergence = divergence
@@ -150,7 +150,7 @@ class Free(AdversarialModel):
 
     def _carry_over(self, x, delta, gradient, batch):
         radius = self.threat_model.radius()
-        size = radius if self.step_size is None else number(self.step_size, "step_size")
+        size = radius if self.step_size is None else self.step_size
         # Where the gradient is not a number a pixel stays as it is.
         move = tf.where(tf.math.is_nan(gradient), tf.zeros_like(gradient), tf.sign(gradient))
         delta = tf.clip_by_value(delta + size * move, -radius, radius)

@@ -13,8 +13,8 @@ from tfrobust.losses.clipping import LossClipping
 from tfrobust.methods.adv import ADV
 from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.numbers import number
-from tfrobust.ops.schedules import Schedule, at, checked
-from tfrobust.ops.stand_in import counting
+from tfrobust.ops.schedules import Schedule, at, check_schedule
+from tfrobust.ops.stand_in import mask_stand_in
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import register
 from tfrobust.weights.base import WeightPerturbation
@@ -38,7 +38,8 @@ class GAIRAT(ADV):
 
     Args:
         classifier: Keras model, images (b, h, w, c) in [0, 1] to logits (b, k).
-        attack: `PGD(Linf("8/255"), steps=10, step_size="2/255")`; anything that has `steps`.
+        attack: `PGD(Linf("8/255"), steps=10, step_size="2/255")`; any attack whose
+            `num_steps` is a number.
         burn_in: epochs that are plain adversarial training, w = 1, at least 0. The paper has half
             of the run: 59 of 120.
         offset: the paper's lambda, at least -20, or a `Schedule`; infinity is plain adversarial
@@ -61,7 +62,7 @@ class GAIRAT(ADV):
         name: name of the Keras model.
 
     Raises:
-        UserError: for an attack without `steps`.
+        UserError: for an attack that is not made of steps.
 
     Reference: Zhang et al., "Geometry-aware Instance-reweighted Adversarial Training", 2021. Sample
     weights, where given, multiply w.
@@ -102,9 +103,9 @@ class GAIRAT(ADV):
             seed=seed,
             name=name,
         )
-        if not hasattr(attack, "steps"):
+        if attack.num_steps is None:
             raise UserError(
-                "GAIRAT counts an attack's steps, so it needs one with `steps`, such as PGD. "
+                "GAIRAT counts an attack's steps, so it needs one that is made of steps, such as PGD. "
                 f"Received: {attack!r}."
             )
         if weighting not in WEIGHTINGS:
@@ -112,18 +113,18 @@ class GAIRAT(ADV):
                 f"`weighting` must be one of {WEIGHTINGS}. Received: weighting={weighting!r}."
             )
         self.burn_in = number(burn_in, "burn_in", 0.0)
-        self.offset = offset if _is_infinite(offset) else checked(offset, "offset", -20.0)
+        self.offset = offset if _is_infinite(offset) else check_schedule(offset, "offset", -20.0)
         self.weighting = weighting
 
     def per_example_loss(self, context):
         raw = self.raw_weights(context.perturbation.survived, context.epoch)
-        total = sum_over_replicas(counting(tf.reduce_sum(raw)))
+        total = sum_over_replicas(mask_stand_in(tf.reduce_sum(raw)))
         loss = super().per_example_loss(context)
         return loss * tf.cast(raw * context.batch.size / total, loss.dtype)
 
     def raw_weights(self, kappa, epoch):
         """Weights before they are normalised, shape (b,), for `kappa` of shape (b,)."""
-        steps = float(self.attack.steps)
+        steps = float(self.attack.num_steps)
         kappa = tf.cast(kappa, tf.float32)
         if self.weighting == "discrete":
             raw = (steps + 1.0 - kappa) / (steps + 1.0)

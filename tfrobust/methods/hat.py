@@ -14,7 +14,7 @@ from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.methods.trades import TRADES
 from tfrobust.ops.logits import inference
 from tfrobust.ops.numbers import number
-from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
 from tfrobust.weights.base import WeightPerturbation
@@ -128,7 +128,7 @@ class HAT(TRADES):
         helper.trainable = False
         self.helper = helper
         self.built = classifier.built and helper.built
-        self.gamma = checked(gamma, "gamma", 0.0)
+        self.gamma = check_schedule(gamma, "gamma", 0.0)
         self.reach = number(reach, "reach", 1e-9)
         self.adversarial_label = adversarial_label
 

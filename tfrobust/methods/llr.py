@@ -7,13 +7,14 @@ import keras
 import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
+from tfrobust.compat import all_layers
 from tfrobust.errors import UserError
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.losses.linearity import inner_product
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.checks import is_stock_batch_normalization
 from tfrobust.ops.layers import kinked_layer
-from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.ops.statistics import capture_statistics, impose_statistics
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import register
@@ -96,7 +97,7 @@ class LLR(AdversarialModel):
             seed=seed,
             name=name,
         )
-        for layer in classifier._flatten_layers():
+        for layer in all_layers(classifier):
             if is_stock_batch_normalization(layer) and layer.trainable:
                 raise UserError(
                     f"Layer {layer.name!r}, a keras.layers.BatchNormalization, cannot be normalised by "
@@ -110,9 +111,9 @@ class LLR(AdversarialModel):
                 "not smooth. Use activation='softplus', as the paper does.",
                 stacklevel=2,
             )
-        self.lam = checked(lam, "lam", 0.0)
-        self.mu = checked(mu, "mu", 0.0)
-        self.w_nom = checked(w_nom, "w_nom", 0.0)
+        self.lam = check_schedule(lam, "lam", 0.0)
+        self.mu = check_schedule(mu, "mu", 0.0)
+        self.w_nom = check_schedule(w_nom, "w_nom", 0.0)
 
     def attacked(self, step):
         with capture_statistics(update=False) as captured:

@@ -11,7 +11,7 @@ from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.numbers import number
-from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
 from tfrobust.weights.base import WeightPerturbation
@@ -85,7 +85,7 @@ class MART(AdversarialModel):
             name=name,
         )
         check_kind("divergence", divergence, Bregman)
-        self.beta = checked(beta, "beta", 0.0)
+        self.beta = check_schedule(beta, "beta", 0.0)
         self.divergence = divergence
         self.offset = number(offset, "offset", 0.0, 1.0)
 

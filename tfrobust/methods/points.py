@@ -126,7 +126,9 @@ class ShiftedPoint(Point):
 
         logits, derivatives, losses, state = name_fault(
             self.classifier,
-            lambda: forward_mode.directional(forward, [x, *weights], [None, *shifts], order),
+            lambda: forward_mode.differentiate_along(
+                forward, [x, *weights], [None, *shifts], order
+            ),
             lambda: forward(x, *weights),
         )
         if self._losses is None:

@@ -5,9 +5,9 @@ import contextlib
 import keras
 import tensorflow as tf
 
-from tfrobust.compat import MetricsList, weighted_names
+from tfrobust.compat import MetricsList, compiled_metrics, set_direction, weighted_names
 from tfrobust.ops.logits import correct
-from tfrobust.ops.stand_in import counting, rows_that_count
+from tfrobust.ops.stand_in import mask_stand_in, rows_that_count
 
 
 class Means(MetricsList):
@@ -22,7 +22,7 @@ class Means(MetricsList):
         super().__init__([keras.metrics.Mean(name=name) for name in (*parts, *accuracies)], "means")
         for metric in self.metrics:
             if metric.name in accuracies:
-                metric._direction = "up"
+                set_direction(metric, "up")
 
     def __getitem__(self, name):
         return next(metric for metric in self.metrics if metric.name == name)
@@ -77,7 +77,7 @@ class Reporting:
     @property
     def metrics_names(self):
         """Names of the numbers in the list that `evaluate` returns, in its order."""
-        compiled = compiled_results(self._compile_metrics, self.means.names())
+        compiled = compiled_results(compiled_metrics(self), self.means.names())
         own = ["loss", *self.evaluated]
         return [*own, *(name for name in compiled if name not in own)]
 
@@ -96,10 +96,10 @@ class Reporting:
         return {name: results[name] for name in names if name in results}
 
     def _results(self):
-        compiled = compiled_results(self._compile_metrics, self.means.names())
+        compiled = compiled_results(compiled_metrics(self), self.means.names())
         results = {}
         for metric in self.metrics:
-            if metric is not self._compile_metrics:
+            if metric is not compiled_metrics(self):
                 result = metric.result()
                 results.update(result if isinstance(result, dict) else {metric.name: result})
         return {**compiled, **results}
@@ -120,7 +120,7 @@ class Reporting:
         names = ["loss", *names]
         if clean_logits is not None:
             self._update_compiled(y, clean_logits, sample_weight, present)
-            compiled = compiled_results(self._compile_metrics, self.means.names())
+            compiled = compiled_results(compiled_metrics(self), self.means.names())
             names += [name for name in compiled if name not in names]
         self._reported[mode] = names
         with self.reporting(mode):
@@ -138,7 +138,7 @@ class Reporting:
         for name, part in context.parts.items():
             weights = present
             if sample_weight is not None and name not in accuracies.values():
-                weights = counting(sample_weight)
+                weights = mask_stand_in(sample_weight)
             self.means[name].update_state(part, weights)
         names = list(context.parts)
         clean = logits.get("clean")
@@ -146,7 +146,7 @@ class Reporting:
 
     def _update_compiled(self, y, logits, sample_weight, present):
         # XLA knows no tensors whose shape depends on values.
-        if self._compile_metrics is not None and present is not None and not self.jit_compile:
+        if compiled_metrics(self) is not None and present is not None and not self.jit_compile:
             y, logits = tf.boolean_mask(y, present), tf.boolean_mask(logits, present)
             if sample_weight is not None:
                 sample_weight = tf.boolean_mask(sample_weight, present)

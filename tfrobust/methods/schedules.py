@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import keras
 import tensorflow as tf
 
 from tfrobust.ops.schedules import Schedule
@@ -26,7 +27,7 @@ def length_of_epoch(x, batch_size, validation_split, steps_per_epoch):
         return steps_per_epoch
     if isinstance(x, tf.data.Dataset):
         return max(int(x.cardinality()), 0)
-    if hasattr(x, "num_batches"):
+    if isinstance(x, keras.utils.PyDataset):
         return x.num_batches or 0
     if not hasattr(x, "shape"):
         return 0

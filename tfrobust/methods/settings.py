@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 import keras
 
 from tfrobust.errors import UserError
+from tfrobust.spec import as_config
 
 
 class Settings:
@@ -41,8 +42,7 @@ class Settings:
                     f"{type(self).__name__} cannot be saved: its constructor takes `{name}`, and there is no "
                     f"attribute of that name. Keep the argument: self.{name} = {name}."
                 ) from None
-            value = list(value) if isinstance(value, tuple) else value
-            config[name] = keras.saving.serialize_keras_object(value)
+            config[name] = keras.saving.serialize_keras_object(as_config(value))
         return config
 
     @classmethod

@@ -11,7 +11,7 @@ from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.clipping import LossClipping
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.numbers import number
-from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
 from tfrobust.weights.base import WeightPerturbation
@@ -91,7 +91,7 @@ class TRADES(AdversarialModel):
             seed=seed,
             name=name,
         )
-        self.beta = checked(beta, "beta", 0.0)
+        self.beta = check_schedule(beta, "beta", 0.0)
         check_kind("divergence", divergence, Bregman)
         check_kind("label_divergence", label_divergence, Bregman, optional=True)
         self.divergence = divergence

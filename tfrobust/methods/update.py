@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfrobust.compat import step_counter
 from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.logits import full_precision
 
@@ -38,7 +39,7 @@ def shifted_decay(optimizer, point):
 
 def steps_made(optimizer):
     """Training steps so far. `iterations` counts updates: fewer, where gradients are accumulated."""
-    return inner(optimizer)._iterations
+    return step_counter(inner(optimizer))
 
 
 def inner(optimizer):

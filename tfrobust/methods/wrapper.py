@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfrobust import contract
+from tfrobust.compat import all_layers, build_on_batch, compiled_metrics
 from tfrobust.errors import UserError
 from tfrobust.methods import checks
 from tfrobust.methods.clock import Clock, CountEpochs, with_first
@@ -13,7 +14,7 @@ from tfrobust.methods.second_derivatives import check_compiled
 from tfrobust.methods.settings import Settings
 from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.numbers import integer
-from tfrobust.ops.random import checked_seed
+from tfrobust.ops.seeds import check_seed
 from tfrobust.ops.stand_in import stand_in
 
 # What every step reports under these names.
@@ -38,7 +39,7 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
     def __init__(self, classifier, part_names, seed, name):
         super().__init__(name=name)
         self.classifier = classifier
-        self.seed = checked_seed(seed)
+        self.seed = check_seed(seed)
         self.means = Means(part_names, REPORTED[1:])
         self.clock = Clock(self)
         self._length_is_given = False
@@ -226,17 +227,17 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
         # Keras calls this before the first step. Its own version averages a batch over the replicas,
         # which fails where they hold different numbers of examples; and it leaves a single device's
         # model to the first step, where an attack's loop could not create variables.
-        metrics, optimizer = self._compile_metrics, self.optimizer
+        metrics, optimizer = compiled_metrics(self), self.optimizer
         several = self.distribute_strategy.num_replicas_in_sync > 1
         with self.distribute_strategy.scope():
-            if not all(layer.built for layer in self._flatten_layers()) or (
+            if not all(layer.built for layer in all_layers(self)) or (
                 several and metrics is not None and not metrics.built
             ):
                 if data_batch is None:
                     data_batch = next(iter(next(iter(iterator))[2]))
                 local = self.distribute_strategy.experimental_local_results
                 first = keras.tree.map_structure(lambda value: local(value)[0], data_batch)
-                self._symbolic_build(data_batch=first)
+                build_on_batch(self, first)
             # A graph that creates variables is traced twice.
             if optimizer is not None and not optimizer.built:
                 optimizer.build(self.trainable_variables)

@@ -1,4 +1,16 @@
-"""Architectures, and the layers that they need: plain Keras models, pixels in, logits out."""
+"""Architectures, and the layers that they need.
+
+Every architecture is a function that returns a functional Keras model from pixels in [0, 1], (b, h, w, c),
+to float32 logits, (b, num_classes), which loads wherever `tfrobust` or, once exported, Keras is installed.
+These arguments mean the same in all of them:
+
+    input_shape    (height, width, channels) of one image.
+    num_classes    number of logits, at least 2.
+    activation     "relu", "softplus" or "silu", everywhere in the network.
+    mean, std      one number per channel, in units of pixels in [0, 1]; the model then begins with
+                   (x - mean) / std, so that attacks and radii stay in units of pixels. None for both, the
+                   default, leaves the pixels as they are.
+"""
 
 from tfrobust.models.batch_normalization import BatchNormalization as BatchNormalization
 from tfrobust.models.digits_cnn import digits_cnn as digits_cnn

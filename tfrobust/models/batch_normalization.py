@@ -1,5 +1,7 @@
 """Batch normalisation by the global batch, with exact derivatives of every order."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -13,52 +15,69 @@ class BatchNormalization(keras.layers.Layer):
     """Normalises each channel by the mean and the variance of the whole batch.
 
     Use it wherever a loss contains a derivative: a Jacobian or curvature penalty, local linearity,
-    Taylor terms in weight space. Keras's own layer stops a gradient inside the variance, which
-    leaves its first derivatives right and makes its second derivatives wrong by 1 to 120 % in
-    train mode.
+    Taylor terms in weight space. Keras's own layer stops a gradient inside the variance: its first
+    derivatives are exact, its second derivatives in training mode are wrong by 1 to 120 %.
 
         y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
 
     with mean and variance over all axes but the last. In training they are those of the global
-    batch: sums over all replicas divided by the number of values, so uneven and empty replicas
-    count for what they hold. In inference, and when the layer is frozen by `trainable = False`,
-    they are the running ones, folded into one multiplication and one addition.
+    batch: sums over all replicas divided by the number of values, so that uneven and empty replicas
+    are weighted correctly. In inference, and when the layer is frozen by `trainable = False`, they
+    are the running ones, folded into one multiplication and one addition.
     `tfrobust.ops.statistics` lets a training method choose otherwise.
 
-    The running statistics move by  running <- momentum * running + (1 - momentum) * batch,  where
-    the batch's variance is the unbiased one, n / (n - 1) of the other, as in PyTorch
-    (`momentum=0.9` is PyTorch's 0.1). Means and variances are float32 also under bfloat16 and
-    float16, and float64 under float64.
+    The running statistics are updated by
+
+        running <- momentum * running + (1 - momentum) * batch
+
+    with the unbiased variance of the batch, n / (n - 1) times the biased one, as in PyTorch
+    (`momentum=0.9` is PyTorch's 0.1). Means and variances are computed in float32 also under
+    bfloat16 and float16, and in float64 under float64.
 
     Args:
         momentum: in [0, 1), the share of the old running statistics that a step keeps.
         epsilon: positive, added to the variance.
         center: whether to add a learned `beta`.
         scale: whether to multiply by a learned `gamma`.
-        unbiased_variance: False keeps a running mean of the biased variance, as Keras's layer does.
+        unbiased_variance: whether the running variance averages the unbiased variances of the batches;
+            Keras's layer averages the biased ones.
         beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint,
             gamma_constraint: as in `keras.layers.BatchNormalization`.
 
+    Call arguments:
+        inputs: (b, ..., c).
+        training: whether to normalise by the batch and to update the running statistics.
+
+    Returns:
+        A tensor of the shape of `inputs`.
+
     Raises:
-        UserError: for a momentum or an epsilon outside its range.
+        UserError: `momentum` or `epsilon` is out of range, or the number of channels is not known.
+
+    Example:
+        >>> layer = tfrobust.models.BatchNormalization()
+        >>> layer(tf.constant([[1.0], [3.0]]), training=True).numpy().round(3).tolist()
+        [[-1.0], [1.0]]
+        >>> [round(float(v[0]), 3) for v in (layer.moving_mean, layer.moving_variance)]
+        [0.2, 1.1]
 
     Reference: Ioffe and Szegedy 2015, arXiv:1502.03167.
     """
 
     def __init__(
         self,
-        momentum=0.9,
-        epsilon=1e-5,
-        center=True,
-        scale=True,
-        unbiased_variance=True,
-        beta_initializer="zeros",
-        gamma_initializer="ones",
-        beta_regularizer=None,
-        gamma_regularizer=None,
-        beta_constraint=None,
-        gamma_constraint=None,
-        **kwargs,
+        momentum: float = 0.9,
+        epsilon: float = 1e-5,
+        center: bool = True,
+        scale: bool = True,
+        unbiased_variance: bool = True,
+        beta_initializer: str | keras.Initializer = "zeros",
+        gamma_initializer: str | keras.Initializer = "ones",
+        beta_regularizer: str | keras.Regularizer | None = None,
+        gamma_regularizer: str | keras.Regularizer | None = None,
+        beta_constraint: str | keras.constraints.Constraint | None = None,
+        gamma_constraint: str | keras.constraints.Constraint | None = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if not _is_number(momentum) or not 0 <= momentum < 1:
@@ -80,14 +99,14 @@ class BatchNormalization(keras.layers.Layer):
         self.beta_constraint = keras.constraints.get(beta_constraint)
         self.gamma_constraint = keras.constraints.get(gamma_constraint)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         channels = input_shape[-1]
         if len(input_shape) < 2 or channels is None:
             raise UserError(
                 "BatchNormalization needs inputs of shape (batch, ..., channels) with a known number "
                 f"of channels. Received: input_shape={tuple(input_shape)}."
             )
-        # This order of the weights is Keras's, so that they carry over by position.
+        # The order of the weights is that of Keras's layer, so that `set_weights` copies between the two.
         self.gamma = self.beta = None
         if self.scale:
             self.gamma = self.add_weight(
@@ -107,14 +126,14 @@ class BatchNormalization(keras.layers.Layer):
                 constraint=self.beta_constraint,
                 autocast=False,
             )
-        # No aggregation over replicas: each holds the global batch's statistics, and assigns its
-        # own copy.
+        # No aggregation over replicas: each computes the statistics of the global batch, and assigns
+        # its own copy.
         self.moving_mean, self.moving_variance = (
             self.add_weight(
                 shape=(channels,),
                 name=name,
                 initializer=initializer,
-                dtype=_statistics_dtype(self.variable_dtype),
+                dtype=_choose_dtype(self.variable_dtype),
                 trainable=False,
                 autocast=False,
             )
@@ -122,9 +141,9 @@ class BatchNormalization(keras.layers.Layer):
         )
         self.input_spec = keras.layers.InputSpec(ndim=len(input_shape), axes={-1: channels})
 
-    def call(self, inputs, training=False):
-        x = tf.cast(inputs, _statistics_dtype(inputs.dtype))
-        mode = self._mode(training)
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        x = tf.cast(inputs, _choose_dtype(inputs.dtype))
+        mode = self._choose_mode(training)
         if mode.source == "running":
             mean, variance = (tf.cast(v, x.dtype) for v in (self.moving_mean, self.moving_variance))
         elif mode.source == "imposed":
@@ -142,7 +161,7 @@ class BatchNormalization(keras.layers.Layer):
         addend = beta - mean * multiplier
         return tf.cast(x * multiplier + addend, self.compute_dtype)
 
-    def _mode(self, training):
+    def _choose_mode(self, training):
         if not self.trainable:
             return statistics.Mode("running")
         default = statistics.Mode("batch", update=True) if training else statistics.Mode("running")
@@ -156,10 +175,10 @@ class BatchNormalization(keras.layers.Layer):
             new = tf.stop_gradient(tf.cast(batch, old.dtype))
             running.assign(self.momentum * old + (1 - self.momentum) * new)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             name: getattr(self, name)
             for name in ("momentum", "epsilon", "center", "scale", "unbiased_variance")
@@ -171,7 +190,7 @@ class BatchNormalization(keras.layers.Layer):
         return {**super().get_config(), **config}
 
 
-def _statistics_dtype(dtype):
+def _choose_dtype(dtype):
     return "float64" if tf.as_dtype(dtype) == tf.float64 else "float32"
 
 

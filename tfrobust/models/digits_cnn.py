@@ -6,7 +6,12 @@ from tfrobust.models import parts
 from tfrobust.models.batch_normalization import BatchNormalization
 
 
-def digits_cnn(input_shape=(8, 8, 1), num_classes=10, activation="relu", batch_normalization=True):
+def digits_cnn(
+    input_shape: tuple[int, int, int] = (8, 8, 1),
+    num_classes: int = 10,
+    activation: str = "relu",
+    batch_normalization: bool = True,
+) -> keras.Model:
     """Three convolutions and two dense layers: 40,506 parameters for images of 8 by 8.
 
     Use it for the digits of scikit-learn, where it trains robustly in under a minute on two CPU
@@ -18,31 +23,36 @@ def digits_cnn(input_shape=(8, 8, 1), num_classes=10, activation="relu", batch_n
     Glorot-uniform, biases 0.
 
     Args:
-        input_shape: (height, width, channels).
-        num_classes: at least 2.
-        activation: "relu", "softplus" or "silu".
+        input_shape, num_classes, activation: see `tfrobust.models`.
         batch_normalization: whether each convolution has BatchNormalization in place of its bias.
 
     Returns:
-        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b,
-        num_classes).
+        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b, num_classes).
 
     Raises:
-        UserError: for arguments outside these ranges.
+        UserError: an argument is out of range.
+
+    Example:
+        >>> model = tfrobust.models.digits_cnn()
+        >>> sum(v.numpy().size for v in model.trainable_variables)
+        40506
     """
-    shape = parts.check(input_shape, num_classes, activation)
-    x = inputs = keras.Input(shape, name="pixels")
-    for filters, stride in ((16, 1), (32, 2), (64, 2)):
-        x = keras.layers.Conv2D(
-            filters,
-            3,
-            stride,
-            "same",
-            use_bias=not batch_normalization,
-            kernel_initializer=parts.fan_out_normal(),
-        )(x)
-        if batch_normalization:
-            x = BatchNormalization()(x)
-        x = keras.layers.Activation(activation)(x)
-    x = keras.layers.Dense(64, activation=activation)(keras.layers.Flatten()(x))
-    return keras.Model(inputs, parts.logits(x, num_classes), name="digits_cnn")
+    shape = parts.check_arguments(input_shape, num_classes, activation)
+
+    def features(x):
+        for filters, stride in ((16, 1), (32, 2), (64, 2)):
+            x = keras.layers.Conv2D(
+                filters,
+                3,
+                stride,
+                "same",
+                use_bias=not batch_normalization,
+                kernel_initializer=parts.fan_out_normal(),
+            )(x)
+            if batch_normalization:
+                x = BatchNormalization()(x)
+            x = keras.layers.Activation(activation)(x)
+        return keras.layers.Dense(64, activation=activation)(keras.layers.Flatten()(x))
+
+    # The last layer starts as Keras's does.
+    return parts.build_classifier("digits_cnn", features, shape, num_classes, start=lambda x: {})

@@ -1,17 +1,20 @@
-"""A run that begins from a trained classifier."""
+"""Reading a trained classifier in order to train it further."""
 
+import os
 import pathlib
+
+import keras
 
 from tfrobust import contract
 from tfrobust.contract.keras_file import read_keras_file
 from tfrobust.models.swap import with_exact_batch_normalization
 
 
-def load_classifier(path):
-    """The classifier of a `.keras` file, ready to be trained on: with tfrobust's own BatchNormalization.
+def load_classifier(path: str | os.PathLike) -> keras.Model:
+    """Reads the classifier of a `.keras` file for further training, with tfrobust's BatchNormalization.
 
-    For fine-tuning (CURE begins from a naturally trained classifier), and for helpers. In gin:
-    `training.train.model = @models.load_classifier` and `models.load_classifier.path =
+    Use it for fine-tuning (CURE starts from a naturally trained classifier) and for the helpers of
+    HAT. In gin: `training.train.model = @models.load_classifier` and `models.load_classifier.path =
     'runs/natural/export/classifier.keras'`.
 
     Args:
@@ -21,7 +24,12 @@ def load_classifier(path):
         A Keras model with the weights of the file, not compiled.
 
     Raises:
-        UserError: if there is no such file, or it is no Keras model of these kinds.
+        UserError: the file does not exist or cannot be read, or the model is of another kind.
+
+    Example:
+        >>> path = tfrobust.save_classifier(tfrobust.models.digits_cnn(), "classifier.keras")
+        >>> tfrobust.models.load_classifier(path).count_params()
+        40730
     """
     file = pathlib.Path(path)
     model = read_keras_file(file)

@@ -1,5 +1,7 @@
 """The small network of depthwise convolutions between narrow layers."""
 
+from collections.abc import Sequence
+
 import keras
 
 from tfrobust.models import parts
@@ -18,13 +20,13 @@ _STAGES = (
 
 
 def mobilenet_v2(
-    width_factor=1.0,
-    input_shape=(32, 32, 3),
-    num_classes=10,
-    activation="relu",
-    mean=None,
-    std=None,
-):
+    width_factor: float = 1.0,
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    activation: str = "relu",
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> keras.Model:
     """MobileNetV2 for images of 32 by 32: 2,296,922 parameters for 10 classes.
 
     Use it to see whether a method's gain carries over to a small network, as RAT does. Convolution
@@ -41,47 +43,46 @@ def mobilenet_v2(
 
     Args:
         width_factor: multiplies all numbers of filters, which are rounded and at least 1; above 0.
-        input_shape: (height, width, channels).
-        num_classes: at least 2.
-        activation: "relu", "softplus" or "silu", everywhere.
-        mean, std: numbers per channel, in units of pixels in [0, 1], to normalise by inside the
-            model, or None for both.
+        input_shape, num_classes, activation, mean, std: see `tfrobust.models`.
 
     Returns:
-        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b,
-        num_classes).
+        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b, num_classes).
 
     Raises:
-        UserError: for arguments outside these ranges.
+        UserError: an argument is out of range.
+
+    Example:
+        >>> tfrobust.models.mobilenet_v2(width_factor=0.1, num_classes=100).output_shape
+        (None, 100)
 
     Reference: Sandler et al. 2018, arXiv:1801.04381, in the form for CIFAR that is usual in PyTorch:
     plain ReLU, and shortcuts also where the filters change. RAT's text says 19 blocks.
     """
-    shape = parts.check(input_shape, num_classes, activation)
+    shape = parts.check_arguments(input_shape, num_classes, activation)
     factor = number(width_factor, "width_factor", minimum=1e-9)
 
-    def scaled(filters):
+    def scale(filters):
         return max(1, round(factor * filters))
 
-    def convolution(x, filters, kernel=1, activation=activation):
-        x = parts.convolution(x, filters, kernel, start="pytorch")
-        return parts.normalised(x, activation)
+    def convolve(x, filters, kernel=1, activation=activation):
+        x = parts.convolve(x, filters, kernel, start="pytorch")
+        return parts.batch_normalise(x, activation)
 
     def block(x, expansion, filters, stride):
-        h = convolution(x, expansion * x.shape[-1])
-        h = parts.normalised(parts.depthwise(h, 3, stride), activation)
-        h = convolution(h, filters, activation=None)
+        h = convolve(x, expansion * x.shape[-1])
+        h = parts.batch_normalise(parts.convolve_depthwise(h, 3, stride), activation)
+        h = convolve(h, filters, activation=None)
         if stride > 1:
             return h
         changes = x.shape[-1] != filters
-        shortcut = convolution(x, filters, activation=None) if changes else x
+        shortcut = convolve(x, filters, activation=None) if changes else x
         return keras.layers.Add()([h, shortcut])
 
-    inputs = keras.Input(shape, name="pixels")
-    x = convolution(parts.normalise(inputs, mean, std), scaled(32), 3)
-    for expansion, filters, blocks, stride in _STAGES:
-        for place in range(blocks):
-            x = block(x, expansion, scaled(filters), stride if place == 0 else 1)
-    x = keras.layers.GlobalAveragePooling2D()(convolution(x, scaled(1280)))
-    logits = parts.logits(x, num_classes, **parts.dense_start(x))
-    return keras.Model(inputs, logits, name="mobilenet_v2")
+    def features(x):
+        x = convolve(x, scale(32), 3)
+        for expansion, filters, blocks, stride in _STAGES:
+            for place in range(blocks):
+                x = block(x, expansion, scale(filters), stride if place == 0 else 1)
+        return convolve(x, scale(1280))
+
+    return parts.build_classifier("mobilenet_v2", features, shape, num_classes, mean, std)

@@ -1,5 +1,7 @@
 """The pre-activation residual network that most papers train on 32 by 32 images."""
 
+from collections.abc import Sequence
+
 import keras
 
 from tfrobust.models import parts
@@ -7,17 +9,17 @@ from tfrobust.ops.numbers import integer
 
 
 def preact_resnet18(
-    width=64,
-    input_shape=(32, 32, 3),
-    num_classes=10,
-    activation="relu",
-    mean=None,
-    std=None,
-    shortcut_from="activated",
-    shortcut_kernel=1,
-    padding="pytorch",
-    momentum=0.9,
-):
+    width: int = 64,
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    activation: str = "relu",
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    shortcut_from: str = "activated",
+    shortcut_kernel: int = 1,
+    padding: str = "pytorch",
+    momentum: float = 0.9,
+) -> keras.Model:
     """PreActResNet-18: 11,172,170 parameters at width 64 for 10 classes.
 
     Use it for CIFAR-10, CIFAR-100 and SVHN; a smaller `width` for a quick look. Each block is
@@ -38,11 +40,7 @@ def preact_resnet18(
 
     Args:
         width: filters of the first stage, at least 1.
-        input_shape: (height, width, channels).
-        num_classes: at least 2.
-        activation: "relu", "softplus" or "silu", everywhere.
-        mean, std: numbers per channel, in units of pixels in [0, 1], to normalise by inside the
-            model, or None for both.
+        input_shape, num_classes, activation, mean, std: see `tfrobust.models`.
         shortcut_from: where the convolution of a shortcut begins: "activated", at h, or "input", at
             x.
         shortcut_kernel: its size, 1 or 3.
@@ -50,35 +48,38 @@ def preact_resnet18(
         momentum: of BatchNormalization, the share of the old averages.
 
     Returns:
-        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b,
-        num_classes).
+        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b, num_classes).
 
     Raises:
-        UserError: for arguments outside these ranges.
+        UserError: an argument is out of range.
+
+    Example:
+        >>> tfrobust.models.preact_resnet18(width=4, num_classes=100).output_shape
+        (None, 100)
 
     Reference: He et al. 2016, arXiv:1603.05027, as in the code of TRADES, Rice et al. and AWP.
     """
-    shape = parts.check(input_shape, num_classes, activation)
+    shape = parts.check_arguments(input_shape, num_classes, activation)
     integer(width, "width", minimum=1)
-    parts.one_of(("activated", "input"), "shortcut_from", shortcut_from)
-    parts.one_of((1, 3), "shortcut_kernel", shortcut_kernel)
-    parts.one_of(parts.PADDINGS, "padding", padding)
+    parts.check_choice(("activated", "input"), "shortcut_from", shortcut_from)
+    parts.check_choice((1, 3), "shortcut_kernel", shortcut_kernel)
+    parts.check_choice(parts.PADDINGS, "padding", padding)
 
     def block(x, filters, stride):
-        h = parts.normalised(x, activation, momentum)
+        h = parts.batch_normalise(x, activation, momentum)
         shortcut = x
         if stride > 1 or x.shape[-1] != filters:
             begin = h if shortcut_from == "activated" else x
-            shortcut = parts.convolution(begin, filters, shortcut_kernel, stride, padding=padding)
-        h = parts.convolution(h, filters, 3, stride, padding=padding)
-        h = parts.normalised(h, activation, momentum)
-        return keras.layers.Add()([parts.convolution(h, filters, 3), shortcut])
+            shortcut = parts.convolve(begin, filters, shortcut_kernel, stride, padding=padding)
+        h = parts.convolve(h, filters, 3, stride, padding=padding)
+        h = parts.batch_normalise(h, activation, momentum)
+        return keras.layers.Add()([parts.convolve(h, filters, 3), shortcut])
 
-    inputs = keras.Input(shape, name="pixels")
-    x = parts.convolution(parts.normalise(inputs, mean, std), width, 3)
-    for stage in range(4):
-        for place in range(2):
-            x = block(x, width * 2**stage, 2 if stage > 0 and place == 0 else 1)
-    x = parts.normalised(x, activation, momentum)
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    return keras.Model(inputs, parts.logits(x, num_classes), name="preact_resnet18")
+    def features(x):
+        x = parts.add_stages(parts.convolve(x, width, 3), width, block)
+        return parts.batch_normalise(x, activation, momentum)
+
+    # The last layer starts as Keras's does.
+    return parts.build_classifier(
+        "preact_resnet18", features, shape, num_classes, mean, std, start=lambda x: {}
+    )

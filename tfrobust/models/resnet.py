@@ -1,5 +1,7 @@
 """The residual network with activations after the additions."""
 
+from collections.abc import Sequence
+
 import keras
 
 from tfrobust.models import parts
@@ -7,14 +9,14 @@ from tfrobust.ops.numbers import integer
 
 
 def resnet18(
-    width=64,
-    input_shape=(32, 32, 3),
-    num_classes=10,
-    activation="relu",
-    mean=None,
-    std=None,
-    activate_branch=False,
-):
+    width: int = 64,
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    activation: str = "relu",
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    activate_branch: bool = False,
+) -> keras.Model:
     """ResNet-18 for images of 32 by 32: 11,173,962 parameters at width 64 for 10 classes.
 
     Use it where a paper says ResNet-18, as that of FAIT and MER does; a smaller `width` for a quick
@@ -30,41 +32,36 @@ def resnet18(
 
     Args:
         width: filters of the first stage, at least 1.
-        input_shape: (height, width, channels).
-        num_classes: at least 2.
-        activation: "relu", "softplus" or "silu", everywhere.
-        mean, std: numbers per channel, in units of pixels in [0, 1], to normalise by inside the
-            model, or None for both.
+        input_shape, num_classes, activation, mean, std: see `tfrobust.models`.
         activate_branch: an activation on the branch before the addition too, as in GAT's code.
 
     Returns:
-        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b,
-        num_classes).
+        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b, num_classes).
 
     Raises:
-        UserError: for arguments outside these ranges.
+        UserError: an argument is out of range.
+
+    Example:
+        >>> tfrobust.models.resnet18(width=4, num_classes=100).output_shape
+        (None, 100)
 
     Reference: He et al. 2016, arXiv:1512.03385, in the form for CIFAR that is usual in PyTorch.
     """
-    shape = parts.check(input_shape, num_classes, activation)
+    shape = parts.check_arguments(input_shape, num_classes, activation)
     integer(width, "width", minimum=1)
 
     def block(x, filters, stride):
         shortcut = x
         if stride > 1 or x.shape[-1] != filters:
-            shortcut = parts.convolution(x, filters, 1, stride, start="pytorch")
-            shortcut = parts.normalised(shortcut)
-        h = parts.convolution(x, filters, 3, stride, start="pytorch")
-        h = parts.convolution(parts.normalised(h, activation), filters, 3, start="pytorch")
-        h = parts.normalised(h, activation if activate_branch else None)
+            shortcut = parts.convolve(x, filters, 1, stride, start="pytorch")
+            shortcut = parts.batch_normalise(shortcut)
+        h = parts.convolve(x, filters, 3, stride, start="pytorch")
+        h = parts.convolve(parts.batch_normalise(h, activation), filters, 3, start="pytorch")
+        h = parts.batch_normalise(h, activation if activate_branch else None)
         return keras.layers.Activation(activation)(keras.layers.Add()([h, shortcut]))
 
-    inputs = keras.Input(shape, name="pixels")
-    x = parts.convolution(parts.normalise(inputs, mean, std), width, 3, start="pytorch")
-    x = parts.normalised(x, activation)
-    for stage in range(4):
-        for place in range(2):
-            x = block(x, width * 2**stage, 2 if stage > 0 and place == 0 else 1)
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    logits = parts.logits(x, num_classes, **parts.dense_start(x))
-    return keras.Model(inputs, logits, name="resnet18")
+    def features(x):
+        x = parts.convolve(x, width, 3, start="pytorch")
+        return parts.add_stages(parts.batch_normalise(x, activation), width, block)
+
+    return parts.build_classifier("resnet18", features, shape, num_classes, mean, std)

@@ -1,15 +1,17 @@
-"""SavedModels from anybody: looked through before anything of them runs."""
+"""SavedModels from untrusted sources: their operations are checked before anything runs."""
 
+import os
 import pathlib
 import re
+from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tfrobust.compat import operation
+from tfrobust.compat import find_operation
 from tfrobust.errors import UserError, one_line
 
-# Stateful operations whose state is in the memory of the model.
+# Stateful operations that keep their state in the memory of the model.
 _OWN_STATE = re.compile(
     r"VarHandleOp|ReadVariableOp|Assign(Add|Sub)?VariableOp|VarIsInitializedOp|VariableShape|Variable(V2)?"
     r"|TemporaryVariable|DestroyResourceOp|DisableCopyOnRead|GuaranteeConst|Empty|DeviceIndex"
@@ -21,61 +23,73 @@ _OWN_STATE = re.compile(
     r"|TensorArray\w*|Stack(Push|Pop|Close)?(V2)?|CudnnRNN\w*"
     r"|LookupTable\w+V2|(Anonymous)?(Mutable)?(Dense)?HashTable\w*|InitializeTableV2"
 )
-# Operations without state that all the same read files, run code or speak to other processes.
+# Operations without state that nevertheless read files, run code or contact other processes.
 _REACHES_OUT = re.compile(
     r".*(File|Dataset|Snapshot|Proto|Vocab|Sharded)\w*|(Reader|PyFunc|Debug|Copy|XlaCustom|XlaLaunch)\w*"
 )
-# What every SavedModel holds to be written again; `tf.saved_model.load` does not run it.
+# Every SavedModel contains these for saving it again; `tf.saved_model.load` does not run them.
 _SAVING = {"SaveV2", "RestoreV2", "ShardedFilename", "MergeV2Checkpoints"}
 
 
-def load_saved_model(folder, trust=False):
-    """What `tf.saved_model.load` gives, if the graph does nothing but calculate.
+def load_saved_model(folder: str | os.PathLike, trust: bool = False) -> Any:
+    """Loads a SavedModel whose graph only computes.
 
-    A graph may read and write files, call Python or speak to other machines, some of it as it is loaded.
-    Its operations are read from the file first, those of all functions in it too.
+    Use it instead of `tf.saved_model.load` for files that others have made. A graph may read and
+    write files, call Python or contact other machines, and some of this happens while it is loaded.
+    Here the operations of the graph and of all its functions are read from the file and checked first.
 
     Args:
-        folder: with `saved_model.pb`.
-        trust: load whatever is in it.
+        folder: the folder that contains `saved_model.pb`.
+        trust: whether to load the model whatever its operations do.
+
+    Returns:
+        What `tf.saved_model.load` returns.
 
     Raises:
-        UserError: it cannot be read, or holds operations that reach out of the model; it names them.
+        UserError: the model cannot be read, or its graph has operations with effects outside of it;
+            the message names them.
+
+    Example:
+        >>> folder = tfrobust.serving.export_classifier(tfrobust.models.digits_cnn(), "export")
+        >>> sorted(load_saved_model(folder / "saved_model").signatures)
+        ['pixels', 'serving_default']
     """
     folder = pathlib.Path(folder)
-    content = _read(folder)
-    found = {} if trust else foreign_operations(content)
+    content = _read_content(folder)
+    found = {} if trust else find_foreign_operations(content)
     if found:
         told = ", ".join(f"{name} (in {place})" for name, place in sorted(found.items())[:5])
         raise UserError(
-            f"{folder} does more than calculate: {told}. Such operations may touch files, processes, the "
-            "network or Python. Give --trust, or `trust=True`, if you know who made it and what they are for."
+            f"The graph of {folder} does more than compute: {told}. Such operations may use files, "
+            "processes, the network or Python. Give --trust, or `trust=True`, if you know who "
+            "made the model and what they are for."
         )
     try:
         return tf.saved_model.load(str(folder))
-    # Whatever a damaged file, or one of another version, makes the loader meet.
+    # The loader raises many kinds of errors for damaged files and for those of other versions.
     except Exception as error:
         raise UserError(
-            f"The SavedModel in {folder} does not load: {one_line(error, 300)}"
+            f"The SavedModel in {folder} cannot be loaded: {one_line(error, 300)}"
         ) from error
 
 
-def foreign_operations(content):
-    """Operations in a SavedModel that reach out of it, and where each is first.
+def find_foreign_operations(content: saved_model_pb2.SavedModel) -> dict[str, str]:
+    """Finds the operations of a SavedModel that may have effects outside of it.
 
-    Allowed are those that only calculate, and those whose state is variables, tables, arrays or random
-    generators in memory.
+    Allowed are operations that only compute, and those whose state is in variables, tables, arrays or
+    random generators in memory.
 
     Args:
         content: the protocol buffer `SavedModel`.
 
     Returns:
-        A dict from an operation's name to the name of a function, or "the graph".
+        A dict from the name of an operation to the first place where it occurs: the name of a
+        function, or "the graph".
     """
-    found = {}
+    found: dict[str, str] = {}
     for graph in content.meta_graphs:
-        saving = _saving_functions(graph)
-        for place, nodes in _functions(graph):
+        saving = _find_saving_functions(graph)
+        for place, nodes in _list_functions(graph):
             for node in nodes:
                 may_save = place in saving and node.op in _SAVING
                 if not may_save and not _is_harmless(node.op, graph):
@@ -83,25 +97,25 @@ def foreign_operations(content):
     return found
 
 
-def _read(folder):
+def _read_content(folder):
     path = folder / "saved_model.pb"
-    # The loader would prefer these to the file that is looked through.
+    # The loader would read these instead of the file that was checked.
     others = [n for n in ("saved_model.cpb", "saved_model.pbtxt") if (folder / n).exists()]
     if others:
-        raise UserError(f"{folder} holds {others[0]} beside saved_model.pb: remove one of them.")
+        raise UserError(f"{folder} contains {others[0]} beside saved_model.pb: remove one of them.")
     content = saved_model_pb2.SavedModel()
     try:
         content.ParseFromString(path.read_bytes())
-    except Exception as error:  # of protobuf, whose classes are not public
+    except Exception as error:  # protobuf's classes of errors are not public
         raise UserError(
             f"{path} cannot be read: {one_line(error, 200)} Export the model again."
         ) from error
     if not content.meta_graphs:
-        raise UserError(f"{path} holds no graph. Export the model again.")
+        raise UserError(f"{path} contains no graph. Export the model again.")
     return content
 
 
-def _functions(graph):
+def _list_functions(graph):
     yield "", graph.graph_def.node
     for function in graph.graph_def.library.function:
         yield function.signature.name, function.node_def
@@ -109,29 +123,29 @@ def _functions(graph):
 
 def _is_harmless(name, graph):
     if any(name == function.signature.name for function in graph.graph_def.library.function):
-        return True  # a call by the function's own name
-    known = operation(name)
+        return True  # a call by the name of the function
+    known = find_operation(name)
     if known is None or name.startswith("_") or _REACHES_OUT.fullmatch(name):
         return False
     return not known.is_stateful or bool(_OWN_STATE.fullmatch(name))
 
 
-def _saving_functions(graph):
-    """Names of functions that only the saver calls, which nobody runs to load or to call a model."""
+def _find_saving_functions(graph):
+    """Names of functions that only the saver calls: neither loading nor calling a model runs them."""
     if len(graph.object_graph_def.nodes) == 0:
-        return set()  # a model of TensorFlow 1, whose saver is run
+        return set()  # a model of TensorFlow 1, which is loaded by its saver
     saver = {
         tensor.split(":")[0].lstrip("^")
         for tensor in (graph.saver_def.save_tensor_name, graph.saver_def.restore_op_name)
     }
-    calls = {name: _called(nodes) for name, nodes in _functions(graph)}
-    by_saver = _called(node for node in graph.graph_def.node if node.name in saver)
-    others = _called(node for node in graph.graph_def.node if node.name not in saver)
+    calls = {name: _find_calls(nodes) for name, nodes in _list_functions(graph)}
+    by_saver = _find_calls(node for node in graph.graph_def.node if node.name in saver)
+    others = _find_calls(node for node in graph.graph_def.node if node.name not in saver)
     others |= set(graph.object_graph_def.concrete_functions)
-    return _reached(by_saver, calls) - _reached(others, calls)
+    return _follow_calls(by_saver, calls) - _follow_calls(others, calls)
 
 
-def _called(nodes):
+def _find_calls(nodes):
     called = set()
     for node in nodes:
         called.add(node.op)
@@ -140,7 +154,7 @@ def _called(nodes):
     return called
 
 
-def _reached(names, calls):
+def _follow_calls(names, calls):
     reached, rest = set(), list(names)
     while rest:
         name = rest.pop()

@@ -1,5 +1,7 @@
 """The residual network whose branches weigh their channels."""
 
+from collections.abc import Sequence
+
 import keras
 
 from tfrobust.models import parts
@@ -7,8 +9,13 @@ from tfrobust.ops.numbers import integer
 
 
 def senet18(
-    width=64, input_shape=(32, 32, 3), num_classes=10, activation="relu", mean=None, std=None
-):
+    width: int = 64,
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    activation: str = "relu",
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> keras.Model:
     """SENet-18: 11,260,354 parameters at width 64 for 10 classes.
 
     Use it to see whether a method's gain belongs to one network, as the paper of FAIT and MER does.
@@ -25,48 +32,43 @@ def senet18(
 
     Args:
         width: filters of the first stage, at least 1.
-        input_shape: (height, width, channels).
-        num_classes: at least 2.
-        activation: "relu", "softplus" or "silu", everywhere.
-        mean, std: numbers per channel, in units of pixels in [0, 1], to normalise by inside the
-            model, or None for both.
+        input_shape, num_classes, activation, mean, std: see `tfrobust.models`.
 
     Returns:
-        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b,
-        num_classes).
+        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b, num_classes).
 
     Raises:
-        UserError: for arguments outside these ranges.
+        UserError: an argument is out of range.
+
+    Example:
+        >>> tfrobust.models.senet18(width=4, num_classes=100).output_shape
+        (None, 100)
 
     Reference: Hu et al. 2018, arXiv:1709.01507, in the form for CIFAR that is usual in PyTorch.
     """
-    shape = parts.check(input_shape, num_classes, activation)
+    shape = parts.check_arguments(input_shape, num_classes, activation)
     integer(width, "width", minimum=1)
 
     def block(x, filters, stride):
-        h = parts.normalised(x, activation)
+        h = parts.batch_normalise(x, activation)
         shortcut = x
         if stride > 1 or x.shape[-1] != filters:
-            shortcut = parts.convolution(h, filters, 1, stride, start="pytorch")
-        h = parts.convolution(h, filters, 3, stride, start="pytorch")
-        h = parts.convolution(parts.normalised(h, activation), filters, 3, start="pytorch")
-        return keras.layers.Add()([_excited(h, activation), shortcut])
+            shortcut = parts.convolve(h, filters, 1, stride, start="pytorch")
+        h = parts.convolve(h, filters, 3, stride, start="pytorch")
+        h = parts.convolve(parts.batch_normalise(h, activation), filters, 3, start="pytorch")
+        return keras.layers.Add()([_excite(h, activation), shortcut])
 
-    inputs = keras.Input(shape, name="pixels")
-    x = parts.convolution(parts.normalise(inputs, mean, std), width, 3, start="pytorch")
-    x = parts.normalised(x, activation)
-    for stage in range(4):
-        for place in range(2):
-            x = block(x, width * 2**stage, 2 if stage > 0 and place == 0 else 1)
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    logits = parts.logits(x, num_classes, **parts.dense_start(x))
-    return keras.Model(inputs, logits, name="senet18")
+    def features(x):
+        x = parts.convolve(x, width, 3, start="pytorch")
+        return parts.add_stages(parts.batch_normalise(x, activation), width, block)
+
+    return parts.build_classifier("senet18", features, shape, num_classes, mean, std)
 
 
-def _excited(x, activation):
+def _excite(x, activation):
     channels = x.shape[-1]
     g = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
     few = max(1, channels // 16)
-    g = keras.layers.Dense(few, activation=activation, **parts.dense_start(g))(g)
-    g = keras.layers.Dense(channels, activation="sigmoid", **parts.dense_start(g))(g)
+    g = keras.layers.Dense(few, activation=activation, **parts.start_as_pytorch(g))(g)
+    g = keras.layers.Dense(channels, activation="sigmoid", **parts.start_as_pytorch(g))(g)
     return keras.layers.Multiply()([x, g])

@@ -1,5 +1,7 @@
 """The small network that splits and shuffles its channels."""
 
+from collections.abc import Sequence
+
 import keras
 
 from tfrobust.models import parts
@@ -15,8 +17,13 @@ _FILTERS = {
 
 
 def shufflenet_v2(
-    size=1.0, input_shape=(32, 32, 3), num_classes=10, activation="relu", mean=None, std=None
-):
+    size: float = 1.0,
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    activation: str = "relu",
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> keras.Model:
     """ShuffleNetV2 for images of 32 by 32: 1,263,854 parameters for 10 classes, 352,042 at size 0.5.
 
     Use it to see whether a method's gain carries over to a small network, as the paper of FAIT and
@@ -35,54 +42,53 @@ def shufflenet_v2(
 
     Args:
         size: 0.5, 1, 1.5 or 2. Which one the paper of FAIT has is not stated there.
-        input_shape: (height, width, channels).
-        num_classes: at least 2.
-        activation: "relu", "softplus" or "silu", everywhere.
-        mean, std: numbers per channel, in units of pixels in [0, 1], to normalise by inside the
-            model, or None for both.
+        input_shape, num_classes, activation, mean, std: see `tfrobust.models`.
 
     Returns:
-        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b,
-        num_classes).
+        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b, num_classes).
 
     Raises:
-        UserError: for arguments outside these ranges.
+        UserError: an argument is out of range.
+
+    Example:
+        >>> model = tfrobust.models.shufflenet_v2(size=0.5)
+        >>> sum(v.numpy().size for v in model.trainable_variables)
+        352042
 
     Reference: Ma et al. 2018, arXiv:1807.11164, in the form for CIFAR that is usual in PyTorch.
     """
-    shape = parts.check(input_shape, num_classes, activation)
-    parts.one_of(tuple(_FILTERS), "size", number(size, "size"))
+    shape = parts.check_arguments(input_shape, num_classes, activation)
+    parts.check_choice(tuple(_FILTERS), "size", number(size, "size"))
     *stages, last = _FILTERS[number(size, "size")]
 
     def pointwise(x, filters):
-        return parts.normalised(parts.convolution(x, filters, 1, start="pytorch"), activation)
+        return parts.batch_normalise(parts.convolve(x, filters, 1, start="pytorch"), activation)
 
     def depthwise(x, stride):
-        return parts.normalised(parts.depthwise(x, 3, stride))
+        return parts.batch_normalise(parts.convolve_depthwise(x, 3, stride))
 
-    def halving(x, filters):
+    def halve(x, filters):
         left = pointwise(depthwise(x, 2), filters // 2)
         right = pointwise(depthwise(pointwise(x, filters // 2), 2), filters // 2)
-        return _in_turn(left, right)
+        return _interleave(left, right)
 
     def block(x):
         left, right = keras.ops.split(x, 2, axis=-1)
         half = right.shape[-1]
-        return _in_turn(left, pointwise(depthwise(pointwise(right, half), 1), half))
+        return _interleave(left, pointwise(depthwise(pointwise(right, half), 1), half))
 
-    inputs = keras.Input(shape, name="pixels")
-    x = parts.convolution(parts.normalise(inputs, mean, std), 24, 3, start="pytorch")
-    x = parts.normalised(x, activation)
-    for filters, blocks in zip(stages, (3, 7, 3), strict=True):
-        x = halving(x, filters)
-        for _ in range(blocks):
-            x = block(x)
-    x = keras.layers.GlobalAveragePooling2D()(pointwise(x, last))
-    logits = parts.logits(x, num_classes, **parts.dense_start(x))
-    return keras.Model(inputs, logits, name="shufflenet_v2")
+    def features(x):
+        x = parts.batch_normalise(parts.convolve(x, 24, 3, start="pytorch"), activation)
+        for filters, blocks in zip(stages, (3, 7, 3), strict=True):
+            x = halve(x, filters)
+            for _ in range(blocks):
+                x = block(x)
+        return pointwise(x, last)
+
+    return parts.build_classifier("shufflenet_v2", features, shape, num_classes, mean, std)
 
 
-def _in_turn(left, right):
+def _interleave(left, right):
     *pixels, half = left.shape[1:]
     x = keras.layers.Concatenate()([left, right])
     x = keras.layers.Reshape((*pixels, 2, half))(x)

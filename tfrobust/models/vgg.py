@@ -1,15 +1,21 @@
 """The plain convolutional network of sixteen layers."""
 
+from collections.abc import Sequence
+
 import keras
 
-from tfrobust.errors import UserError
 from tfrobust.models import parts
 from tfrobust.ops.numbers import integer
 
 
 def vgg16(
-    width=64, input_shape=(32, 32, 3), num_classes=10, activation="relu", mean=None, std=None
-):
+    width: int = 64,
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    activation: str = "relu",
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> keras.Model:
     """VGG-16 with BatchNormalization and one dense layer: 14,728,266 parameters for CIFAR-10.
 
     Use it to see whether a method's gain belongs to one network, as RAT and the paper of FAIT and
@@ -23,32 +29,30 @@ def vgg16(
     Args:
         width: filters of the first convolution, at least 1.
         input_shape: (height, width, channels), at least 32 pixels high and wide.
-        num_classes: at least 2.
-        activation: "relu", "softplus" or "silu", everywhere.
-        mean, std: numbers per channel, in units of pixels in [0, 1], to normalise by inside the
-            model, or None for both.
+        num_classes, activation, mean, std: see `tfrobust.models`.
 
     Returns:
-        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b,
-        num_classes).
+        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b, num_classes).
 
     Raises:
-        UserError: for arguments outside these ranges.
+        UserError: an argument is out of range.
+
+    Example:
+        >>> tfrobust.models.vgg16(width=2, num_classes=100).output_shape
+        (None, 100)
 
     Reference: Simonyan and Zisserman 2015, arXiv:1409.1556, in the form for CIFAR that is usual in
     PyTorch. RAT's text speaks of several dense layers; its code for this network is not published.
     """
-    shape = parts.check(input_shape, num_classes, activation)
+    shape = parts.check_arguments(input_shape, num_classes, activation, smallest=32)
     integer(width, "width", minimum=1)
-    if min(shape[:2]) < 32:
-        raise UserError(f"`input_shape` must be at least 32 by 32. Received: {input_shape!r}.")
-    inputs = keras.Input(shape, name="pixels")
-    x = parts.normalise(inputs, mean, std)
-    for factor, times in ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3)):
-        for _ in range(times):
-            x = parts.convolution(x, factor * width, 3, start="pytorch", use_bias=True)
-            x = parts.normalised(x, activation)
-        x = keras.layers.MaxPooling2D(2)(x)
-    x = keras.layers.Flatten()(x)
-    logits = parts.logits(x, num_classes, **parts.dense_start(x))
-    return keras.Model(inputs, logits, name="vgg16")
+
+    def features(x):
+        for factor, times in ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3)):
+            for _ in range(times):
+                x = parts.convolve(x, factor * width, 3, start="pytorch", use_bias=True)
+                x = parts.batch_normalise(x, activation)
+            x = keras.layers.MaxPooling2D(2)(x)
+        return keras.layers.Flatten()(x)
+
+    return parts.build_classifier("vgg16", features, shape, num_classes, mean, std)

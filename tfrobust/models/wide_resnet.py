@@ -1,5 +1,8 @@
 """Wide residual networks, the large networks of the papers."""
 
+import functools
+from collections.abc import Sequence
+
 import keras
 
 from tfrobust.errors import UserError
@@ -8,17 +11,17 @@ from tfrobust.ops.numbers import integer
 
 
 def wide_resnet(
-    depth=28,
-    width_factor=10,
-    input_shape=(32, 32, 3),
-    num_classes=10,
-    activation="relu",
-    mean=None,
-    std=None,
-    padding="pytorch",
-    momentum=0.9,
-    start="fan_out",
-):
+    depth: int = 28,
+    width_factor: int = 10,
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    num_classes: int = 10,
+    activation: str = "relu",
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    padding: str = "pytorch",
+    momentum: float = 0.9,
+    start: str = "fan_out",
+) -> keras.Model:
     """WRN-depth-width_factor without dropout: WRN-28-10 has 36,479,194 parameters for 10 classes.
 
     Use it where a paper does: 28-8 (23,354,842 parameters) for ATLAS and LLR, 34-10 (46,160,474)
@@ -38,51 +41,56 @@ def wide_resnet(
     Args:
         depth: 6 n + 4 with n at least 1.
         width_factor: at least 1.
-        input_shape: (height, width, channels).
-        num_classes: at least 2.
-        activation: "relu", "softplus" or "silu", everywhere.
-        mean, std: numbers per channel, in units of pixels in [0, 1], to normalise by inside the
-            model, or None for both.
+        input_shape, num_classes, activation, mean, std: see `tfrobust.models`.
         padding: at stride 2, "pytorch" (one zero on every side) or "tensorflow" (on the right and at
             the bottom).
         momentum: of BatchNormalization, the share of the old averages.
         start: of the convolutions, He-normal over "fan_out" or "fan_in", or "pytorch".
 
     Returns:
-        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b,
-        num_classes).
+        A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b, num_classes).
 
     Raises:
-        UserError: for arguments outside these ranges.
+        UserError: an argument is out of range.
+
+    Example:
+        >>> model = tfrobust.models.wide_resnet(depth=10, width_factor=1)
+        >>> model.name, model.output_shape
+        ('wide_resnet_10_1', (None, 10))
 
     Reference: Zagoruyko and Komodakis 2016, arXiv:1605.07146. The code of TRADES has a second copy of
-    the first group that nothing uses, 2,102,112 parameters in WRN-34-10; it is left away.
+    the first group that nothing uses, 2,102,112 parameters in WRN-34-10; it is left out.
     """
-    shape = parts.check(input_shape, num_classes, activation)
+    shape = parts.check_arguments(input_shape, num_classes, activation)
     integer(width_factor, "width_factor", minimum=1)
     if integer(depth, "depth", minimum=10) % 6 != 4:
         raise UserError(
             f"`depth` must be 6 n + 4, such as 10, 28, 34 or 40. Received: depth={depth}."
         )
-    parts.one_of(parts.PADDINGS, "padding", padding)
-    parts.one_of(parts.STARTS, "start", start)
-    shared = {"padding": padding, "start": start}
+    parts.check_choice(parts.PADDINGS, "padding", padding)
+    parts.check_choice(parts.STARTS, "start", start)
+    convolve = functools.partial(parts.convolve, padding=padding, start=start)
 
     def block(x, filters, stride):
-        h = parts.normalised(x, activation, momentum)
-        shortcut = x
-        if x.shape[-1] != filters:
-            shortcut = parts.convolution(h, filters, 1, stride, **shared)
-        h = parts.convolution(h, filters, 3, stride, **shared)
-        h = parts.normalised(h, activation, momentum)
-        return keras.layers.Add()([parts.convolution(h, filters, 3, **shared), shortcut])
+        h = parts.batch_normalise(x, activation, momentum)
+        shortcut = x if x.shape[-1] == filters else convolve(h, filters, 1, stride)
+        h = parts.batch_normalise(convolve(h, filters, 3, stride), activation, momentum)
+        return keras.layers.Add()([convolve(h, filters, 3), shortcut])
 
-    inputs = keras.Input(shape, name="pixels")
-    x = parts.convolution(parts.normalise(inputs, mean, std), 16, 3, **shared)
-    for group in range(3):
-        for place in range((depth - 4) // 6):
-            stride = 2 if group > 0 and place == 0 else 1
-            x = block(x, 16 * width_factor * 2**group, stride)
-    x = keras.layers.GlobalAveragePooling2D()(parts.normalised(x, activation, momentum))
-    logits = parts.logits(x, num_classes, **parts.dense_start(x, bias=False))
-    return keras.Model(inputs, logits, name=f"wide_resnet_{depth}_{width_factor}")
+    def features(x):
+        x = convolve(x, 16, 3)
+        for group in range(3):
+            for place in range((depth - 4) // 6):
+                stride = 2 if group > 0 and place == 0 else 1
+                x = block(x, 16 * width_factor * 2**group, stride)
+        return parts.batch_normalise(x, activation, momentum)
+
+    return parts.build_classifier(
+        f"wide_resnet_{depth}_{width_factor}",
+        features,
+        shape,
+        num_classes,
+        mean,
+        std,
+        start=functools.partial(parts.start_as_pytorch, bias=False),
+    )

@@ -1,6 +1,7 @@
 """Options of tf.data pipelines that hold for all of them."""
 
 import os
+from typing import Any
 
 import tensorflow as tf
 
@@ -9,7 +10,7 @@ PARALLEL_CALLS = min(os.cpu_count() or 1, 16)
 PREFETCHED = 2
 
 
-def without_autotune(dataset):
+def without_autotune(dataset: tf.data.Dataset | Any) -> tf.data.Dataset | Any:
     """Returns a dataset of the same elements in the same order, without tf.data's autotune thread.
 
     An iterator that goes waits for that thread, which sleeps twice as long each time: a loop over a

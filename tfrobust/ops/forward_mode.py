@@ -1,11 +1,17 @@
 """Derivatives along a direction by forward mode, which an outer tape may differentiate once more."""
 
 import contextlib
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 
-def directional(function, inputs, direction, order=1):
+def differentiate_along(
+    function: Callable[..., tuple[tf.Tensor, Sequence[tf.Tensor], Sequence[tf.Tensor]]],
+    inputs: Sequence[tf.Tensor],
+    direction: Sequence[tf.Tensor | None],
+    order: int = 1,
+) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], list[tf.Tensor], list[tf.Tensor]]:
     """The value of a function and its derivatives along a direction, in one pass.
 
     TensorFlow 2.21 has gradients here that are wrong without a word. A tape around nested

@@ -1,10 +1,10 @@
 """The batch of all replicas together: one device and two compute the same numbers."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfrobust.ops.stand_in import counting
+from tfrobust.ops.stand_in import mask_stand_in
 
 
 class GlobalBatch(NamedTuple):
@@ -23,14 +23,14 @@ class GlobalBatch(NamedTuple):
     local: tf.Tensor
 
 
-def global_batch(x):
+def global_batch(x: tf.Tensor) -> GlobalBatch:
     """Counts the examples of `x` over all replicas. Call it in a replica, outside loops and conditions."""
     context = tf.distribute.get_replica_context()
     replicas = 1 if context is None else context.num_replicas_in_sync
     local = tf.cast(tf.shape(x)[0], tf.float32)
     if replicas == 1:
         return GlobalBatch(local, 0, 1, local)
-    local = counting(local)
+    local = mask_stand_in(local)
     replica = tf.convert_to_tensor(context.replica_id_in_sync_group)
     counts = tf.one_hot(replica, replicas) * local
     counts = context.all_reduce(tf.distribute.ReduceOp.SUM, counts)
@@ -39,7 +39,7 @@ def global_batch(x):
     return GlobalBatch(tf.reduce_sum(counts), offset, replicas, local)
 
 
-def sum_over_replicas(tensors):
+def sum_over_replicas(tensors: Any) -> Any:
     """Sums tensors over the replicas; outside a replica and on one device they stay as they are."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:

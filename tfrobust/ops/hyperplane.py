@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfrobust.ops import norms
 
 
-def nearest_linf(x, normal, gap):
+def nearest_linf(x: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
     """The smallest change in the maximum norm that reaches a hyperplane within the box [0, 1].
 
     delta_i = -sign(w_i) min(level, cap_i), with cap_i the room of pixel i in that direction and the level
@@ -19,6 +19,11 @@ def nearest_linf(x, normal, gap):
 
     Returns:
         delta, shape of `x`: x + delta lies in the box.
+
+    Example:
+    >>> x, normal = tf.constant([[0.5, 0.5]]), tf.constant([[1.0, 1.0]])
+    >>> print(nearest_linf(x, normal, tf.constant([0.4])).numpy().round(3))
+    [[-0.2 -0.2]]
     """
     w, amount, cap = _downhill(x, normal, gap)
     level = _level(cap, tf.abs(w), amount)
@@ -26,11 +31,16 @@ def nearest_linf(x, normal, gap):
     return tf.reshape(delta, tf.shape(x))
 
 
-def nearest_l2(x, normal, gap):
+def nearest_l2(x: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
     """The smallest change in the Euclidean norm that reaches a hyperplane within the box [0, 1].
 
     delta_i = -w_i min(level, cap_i / |w_i|), with the level such that sum w_i^2 min(level, cap_i / |w_i|)
     = |gap|. Arguments and result as for `nearest_linf`.
+
+    Example:
+    >>> x, normal = tf.constant([[0.5, 0.5]]), tf.constant([[3.0, 4.0]])
+    >>> print(nearest_l2(x, normal, tf.constant([2.5])).numpy().round(3))
+    [[-0.3 -0.4]]
     """
     w, amount, cap = _downhill(x, normal, gap)
     size = tf.abs(w)
@@ -44,13 +54,18 @@ def nearest_l2(x, normal, gap):
     return tf.reshape(delta, tf.shape(x))
 
 
-def nearest_l1(x, normal, gap):
+def nearest_l1(x: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
     """The smallest change in the L1 norm that reaches a hyperplane within the box [0, 1].
 
     Pixels are moved as far as they can in the order of decreasing |w_i|, the last one only as far as
     it must: delta_i = -sign(w_i) min(cap_i, rest_i / |w_i|), with rest_i = |gap| minus the sum of
     |w_j| cap_j over all pixels j before i. Among equal |w_i| the first one moves first. Arguments and
     result as for `nearest_linf`.
+
+    Example:
+    >>> x, normal = tf.constant([[0.5, 0.5]]), tf.constant([[1.0, 2.0]])
+    >>> print(nearest_l1(x, normal, tf.constant([0.4])).numpy().round(3))
+    [[-0.  -0.2]]
     """
     w, amount, cap = _downhill(x, normal, gap)
     # An infinite amount would hide what is left of it.

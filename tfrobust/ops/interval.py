@@ -5,7 +5,7 @@ from scipy.stats import binomtest
 from tfrobust.errors import UserError
 
 
-def binomial_interval(successes, total, confidence=0.95):
+def binomial_interval(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval for a proportion.
 
     Says how far the accuracy on `total` examples may be from that on all examples of their kind. Unlike

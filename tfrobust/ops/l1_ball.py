@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfrobust.ops import norms
 
 
-def nearest_in_l1_ball(candidate, x, radius):
+def nearest_in_l1_ball(candidate: tf.Tensor, x: tf.Tensor, radius: tf.Tensor | float) -> tf.Tensor:
     """The exact Euclidean projection on the L1 ball around `x` and the box [0, 1] together.
 
     delta_i = sign(d_i) min(max(|d_i| - level, 0), cap_i), with d = candidate - x, cap_i the room of
@@ -22,6 +22,11 @@ def nearest_in_l1_ball(candidate, x, radius):
 
     Returns:
         Shape of `x`.
+
+    Example:
+    >>> x, far = tf.zeros((1, 2)), tf.constant([[0.9, 0.7]])
+    >>> print(nearest_in_l1_ball(far, x, 1.0).numpy().round(3))
+    [[0.6 0.4]]
     """
     center = norms.flat(x)
     step = norms.flat(candidate) - center
@@ -33,7 +38,7 @@ def nearest_in_l1_ball(candidate, x, radius):
     factor = tf.where(total >= radius, radius / tf.maximum(total, 1e-30), tf.ones_like(total))
     length *= factor[:, None]
     found = tf.clip_by_value(center + tf.sign(step) * length, 0.0, 1.0)
-    found = _rounded_towards(center, found, length)
+    found = _round_towards(center, found, length)
     return tf.reshape(found, tf.shape(x))
 
 
@@ -67,7 +72,7 @@ def _level(size, cap, radius):
     return tf.while_loop(lambda *state: tf.reduce_any(state[-1]), body, start)[2]
 
 
-def _rounded_towards(center, found, length):
+def _round_towards(center, found, length):
     """`found`, one unit in the last place back where it is further from `center` than `length`."""
     distance = tf.abs(found - center)
     # Of numbers up to 1.

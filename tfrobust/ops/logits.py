@@ -1,5 +1,7 @@
 """What comes out of a classifier, in a precision in which losses may be computed."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -10,21 +12,25 @@ from tfrobust.errors import UserError
 REPEATS = 4
 
 
-def full_precision(logits):
+def full_precision(logits: tf.Tensor | np.ndarray) -> tf.Tensor:
     """Logits in float32 if the model computed them in less; float64 stays.
 
     Raises:
         UserError: for several outputs, of which nothing tells which are the logits.
+
+    Example:
+    >>> full_precision(tf.zeros((1, 2), tf.bfloat16)).dtype.name
+    'float32'
     """
     if not (tf.is_tensor(logits) or isinstance(logits, np.ndarray)):
         raise UserError(
             "A classifier has one output, logits of shape (b, k). Received: "
-            f"{_described(logits)}. Give a model of that output alone: keras.Model(model.inputs, its tensor)."
+            f"{_describe(logits)}. Give a model of that output alone: keras.Model(model.inputs, its tensor)."
         )
     return logits if logits.dtype in (tf.float32, tf.float64) else tf.cast(logits, tf.float32)
 
 
-def _described(outputs):
+def _describe(outputs):
     if isinstance(outputs, dict):
         return f"a dictionary with the keys {sorted(outputs)}"
     if isinstance(outputs, (list, tuple)):
@@ -32,19 +38,25 @@ def _described(outputs):
     return type(outputs).__name__
 
 
-def inference(model):
+def inference(
+    model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor],
+) -> Callable[[tf.Tensor], tf.Tensor]:
     """A function from images to full-precision logits, in inference mode.
 
     Args:
         model: a Keras model or layer, which is called with `training=False`, or any callable that
             maps images (b, h, w, c) to logits (b, k).
+
+    Example:
+    >>> inference(lambda x: tf.cast(x, tf.float16))(tf.zeros((1, 2))).dtype.name
+    'float32'
     """
     if isinstance(model, keras.layers.Layer):
         return lambda x: full_precision(model(x, training=False))
     return lambda x: full_precision(model(x))
 
 
-def disagree(logits, again):
+def disagree(logits: tf.Tensor, again: tf.Tensor) -> tf.Tensor:
     """Whether two passes over the same images gave other logits in some row, a scalar: the model is random.
 
     As AutoAttack's check has it: rows of length one that are more than 1e-4 apart. What rounding does
@@ -52,29 +64,41 @@ def disagree(logits, again):
 
     Args:
         logits, again: (b, k).
+
+    Example:
+    >>> bool(disagree(tf.constant([[1.0, 2.0]]), tf.constant([[1.0, 2.1]])))
+    True
     """
     one, other = (tf.math.l2_normalize(z, axis=-1) for z in (logits, again))
     return tf.reduce_any(tf.norm(one - other, axis=-1) > 1e-4)
 
 
-def correct(y, logits):
+def correct(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Whether the largest logit is the label's, shape (b,).
 
     On ties the lowest class counts. Where a logit is NaN nothing is right: argmax would name a
     class all the same.
+
+    Example:
+    >>> correct(tf.constant([0, 1]), tf.constant([[2.0, 1.0], [2.0, 1.0]])).numpy().tolist()
+    [True, False]
     """
     is_number = ~tf.reduce_any(tf.math.is_nan(logits), axis=-1)
     return is_number & tf.equal(tf.argmax(logits, axis=-1, output_type=y.dtype), y)
 
 
-def answered(logits):
+def all_finite(logits: tf.Tensor) -> tf.Tensor:
     """Where all logits are finite numbers, shape (b,)."""
     return tf.reduce_all(tf.math.is_finite(logits), axis=-1)
 
 
-def misclassified(y, logits):
+def misclassified(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """The largest logit is not the label's, and all are finite, shape (b,).
 
     What is no number is neither right nor wrong: it ends no search.
+
+    Example:
+    >>> misclassified(tf.constant([0, 1]), tf.constant([[float("nan"), 1.0], [2.0, 1.0]])).numpy().tolist()
+    [False, True]
     """
-    return answered(logits) & ~correct(y, logits)
+    return all_finite(logits) & ~correct(y, logits)

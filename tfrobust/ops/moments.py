@@ -1,13 +1,13 @@
 """Mean and variance of the global batch, differentiable any number of times."""
 
 import tensorflow as tf
-from tensorflow.python.eager import record
 
+from tfrobust.compat import record_operation, stop_recording
 from tfrobust.errors import UserError
-from tfrobust.ops.stand_in import counting
+from tfrobust.ops.stand_in import mask_stand_in
 
 
-def moments(x):
+def moments(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Mean and variance over all axes but the last, and over all replicas.
 
     Unlike `tf.nn.moments`, which stops a gradient inside the variance, every derivative is exact.
@@ -25,22 +25,24 @@ def moments(x):
     # Two axes: TensorFlow broadcasts and reduces matrices faster than tensors of higher rank.
     local_count = tf.reduce_prod(tf.shape(x)[:-1])
     x = tf.reshape(x, [local_count, x.shape[-1]])
-    count = _sum(counting(tf.cast(local_count, x.dtype)))
+    count = _sum(mask_stand_in(tf.cast(local_count, x.dtype)))
 
     # The gradient is written out because autodiff's takes more passes over memory: on CPU a
     # forward and backward pass of BatchNormalization costs 20 % more with it. It consists of
     # ordinary operations on x and on a mean that depends on x, so it can be differentiated again.
     @tf.custom_gradient
     def mean_and_variance(x):
-        mean = _sum(counting(tf.reduce_sum(x, 0))) / count
+        mean = _sum(mask_stand_in(tf.reduce_sum(x, 0))) / count
         deviations = tf.reduce_sum(tf.math.squared_difference(x, mean), 0)
-        variance = _sum(counting(deviations)) / count
+        variance = _sum(mask_stand_in(deviations)) / count
 
         def gradient(d_mean, d_variance):
             # Every replica's values are in the statistics of all: d/dx sums over their uses.
-            d_mean, d_variance = tf.unstack(_sum(counting(tf.stack([d_mean, d_variance]))) / count)
+            d_mean, d_variance = tf.unstack(
+                _sum(mask_stand_in(tf.stack([d_mean, d_variance]))) / count
+            )
             slope = 2 * d_variance
-            return counting(x * slope + (d_mean - mean * slope))
+            return mask_stand_in(x * slope + (d_mean - mean * slope))
 
         return (mean, variance), gradient
 
@@ -52,7 +54,7 @@ def _sum(value):
     if context is None or context.num_replicas_in_sync == 1:
         return value
     try:
-        with record.stop_recording():
+        with stop_recording():
             total = context.all_reduce(tf.distribute.ReduceOp.SUM, value)
     except RuntimeError as error:
         raise UserError(
@@ -61,5 +63,5 @@ def _sum(value):
         ) from error
     # The sum is linear and its own transpose. TensorFlow's own record of it knows the backward
     # direction only: a ForwardAccumulator would silently get zero.
-    record.record_operation("SumOverReplicas", [total], [value], lambda gradient: [_sum(gradient)])
+    record_operation("SumOverReplicas", [total], [value], lambda gradient: [_sum(gradient)])
     return total

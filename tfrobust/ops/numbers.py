@@ -2,11 +2,19 @@
 
 import fractions
 import math
+import numbers
 
 from tfrobust.errors import UserError
+from tfrobust.spec import Written
 
 
-def number(value, name, minimum=None, maximum=None, pixels=False):
+def number(
+    value: float | str,
+    name: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    pixels: bool = False,
+) -> float:
     """Returns the float that a user wrote as a number, as "8/255" or as "0.031".
 
     Args:
@@ -20,6 +28,10 @@ def number(value, name, minimum=None, maximum=None, pixels=False):
 
     Raises:
         UserError: if the value cannot be read, is not finite or lies outside the limits.
+
+    Example:
+    >>> number("8/255", "epsilon", 0.0, 1.0)
+    0.03137254901960784
     """
     try:
         if isinstance(value, bool):
@@ -42,6 +54,25 @@ def number(value, name, minimum=None, maximum=None, pixels=False):
     return result
 
 
+def parse_number(value, name, minimum=None, maximum=None, pixels=False):
+    """As `number`, but what it returns prints as the user wrote it. For the fields of a `Spec`.
+
+    Returns:
+        The value itself if it is a Python number, `Written` for a string, a float for anything else.
+    """
+    result = number(value, name, minimum, maximum, pixels)
+    if isinstance(value, str):
+        return Written(value)
+    return value if isinstance(value, Written) or type(value) in (int, float) else result
+
+
+def parse_numbers(values, name, minimum=None):
+    """A tuple of what `parse_number` returns for each value."""
+    if not isinstance(values, (tuple, list)):
+        raise UserError(f"`{name}` must be a tuple of numbers. Received: {name}={values!r}.")
+    return tuple(parse_number(value, name, minimum) for value in values)
+
+
 def _limits(minimum, maximum):
     if minimum is None and maximum is None:
         return "be finite"
@@ -52,12 +83,20 @@ def _limits(minimum, maximum):
     return f"lie between {minimum:g} and {maximum:g}"
 
 
-def integer(value, name, minimum, maximum=None):
-    """Returns `value` if it is a whole number within the limits, otherwise raises `UserError`."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
+def integer(value: int, name: str, minimum: int, maximum: int | None = None) -> int:
+    """Returns `value`, Python's or NumPy's, as an int if it is a whole number within the limits.
+
+    Raises:
+        UserError: it is not.
+
+    Example:
+        >>> integer(np.int64(10), "steps", 1)
+        10
+    """
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < minimum or (maximum is not None and value > maximum):
         limit = "" if maximum is None else f" and at most {maximum}"
         raise UserError(
             f"`{name}` must be a whole number of at least {minimum}{limit}. Received: {name}={value!r}."
         )
-    return value
+    return int(value)

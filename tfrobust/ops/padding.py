@@ -10,7 +10,7 @@ ABSENT = -0.0
 """The weight of a row that only fills its batch."""
 
 
-def is_present(sample_weight):
+def is_present(sample_weight: tf.Tensor) -> tf.Tensor:
     """Which rows are examples, bool of the weights' shape, from float32 weights."""
     sign = tf.bitcast(sample_weight, tf.int32) < 0
     return ~(sign & tf.equal(sample_weight, 0.0))

@@ -6,11 +6,14 @@ so that the batch size and the order do not matter.
 """
 
 import numbers
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfrobust.errors import UserError
+from tfrobust.ops.seeds import check_seed
+from tfrobust.ops.squares import GOLDEN, draw_squares, mix, shift
 
 # The algorithm is named because the default one depends on the device.
 ALGORITHM = "philox"
@@ -35,12 +38,18 @@ class BatchKeys(NamedTuple):
     Attributes:
         seed: int32, shape (2,).
         offset: whole number, rows of the global batch that other replicas hold before ours.
+
+    Example:
+    >>> keys = keys_of(0)
+    >>> whole, rest = keys.uniform((4, 2)), keys._replace(offset=1).uniform((3, 2))
+    >>> bool(tf.reduce_all(whole[1:] == rest))
+    True
     """
 
     seed: tf.Tensor
     offset: int | tf.Tensor = 0
 
-    def fold_in(self, number):
+    def fold_in(self, number: int | tf.Tensor) -> "BatchKeys | ExampleKeys":
         """Keys for another purpose: independent of these, the same for the same `number`.
 
         Args:
@@ -56,11 +65,11 @@ class BatchKeys(NamedTuple):
             return by_example(self, tf.shape(number)[0]).fold_in(number)
         return BatchKeys(_fold_in(self.seed, number), self.offset)
 
-    def uniform(self, shape, dtype=tf.float32):
+    def uniform(self, shape: Sequence[int] | tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
         """Numbers in [0, 1) of `shape`, whose first axis is this replica's batch."""
         return self._rows(_uniform, shape, dtype)
 
-    def normal(self, shape, dtype=tf.float32):
+    def normal(self, shape: Sequence[int] | tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
         """Standard normal numbers of `shape`, whose first axis is this replica's batch."""
         return self._rows(_normal, shape, dtype)
 
@@ -83,11 +92,16 @@ class ExampleKeys(NamedTuple):
 
     Attributes:
         seeds: int32, shape (b, 2).
+
+    Example:
+    >>> keys = keys_of([[1, 2], [3, 4]])
+    >>> keys.normal((2, 5)).shape
+    TensorShape([2, 5])
     """
 
     seeds: tf.Tensor
 
-    def fold_in(self, number):
+    def fold_in(self, number: int | tf.Tensor) -> "ExampleKeys":
         """Keys for another purpose: independent of these, the same for the same `number`.
 
         Args:
@@ -95,16 +109,15 @@ class ExampleKeys(NamedTuple):
         """
         number = tf.cast(tf.convert_to_tensor(number), tf.int64)
         # Plus one, so that folding in 0 gives other keys too.
-        key = _mixed(
-            _key(self.seeds) + tf.bitcast(number + 1, tf.uint64) * tf.constant(_GOLDEN, tf.uint64)
-        )
+        jump = tf.bitcast(number + 1, tf.uint64) * tf.constant(GOLDEN, tf.uint64)
+        key = mix(tf.bitcast(self.seeds, tf.uint64) + jump)
         return ExampleKeys(tf.bitcast(key, tf.int32))
 
-    def uniform(self, shape, dtype=tf.float32):
+    def uniform(self, shape: Sequence[int] | tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
         """Numbers in [0, 1) of `shape`; row i depends on seed i only."""
         return tf.cast(self._bits(shape, 0), dtype) * tf.constant(2.0**-24, dtype)
 
-    def normal(self, shape, dtype=tf.float32):
+    def normal(self, shape: Sequence[int] | tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
         """Standard normal numbers of `shape`, by Box and Muller; row i depends on seed i only."""
         # (0, 1]: the logarithm of 0 is infinite.
         radius = (tf.cast(self._bits(shape, 0), dtype) + 1.0) * tf.constant(2.0**-24, dtype)
@@ -113,13 +126,16 @@ class ExampleKeys(NamedTuple):
         )
         return tf.sqrt(-2.0 * tf.math.log(radius)) * tf.cos(angle)
 
-    def words(self, numbers):
+    def words(self, numbers: tf.Tensor) -> tf.Tensor:
         """64 random bits, uint64, for each of some whole numbers, (b, m); row i depends on seed i only.
 
         The cheapest draw, for searches that need a few random choices in every step.
         """
         numbers = tf.bitcast(tf.cast(numbers, tf.int64) + 1, tf.uint64)
-        return _mixed(_mixed(_key(self.seeds))[:, None] + numbers * tf.constant(_GOLDEN, tf.uint64))
+        return mix(
+            mix(tf.bitcast(self.seeds, tf.uint64))[:, None]
+            + numbers * tf.constant(GOLDEN, tf.uint64)
+        )
 
     def _bits(self, shape, stream):
         """Whole numbers below 2**24, int32: as many bits as float32 holds."""
@@ -127,47 +143,17 @@ class ExampleKeys(NamedTuple):
         size = tf.reduce_prod(tf.cast(shape[1:], tf.int64))
         counters = tf.bitcast(tf.range(size, dtype=tf.int64) * 2 + stream, tf.uint64)
         # Mixed once more and made odd: the generator asks for irregular keys.
-        key = tf.bitwise.bitwise_or(_mixed(_key(self.seeds)), tf.constant(1, tf.uint64))
-        bits = _squares(counters[None, :], key[:, None])
-        return tf.reshape(tf.cast(_shifted(bits, 8), tf.int32), shape)
+        key = tf.bitwise.bitwise_or(
+            mix(tf.bitcast(self.seeds, tf.uint64)), tf.constant(1, tf.uint64)
+        )
+        bits = draw_squares(counters[None, :], key[:, None])
+        return tf.reshape(tf.cast(shift(bits, 8), tf.int32), shape)
 
 
-_GOLDEN = 0x9E3779B97F4A7C15
+Keys = BatchKeys | ExampleKeys
 
 
-def _key(seeds):
-    return tf.bitcast(seeds, tf.uint64)
-
-
-def _shifted(value, places):
-    return tf.bitwise.right_shift(value, tf.constant(places, tf.uint64))
-
-
-def _turned(value):
-    """The two halves of uint64 exchanged."""
-    left = tf.bitwise.left_shift(value, tf.constant(32, tf.uint64))
-    return tf.bitwise.bitwise_or(left, _shifted(value, 32))
-
-
-def _mixed(value):
-    """SplitMix64's finaliser: a bijection of uint64 in which every bit depends on all."""
-    for places, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        value = tf.bitwise.bitwise_xor(value, _shifted(value, places))
-        value *= tf.constant(factor, tf.uint64)
-    return tf.bitwise.bitwise_xor(value, _shifted(value, 31))
-
-
-def _squares(counter, key):
-    """32 random bits, in uint64: four rounds of squaring and taking the middle."""
-    y = counter * key
-    z = y + key
-    x = y
-    for addend in (y, z, y):
-        x = _turned(x * x + addend)
-    return _shifted(x * x + z, 32)
-
-
-def by_example(keys, count):
+def by_example(keys: Keys, count: int | tf.Tensor) -> ExampleKeys:
     """`ExampleKeys` for `count` rows: those given, or one for each row of `BatchKeys`."""
     if isinstance(keys, ExampleKeys):
         return keys
@@ -178,55 +164,46 @@ def by_example(keys, count):
     return ExampleKeys(whole[keys.offset :])
 
 
-def checked_seed(seed):
-    """`seed` as a Python int if it is a whole number in [0, 2**62), otherwise raises `UserError`."""
-    if seed is None:
-        raise UserError(
-            "A seed is needed, since nothing here draws from a global random state: give seed=0, or another "
-            "whole number for other noise."
-        )
-    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**62:
-        raise UserError(
-            f"`seed` must be a whole number of at least 0 and below 2**62. Received: seed={seed!r}."
-        )
-    return int(seed)
-
-
-def seed_pair(seed):
+def seed_pair(seed: int | tf.Tensor) -> tf.Tensor:
     """The int32 pair, shape (2,), that stands for a run's whole-number seed."""
     if tf.is_tensor(seed):
         seed = tf.cast(seed, tf.int64)
         return tf.cast(tf.stack([seed & 0x7FFFFFFF, tf.bitwise.right_shift(seed, 31)]), tf.int32)
-    seed = checked_seed(seed)
+    seed = check_seed(seed)
     return tf.constant([seed & 0x7FFFFFFF, seed >> 31], tf.int32)
 
 
-def keys_of(seed):
+def keys_of(seed: int | tf.Tensor | Keys | None) -> Keys:
     """Keys from whatever a caller has.
 
     Args:
         seed: whole number, or the same as a scalar integer tensor; a seed of shape (2,); seeds of shape
             (b, 2); keys.
+
+    Example:
+    >>> keys = keys_of(0).fold_in(7)
+    >>> bool(tf.reduce_all(keys.uniform((2, 3)) == keys.uniform((2, 3))))
+    True
     """
     if isinstance(seed, (BatchKeys, ExampleKeys)):
         return seed
     if isinstance(seed, numbers.Number) or seed is None:
         return BatchKeys(seed_pair(seed))
-    seed = tf.convert_to_tensor(seed)
-    if seed.dtype.is_integer and seed.shape.rank == 0:
-        return BatchKeys(seed_pair(seed))
-    if seed.dtype.is_integer and seed.shape.rank == 1 and seed.shape[0] == 2:
-        return BatchKeys(tf.cast(seed, tf.int32))
-    if seed.dtype.is_integer and seed.shape.rank == 2 and seed.shape[1] == 2:
-        return ExampleKeys(tf.cast(seed, tf.int32))
+    given = tf.convert_to_tensor(seed)
+    if given.dtype.is_integer and given.shape.rank == 0:
+        return BatchKeys(seed_pair(given))
+    if given.dtype.is_integer and given.shape.rank == 1 and given.shape[0] == 2:
+        return BatchKeys(tf.cast(given, tf.int32))
+    if given.dtype.is_integer and given.shape.rank == 2 and given.shape[1] == 2:
+        return ExampleKeys(tf.cast(given, tf.int32))
     raise UserError(
         "`seed` must be a whole number, also as a scalar integer tensor, or an integer tensor of shape (2,) "
         "or (b, 2). "
-        f"Received: dtype {seed.dtype.name}, shape {seed.shape}."
+        f"Received: dtype {given.dtype.name}, shape {given.shape}."
     )
 
 
-def content_keys(seed, x):
+def content_keys(seed: int | tf.Tensor, x: tf.Tensor) -> ExampleKeys:
     """Keys that name an example by its pixels: the same image gets the same noise in any batch.
 
     For evaluation inside Keras, where no example has a number. The key is a linear hash of the
@@ -238,6 +215,12 @@ def content_keys(seed, x):
 
     Returns:
         `ExampleKeys` for b examples.
+
+    Example:
+    >>> x = tf.reshape(tf.range(8.0), (2, 2, 2, 1))
+    >>> one, two = content_keys(0, x), content_keys(0, x[1:])
+    >>> bool(tf.reduce_all(one.seeds[1] == two.seeds[0]))
+    True
     """
     bits = tf.bitcast(tf.cast(tf.reshape(x, [tf.shape(x)[0], -1]), tf.float32), tf.int32)
     bits = tf.cast(bits, tf.int64)
@@ -246,5 +229,8 @@ def content_keys(seed, x):
     weights = tf.bitwise.bitwise_or(positions * -7046029254386353131, tf.ones([], tf.int64))
     names = tf.reduce_sum(bits * weights, axis=1)
     halves = tf.bitcast(names, tf.int32)
-    seed = keys_of(seed).seed
+    keys = keys_of(seed)
+    if isinstance(keys, ExampleKeys):
+        raise UserError("`seed` must be one seed for all images, not one for each.")
+    seed = keys.seed
     return ExampleKeys(tf.map_fn(lambda half: _fold_in(_fold_in(seed, half[0]), half[1]), halves))

@@ -6,18 +6,23 @@ import itertools
 import tensorflow as tf
 
 from tfrobust.errors import UserError
-from tfrobust.ops.numbers import number
+from tfrobust.ops.numbers import number, parse_number, parse_numbers
 from tfrobust.spec import Spec, register
 
 
 class Schedule(Spec):
-    """A number that depends on the epochs that have passed, a float that grows with every step."""
+    """A number that depends on the epochs that have passed, a float that grows with every step.
 
-    def __call__(self, epoch):
+    Example:
+    >>> tfrobust.LinearRamp(epochs=10.0, begin=1.0, end=0.5).extremes()
+    (0.5, 1.0)
+    """
+
+    def __call__(self, epoch: tf.Tensor | float) -> tf.Tensor:
         """The value, a float32 scalar, at `epoch`, a float32 scalar (0.5 is half way through the first)."""
         raise NotImplementedError
 
-    def extremes(self):
+    def extremes(self) -> tuple[float, float]:
         """The smallest and the largest value that it can take; what uses it checks its limits by them."""
         raise NotImplementedError
 
@@ -33,6 +38,11 @@ class LinearRamp(Schedule):
         epochs: length of the ramp, > 0.
         begin, end: first and last value.
         after: epochs before the ramp starts.
+
+    Example:
+    >>> ramp = tfrobust.LinearRamp(epochs=10.0, end=4.0)
+    >>> float(ramp(5.0)), float(ramp(20.0))
+    (2.0, 4.0)
     """
 
     epochs: float
@@ -40,21 +50,20 @@ class LinearRamp(Schedule):
     end: float = 1.0
     after: float = 0.0
 
-    def check(self):
-        number(self.epochs, "epochs", minimum=1e-9)
-        number(self.begin, "begin")
-        number(self.end, "end")
-        number(self.after, "after", minimum=0.0)
-
-    def __call__(self, epoch):
-        begin, end, epochs, after = (
-            number(getattr(self, name), name) for name in ("begin", "end", "epochs", "after")
+    def check(self) -> None:
+        self.store(
+            epochs=parse_number(self.epochs, "epochs", minimum=1e-9),
+            begin=parse_number(self.begin, "begin"),
+            end=parse_number(self.end, "end"),
+            after=parse_number(self.after, "after", minimum=0.0),
         )
-        return begin + (end - begin) * tf.clip_by_value((epoch - after) / epochs, 0.0, 1.0)
 
-    def extremes(self):
-        ends = number(self.begin, "begin"), number(self.end, "end")
-        return min(ends), max(ends)
+    def __call__(self, epoch: tf.Tensor | float) -> tf.Tensor:
+        part = tf.clip_by_value((epoch - self.after) / self.epochs, 0.0, 1.0)
+        return self.begin + (self.end - self.begin) * part
+
+    def extremes(self) -> tuple[float, float]:
+        return min(self.begin, self.end), max(self.begin, self.end)
 
 
 @register
@@ -66,28 +75,33 @@ class Steps(Schedule):
         boundaries: epochs (0-based, from the start of that epoch on) at which the value changes,
             growing.
         values: one more value than boundaries.
+
+    Example:
+    >>> schedule = tfrobust.Steps((75, 90), (0.1, 0.01, 0.001))
+    >>> round(float(schedule(80.0)), 4)
+    0.01
     """
 
     boundaries: tuple
     values: tuple
 
-    def check(self):
-        boundaries = _numbers(self.boundaries, "boundaries")
-        values = _numbers(self.values, "values")
-        if len(values) != len(boundaries) + 1 or boundaries != sorted(boundaries):
+    def check(self) -> None:
+        boundaries = parse_numbers(self.boundaries, "boundaries")
+        values = parse_numbers(self.values, "values")
+        self.store(boundaries=boundaries, values=values)
+        if len(values) != len(boundaries) + 1 or list(boundaries) != sorted(boundaries):
             raise UserError(
                 "`Steps` needs growing boundaries and one more value than boundaries. "
                 f"Received: boundaries={self.boundaries}, values={self.values}."
             )
 
-    def __call__(self, epoch):
-        boundaries = tf.constant(_numbers(self.boundaries, "boundaries"), tf.float32)
+    def __call__(self, epoch: tf.Tensor | float) -> tf.Tensor:
+        boundaries = tf.constant(self.boundaries, tf.float32)
         passed = tf.reduce_sum(tf.cast(epoch >= boundaries, tf.int32))
-        return tf.gather(tf.constant(_numbers(self.values, "values"), tf.float32), passed)
+        return tf.gather(tf.constant(self.values, tf.float32), passed)
 
-    def extremes(self):
-        values = _numbers(self.values, "values")
-        return min(values), max(values)
+    def extremes(self) -> tuple[float, float]:
+        return min(self.values), max(self.values)
 
 
 @register
@@ -98,12 +112,19 @@ class PiecewiseLinear(Schedule):
     Args:
         epochs: growing; before the first and after the last point the value is constant.
         values: one for each epoch.
+
+    Example:
+    >>> round(float(PiecewiseLinear((0.0, 15.0, 30.0), (0.0, 0.2, 0.0))(7.5)), 3)
+    0.1
     """
 
     epochs: tuple
     values: tuple
 
-    def check(self):
+    def check(self) -> None:
+        self.store(
+            epochs=parse_numbers(self.epochs, "epochs"), values=parse_numbers(self.values, "values")
+        )
         growing = all(a < b for a, b in itertools.pairwise(self.epochs))
         if not growing or len(self.epochs) != len(self.values) or not self.epochs:
             raise UserError(
@@ -111,7 +132,7 @@ class PiecewiseLinear(Schedule):
                 f"Received: epochs={self.epochs}, values={self.values}."
             )
 
-    def __call__(self, epoch):
+    def __call__(self, epoch: tf.Tensor | float) -> tf.Tensor:
         result = tf.constant(self.values[0], tf.float32)
         points = zip(self.epochs, self.values, strict=True)
         for (left, low), (right, high) in itertools.pairwise(points):
@@ -119,7 +140,7 @@ class PiecewiseLinear(Schedule):
             result += (high - low) * done
         return result
 
-    def extremes(self):
+    def extremes(self) -> tuple[float, float]:
         return min(self.values), max(self.values)
 
 
@@ -136,40 +157,56 @@ class WarmUp(Schedule):
     Args:
         then: `Schedule`, such as `Steps((75, 90), (0.4, 0.04, 0.004))`.
         epochs: length of the warm-up, > 0.
+
+    Example:
+    >>> schedule = tfrobust.WarmUp(tfrobust.Steps((75,), (0.4, 0.04)), epochs=5.0)
+    >>> round(float(schedule(2.5)), 3), round(float(schedule(79.0)), 3), round(float(schedule(80.0)), 3)
+    (0.2, 0.4, 0.04)
     """
 
     then: Schedule
     epochs: float = 5.0
 
-    def check(self):
+    def check(self) -> None:
         if not isinstance(self.then, Schedule):
             raise UserError(
                 f"`then` must be a Schedule, such as Steps. Received: then={self.then!r}."
             )
-        number(self.epochs, "epochs", minimum=1e-9)
+        self.store(epochs=parse_number(self.epochs, "epochs", minimum=1e-9))
 
-    def __call__(self, epoch):
-        epochs = number(self.epochs, "epochs")
-        return tf.minimum(1.0, epoch / epochs) * self.then(tf.maximum(0.0, epoch - epochs))
+    def __call__(self, epoch: tf.Tensor | float) -> tf.Tensor:
+        after = tf.maximum(0.0, epoch - self.epochs)
+        return tf.minimum(1.0, epoch / self.epochs) * self.then(after)
 
-    def extremes(self):
+    def extremes(self) -> tuple[float, float]:
         low, high = self.then.extremes()
         return min(0.0, low), max(0.0, high)
 
 
-def at(value, epoch):
-    """The value of a number (also a written one, "1/2") or a schedule at `epoch`."""
+def at(value: float | str | Schedule, epoch: tf.Tensor | float) -> tf.Tensor | float:
+    """The value of a number (also a written one, "1/2") or a schedule at `epoch`.
+
+    Example:
+    >>> at("1/2", epoch=3.0), float(at(LinearRamp(4.0), epoch=3.0))
+    (0.5, 0.75)
+    """
     return value(epoch) if isinstance(value, Schedule) else number(value, "value")
 
 
-def checked(value, name, minimum=None, maximum=None):
-    """`value` if it is a schedule; otherwise the number that it stands for. Both within the limits."""
+def check_schedule(
+    value: float | str | Schedule,
+    name: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> float | Schedule:
+    """`value` if it is a schedule; otherwise the number that it stands for. Both within the limits.
+
+    Example:
+    >>> check_schedule("1/2", "scale", 0.0, 1.0)
+    0.5
+    """
     if not isinstance(value, Schedule):
         return number(value, name, minimum, maximum)
     for extreme in value.extremes():
         number(extreme, name, minimum, maximum)
     return value
-
-
-def _numbers(values, name):
-    return [number(value, name) for value in values]

@@ -7,6 +7,7 @@ a sum over replicas, and what is computed for it is cut off.
 
 import contextlib
 import threading
+from collections.abc import Iterator
 
 import tensorflow as tf
 
@@ -14,15 +15,15 @@ _thread = threading.local()
 
 
 @contextlib.contextmanager
-def stand_in(*tensors):
+def stand_in(first: tf.Tensor, *others: tf.Tensor | None) -> Iterator[list[tf.Tensor | None]]:
     """Gives the tensors (or None) as a list, with a row of zeros each where their first axis is empty.
 
-    Inside, `counting` and `rows_that_count` know whether the row is one. Open it inside the function
+    Inside, `mask_stand_in` and `rows_that_count` know whether the row is one. Open it inside the function
     that `strategy.run` calls. Where the first axis is known not to be empty, and on one device where
     it is not known, nothing is added; nor inside another one.
     """
-    first = tensors[0]
-    count, outer = first.shape[0], getattr(_thread, "holds", None)
+    tensors, outer = (first, *others), getattr(_thread, "holds", None)
+    count = first.shape[0]
     if count or outer is not None or (count is None and _replicas() == 1):
         yield list(tensors)
         return
@@ -34,13 +35,13 @@ def stand_in(*tensors):
         _thread.holds = None
 
 
-def counting(value):
+def mask_stand_in(value: tf.Tensor) -> tf.Tensor:
     """`value`, or zeros of its shape if this replica holds no example."""
     holds = getattr(_thread, "holds", None)
     return value if holds is None else tf.where(holds, value, tf.zeros_like(value))
 
 
-def rows_that_count(x):
+def rows_that_count(x: tf.Tensor) -> tf.Tensor | None:
     """Which rows of `x` are examples, bool (b,); None if all of them are."""
     holds = getattr(_thread, "holds", None)
     return None if holds is None else tf.fill(tf.shape(x)[:1], holds)

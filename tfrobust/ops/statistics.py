@@ -12,6 +12,10 @@ keeps it: give `current()` to it as an argument where one function serves severa
 import contextlib
 import dataclasses
 import threading
+from contextlib import AbstractContextManager
+
+import keras
+import tensorflow as tf
 
 from tfrobust.errors import UserError
 
@@ -27,7 +31,7 @@ class Captured:
     def __init__(self):
         self._statistics = {}
 
-    def record(self, layer, mean, variance):
+    def record(self, layer: keras.layers.Layer, mean: tf.Tensor, variance: tf.Tensor) -> None:
         """Keeps a layer's statistics. A second pass inside the same context is an error."""
         if layer in self._statistics:
             raise UserError(
@@ -36,7 +40,7 @@ class Captured:
             )
         self._statistics[layer] = (mean, variance)
 
-    def of(self, layer):
+    def of(self, layer: keras.layers.Layer) -> tuple[tf.Tensor, tf.Tensor]:
         """The (mean, variance) that were recorded for `layer`."""
         if layer not in self._statistics:
             raise UserError(
@@ -58,12 +62,12 @@ class Mode:
     captured: Captured | None = None
 
 
-def current():
+def current() -> Mode | None:
     """The innermost open context's `Mode`, or None where `training` decides."""
     return getattr(_thread, "mode", None)
 
 
-def batch_statistics(*, update=True):
+def batch_statistics(*, update: bool = True) -> AbstractContextManager[None]:
     """Normalise by the batch, whatever `training` says.
 
     `batch_statistics(update=False)` is an attack or an extra loss pass in train mode that must not
@@ -72,15 +76,15 @@ def batch_statistics(*, update=True):
     Args:
         update: whether the running statistics move.
     """
-    return _opened(Mode("batch", update=bool(update)))
+    return _open(Mode("batch", update=bool(update)))
 
 
-def running_statistics():
+def running_statistics() -> AbstractContextManager[None]:
     """Normalise by the running statistics, whatever `training` says; they do not move."""
-    return _opened(Mode("running"))
+    return _open(Mode("running"))
 
 
-def capture_statistics(*, update=True):
+def capture_statistics(*, update: bool = True) -> AbstractContextManager[Captured]:
     """Normalise by the batch and record what each layer used; gives a `Captured`.
 
     For methods that normalise several passes by the statistics of one (LLR: the clean images').
@@ -89,10 +93,10 @@ def capture_statistics(*, update=True):
         update: whether the running statistics move.
     """
     captured = Captured()
-    return _opened(Mode("batch", update=bool(update), captured=captured), captured)
+    return _open(Mode("batch", update=bool(update), captured=captured), captured)
 
 
-def impose_statistics(captured):
+def impose_statistics(captured: Captured) -> AbstractContextManager[None]:
     """Normalise by what `capture_statistics` recorded; the running statistics do not move.
 
     Gradients flow into the recorded pass; use `tf.stop_gradient` there if they must not.
@@ -104,11 +108,11 @@ def impose_statistics(captured):
         raise UserError(
             f"`impose_statistics` takes what `capture_statistics` gave. Received: {captured!r}."
         )
-    return _opened(Mode("imposed", captured=captured))
+    return _open(Mode("imposed", captured=captured))
 
 
 @contextlib.contextmanager
-def _opened(mode, value=None):
+def _open(mode, value=None):
     outer = current()
     _thread.mode = mode
     try:

@@ -1,15 +1,18 @@
 """Gaussian noise on weights: one draw for a step, wherever in the step it is asked for."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import number
+from tfrobust.ops.random import BatchKeys
 
 SCALES = ("absolute", "layer_relative")
 _SMALLEST_RANK = {"kernels": 2, "conv_kernels": 3, "all": 0}
 
 
-def check_weight_noise(sigma, noise, parameters):
+def check_weight_noise(sigma: float | str, noise: str, parameters: str) -> None:
     """Raises `UserError` unless `gaussian_shifts` can make something of these."""
     number(sigma, "sigma", 0.0)
     for name, value, known in (
@@ -23,7 +26,13 @@ def check_weight_noise(sigma, noise, parameters):
             )
 
 
-def gaussian_shifts(weights, keys, sigma, noise="absolute", parameters="kernels"):
+def gaussian_shifts(
+    weights: Sequence[tf.Tensor],
+    keys: BatchKeys,
+    sigma: float | str,
+    noise: str = "absolute",
+    parameters: str = "kernels",
+) -> list[tf.Tensor | None]:
     """Noise for every weight: the same for the same keys, with a draw of its own for each weight.
 
     Args:
@@ -36,8 +45,7 @@ def gaussian_shifts(weights, keys, sigma, noise="absolute", parameters="kernels"
     Returns:
         List of tensors, constant to any tape, and None for weights that stay.
     """
-    sigma = number(sigma, "sigma")
-    shifts = []
+    shifts: list[tf.Tensor | None] = []
     for index, weight in enumerate(weights):
         if weight.shape.rank < _SMALLEST_RANK[parameters]:
             shifts.append(None)

@@ -1,4 +1,4 @@
-"""Pictures from report files."""
+"""Pictures drawn from the files of runs and evaluations."""
 
 from tfrobust.plots.accuracies import plot_accuracies
 from tfrobust.plots.curves import plot_curves

@@ -1,6 +1,9 @@
 """Clean against robust accuracy of several classifiers."""
 
+import os
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -9,25 +12,33 @@ from matplotlib.ticker import PercentFormatter
 from tfrobust.errors import UserError
 from tfrobust.runs import files
 
-# Blue and orange, which hardly anybody confuses; hatched, for those who see neither, and in print.
+# Blue and orange can be told apart with most kinds of colour vision; hatching serves the others, and print.
 STYLES = (("clean", "#2f7ed8", ""), ("robust", "#d9722e", "//"))
 _SCHEMA = 1
 
 
-def plot_accuracies(folders):
-    """A pair of bars for each evaluation: clean and robust accuracy, with their 95 % intervals.
+def plot_accuracies(folders: Sequence[str | os.PathLike]) -> Figure:
+    """Draws a pair of bars for each evaluation: clean and robust accuracy, with 95 % intervals.
 
-    Use it to show what a method gives and what it costs, beside a classifier of natural training.
+    Use it to show what a method gains and what it costs, beside a classifier of natural training.
 
     Args:
-        folders: folders of evaluations, each with its `report.json`; one that lies in a run is
-            labelled by the run's name.
+        folders: folders of evaluations, each with its `report.json`. An evaluation inside a run is
+            labelled by the name of the run, others by the name of their folder.
 
     Returns:
         A matplotlib `Figure`.
 
     Raises:
-        UserError: no folder was given, one holds no report or was not attacked, or the threat models differ.
+        UserError: no folder was given, a folder has no report, an evaluation has no attacks, or the
+            threat models differ.
+
+    Example:
+        >>> import json, pathlib
+        >>> accuracy = {"accuracy": 0.9, "interval": [0.88, 0.92]}
+        >>> report = {"schema": 1, "threat_model": "Linf(0.1)", "clean": accuracy, "robust": accuracy}
+        >>> _ = pathlib.Path("report.json").write_text(json.dumps({"tfrobust": report}))
+        >>> tfrobust.plots.plot_accuracies(["."]).savefig("accuracies.png")
     """
     reports = {str(folder): _read(pathlib.Path(folder)) for folder in folders}
     if not reports:
@@ -35,8 +46,8 @@ def plot_accuracies(folders):
     threat_models = {report["threat_model"] for report in reports.values()}
     if len(threat_models) > 1:
         raise UserError(
-            f"Accuracies in different threat models can't be compared: {', '.join(sorted(threat_models))}. "
-            "Give evaluations in one of them."
+            f"Accuracies in different threat models cannot be compared: {', '.join(sorted(threat_models))}. "
+            "Give evaluations in the same threat model."
         )
     figure = Figure(figsize=(1.2 + 1.6 * len(reports), 3.2), layout="constrained")
     axes = figure.subplots()
@@ -67,14 +78,16 @@ def plot_accuracies(folders):
     return figure
 
 
-def _read(folder):
+def _read(folder: pathlib.Path) -> dict[str, Any]:
     report = files.read_json(folder / "report.json", "tfrobust", _SCHEMA)["tfrobust"]
     if report["robust"] is None:
-        raise UserError(f"The evaluation in {folder} attacked nothing: it has no robust accuracy.")
+        raise UserError(
+            f"The evaluation in {folder} has no attacks, so it has no robust accuracy: leave it out."
+        )
     return report
 
 
 def _label(folder):
-    """The run's name where an evaluation lies in a run, else that of its folder."""
+    """Returns the name of the run if the evaluation is inside a run, else that of its folder."""
     folder = folder.resolve()
     return folder.parents[1].name if folder.parent.name == "evaluation" else folder.name

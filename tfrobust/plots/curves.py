@@ -1,16 +1,18 @@
-"""Learning curves of one run or of several."""
+"""Learning curves of one or several runs."""
 
 import json
+import os
 import pathlib
+from collections.abc import Sequence
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
 
-# pgf needs a TeX.
+# All but pgf, which needs TeX.
 FORMATS = tuple(sorted(set(FigureCanvasAgg.get_supported_filetypes()) - {"pgf"}))
-"""Endings of the pictures that matplotlib writes by itself."""
+"""Endings of the files that matplotlib writes without other programs."""
 
 PANELS = (
     ("training loss", "loss"),
@@ -19,19 +21,26 @@ PANELS = (
 )
 
 
-def plot_curves(folders):
-    """Training loss, clean and robust validation accuracy against epochs, a line for each run.
+def plot_curves(folders: Sequence[str | os.PathLike]) -> Figure:
+    """Draws training loss, clean and robust validation accuracy against epochs, a line for each run.
 
-    Use it to see overfitting of robustness, and collapses, which one final number hides.
+    Use it to see robust overfitting and sudden collapses, which the final numbers do not show.
 
     Args:
         folders: folders of runs, each with its `metrics.jsonl`.
 
     Returns:
-        A matplotlib `Figure` with a panel for each of the three.
+        A matplotlib `Figure` with three panels. A run without robust validation has no line in the last.
 
     Raises:
-        UserError: no folder was given, or one holds no metrics.
+        UserError: no folder was given, or the metrics of a folder are missing or cannot be read.
+
+    Example:
+        >>> import json, pathlib
+        >>> _ = pathlib.Path("metrics.jsonl").write_text(json.dumps({"epoch": 0, "loss": 2.3}))
+        >>> figure = tfrobust.plots.plot_curves(["."])
+        >>> figure.axes[0].get_title(), figure.axes[0].lines[0].get_ydata().tolist()
+        ('training loss', [2.3])
     """
     runs = {str(folder): _rows(pathlib.Path(folder)) for folder in folders}
     if not runs:
@@ -44,7 +53,9 @@ def plot_curves(folders):
                 axes.plot(*zip(*points, strict=True), label=label)
         axes.set(title=title, xlabel="epoch")
         axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    # Of the first panel: a run without robust validation has no line in the last.
+    if figure.axes[0].lines:
+        figure.axes[0].legend(fontsize="small")
     return figure
 
 
@@ -52,7 +63,7 @@ def _rows(folder):
     path = folder / "metrics.jsonl"
     if not path.is_file():
         raise UserError(
-            f"{folder} holds no metrics.jsonl; give the folder of a run that has begun."
+            f"{folder} contains no metrics.jsonl: give the folder of a run that has started."
         )
     rows = []
     try:
@@ -62,8 +73,8 @@ def _rows(folder):
             rows.append(row)
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise UserError(
-            f"{path}, line {len(rows) + 1}: not a row of metrics with an epoch. Leave that run out, "
-            "or remove the line."
+            f"Line {len(rows) + 1} of {path} is not a JSON object with an epoch and numbers: remove it, or "
+            "leave the run out."
         ) from error
     return rows
 
@@ -71,4 +82,4 @@ def _rows(folder):
 def _check(row):
     numbers = [row["epoch"] + 1, *(row[name] + 0.0 for _, name in PANELS if name in row)]
     if not all(isinstance(value, (int, float)) for value in numbers):
-        raise TypeError("a row of metrics holds numbers")
+        raise TypeError("metrics must be numbers")

@@ -1,4 +1,4 @@
-"""Images as PNG files, and differences that can be seen."""
+"""Images as PNG files, and differences of images that can be seen."""
 
 import io
 
@@ -6,22 +6,45 @@ import numpy as np
 from PIL import Image
 
 
-def factor(delta):
-    """What a difference is multiplied with, so that its largest entry is half of the pixel range."""
+def find_factor(delta: np.ndarray) -> float:
+    """Finds the factor that makes the largest entry of a difference half of the pixel range.
+
+    Example:
+        >>> find_factor(np.array([0.1, -0.05]))
+        5.0
+    """
     largest = float(np.abs(delta).max())
     return 0.5 / largest if largest > 0 else 1.0
 
 
-def amplified(delta):
-    """A difference as an image in [0, 1]: grey where nothing changed, its largest entry black or white."""
-    return 0.5 + factor(delta) * np.asarray(delta, float)
-
-
-def png(image):
-    """The bytes of a PNG file.
+def amplify(delta: np.ndarray) -> np.ndarray:
+    """Makes an image of a difference: grey where nothing changed, its largest entry black or white.
 
     Args:
-        image: (h, w, c) in [0, 1]; of other than one or three channels the mean is shown.
+        delta: (h, w, c), of any size.
+
+    Returns:
+        (h, w, c) in [0, 1].
+
+    Example:
+        >>> amplify(np.array([0.1, -0.05, 0.0])).tolist()
+        [1.0, 0.25, 0.5]
+    """
+    return 0.5 + find_factor(delta) * np.asarray(delta, float)
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """Encodes an image as a PNG file.
+
+    Args:
+        image: (h, w, c) in [0, 1]. If it has neither one nor three channels, their mean is shown.
+
+    Returns:
+        The bytes of the file.
+
+    Example:
+        >>> encode_png(np.zeros((8, 8, 1)))[1:4]
+        b'PNG'
     """
     image = np.clip(np.nan_to_num(np.asarray(image, float)), 0.0, 1.0)
     if image.shape[-1] not in (1, 3):

@@ -1,19 +1,29 @@
-"""Pictures of an evaluation: accuracy against radius, steps and queries; distances; images."""
+"""Pictures of an evaluation: accuracy against radius, steps and queries; distances to the boundary."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from tfrobust.errors import UserError
-from tfrobust.plots.pixels import amplified, factor
-
-# Told apart by people who do not see all colours, on white and on black.
+# They can be told apart with all kinds of colour vision, on white and on black.
 COLOURS = ("#2f7ed8", "#d9722e", "#2a9d6f", "#b0559d", "#b8912a", "#6f6fd6")
 SIZE = (5.6, 3.2)
 
 
-def accuracy_by_epsilon(report):
-    """Accuracy against the radius, with that of the threat model marked; None without a curve."""
+class DrawnReport(Protocol):
+    """What the figures read: `tfrobust.evaluation.reports.page_files.ReportFiles`."""
+
+    ours: dict[str, Any]
+    """The part "tfrobust" of `report.json`."""
+
+    def distances(self) -> np.ndarray:
+        """The smallest distances to the boundary that were found, (n,)."""
+
+
+def draw_accuracy_by_epsilon(report: DrawnReport) -> Figure | None:
+    """Draws accuracy against the radius and marks the threat model's; None if there is no curve."""
     curve = report.ours["curves"]["epsilon"]
     if curve is None:
         return None
@@ -29,24 +39,26 @@ def accuracy_by_epsilon(report):
     return figure
 
 
-def accuracy_by_step(report):
-    """Accuracy had every run ended after so many steps, a line for each attack; None without attacks.
+def draw_accuracy_by_step(report: DrawnReport) -> Figure | None:
+    """Draws the accuracy if every run had ended after s steps against s, a line for each attack.
 
-    Square's steps are queries, see `accuracy_by_query`.
+    Attacks that count queries are left to `draw_accuracy_by_query`. None if there are no others.
     """
     curves = report.ours["curves"]
     lines = {n: c for n, c in curves["step"].items() if n not in curves["query"]}
-    return _falling(lines, "step", "steps of each run", "accuracy while the attacks go on")
+    return _draw_steps(lines, "step", "steps of each run", "accuracy against steps")
 
 
-def accuracy_by_query(report):
-    """Accuracy after so many queries of each example; None where no attack counted them."""
+def draw_accuracy_by_query(report: DrawnReport) -> Figure | None:
+    """Draws accuracy against the queries made for each example; None if no attack counts queries."""
     lines = report.ours["curves"]["query"]
-    return _falling(lines, "query", "queries of each example", "accuracy under black-box attacks")
+    return _draw_steps(
+        lines, "query", "queries of each example", "accuracy under black-box attacks"
+    )
 
 
-def distances(report):
-    """Histogram of the smallest distances, with the radius marked; None where none was measured."""
+def draw_distances(report: DrawnReport) -> Figure | None:
+    """Draws a histogram of the smallest distances and marks the radius; None if none was measured."""
     values = report.distances()
     if not len(values):
         return None
@@ -61,37 +73,15 @@ def distances(report):
     return figure
 
 
-def images(report):
-    """Clean images, adversarial ones and their differences, amplified; None where there are none."""
-    samples = report.samples
-    if samples is None:
-        return None
-    count = len(samples["ids"])
-    figure = Figure(figsize=(1.1 * count + 0.8, 4.2), layout="constrained")
-    grid = figure.subplots(3, count, squeeze=False)
-    for column in range(count):
-        clean, found = (_shown(samples[name][column]) for name in ("clean", "images"))
-        delta = samples["images"][column] - samples["clean"][column]
-        for axes, picture in zip(grid[:, column], (clean, found, amplified(delta)), strict=True):
-            axes.imshow(_shown(picture).squeeze(), cmap="gray", vmin=0.0, vmax=1.0)
-            axes.set(xticks=[], yticks=[])
-        grid[0, column].set_title(f"{samples['ids'][column]}", fontsize="small")
-        grid[1, column].set_xlabel(str(samples["attacks"][column]), fontsize="x-small")
-        grid[2, column].set_xlabel(f"x {factor(delta):.3g}", fontsize="x-small")
-    for axes, name in zip(grid[:, 0], ("clean", "adversarial", "difference"), strict=True):
-        axes.set_ylabel(name, fontsize="small")
-    return figure
-
-
-PICTURES = {
-    "accuracy_by_epsilon": accuracy_by_epsilon,
-    "accuracy_by_step": accuracy_by_step,
-    "accuracy_by_query": accuracy_by_query,
-    "distances": distances,
+PICTURES: dict[str, Callable[[DrawnReport], Figure | None]] = {
+    "accuracy_by_epsilon": draw_accuracy_by_epsilon,
+    "accuracy_by_step": draw_accuracy_by_step,
+    "accuracy_by_query": draw_accuracy_by_query,
+    "distances": draw_distances,
 }
 
 
-def _falling(lines, name, label, title):
+def _draw_steps(lines, name, label, title):
     if not lines:
         return None
     figure, axes = _axes(label, title)
@@ -128,11 +118,3 @@ def _mark_radius(axes, report):
         fontsize="small",
         color=COLOURS[1],
     )
-
-
-def _shown(image):
-    """The image as matplotlib draws it: one or three channels."""
-    image = np.asarray(image, float)
-    if image.ndim != 3 or not image.size:
-        raise UserError(f"Images (h, w, c) are needed. Received one of shape {image.shape}.")
-    return image if image.shape[-1] in (1, 3) else image.mean(axis=-1, keepdims=True)

@@ -1,6 +1,7 @@
 """ATLAS, whole and in its two halves, and what it is compared with."""
 
 from tfrobust.methods import ATLAS
+from tfrobust.ops.numbers import number
 from tfrobust.recipes.common import (
     add_defaults,
     add_regularizer,
@@ -149,6 +150,7 @@ def trades_jac(
     Reference: Lu and Kumar, ATLAS, appendix D. Whether the paper's ramp scales alpha and beta is not
     stated; here it does.
     """
+    alpha, beta = number(alpha, "alpha", 0.0), number(beta, "beta", 0.0)
     jacobian = Jacobian(make_ramp(alpha, ramp_epochs), "clean", projections, kind)
     return trades(
         classifier,

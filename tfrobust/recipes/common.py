@@ -3,6 +3,7 @@
 from tfrobust.attacks import PGD, Gaussian, Uniform
 from tfrobust.errors import UserError
 from tfrobust.losses import Bregman, CrossEntropy, ToClean, ToLabel
+from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import LinearRamp
 from tfrobust.threat_models import L1, L2, Linf
 from tfrobust.threat_models.base import ThreatModel
@@ -89,5 +90,5 @@ def add_regularizer(regularizer, options):
 
 
 def make_ramp(end, epochs):
-    """A straight line from 0 to `end` over the first epochs, or `end` itself where there are none."""
-    return LinearRamp(epochs, end=end) if epochs else end
+    """A straight line from 0 to `end` over the first `ramp_epochs`, or `end` itself where there are none."""
+    return LinearRamp(epochs, end=end) if number(epochs, "ramp_epochs", 0.0) else end

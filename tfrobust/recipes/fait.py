@@ -2,6 +2,7 @@
 
 from tfrobust.losses import Bregman
 from tfrobust.methods import FAIT
+from tfrobust.ops.numbers import integer
 from tfrobust.recipes.common import add_defaults, divergence_attack, get_threat_model
 from tfrobust.recipes.trades import add_entropies
 
@@ -44,6 +45,7 @@ def fait(
     Reference: "Adversarial robustness from a Bregman view" (arXiv 2208.12511).
     """
     threat_model = get_threat_model(threat_model, epsilon)
+    integer(intermediate, "intermediate", 1, integer(steps, "steps", 1))
     attack = divergence_attack(
         threat_model, divergence, steps=steps, step_size=step_size, keep=(intermediate,)
     )

@@ -2,6 +2,7 @@
 
 from tfrobust.attacks import EarlyStop, Gaussian
 from tfrobust.methods import ADV, TRADES
+from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import Steps
 from tfrobust.recipes.common import add_defaults, divergence_attack, get_threat_model, label_attack
 
@@ -41,6 +42,7 @@ def fat(
     Reference: Zhang et al., "Attacks Which Do Not Kill Training Make Adversarial Learning Stronger", 2020.
     """
     threat_model = get_threat_model(threat_model, epsilon)
+    noise = number(noise, "noise", 0.0)
     attack = label_attack(
         threat_model,
         steps=steps,

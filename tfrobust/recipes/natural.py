@@ -2,6 +2,7 @@
 
 from tfrobust.losses import Bregman
 from tfrobust.methods import Natural
+from tfrobust.ops.schedules import check_schedule
 from tfrobust.recipes.common import add_defaults, add_regularizer, get_threat_model
 from tfrobust.regularizers import Curvature, Jacobian
 
@@ -62,6 +63,7 @@ def jac(
     and Kumar, ATLAS. Whether that paper has half the norm, and in which space, is not stated: here the
     whole norm, pixels in [0, 1], in training mode.
     """
+    alpha = check_schedule(alpha, "alpha", 0.0)
     jacobian = Jacobian(alpha, "clean", projections, kind)
     return natural(classifier, threat_model, epsilon, **add_regularizer(jacobian, options))
 
@@ -102,5 +104,6 @@ def cure(
 
     Reference: Moosavi-Dezfooli et al., "Robustness via Curvature Regularization, and Vice Versa", 2019.
     """
+    gamma = check_schedule(gamma, "gamma", 0.0)
     curvature = Curvature(gamma, h=h, power=power, statistics=statistics)
     return natural(classifier, threat_model, epsilon, **add_regularizer(curvature, options))

@@ -1,5 +1,7 @@
 """RAT: the terms that its paper defines, and what its reference code computes."""
 
+from tfrobust.ops.numbers import integer
+from tfrobust.ops.schedules import check_schedule
 from tfrobust.recipes.adversarial import adv
 from tfrobust.recipes.common import add_regularizer
 from tfrobust.recipes.trades import trades
@@ -86,7 +88,8 @@ def rat_adv(
 
 
 def _add_terms(order, eta, form, sigma, options):
-    weight = _ETA.get(order) if eta is None else eta
+    integer(order, "order", 1, 2)
+    weight = _ETA[order] if eta is None else check_schedule(eta, "eta", 0.0)
     terms = TaylorTerms(weight, order=order, form=form, sigma=sigma)
     return add_regularizer(terms, {"attack_weights": WeightNoise(sigma), **options})
 
@@ -115,6 +118,7 @@ def rat_reference(
 
     Reference: the code of Jin et al., "Randomized Adversarial Training via Taylor Expansion", 2023.
     """
+    alpha = check_schedule(alpha, "alpha", 0.0, 1.0)
     labels = GapLabels(alpha, order=order, second_weight=second_weight)
     noise = WeightNoise(1e-4, parameters="conv_kernels")
     options = add_regularizer(labels, {"attack_weights": noise, **options})

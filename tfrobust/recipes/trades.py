@@ -2,7 +2,8 @@
 
 from tfrobust.losses import Bregman, LossClipping, SquaredNorm
 from tfrobust.methods import TRADES
-from tfrobust.ops.schedules import Steps
+from tfrobust.ops.numbers import integer, number
+from tfrobust.ops.schedules import Steps, check_schedule
 from tfrobust.recipes.common import (
     add_defaults,
     add_regularizer,
@@ -97,7 +98,9 @@ def trades_mer(
 
 def add_entropies(divergence, entropy, adversarial_entropy, options):
     """The options of a method with the entropies of MER; one of weight 0 is left out."""
+    names = {"adversarial": "adversarial_entropy", "clean": "entropy"}
     for point, weight in (("adversarial", adversarial_entropy), ("clean", entropy)):
+        weight = check_schedule(weight, names[point], 0.0)
         if weight != 0.0:
             options = add_regularizer(MaximalEntropy(weight, point, divergence), options)
     return options
@@ -126,6 +129,7 @@ def score(classifier, threat_model, epsilon=None, *, beta=6.0, slack=0.3, **opti
 
     Reference: Pang et al., "Robustness and Accuracy Could Be Reconcilable by (Proper) Definition", 2022.
     """
+    slack = number(slack, "slack", 0.0, 1.0)
     return trades(
         classifier,
         threat_model,
@@ -147,8 +151,8 @@ def awp(classifier, threat_model, epsilon=None, *, gamma=5e-3, warm_up=9, **opti
 
     Args:
         classifier, threat_model, epsilon: as for `trades`.
-        gamma: relative size of the shift, at least 0.
-        warm_up: epochs without it, 9 in the reference code.
+        gamma: relative size of the shift, at least 0; with warm_up=0 a `Schedule`, too.
+        warm_up: epochs without it, a whole number; 9 in the reference code.
         **options: of `trades`.
 
     Returns:
@@ -161,5 +165,7 @@ def awp(classifier, threat_model, epsilon=None, *, gamma=5e-3, warm_up=9, **opti
 
     Reference: Wu, Xia, Wang, "Adversarial Weight Perturbation Helps Robust Generalization", 2020.
     """
-    perturbation = AWP(Steps((warm_up,), (0.0, gamma)) if warm_up else gamma)
+    if integer(warm_up, "warm_up", 0):
+        gamma = Steps((warm_up,), (0.0, number(gamma, "gamma", 0.0)))
+    perturbation = AWP(gamma)
     return trades(classifier, threat_model, epsilon, weight_perturbation=perturbation, **options)

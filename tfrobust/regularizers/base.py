@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from tfrobust.ops.schedules import Schedule, checked
+from tfrobust.ops.schedules import Schedule, check_schedule
 from tfrobust.spec import Spec
 
 
@@ -35,7 +35,7 @@ class Regularizer(Spec):
         return False
 
     def check(self):
-        checked(self.weight, "weight")
+        check_schedule(self.weight, "weight")
 
     @property
     def name(self):

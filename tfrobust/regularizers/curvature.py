@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfrobust.errors import UserError
 from tfrobust.losses.input_gradient import loss_and_gradient
 from tfrobust.ops import norms
-from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.ops.statistics import batch_statistics, running_statistics
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import register
@@ -54,8 +54,8 @@ class Curvature(Regularizer):
         return "inference" if self.statistics == "running" else True
 
     def check(self):
-        checked(self.weight, "weight", 0.0)
-        checked(self.h, "h", 1e-12)
+        check_schedule(self.weight, "weight", 0.0)
+        check_schedule(self.h, "h", 1e-12)
         if self.power not in (1, 2):
             raise UserError(f"`power` must be 1 or 2. Received: power={self.power!r}.")
         if not isinstance(self.point, str):

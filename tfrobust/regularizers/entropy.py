@@ -4,7 +4,7 @@ import dataclasses
 
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
-from tfrobust.ops.schedules import checked
+from tfrobust.ops.schedules import check_schedule
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
 
@@ -32,7 +32,7 @@ class MaximalEntropy(Regularizer):
     divergence: Bregman = Bregman()
 
     def check(self):
-        checked(self.weight, "weight", 0.0)
+        check_schedule(self.weight, "weight", 0.0)
         check_kind("divergence", self.divergence, Bregman)
         if not isinstance(self.point, str):
             raise UserError(f"`point` must be a name such as 'clean'. Received: {self.point!r}.")

@@ -9,9 +9,9 @@ from tfrobust.errors import UserError
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.layers import last_dense
-from tfrobust.ops.numbers import number
-from tfrobust.ops.schedules import Schedule, checked
-from tfrobust.ops.stand_in import counting
+from tfrobust.ops.numbers import parse_number
+from tfrobust.ops.schedules import Schedule, check_schedule
+from tfrobust.ops.stand_in import mask_stand_in
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import register
 
@@ -64,8 +64,8 @@ class GapLabels(Regularizer):
     seen_by_weight_perturbation = False
 
     def check(self):
-        checked(self.weight, "weight", 0.0, 1.0)
-        number(self.second_weight, "second_weight", 0.0)
+        check_schedule(self.weight, "weight", 0.0, 1.0)
+        self.store(second_weight=parse_number(self.second_weight, "second_weight", 0.0))
         if self.order not in (1, 2) or isinstance(self.order, bool):
             raise UserError(f"`order` must be 1 or 2. Received: order={self.order!r}.")
 
@@ -109,7 +109,7 @@ class GapLabels(Regularizer):
             values.append(context.record(name, value))
         total = values[0]
         if self.order == 2:
-            total += number(self.second_weight, "second_weight") * values[1]
+            total += self.second_weight * values[1]
         return total - cross_entropy(y, clean) if self.reduce_clean_loss else total
 
     def _row_sums(self, context, name):
@@ -120,7 +120,7 @@ class GapLabels(Regularizer):
         label = tf.one_hot(context.y, tf.shape(logits)[-1], dtype=logits.dtype)
         share = tf.reduce_sum((tf.nn.softmax(logits) - label) * derivative, axis=0)
         share = tf.stop_gradient(share / tf.cast(context.batch.size, share.dtype))
-        return sum_over_replicas(counting(share))
+        return sum_over_replicas(mask_stand_in(share))
 
     def _ones(self, context):
         """The direction in which every entry of the last kernel grows alike."""

@@ -10,8 +10,8 @@ from tfrobust.losses.input_gradient import loss_and_gradient
 from tfrobust.ops import norms
 from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.numbers import number
-from tfrobust.ops.schedules import Schedule, at, checked
-from tfrobust.ops.stand_in import counting
+from tfrobust.ops.schedules import Schedule, at, check_schedule
+from tfrobust.ops.stand_in import mask_stand_in
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
@@ -72,9 +72,9 @@ class GradientAlignment(Regularizer):
         return True
 
     def check(self):
-        checked(self.weight, "weight", 0.0)
+        check_schedule(self.weight, "weight", 0.0)
         check_kind("threat_model", self.threat_model, ThreatModel)
-        checked(self.scale, "scale", 0.0, 1.0)
+        check_schedule(self.scale, "scale", 0.0, 1.0)
 
     @property
     def name(self):
@@ -93,7 +93,7 @@ class GradientAlignment(Regularizer):
         first, some = _directions(first)
         second, others = _directions(second)
         counts = tf.cast(some & others, x.dtype)
-        size = sum_over_replicas(counting(tf.reduce_sum(counts)))
+        size = sum_over_replicas(mask_stand_in(tf.reduce_sum(counts)))
         cosine = tf.reduce_sum(first * second, axis=1)
         share = tf.math.divide_no_nan(tf.cast(context.batch.size, x.dtype), size)
         return share * counts * (1.0 - cosine)

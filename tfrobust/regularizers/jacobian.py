@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfrobust.errors import UserError
 from tfrobust.ops import norms
 from tfrobust.ops.numbers import integer
-from tfrobust.ops.schedules import checked
+from tfrobust.ops.schedules import check_schedule
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import register
 
@@ -58,7 +58,7 @@ class Jacobian(Regularizer):
     half: bool = False
 
     def check(self):
-        checked(self.weight, "weight", 0.0)
+        check_schedule(self.weight, "weight", 0.0)
         integer(self.projections, "projections", 1)
         if not isinstance(self.point, str):
             raise UserError(f"`point` must be a name such as 'clean'. Received: {self.point!r}.")

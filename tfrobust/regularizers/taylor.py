@@ -9,8 +9,8 @@ from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.squared_difference import HalfSquaredDifference
 from tfrobust.ops.layers import half_precision_layer, kinked_layer
-from tfrobust.ops.numbers import integer, number
-from tfrobust.ops.schedules import Schedule, checked
+from tfrobust.ops.numbers import integer, parse_number
+from tfrobust.ops.schedules import Schedule, check_schedule
 from tfrobust.ops.weight_noise import check_weight_noise, gaussian_shifts
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import register
@@ -75,7 +75,8 @@ class TaylorTerms(Regularizer):
     seen_by_weight_perturbation = False
 
     def check(self):
-        checked(self.weight, "weight", 0.0)
+        check_schedule(self.weight, "weight", 0.0)
+        self.store(sigma=parse_number(self.sigma, "sigma", 0.0))
         check_weight_noise(self.sigma, self.noise, self.parameters)
         integer(self.draws, "draws", 1)
         if self.form not in _FORMS:
@@ -84,7 +85,7 @@ class TaylorTerms(Regularizer):
             raise UserError(f"`order` must be 1 or 2. Received: order={self.order!r}.")
         if self.form == "one_sided" and self.order == 2:
             raise UserError("form='one_sided' has no second order. Use form='finite'.")
-        if self.form != "exact" and 0.0 < number(self.sigma, "sigma") < _SMALLEST_SIGMA:
+        if self.form != "exact" and 0.0 < self.sigma < _SMALLEST_SIGMA:
             raise UserError(
                 f"With form={self.form!r} differences of float32 logits need sigma of at least "
                 f"{_SMALLEST_SIGMA:g}. Received: sigma={self.sigma!r}; or use form='exact'."

@@ -1,4 +1,4 @@
-"""Trained classifiers in a form that needs neither this library nor its code."""
+"""Saving and exporting trained classifiers, in forms that load without tfrobust."""
 
 from tfrobust.serving.export import export_classifier
 from tfrobust.serving.keras_file import save_classifier

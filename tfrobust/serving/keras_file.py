@@ -1,6 +1,7 @@
-"""A trained classifier as one `.keras` file that loads without tfrobust."""
+"""Saving a trained classifier as one `.keras` file that loads without tfrobust."""
 
 import json
+import os
 import pathlib
 import tempfile
 import zipfile
@@ -13,79 +14,90 @@ from tfrobust.models import swap
 from tfrobust.runs import files
 
 
-def save_classifier(model, path):
+def save_classifier(model: keras.Model, path: str | os.PathLike) -> pathlib.Path:
     """Saves a classifier as a `.keras` file that `keras.saving.load_model` reads without tfrobust.
 
-    Use it in place of `classifier.save(path)`, which keeps tfrobust's BatchNormalization and Dropout,
-    so that whoever loads the file needs tfrobust. Here they are exchanged for Keras's, the same in
-    inference. `export_classifier` writes a SavedModel beside it.
+    Use it instead of `classifier.save(path)`, which keeps tfrobust's BatchNormalization and Dropout, so
+    that loading the file requires tfrobust. Here they are exchanged for Keras's layers, which give the
+    same logits in inference. For a SavedModel use `tfrobust.serving.export_classifier`.
 
     Args:
-        model: built Keras model, such as `method.classifier`; not changed.
-        path: ends in ".keras"; a file of that name is replaced, whole or not at all.
+        model: built Keras model, such as `method.classifier`; it is not changed.
+        path: ends in ".keras". An existing file is replaced, whole or not at all.
 
     Returns:
         The path.
 
     Raises:
-        UserError: a path of another ending, what is no classifier (see `tfrobust.contract`), or a model
-            with tfrobust's layers inside that cannot be taken apart.
+        UserError: the path has another ending, the model is not a classifier (see `tfrobust.contract`),
+            or it is a subclass of `keras.Model` that contains layers of tfrobust.
 
     Example:
-        tfrobust.save_classifier(method.classifier, "classifier.keras")
+        >>> path = tfrobust.save_classifier(tfrobust.models.digits_cnn(), "classifier.keras")
+        >>> keras.saving.load_model(path).output_shape
+        (None, 10)
     """
     path = pathlib.Path(path)
     if path.suffix != ".keras":
         raise UserError(f"`path` must end in '.keras'. Received: {str(path)!r}.")
     contract.check_classifier(model, "model")
-    plain = with_stock_layers(model)
+    plain = use_stock_layers(model)
     with tempfile.TemporaryDirectory() as folder:
         written = pathlib.Path(folder, path.name)
         write_keras_file(plain, written)
-        ours = [name for name in code_needed(written) if name.startswith("tfrobust>")]
+        ours = [name for name in find_foreign_classes(written) if name.startswith("tfrobust>")]
         if ours:
             raise UserError(
                 f"{model.name!r} is a {type(model).__name__} with its own code, in which {ours} cannot be "
-                "exchanged for Keras's layers. Save it by model.save, and load it where tfrobust is."
+                "exchanged for Keras's layers. Save it by model.save, and import tfrobust where it is loaded."
             )
         files.write_bytes(path, written.read_bytes())
     return path
 
 
-def write_keras_file(model, path):
-    """`model.save`, with a message for a class without `get_config`."""
+def write_keras_file(model: keras.Model, path: str | os.PathLike) -> None:
+    """Calls `model.save`.
+
+    Raises:
+        UserError: the class of the model, or of one of its layers, has no `get_config`.
+    """
     try:
         model.save(path)
     except NotImplementedError as error:
         raise UserError(
             f"{type(model).__name__} cannot be written as a .keras file: give the class a `get_config` "
-            "that returns its arguments."
+            "that returns the arguments of its constructor."
         ) from error
 
 
-def with_stock_layers(model):
-    """The model with Keras's layers for ours, or itself where there are none or it has its own code."""
+def use_stock_layers(model: keras.Model) -> keras.Model:
+    """Exchanges tfrobust's layers for Keras's where that is possible.
+
+    Returns:
+        A copy; or the model itself if it contains no such layers, or is a subclass with its own code.
+    """
     ours = (models.BatchNormalization, models.Dropout)
-    exact = [layer for layer in _layers(model) if isinstance(layer, ours)]
-    can_be_taken_apart = all(_is_stock(m) for m in _layers(model) if isinstance(m, keras.Model))
-    return swap.with_stock_batch_normalization(model) if exact and can_be_taken_apart else model
+    has_ours = any(isinstance(layer, ours) for layer in _list_layers(model))
+    is_stock = all(_is_stock(m) for m in _list_layers(model) if isinstance(m, keras.Model))
+    return swap.with_stock_batch_normalization(model) if has_ours and is_stock else model
 
 
-def _layers(layer):
+def _list_layers(layer):
     yield layer
     for inner in getattr(layer, "layers", ()):
-        yield from _layers(inner)
+        yield from _list_layers(inner)
 
 
 def _is_stock(model):
     return type(model).__module__.split(".")[0] == "keras"
 
 
-def code_needed(path):
-    """Names of the classes in a `.keras` file that are not Keras's own."""
+def find_foreign_classes(path: str | os.PathLike) -> list[str]:
+    """Lists the registered names of the classes in a `.keras` file that are not Keras's own, sorted."""
     with zipfile.ZipFile(path) as file:
         config = json.loads(file.read("config.json"))
-    needed, rest = set(), [config]
+    needed: set[str] = set()
+    rest = [config]
     while rest:
         value = rest.pop()
         if isinstance(value, dict):

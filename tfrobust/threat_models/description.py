@@ -1,6 +1,8 @@
 """Threat models as JSON values."""
 
 from tfrobust.errors import UserError
+from tfrobust.spec import Written
+from tfrobust.threat_models.base import ThreatModel
 from tfrobust.threat_models.l1 import L1
 from tfrobust.threat_models.l2 import L2
 from tfrobust.threat_models.linf import Linf
@@ -8,18 +10,18 @@ from tfrobust.threat_models.linf import Linf
 NORMS = {cls.__name__: cls for cls in (Linf, L2, L1)}
 
 
-def describe(threat_model):
+def describe(threat_model: ThreatModel) -> dict | None:
     """{"norm": "Linf", "epsilon": "8/255"}, for `from_description`; None for a threat model of one's own."""
     if type(threat_model) not in NORMS.values():
         return None
     epsilon = threat_model.epsilon
     return {
         "norm": type(threat_model).__name__,
-        "epsilon": epsilon if isinstance(epsilon, str) else float(epsilon),
+        "epsilon": str(epsilon) if isinstance(epsilon, Written) else float(epsilon),
     }
 
 
-def from_description(description):
+def from_description(description: dict) -> ThreatModel:
     """The `ThreatModel` that `describe` described.
 
     Raises:

@@ -8,6 +8,7 @@ from tfrobust.ops.hyperplane import nearest_l1
 from tfrobust.ops.l1_ball import nearest_in_l1_ball
 from tfrobust.ops.norms import expand, flat
 from tfrobust.ops.numbers import number
+from tfrobust.ops.random import Keys
 from tfrobust.spec import register
 from tfrobust.threat_models.base import ThreatModel
 
@@ -26,42 +27,50 @@ class L1(ThreatModel):
 
     Raises:
         UserError: if epsilon is negative.
+
+    Example:
+    >>> x = tf.zeros((1, 1, 1, 2))
+    >>> moved = tfrobust.threat_models.L1(1.0).project(tf.constant([[[[0.9, 0.7]]]]), x, 1.0)
+    >>> print(moved.numpy().round(3))
+    [[[[0.6 0.4]]]]
     """
 
-    def check(self):
+    def check(self) -> None:
         number(self.epsilon, "epsilon", 0.0)
 
-    def project(self, candidate, x, radius):
+    def project(self, candidate: tf.Tensor, x: tf.Tensor, radius: tf.Tensor | float) -> tf.Tensor:
         """The nearest point in the Euclidean norm, exactly, of ball and box together."""
         return nearest_in_l1_ball(candidate, x, radius)
 
-    def random_point(self, x, radius, keys):
+    def random_point(self, x: tf.Tensor, radius: tf.Tensor | float, keys: Keys) -> tf.Tensor:
         """Uniform in the ball of n dimensions: n of n + 1 exponential numbers, over their sum."""
         length = _exponential(keys.fold_in(0), tf.shape(x), x.dtype)
         other = _exponential(keys.fold_in(1), tf.shape(x)[:1], x.dtype)
         total = tf.reduce_sum(flat(length), axis=1) + other
         return x + radius * _signed(length, keys.fold_in(2)) / expand(total, x)
 
-    def random_surface_point(self, x, radius, keys):
+    def random_surface_point(
+        self, x: tf.Tensor, radius: tf.Tensor | float, keys: Keys
+    ) -> tf.Tensor:
         """Uniform on the surface."""
         length = _exponential(keys.fold_in(0), tf.shape(x), x.dtype)
         total = tf.reduce_sum(flat(length), axis=1)
         return x + radius * _signed(length, keys.fold_in(2)) / expand(total, x)
 
-    def steepest(self, gradient):
+    def steepest(self, gradient: tf.Tensor) -> tf.Tensor:
         """All on the pixel with the largest |gradient|, in equal parts where there are several."""
         size = tf.abs(gradient)
         largest = expand(tf.reduce_max(flat(size), axis=1), gradient)
         first = tf.where(size >= largest, tf.sign(gradient), tf.zeros_like(gradient))
         return tf.math.divide_no_nan(first, expand(tf.reduce_sum(flat(tf.abs(first)), 1), first))
 
-    def dual_norm(self, gradient):
+    def dual_norm(self, gradient: tf.Tensor) -> tf.Tensor:
         return tf.reduce_max(flat(tf.abs(gradient)), axis=1)
 
-    def to_hyperplane(self, x, normal, gap):
+    def to_hyperplane(self, x: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
         return nearest_l1(x, normal, gap)
 
-    def distance(self, x_adv, x):
+    def distance(self, x_adv: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         return tf.reduce_sum(flat(tf.abs(x_adv - x)), axis=1)
 
 

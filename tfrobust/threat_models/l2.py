@@ -8,6 +8,7 @@ from tfrobust.errors import UserError
 from tfrobust.ops import norms
 from tfrobust.ops.hyperplane import nearest_l2
 from tfrobust.ops.numbers import number
+from tfrobust.ops.random import Keys
 from tfrobust.spec import register
 from tfrobust.threat_models.base import ThreatModel, to_box
 
@@ -28,44 +29,52 @@ class L2(ThreatModel):
 
     Raises:
         UserError: if epsilon is negative or the projection has another name.
+
+    Example:
+    >>> x = tf.zeros((1, 1, 1, 2))
+    >>> moved = tfrobust.L2(1.0).project(tf.constant([[[[0.6, 0.8]]]]), x, 0.5)
+    >>> print(moved.numpy().round(3))
+    [[[[0.3 0.4]]]]
     """
 
     projection: str = "ball_first"
 
-    def check(self):
+    def check(self) -> None:
         number(self.epsilon, "epsilon", 0.0)
         if self.projection not in PROJECTIONS:
             raise UserError(
                 f"`projection` must be one of {PROJECTIONS}. Received: {self.projection!r}."
             )
 
-    def project(self, candidate, x, radius):
+    def project(self, candidate: tf.Tensor, x: tf.Tensor, radius: tf.Tensor | float) -> tf.Tensor:
         if self.projection == "box_first":
             # The box is convex and holds x, so that scaling towards x stays in it.
             return x + _shorten(to_box(candidate) - x, radius)
         return to_box(x + _shorten(candidate - x, radius))
 
-    def random_point(self, x, radius, keys):
+    def random_point(self, x: tf.Tensor, radius: tf.Tensor | float, keys: Keys) -> tf.Tensor:
         """Uniform in the ball of n dimensions: a normal direction, and the radius times U^(1/n)."""
         size = tf.cast(tf.shape(norms.flat(x))[1], x.dtype)
         length = tf.pow(keys.fold_in(1).uniform(tf.shape(x)[:1], x.dtype), 1.0 / size)
         direction = norms.unit_l2(keys.fold_in(0).normal(tf.shape(x), x.dtype))
         return x + radius * norms.expand(length, x) * direction
 
-    def random_surface_point(self, x, radius, keys):
+    def random_surface_point(
+        self, x: tf.Tensor, radius: tf.Tensor | float, keys: Keys
+    ) -> tf.Tensor:
         """Uniform on the sphere."""
         return x + radius * norms.unit_l2(keys.normal(tf.shape(x), x.dtype))
 
-    def steepest(self, gradient):
+    def steepest(self, gradient: tf.Tensor) -> tf.Tensor:
         return norms.unit_l2(gradient)
 
-    def dual_norm(self, gradient):
+    def dual_norm(self, gradient: tf.Tensor) -> tf.Tensor:
         return norms.l2(gradient)
 
-    def to_hyperplane(self, x, normal, gap):
+    def to_hyperplane(self, x: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
         return nearest_l2(x, normal, gap)
 
-    def distance(self, x_adv, x):
+    def distance(self, x_adv: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         return norms.l2(x_adv - x)
 
 

@@ -16,6 +16,7 @@ from tfrobust.ops.schedules import Schedule
 from tfrobust.spec import check_kind
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.training.callbacks.keep import KeepBest
+from tfrobust.training.callbacks.protocols import NeedsExperiment, Remembers
 from tfrobust.training.made import check_function, check_functions, made
 from tfrobust.training.optimizers.learning_rate import learning_rate_of
 
@@ -170,7 +171,7 @@ def build_callbacks(callbacks, experiment):
         made(f"callbacks[{place}]", make, keras.callbacks.Callback)
         for place, make in enumerate(callbacks)
     ]
-    names = ["best", "time", *(c.name for c in extra if hasattr(c, "get_state"))]
+    names = ["best", "time", *(c.name for c in extra if isinstance(c, Remembers))]
     if len(set(names)) < len(names):
         raise UserError(
             "Callbacks that remember something need different names, and neither 'best' nor 'time'. "
@@ -178,7 +179,7 @@ def build_callbacks(callbacks, experiment):
         )
     for callback in extra:
         callback.set_model(experiment.method)
-        if hasattr(callback, "set_experiment"):
+        if isinstance(callback, NeedsExperiment):
             callback.set_experiment(experiment)
     return extra
 

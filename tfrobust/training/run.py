@@ -3,8 +3,8 @@
 import numpy as np
 
 from tfrobust.data.fingerprint import fingerprint
-from tfrobust.data.order import check_seed
 from tfrobust.errors import UserError
+from tfrobust.ops.seeds import check_seed
 from tfrobust.runs import checkpoint
 from tfrobust.runs.record import RunRecord, noting_the_end
 from tfrobust.runs.signals import StopRequest
@@ -15,6 +15,7 @@ from tfrobust.training.callbacks.guard import StopOnNaN
 from tfrobust.training.callbacks.keep import KeepBest, KeepState, restore_callbacks
 from tfrobust.training.callbacks.metrics_log import MetricsLog
 from tfrobust.training.callbacks.progress import Progress
+from tfrobust.training.callbacks.protocols import Remembers
 from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.callbacks.tensorboard import TensorBoardLog
 from tfrobust.training.experiment import build, build_callbacks, check_plain
@@ -164,7 +165,7 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
         validation = experiment.splits.validation
         images = validation.take(np.arange(min(8, len(validation))))
         stateful = {"best": best, "time": metrics}
-        stateful |= {c.name: c for c in extra if hasattr(c, "get_state")}
+        stateful |= {c.name: c for c in extra if isinstance(c, Remembers)}
         callbacks = [
             StopOnNaN(),
             Progress(experiment.epochs, experiment.steps_per_epoch),

@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.ops.global_batch import sum_over_replicas
-from tfrobust.ops.schedules import Schedule, at, checked
+from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.spec import register
 from tfrobust.weights.base import WeightPerturbation
 
@@ -36,7 +36,7 @@ class AWP(WeightPerturbation):
     gamma: float | Schedule = 5e-3
 
     def check(self):
-        checked(self.gamma, "gamma", 0.0)
+        check_schedule(self.gamma, "gamma", 0.0)
 
     def __call__(self, loss_at, weights, keys, epoch):
         with tf.GradientTape() as tape:

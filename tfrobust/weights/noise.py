@@ -4,6 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from tfrobust.ops.numbers import parse_number
 from tfrobust.ops.weight_noise import check_weight_noise, gaussian_shifts
 from tfrobust.spec import register
 from tfrobust.weights.base import WeightPerturbation
@@ -37,6 +38,7 @@ class WeightNoise(WeightPerturbation):
     parameters: str = "kernels"
 
     def check(self):
+        self.store(sigma=parse_number(self.sigma, "sigma", 0.0))
         check_weight_noise(self.sigma, self.noise, self.parameters)
 
     def __call__(self, loss_at, weights, keys, epoch):

@@ -16,8 +16,8 @@ from tfrobust.evaluation.checks.catalogue.entries import list_checks
 from tfrobust.evaluation.checks.catalogue.page import make_page
 from tfrobust.evaluation.checks.check import Limits
 from tfrobust.evaluation.reports.checklist import ITEMS
-from tfrobust.evaluation.reports.report_text import report_text
-from tfrobust.evaluation.reports.summary import summarised
+from tfrobust.evaluation.reports.report_text import format_report
+from tfrobust.evaluation.reports.summary import summarize_evaluation
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CHECKS = list_checks()
@@ -100,5 +100,5 @@ def test_a_cheap_suite_gets_its_checks_and_the_report_names_what_was_changed(tin
     assert len(promised) == 8 and all(found[id].made for id in promised)
     assert found["C36"].value <= found["C36"].threshold == 24_000
     assert "16 of 128" in found["C36"].text and "floor" in found["C36"].text
-    text = report_text(summarised(result))
+    text = format_report(summarize_evaluation(result))
     assert "settings of C15, not the default" in text and "samples = 50" in text

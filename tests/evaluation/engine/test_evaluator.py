@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfrobust import PGD, Linf
 from tfrobust.attacks import APGD, Clean
-from tfrobust.attacks.base import fresh
+from tfrobust.attacks.case import make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.evaluation.engine.devices import Devices
@@ -220,7 +220,7 @@ def test_what_does_not_stand_a_second_look_is_not_counted(small, fault):
         threat_model = Linf(0.1)
 
         def begin(self, case):
-            return {**fresh(case), "best": case.x}
+            return {**make_state(case), "best": case.x}
 
         def advance(self, forward, case, state):
             x = {

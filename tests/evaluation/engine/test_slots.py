@@ -1,14 +1,19 @@
 """Slots change nothing: the same bits for any number of them, one trace, every step counted."""
 
+import itertools
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfrobust import Linf
 from tfrobust.attacks import APGD
+from tfrobust.evaluation.engine import slots
 from tfrobust.evaluation.engine.devices import Devices
+from tfrobust.evaluation.engine.pool import ProgramPool
 from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import Schedule, Work
+from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.losses import TargetedDLR
 
 ATTACKS = {
@@ -37,20 +42,20 @@ def plain(request, small):
 def test_slots_find_what_a_plain_call_finds_to_the_last_bit(plain, small, rows):
     attack, given, found, broken = plain
     program = Program(small[0], attack, rows)
-    result = Schedule(program, given, 5)()
+    result = SlotSchedule(program, given, 5)()
     np.testing.assert_array_equal(result["broken"], broken)
     np.testing.assert_array_equal(result["images"][broken], found[broken])
     np.testing.assert_array_equal(result["images"][~broken], given.x[~broken])
     assert 0 < broken.sum() < len(broken)
     assert program.traces == 1
     # Another call, with other data, traces nothing.
-    Schedule(program, Work(*(array[:9] for array in vars(given).values())), 5, scale=0.5)()
+    SlotSchedule(program, Work(*(array[:9] for array in vars(given).values())), 5, scale=0.5)()
     assert program.traces == 1
 
 
 def test_passes_are_counted_as_the_formula_has_them(plain, small):
     attack, given, _, broken = plain
-    result = Schedule(Program(small[0], attack, 7), given, 5)()
+    result = SlotSchedule(Program(small[0], attack, 7), given, 5)()
     runs = attack.runs(5)
     assert (result["forwards"][~broken] == runs * (attack.steps + 1)).all()
     assert (result["backwards"] == result["forwards"]).all()
@@ -69,7 +74,7 @@ def test_slots_stay_busy(small):
 
     zeros = np.zeros(60, "int32")
     given = Work(images, zeros, unbreakable(images).numpy(), np.zeros((60, 2), "int32"))
-    result = Schedule(Program(unbreakable, ATTACKS["untargeted"], 40), given, 5)()
+    result = SlotSchedule(Program(unbreakable, ATTACKS["untargeted"], 40), given, 5)()
     assert not result["broken"].any()
     assert result["counts"][0] == result["counts"][1] == 60 * 2 * 9
 
@@ -88,27 +93,99 @@ def test_what_is_interrupted_goes_on_to_the_same_bits(plain, small):
             raise Enough
 
     program = Program(small[0], attack, 7)
-    schedule = Schedule(program, given, 5)
+    schedule = SlotSchedule(program, given, 5)
     schedule._steps = 2
     with pytest.raises(Enough):
         schedule(look)
-    again = Schedule(program, given, 5)
+    again = SlotSchedule(program, given, 5)
     again.restore({name: value.copy() for name, value in schedule.snapshot().items()})
     assert 0 < schedule.share < 1
     result = again()
     np.testing.assert_array_equal(result["broken"], broken)
     np.testing.assert_array_equal(result["images"][broken], found[broken])
-    whole = Schedule(program, given, 5)()
+    whole = SlotSchedule(program, given, 5)()
     for name in ("broken_run", "step", "forwards"):
         np.testing.assert_array_equal(result[name], whole[name])
     assert (result["counts"] >= schedule.host["counts"]).all()
+    # More rows than were saved: the busy ones come first.
+    other = SlotSchedule(Program(small[0], attack, 12), given, 5)
+    other.restore({name: value.copy() for name, value in schedule.snapshot().items()})
+    result = other()
+    np.testing.assert_array_equal(result["broken"], broken)
+    np.testing.assert_array_equal(result["images"][broken], found[broken])
+
+
+class Quick(Program):
+    """A program whose trace costs what a test says."""
+
+    cost = 0.0
+
+    @property
+    def tracing_seconds(self):
+        return self.cost
+
+    @tracing_seconds.setter
+    def tracing_seconds(self, value):
+        pass
+
+
+class Dear(Quick):
+    cost = 1e9
+
+
+def shrunk(network, attack, given, kind, monkeypatch, rows=64):
+    """What a schedule finds that may go on with fewer rows after each step, and its pool."""
+    monkeypatch.setattr(slots, "_LOOK", 0.0)
+    pool = ProgramPool(lambda rows: kind(network, attack, rows))
+    schedule = SlotSchedule(pool.choose(rows), given, 5, pool=pool)
+    schedule._steps = 1
+    return schedule(), pool
+
+
+def test_rows_shrink_as_examples_fall_and_the_bits_stay(plain, small, monkeypatch):
+    attack, given, found, broken = plain
+    result, pool = shrunk(small[0], attack, given, Quick, monkeypatch)
+    np.testing.assert_array_equal(result["broken"], broken)
+    np.testing.assert_array_equal(result["images"][broken], found[broken])
+    whole = SlotSchedule(Program(small[0], attack, 64), given, 5)()
+    for name in ("broken_run", "step", "forwards"):
+        np.testing.assert_array_equal(result[name], whole[name])
+    sizes = list(pool.programs)
+    assert 1 < len(sizes) <= 1 + np.log2(64)
+    assert all(2 * after <= before for before, after in itertools.pairwise(sizes))
+    assert result["counts"][2] < whole["counts"][2]
+    # What is there already is used again; nothing is traced.
+    traces = pool.traces
+    again = SlotSchedule(pool.choose(64), given, 5, pool=pool)
+    again._steps = 1
+    np.testing.assert_array_equal(again()["broken"], broken)
+    assert pool.traces == traces == len(sizes)
+
+
+def test_rows_stay_where_a_trace_costs_more_than_it_saves(plain, small, monkeypatch):
+    attack, given, _, broken = plain
+    result, pool = shrunk(small[0], attack, given, Dear, monkeypatch)
+    np.testing.assert_array_equal(result["broken"], broken)
+    assert list(pool.programs) == [64]
+
+
+def test_a_pool_makes_what_pays():
+    pool = ProgramPool(lambda rows: types.SimpleNamespace(rows=rows, tracing_seconds=2.0), count=2)
+    large = pool.choose(63)
+    assert large.rows == 64 and pool.choose(5) is large and pool.choose(64) is large
+    # Half of the rows are idle: of the seconds that are left one half is saved.
+    assert pool.shrink(large, 32, 3.9) is large and pool.shrink(large, 34, 1e9) is large
+    small = pool.shrink(large, 32, 4.1)
+    assert small.rows == 32 and pool.shrink(large, 31, 0.0) is small
+    # A trace for 9 is compared with the 32 that are there.
+    assert pool.shrink(large, 9, 5.8) is small and pool.shrink(large, 9, 5.9).rows == 10
 
 
 def test_two_devices_find_the_same(plain, small, two_replicas):
     attack, given, found, broken = plain
     devices = Devices(two_replicas)
     program = Program(small[0], attack, 10, devices)
-    result = Schedule(program, given, 5)()
+    result = SlotSchedule(program, given, 5)()
     np.testing.assert_array_equal(result["broken"], broken)
     np.testing.assert_allclose(result["images"][broken], found[broken], atol=1e-6)
 
@@ -116,5 +193,5 @@ def test_two_devices_find_the_same(plain, small, two_replicas):
 def test_no_work_is_no_work(small):
     network, images, labels = small
     empty = Work(images[:0], labels[:0].astype("int32"), np.zeros((0, 5)), np.zeros((0, 2)))
-    result = Schedule(Program(network, ATTACKS["targeted"], 4), empty, 5)()
+    result = SlotSchedule(Program(network, ATTACKS["targeted"], 4), empty, 5)()
     assert len(result["broken"]) == 0 and result["counts"].tolist() == [0, 0, 0, 0]

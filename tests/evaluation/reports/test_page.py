@@ -15,9 +15,13 @@ from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.reports.page import write_page
 from tfrobust.evaluation.reports.page_files import ReportFiles
-from tfrobust.evaluation.reports.report_text import report_text
-from tfrobust.plots.pixels import amplified, factor, png
-from tfrobust.plots.report_figures import accuracy_by_epsilon, accuracy_by_step, distances
+from tfrobust.evaluation.reports.report_text import format_report
+from tfrobust.plots.pixels import amplify, encode_png, find_factor
+from tfrobust.plots.report_figures import (
+    draw_accuracy_by_epsilon,
+    draw_accuracy_by_step,
+    draw_distances,
+)
 
 VOID = {"meta", "img", "br", "link", "input", "hr", "path", "use", "rect", "line", "circle"}
 CURVE = {"epsilon": [0.1, 0.0], "accuracy": [0.1, 0.8]}
@@ -134,13 +138,13 @@ def test_without_attacks_there_is_a_page(ten_examples, tmp_path):
 
 def test_pictures_show_the_reports_numbers(folder):
     report = ReportFiles.read(folder)
-    curve = accuracy_by_epsilon(report).axes[0].lines[0]
+    curve = draw_accuracy_by_epsilon(report).axes[0].lines[0]
     assert curve.get_xydata().tolist() == [[0.0, 0.8], [0.1, 0.1]]
-    lines = {line.get_label(): line for line in accuracy_by_step(report).axes[0].lines}
+    lines = {line.get_label(): line for line in draw_accuracy_by_step(report).axes[0].lines}
     assert lines["apgd-ce"].get_xydata().tolist() == [[0, 0.7], [4, 0.5], [10, 0.5]]
     # What counts queries has a picture of its own.
     assert "square" not in lines
-    bars = distances(report).axes[0].patches
+    bars = draw_distances(report).axes[0].patches
     assert sum(bar.get_height() for bar in bars) == 4
 
 
@@ -151,16 +155,16 @@ def test_the_same_files_give_the_same_page(folder):
 
 def test_differences_are_amplified_to_the_whole_range():
     delta = np.array([[[0.1], [-0.05], [0.0]]])
-    assert factor(delta) == pytest.approx(5.0)
-    np.testing.assert_allclose(amplified(delta)[0, :, 0], [1.0, 0.25, 0.5])
-    np.testing.assert_array_equal(amplified(0 * delta), np.full((1, 3, 1), 0.5))
+    assert find_factor(delta) == pytest.approx(5.0)
+    np.testing.assert_allclose(amplify(delta)[0, :, 0], [1.0, 0.25, 0.5])
+    np.testing.assert_array_equal(amplify(0 * delta), np.full((1, 3, 1), 0.5))
 
 
 def test_png_holds_the_pixels():
     image = np.array([[[0.0, 0.5, 1.0], [1.0, 0.2, np.nan]]])
-    back = np.asarray(Image.open(io.BytesIO(png(image))))
+    back = np.asarray(Image.open(io.BytesIO(encode_png(image))))
     np.testing.assert_array_equal(back, [[[0, 128, 255], [255, 51, 0]]])
-    assert np.asarray(Image.open(io.BytesIO(png(image[..., :1])))).shape == (1, 2)
+    assert np.asarray(Image.open(io.BytesIO(encode_png(image[..., :1])))).shape == (1, 2)
 
 
 def test_folders_without_reports_and_newer_ones_are_refused(folder):
@@ -226,7 +230,7 @@ def test_no_text_of_a_report_is_markup(ten_examples, tmp_path):
     write_reports(evaluation, clean, tmp_path, curve=CURVE)
     (tmp_path / "samples.npz").unlink()
     content = json.loads((tmp_path / "report.json").read_text())
-    plain_text = report_text(content)
+    plain_text = format_report(content)
     # Words that say which part is written are looked at one by one below.
     kept = {"level", "schema"}
     changed = content
@@ -236,7 +240,7 @@ def test_no_text_of_a_report_is_markup(ten_examples, tmp_path):
             value = value[key]
         if isinstance(value, str) and path[-1] not in kept:
             changed = with_value(changed, path, lambda text: text + HOSTILE)
-    check_markdown(report_text(changed), plain_text)
+    check_markdown(format_report(changed), plain_text)
     (tmp_path / "report.json").write_text(json.dumps(changed))
     check_html(tmp_path)
 
@@ -261,7 +265,7 @@ def test_any_value_of_a_report_that_somebody_changed_is_refused_or_only_text(
             except UserError:
                 pass
             try:
-                text = report_text(changed)
+                text = format_report(changed)
             except (TypeError, ValueError, LookupError):
                 continue
             assert "<script" not in text and "\n# A heading" not in text, path

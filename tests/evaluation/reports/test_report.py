@@ -13,7 +13,7 @@ from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.reports.headline import headline
 from tfrobust.evaluation.reports.report_files import read_report
-from tfrobust.evaluation.reports.summary import plain, summarised
+from tfrobust.evaluation.reports.summary import plain, summarize_evaluation
 from tfrobust.ops.interval import binomial_interval
 
 SEVERE = Finding(
@@ -30,7 +30,7 @@ def images(evaluation):
 
 
 def ours(evaluation, **more):
-    return summarised(evaluation, **more)["tfrobust"]
+    return summarize_evaluation(evaluation, **more)["tfrobust"]
 
 
 def test_accuracies_by_hand(ten_examples):
@@ -100,7 +100,7 @@ def test_there_is_no_curve_where_only_the_last_iterate_was_judged(ten_examples):
 @pytest.mark.parametrize("curve", [{}, {"epsilon": [0.1], "accuracy": []}, [1, 2]])
 def test_what_is_no_curve_is_refused(ten_examples, curve):
     with pytest.raises(UserError, match="as many radii"):
-        summarised(ten_examples, curve)
+        summarize_evaluation(ten_examples, curve)
 
 
 def test_distances_by_hand(ten_examples):
@@ -137,7 +137,7 @@ def test_only_what_looks_for_the_boundary_tells_the_distance_to_it(ten_examples,
 
 
 def test_robustbench_has_its_keys(ten_examples):
-    report = summarised(ten_examples)
+    report = summarize_evaluation(ten_examples)
     assert {
         name: report[name] for name in report if name != "tfrobust" and report[name] is not None
     } == {
@@ -158,7 +158,7 @@ def test_robustbench_has_its_keys(ten_examples):
         "architecture",
     } < set(report)
     # The name of a number belongs to one suite.
-    other = summarised(dataclasses.replace(ten_examples, suite="autoattack_rand"))
+    other = summarize_evaluation(dataclasses.replace(ten_examples, suite="autoattack_rand"))
     assert (other["autoattack_acc"], other["reported"]) == (None, "30.00")
 
 
@@ -246,7 +246,7 @@ def test_what_is_read_is_what_was_written(ten_examples, tmp_path):
         ),
     )
     write_reports(evaluation, images(evaluation), tmp_path, curve=CURVE)
-    expected = summarised(evaluation, CURVE)
+    expected = summarize_evaluation(evaluation, CURVE)
     assert read_report(tmp_path) == read_report(tmp_path / "report.json") == expected
     json.dumps(expected, allow_nan=False)
     assert expected["tfrobust"]["findings"][1]["value"] is None

@@ -16,7 +16,7 @@ class Devices:
     """
 
     def __init__(self, strategy=None):
-        if strategy is not None and not hasattr(strategy, "experimental_local_results"):
+        if strategy is not None and not isinstance(strategy, tf.distribute.Strategy):
             raise UserError(
                 f"`strategy` must be a tf.distribute strategy or None. Received: {strategy!r}."
             )

@@ -8,12 +8,14 @@ import tensorflow as tf
 
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.evaluation.engine.devices import Devices
-from tfrobust.evaluation.engine.gate import second_look
+from tfrobust.evaluation.engine.gate import look_again
 from tfrobust.evaluation.engine.outcome import Outcome
+from tfrobust.evaluation.engine.pool import ProgramPool
 from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import Schedule, Work
+from tfrobust.evaluation.engine.slots import SlotSchedule, Work, count_rows
 from tfrobust.ops.logits import REPEATS, correct, disagree
-from tfrobust.ops.random import ExampleKeys, checked_seed, seed_pair
+from tfrobust.ops.random import ExampleKeys, seed_pair
+from tfrobust.ops.seeds import check_seed
 from tfrobust.runs.bar import Bar
 
 MOST_SLOTS = 256
@@ -31,7 +33,10 @@ class Evaluator:
         seed: whole number.
         individual: give every attack all examples that are right at the clean image, instead of
             those that stood before the attacks before it.
-        slots: the most rows of a batch, "auto" for 256. There are as few unused ones as possible.
+        slots: the most rows of a batch, "auto" for 256. There are as few unused ones as possible, and fewer
+            rows as examples fall, where idle rows would cost more than another trace.
+        reserve: examples for which programs are made at least, so that models that are judged one after
+            the other share them, whatever they leave.
         devices: `Devices`.
         jit_compile: compile the attacks' steps with XLA.
         votes: passes in which images are judged, clean ones and what was found; several for models with
@@ -52,11 +57,12 @@ class Evaluator:
         devices=None,
         jit_compile=False,
         votes=1,
+        reserve=0,
     ):
-        self.subject, self.attacks, self.seed = subject, tuple(attacks), checked_seed(seed)
+        self.subject, self.attacks, self.seed = subject, tuple(attacks), check_seed(seed)
         self.individual, self.slots, self.jit_compile = individual, slots, jit_compile
-        self.devices, self.votes = devices or Devices(), votes
-        self._programs, self._is_random = {}, False
+        self.devices, self.votes, self.reserve = devices or Devices(), votes, reserve
+        self.pools, self._is_random = {}, False
         self._forward = self.devices.function(subject.forward)
         self._second = self.devices.function(self._looked_again)
         self._check()
@@ -151,22 +157,19 @@ class Evaluator:
     def _attacked(self, name, attack, x, y, logits, ids, given, journal, bar, look):
         began = time.perf_counter()
         places = np.flatnonzero(given)
-        program = self._program(name, attack, len(places) * attack.runs(logits.shape[1]))
-        traces = program.traces
+        pool = self._pool(name, attack)
+        traces, tracing_seconds = pool.traces, pool.tracing_seconds
         work = Work(x[places], y[places], logits[places], self._seeds(name, ids[places]))
-        schedule = Schedule(program, work, logits.shape[1])
         saved = journal.current() if journal else None
+        items = len(places) * attack.runs(logits.shape[1])
+        rows = self._rows(items)
+        if saved is not None:
+            rows = count_rows(saved, items, rows)
+        schedule = SlotSchedule(pool.choose(rows), work, logits.shape[1], pool=pool)
         if saved is not None:
             schedule.restore(saved)
         bar.begin(name, schedule.share)
-        first = []
-
-        def looked(schedule):
-            if not first:
-                first.append(time.perf_counter() - began)
-            look(schedule)
-
-        found = schedule(looked)
+        found = schedule(look)
         verdicts = self._kept(attack, found, work)
         broken = verdicts["broken"]
         size = len(given)
@@ -193,9 +196,9 @@ class Evaluator:
             },
             passes=(int(counts[2]), int(counts[3])),
             busy=float(counts[0] / counts[1]) if counts[1] else 1.0,
-            traces=program.traces - traces,
+            traces=pool.traces - traces,
             seconds=time.perf_counter() - began,
-            tracing_seconds=first[0] if first and program.traces > traces else 0.0,
+            tracing_seconds=pool.tracing_seconds - tracing_seconds,
         ), found["images"][broken | verdicts["outvoted"]]
 
     def _kept(self, attack, found, work):
@@ -221,7 +224,7 @@ class Evaluator:
 
     def _looked_again(self, threat_model, found, x, y):
         forward = self.subject.forward
-        return tuple(second_look(forward, threat_model, found, x, y, passes=self.votes))
+        return tuple(look_again(forward, threat_model, found, x, y, passes=self.votes))
 
     def _seeds(self, name, ids):
         if not len(ids):
@@ -230,14 +233,14 @@ class Evaluator:
         keys = ExampleKeys(seeds).fold_in(zlib.crc32(name.encode()))
         return keys.fold_in(tf.constant(ids, tf.int64)).seeds.numpy()
 
-    def _program(self, name, attack, items):
-        rows = self._rows(items)
-        which = name, rows, self._is_random
-        if which not in self._programs:
-            self._programs[which] = Program(
-                self.subject.forward, attack, rows, self.devices, self.jit_compile, self._is_random
+    def _pool(self, name, attack):
+        which = name, self._is_random
+        if which not in self.pools:
+            forward, options = self.subject.forward, (self.devices, self.jit_compile, which[1])
+            self.pools[which] = ProgramPool(
+                lambda rows: Program(forward, attack, rows, *options), self.devices.count
             )
-        return self._programs[which]
+        return self.pools[which]
 
     def _answers_anew(self, x):
         """Whether passes over the first images disagree; not looked for where no attack asks."""
@@ -251,7 +254,7 @@ class Evaluator:
     def _rows(self, items):
         # As many in each wave, so that the last one is as full as the others.
         waves = max(1, -(-items // self._most))
-        rows = max(1, -(-items // waves))
+        rows = max(1, -(-items // waves), min(self.reserve, self._most))
         return -(-rows // self.devices.count) * self.devices.count
 
     @property

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfrobust.ops.logits import answered, correct
+from tfrobust.ops.logits import all_finite, correct
 
 
 class Second(NamedTuple):
@@ -12,8 +12,7 @@ class Second(NamedTuple):
 
     Attributes:
         right: the label has the largest logit in a fresh pass, or in more than half of several.
-        inside: the image lies in the ball (relative slack 1e-6 and absolute 1e-7, for rounding) and
-            in the pixel box.
+        inside: the image lies in the ball (`ThreatModel.contains`) and in the pixel box.
         finite: the image is finite.
         answered: the logits of all passes are finite.
     """
@@ -24,7 +23,7 @@ class Second(NamedTuple):
     answered: tf.Tensor
 
 
-def second_look(forward, threat_model, found, x, y, scale=1.0, passes=1):
+def look_again(forward, threat_model, found, x, y, scale=1.0, passes=1):
     """Looks at adversarial images as at any other ones: distance, box, fresh logits.
 
     Args:
@@ -39,22 +38,21 @@ def second_look(forward, threat_model, found, x, y, scale=1.0, passes=1):
     Returns:
         `Second`.
     """
-    limit = threat_model.radius(scale) * (1.0 + 1e-6) + 1e-7
-    near = threat_model.distance(found, x) <= limit
+    near = threat_model.contains(found, x, threat_model.radius(scale))
     pixels = tf.range(1, tf.rank(x))
     # A NaN fails every comparison.
     boxed = tf.reduce_all((found >= 0.0) & (found <= 1.0), axis=pixels)
     finite = tf.reduce_all(tf.math.is_finite(found), axis=pixels)
-    right, is_answer = voted(forward, found, y, passes)
+    right, is_answer = vote(forward, found, y, passes)
     return Second(right, near & boxed, finite, is_answer)
 
 
-def voted(forward, x, y, passes):
+def vote(forward, x, y, passes):
     """Whether the label wins more than half of some passes, and whether all had finite logits, (b,)."""
 
     def once(wins, is_answer):
         logits = forward(x)
-        return wins + tf.cast(correct(y, logits), tf.int32), is_answer & answered(logits)
+        return wins + tf.cast(correct(y, logits), tf.int32), is_answer & all_finite(logits)
 
     none = tf.zeros_like(y, tf.int32)
     wins, is_answer = once(none, tf.ones_like(none, tf.bool))

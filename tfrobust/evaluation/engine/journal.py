@@ -68,7 +68,7 @@ class Journal:
         """The `Outcome` number `place` and its images, or None if it is not finished."""
         if place >= len(self._records):
             return None
-        return outcome_of(self._records[place], self._arrays, place, attack)
+        return read_outcome(self._records[place], self._arrays, place, attack)
 
     def current(self):
         """The snapshot of the attack that was going on, or None; it is given once."""
@@ -115,7 +115,7 @@ def check_same(folder, former, now):
         )
 
 
-def outcome_of(record, arrays, place, attack):
+def read_outcome(record, arrays, place, attack):
     """An `Outcome`, and the images of `Outcome.held`, from what a journal wrote."""
     prefix = f"{place}:"
     mine = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}

@@ -31,8 +31,8 @@ class Outcome:
         measures: name -> float (n,), NaN where not measured: "distance", "queries".
         passes: (forward, backward): rows that were computed, empty and finished ones included.
         busy: share of the slots' steps that worked on an unfinished run, in [0, 1].
-        traces: how often the search was traced.
-        seconds: wall time, tracing included; `tracing_seconds` of it until the first step was done.
+        traces: how often the search was traced: once, and again for fewer rows where that paid.
+        seconds: wall time, tracing included; `tracing_seconds` of it were the traces.
     """
 
     name: str

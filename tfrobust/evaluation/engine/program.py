@@ -1,8 +1,10 @@
 """An attack's search, compiled for a fixed number of rows."""
 
+import time
+
 import tensorflow as tf
 
-from tfrobust.attacks.base import Case
+from tfrobust.attacks.case import Case
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.ops.norms import expand
 from tfrobust.ops.random import ExampleKeys
@@ -25,6 +27,7 @@ class Program:
         self.rows = rows
         self.is_random = is_random
         self.devices = devices or Devices()
+        self.tracing_seconds = 0.0
         self._forward = forward
         self._open = self.devices.function(self._opened)
         self._fill = self.devices.function(self._filled)
@@ -52,8 +55,13 @@ class Program:
             forward passes and backward passes that were computed.
         """
         patience = max(1, patience // self.devices.count)
-        limits = tf.constant(steps), tf.constant(patience)
-        return self._tick(bank, *limits, tf.constant(scale, tf.float32))
+        patience, scale = tf.constant(patience), tf.constant(scale, tf.float32)
+        if not self.traces:
+            # Without a step, so that the trace is timed alone.
+            began = time.perf_counter()
+            self._tick(bank, tf.constant(0), patience, scale)
+            self.tracing_seconds = time.perf_counter() - began
+        return self._tick(bank, tf.constant(steps), patience, scale)
 
     def _case(self, rows, scale):
         keys = ExampleKeys(rows["seeds"])

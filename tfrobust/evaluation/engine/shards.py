@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from tfrobust.errors import UserError
-from tfrobust.evaluation.engine.journal import check_same, outcome_of
+from tfrobust.evaluation.engine.journal import check_same, read_outcome
 from tfrobust.evaluation.engine.merge import merge_outcomes
 from tfrobust.runs import checkpoint
 
@@ -55,7 +55,10 @@ class Shards:
     def finished(self, place, attack):
         """The `Outcome` number `place` on all examples, and the images of what it broke, or was outvoted."""
         outcomes, images = zip(
-            *(outcome_of(p.state["outcomes"][place], p.arrays, place, attack) for p in self._parts),
+            *(
+                read_outcome(p.state["outcomes"][place], p.arrays, place, attack)
+                for p in self._parts
+            ),
             strict=True,
         )
 

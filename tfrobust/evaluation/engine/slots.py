@@ -30,7 +30,7 @@ class Work:
     seeds: np.ndarray
 
 
-class Schedule:
+class SlotSchedule:
     """Gives the runs of all examples to the slots of a program, one after the other.
 
     The queue goes through the examples' first runs, then their second ones, and so on. An example
@@ -43,10 +43,12 @@ class Schedule:
         work: `Work`.
         num_classes: k.
         scale: of the radius.
+        pool: `ProgramPool` of the same attack, from which a smaller program is taken when it pays; None to
+            stay with `program`.
     """
 
-    def __init__(self, program, work, num_classes, scale=1.0):
-        self.program, self.work, self.scale = program, work, scale
+    def __init__(self, program, work, num_classes, scale=1.0, pool=None):
+        self.program, self.work, self.scale, self.pool = program, work, scale, pool
         self.runs = program.attack.runs(num_classes)
         size, rows = len(work.y), program.rows
         self.host = {
@@ -63,8 +65,6 @@ class Schedule:
             # Steps of working rows, rows times steps, forward passes, backward passes.
             "counts": np.zeros(4, np.int64),
             "cursor": np.zeros((), np.int64),
-            # Runs and examples that were under way when the number of rows changed, to begin again.
-            "again": np.zeros((0, 2), np.int64),
             **{name: np.full(size, np.nan) for name in program.attack.measures},
         }
         self.bank = None
@@ -79,17 +79,18 @@ class Schedule:
             attack's measures (m,), and "counts" (4,).
         """
         while self._refill():
-            began = time.perf_counter()
-            waiting = self._waits
-            patience = self.program.rows // 16 if waiting else self.program.rows
+            began, traced = time.perf_counter(), self.program.tracing_seconds
+            patience = self.program.rows // 16 if self._is_waiting else self.program.rows
             self.bank, counts = self.program.tick(self.bank, self._steps, patience, self.scale)
             counts = np.array(self.program.devices.join(counts))
             self.host["counts"] += counts
             self._harvest()
             steps = max(1, counts[1] // self.program.rows)
-            pace = (time.perf_counter() - began) / steps
+            tracing = self.program.tracing_seconds - traced
+            pace = (time.perf_counter() - began - tracing) / steps
             self._steps = int(np.clip(_LOOK / pace, 1, min(4 * self._steps, 1000)))
             on_look(self)
+            self._shrink(pace)
         return self.host
 
     @property
@@ -97,6 +98,10 @@ class Schedule:
         """How much of the queue has been given out and is finished, in [0, 1]; for a progress bar."""
         total = self.runs * len(self.work.y)
         return 1.0 if not total else (int(self.host["cursor"]) - self._occupied.sum() / 2) / total
+
+    @property
+    def _is_waiting(self):
+        return self.host["cursor"] < self.runs * len(self.work.y)
 
     @property
     def _occupied(self):
@@ -107,10 +112,10 @@ class Schedule:
         host = self.host
         free = np.flatnonzero(~self._occupied)
         taken = []
-        while len(taken) < len(free) and self._waits:
-            run, example = self._take_next()
-            # A run that began before the one that broke its example may still be the first.
-            if not host["broken"][example] or run < host["broken_run"][example]:
+        while len(taken) < len(free) and host["cursor"] < self.runs * len(self.work.y):
+            run, example = divmod(int(host["cursor"]), len(self.work.y))
+            host["cursor"] += 1
+            if not host["broken"][example]:
                 row = free[len(taken)]
                 host["example"][row], host["run"][row] = example, run
                 taken.append(row)
@@ -124,20 +129,6 @@ class Schedule:
             idle = ~self._occupied
             self.bank = self.program.fill(self.bank, self._incoming(), take, idle, self.scale)
         return True
-
-    @property
-    def _waits(self):
-        """Whether a run has not been given to a slot."""
-        return len(self.host["again"]) or self.host["cursor"] < self.runs * len(self.work.y)
-
-    def _take_next(self):
-        host = self.host
-        if len(host["again"]):
-            (run, example), host["again"] = host["again"][0].tolist(), host["again"][1:]
-            return run, example
-        run, example = divmod(int(host["cursor"]), len(self.work.y))
-        host["cursor"] += 1
-        return run, example
 
     def _incoming(self):
         places = np.maximum(self.host["example"], 0)
@@ -196,6 +187,34 @@ class Schedule:
         useless = host["broken"][example] & (host["run"][rows] > host["broken_run"][example])
         host["example"][rows[useless]] = -1
 
+    def _shrink(self, pace):
+        """Goes on with fewer rows where that pays; `pace` is the time of a step of the present ones."""
+        busy = np.flatnonzero(self._occupied)
+        if self.pool is None or self._is_waiting or not len(busy):
+            return
+        made = self.program.devices.join(self.bank["state"]["index"])[busy]
+        steps = self.program.attack.num_steps
+        # Who does not know how long it takes is expected to take as long again.
+        left = made.max() if steps is None else steps - made.min()
+        program = self.pool.shrink(self.program, len(busy), float(max(left, 0)) * pace)
+        if program is not self.program:
+            bank, self.program = self.program.devices.join(self.bank), program
+            self._seat(bank)
+
+    def _seat(self, bank):
+        """Puts the occupied rows of `bank`, arrays, on the first rows of the program."""
+        busy, rows = np.flatnonzero(self._occupied), self.program.rows
+        chosen = np.zeros(rows, int)
+        chosen[: len(busy)] = busy
+        for name in ("example", "run"):
+            self.host[name] = self.host[name][chosen]
+        # The others are empty: they repeat a row until they are filled.
+        self.host["example"][len(busy) :] = -1
+        self.bank = {
+            part: self.program.devices.split({name: v[chosen] for name, v in values.items()})
+            for part, values in bank.items()
+        }
+
     def snapshot(self):
         """All that is needed to go on later, as a dict of arrays."""
         bank = {} if self.bank is None else self.program.devices.join(self.bank)
@@ -205,26 +224,16 @@ class Schedule:
         return flat
 
     def restore(self, arrays):
-        """Goes on from a `snapshot` of a schedule of the same attack and work.
-
-        With another number of rows the runs that were under way begin again, with the same result.
-        """
+        """Goes on from a `snapshot` of the same attack and work, whose busy rows fit into the program."""
         parts = {"host": {}, "rows": {}, "state": {}}
         for name, value in arrays.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = value
-        self.host |= {name: np.array(value) for name, value in parts["host"].items()}
-        if len(self.host["example"]) != self.program.rows:
-            host, rows = self.host, np.flatnonzero(self._occupied)
-            begun = np.stack([host["run"][rows], host["example"][rows]], axis=1)
-            # In the order of the queue.
-            begun = begun[np.lexsort((begun[:, 1], begun[:, 0]))]
-            host["again"] = np.concatenate([begun, host["again"]])
-            host["example"] = np.full(self.program.rows, -1)
-            host["run"] = np.zeros(self.program.rows, np.int32)
-        elif parts["rows"]:
-            devices = self.program.devices
-            self.bank = {
-                "rows": devices.split(parts["rows"]),
-                "state": devices.split(parts["state"]),
-            }
+        self.host = {name: np.array(value) for name, value in parts["host"].items()}
+        self._seat({"rows": parts["rows"], "state": parts["state"]})
+
+
+def count_rows(snapshot, items, rows):
+    """How many rows go on from a snapshot: its busy ones, and at least `rows` while some of `items` wait."""
+    busy = int(np.sum(snapshot["host/example"] >= 0))
+    return max(busy, rows) if snapshot["host/cursor"] < items else busy

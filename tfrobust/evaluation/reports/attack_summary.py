@@ -2,18 +2,18 @@
 
 import numpy as np
 
-from tfrobust.evaluation.reports.passes import theoretical_passes
+from tfrobust.evaluation.reports.passes import count_theoretical_passes
 from tfrobust.ops.interval import binomial_interval
 
 
-def counted(flags):
+def count_right(flags):
     """How many are true of how many, with the accuracy and its 95 % interval."""
     right, total = int(np.sum(flags)), len(flags)
     interval = binomial_interval(right, total)
     return {"right": right, "total": total, "accuracy": right / total, "interval": interval}
 
 
-def summarised_attacks(evaluation):
+def summarize_attacks(evaluation):
     """A dict of values for each attack of an `Evaluation`, in order."""
     clean = standing = evaluation.clean
     first, rows = evaluation.first_broken_by, []
@@ -21,7 +21,7 @@ def summarised_attacks(evaluation):
         standing = standing & ~outcome.broken
         # An attack that was not given all has no accuracy of its own.
         complete = bool((outcome.attempted == clean).all())
-        theory = theoretical_passes(outcome.attack, evaluation.num_classes)
+        theory = count_theoretical_passes(outcome.attack, evaluation.num_classes)
         stood = outcome.attempted & ~outcome.broken
         attempted = int(outcome.attempted.sum())
         needed = int(outcome.forwards.sum() + outcome.backwards.sum())
@@ -35,8 +35,8 @@ def summarised_attacks(evaluation):
                 "rejected": int(outcome.rejected.sum()),
                 "outvoted": int(outcome.outvoted.sum()),
                 "unanswered": int(outcome.unanswered.sum()),
-                "marginal": counted(clean & ~outcome.broken) if complete else None,
-                "cumulative": counted(standing),
+                "marginal": count_right(clean & ~outcome.broken) if complete else None,
+                "cumulative": count_right(standing),
                 "passes": {
                     "needed": _passes(outcome, outcome.attempted),
                     "needed_where_not_broken": _passes(outcome, stood),

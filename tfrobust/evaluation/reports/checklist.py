@@ -15,7 +15,7 @@ class Item:
         text: what is asked for.
         checks: ids of the checks that answer it; "C18" stands for C18a and C18b, too, and
             "C16 or C39" for either of them.
-        stated: name of what the report states itself, a key of what `facts` returns; None if
+        stated: name of what the report states itself, a key of what `collect_statements` returns; None if
             nothing but checks answers it.
     """
 
@@ -45,14 +45,14 @@ ITEMS = (
 )
 
 
-def facts(evaluation):
+def collect_statements(evaluation):
     """What an evaluation states by itself: a dict of truth values, see `Item.stated`."""
     attacks = [outcome.attack for outcome in evaluation.outcomes]
-    aims = {bool(getattr(attack, "targets", 0)) for attack in attacks}
+    aims = {attack.is_targeted for attack in attacks}
     return {"always": True, "several": len(attacks) > 1, "targeted": len(aims) == 2}
 
 
-def answered(evaluation):
+def fill_checklist(evaluation):
     """The checklist as a table.
 
     "answered": the report states it, and every check for it was made and passed; "partly": some
@@ -68,7 +68,7 @@ def answered(evaluation):
 
     Reference: Carlini et al., "On Evaluating Adversarial Robustness", 2019.
     """
-    stated = facts(evaluation)
+    stated = collect_statements(evaluation)
     return [_row(item, stated, evaluation.findings) for item in ITEMS]
 
 
@@ -103,6 +103,6 @@ def _belongs(id, check):
     )
 
 
-def ranked(findings):
+def rank_findings(findings):
     """Findings, the worst level first, in their order within a level."""
     return sorted(findings, key=lambda finding: -LEVELS.index(finding.level))

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def accuracy_by_step(outcome):
+def compute_accuracy_by_step(outcome):
     """Accuracy had every run ended after so many of its steps.
 
         A(s) = mean over the n examples of [attempted and not (broken after at most s steps)]
@@ -25,14 +25,14 @@ def accuracy_by_step(outcome):
     return {"step": steps, "accuracy": accuracy}
 
 
-def accuracy_by_run(outcome, num_classes):
-    """Accuracy after so many runs (restarts, targets) of each example, as `accuracy_by_step`."""
+def compute_accuracy_by_run(outcome, num_classes):
+    """Accuracy after so many runs (restarts, targets) of each example, as `compute_accuracy_by_step`."""
     runs, accuracy = _falls(outcome, outcome.run + 1, outcome.attack.runs(num_classes))
     return {"run": runs, "accuracy": accuracy}
 
 
-def accuracy_by_query(outcome):
-    """Accuracy had every example had so many queries, as `accuracy_by_step`; None if not measured."""
+def compute_accuracy_by_query(outcome):
+    """Accuracy had every example had so many queries, as `compute_accuracy_by_step`; None if not measured."""
     queries = outcome.measures.get("queries")
     if queries is None or not np.isfinite(queries[outcome.broken]).all():
         return None

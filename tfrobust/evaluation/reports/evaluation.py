@@ -3,8 +3,8 @@
 import pathlib
 
 from tfrobust.evaluation.reports import report_files
-from tfrobust.evaluation.reports.report_text import report_text
-from tfrobust.evaluation.reports.summary import summarised
+from tfrobust.evaluation.reports.report_text import format_report
+from tfrobust.evaluation.reports.summary import summarize_evaluation
 from tfrobust.runs import files, kinds
 
 
@@ -18,7 +18,7 @@ def write_reports(evaluation, x, folder, keep_images=False, curve=None):
         x: its clean images, (n, h, w, c).
         folder: new, empty, or of an evaluation.
         keep_images: write the adversarial images of all broken examples to `adversarial.npz`.
-        curve: accuracy against the radius, see `summarised`.
+        curve: accuracy against the radius, see `summarize_evaluation`.
 
     Returns:
         The text of `report.md`.
@@ -29,8 +29,8 @@ def write_reports(evaluation, x, folder, keep_images=False, curve=None):
     """
     folder = pathlib.Path(folder)
     known = kinds.check_ours(folder, kinds.EVALUATION)
-    report = summarised(evaluation, curve)
-    text = report_text(report)
+    report = summarize_evaluation(evaluation, curve)
+    text = format_report(report)
     folder.mkdir(parents=True, exist_ok=True)
     if not known:
         fingerprint = {"suite": evaluation.suite_hash, "seed": evaluation.seed}

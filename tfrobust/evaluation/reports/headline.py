@@ -7,7 +7,7 @@ DISTRUST = ("severe", "error")
 SEVERAL = 4
 
 
-def distrusted(findings):
+def find_doubts(findings):
     """The findings that say that the number is not trustworthy."""
     return [finding for finding in findings if finding.level in DISTRUST]
 
@@ -49,7 +49,7 @@ def headline(evaluation):
     lost = int(evaluation.unanswered.sum())
     if lost:
         text += f"; {lost} without finite logits count{'s' if lost == 1 else ''} as {evaluation.nan_counts}"
-    doubts = distrusted(evaluation.findings)
+    doubts = find_doubts(evaluation.findings)
     if doubts:
         text = f"not trustworthy: {', '.join(dict.fromkeys(f.id for f in doubts))}; {text}"
     return text

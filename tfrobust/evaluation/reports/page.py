@@ -12,7 +12,7 @@ from tfrobust.evaluation.reports import tables
 from tfrobust.evaluation.reports.page_files import ReportFiles
 from tfrobust.plots import report_figures
 from tfrobust.plots.inline_svg import inline_svg
-from tfrobust.plots.pixels import amplified, factor, png
+from tfrobust.plots.pixels import amplify, encode_png, find_factor
 from tfrobust.runs import files
 
 _HERE = pathlib.Path(__file__).parent
@@ -99,9 +99,11 @@ def _images(samples):
     names = ("clean", "images", "ids", "labels", "attacks")
     for clean, found, id, label, attack in zip(*(samples[name] for name in names), strict=True):
         delta = found - clean
-        pictures = {"clean": clean, "adversarial": found, "difference": amplified(delta)}
+        pictures = {"clean": clean, "adversarial": found, "difference": amplify(delta)}
         yield {
             "id": id,
-            "pngs": [(what, base64.b64encode(png(p)).decode()) for what, p in pictures.items()],
-            "caption": f"{id}, label {label}: {attack}, x {factor(delta):.3g}",
+            "pngs": [
+                (what, base64.b64encode(encode_png(p)).decode()) for what, p in pictures.items()
+            ],
+            "caption": f"{id}, label {label}: {attack}, x {find_factor(delta):.3g}",
         }

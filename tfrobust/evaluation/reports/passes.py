@@ -4,7 +4,7 @@
 AUTOATTACK = 7852 + 1910
 
 
-def theoretical_passes(attack, num_classes):
+def count_theoretical_passes(attack, num_classes):
     """Forward and backward passes for an example that nothing breaks, from the attack's settings.
 
     Use it to plan, and to see next to the passes that were needed whether an attack did what it

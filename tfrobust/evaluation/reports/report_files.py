@@ -36,7 +36,7 @@ def read_report(path):
         path: the file, or the folder of an evaluation that holds it.
 
     Returns:
-        A dict, see `summary.summarised`.
+        A dict, see `summary.summarize_evaluation`.
 
     Raises:
         UserError: it is none, or a newer version wrote it.

@@ -6,11 +6,11 @@ from tfrobust.runs.markdown import cell, plain, sentence, table
 _WORSE = ("warning", "severe", "error")
 
 
-def report_text(report):
+def format_report(report):
     """Markdown: the headline, what makes it doubtful, attacks, setting, checks, checklist, costs.
 
     Args:
-        report: what `summary.summarised` or `read_report` returns.
+        report: what `summary.summarize_evaluation` or `read_report` returns.
     """
     ours = report["tfrobust"]
     accuracies = _table(

@@ -6,15 +6,20 @@ import numpy as np
 
 from tfrobust.errors import UserError
 from tfrobust.evaluation.reports import checklist
-from tfrobust.evaluation.reports.attack_summary import counted, summarised_attacks
-from tfrobust.evaluation.reports.curves import accuracy_by_query, accuracy_by_run, accuracy_by_step
-from tfrobust.evaluation.reports.headline import distrusted, headline, is_estimate
+from tfrobust.evaluation.reports.attack_summary import count_right, summarize_attacks
+from tfrobust.evaluation.reports.curves import (
+    compute_accuracy_by_query,
+    compute_accuracy_by_run,
+    compute_accuracy_by_step,
+)
+from tfrobust.evaluation.reports.headline import find_doubts, headline, is_estimate
 from tfrobust.evaluation.reports.passes import AUTOATTACK
+from tfrobust.spec import as_config
 
 SCHEMA = 1
 
 
-def summarised(evaluation, curve=None):
+def summarize_evaluation(evaluation, curve=None):
     """The content of `report.json`: RobustBench's keys, and our own under "tfrobust".
 
     RobustBench's accuracies are percentages, written as strings with two decimals; "autoattack_acc" is
@@ -32,10 +37,10 @@ def summarised(evaluation, curve=None):
         UserError: a curve that is none.
     """
     _check_curve(curve)
-    epsilon = evaluation.threat_model.epsilon
-    clean, robust = counted(evaluation.clean), counted(evaluation.robust)
+    epsilon = as_config(evaluation.threat_model.epsilon)
+    clean, robust = count_right(evaluation.clean), count_right(evaluation.robust)
     attacked = bool(evaluation.outcomes)
-    doubts = distrusted(evaluation.findings)
+    doubts = find_doubts(evaluation.findings)
     return plain(
         {
             "link": None,
@@ -79,12 +84,12 @@ def summarised(evaluation, curve=None):
                 "votes": evaluation.votes,
                 "thresholds": evaluation.thresholds,
                 "clean": clean,
-                "unanswered": counted(evaluation.unanswered) if attacked else None,
+                "unanswered": count_right(evaluation.unanswered) if attacked else None,
                 "robust": robust if attacked else None,
-                "attacks": summarised_attacks(evaluation),
+                "attacks": summarize_attacks(evaluation),
                 "curves": {"epsilon": curve, **_curves(evaluation)},
-                "findings": [_finding(f) for f in checklist.ranked(evaluation.findings)],
-                "checklist": checklist.answered(evaluation),
+                "findings": [_finding(f) for f in checklist.rank_findings(evaluation.findings)],
+                "checklist": checklist.fill_checklist(evaluation),
                 "costs": _costs(evaluation),
                 "environment": evaluation.environment,
             },
@@ -121,9 +126,9 @@ def _check_curve(curve):
 def _curves(evaluation):
     outcomes = evaluation.outcomes
     curves = {
-        "step": {o.name: accuracy_by_step(o) for o in outcomes},
-        "run": {o.name: accuracy_by_run(o, evaluation.num_classes) for o in outcomes},
-        "query": {o.name: accuracy_by_query(o) for o in outcomes},
+        "step": {o.name: compute_accuracy_by_step(o) for o in outcomes},
+        "run": {o.name: compute_accuracy_by_run(o, evaluation.num_classes) for o in outcomes},
+        "query": {o.name: compute_accuracy_by_query(o) for o in outcomes},
     }
     return {
         kind: {name: curve for name, curve in found.items() if curve is not None}

@@ -4,7 +4,7 @@ A table is a tuple of titles and rows of plain text; facts are pairs of a name a
 code stands between backticks. Escaping, and what is bold, are the business of whoever draws them.
 """
 
-from tfrobust.evaluation.reports.wording import described, pair, percent, short
+from tfrobust.evaluation.reports.wording import describe, pair, percent, short
 
 ATTACKS = (
     "attack",
@@ -106,7 +106,7 @@ def setting_facts(ours):
         yield f"settings of {id}, not the default", changed
     for name, value in ours["environment"].items():
         if value is not None:
-            yield name, described(value)
+            yield name, describe(value)
 
 
 def check_rows(findings):

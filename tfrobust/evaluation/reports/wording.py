@@ -16,10 +16,10 @@ def pair(passes):
     return "-" if passes is None else f"{passes[0]:.0f} + {passes[1]:.0f}"
 
 
-def described(value):
+def describe(value):
     """A value of the environment on one line."""
     if isinstance(value, dict):
-        return ", ".join(f"{name} {described(part)}" for name, part in value.items())
+        return ", ".join(f"{name} {describe(part)}" for name, part in value.items())
     if isinstance(value, list):
-        return "; ".join(described(part) for part in value)
+        return "; ".join(describe(part) for part in value)
     return "-" if value is None else str(value)

@@ -3,6 +3,7 @@
 import keras
 
 from tfrobust.errors import UserError
+from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.natural import Natural
 from tfrobust.ops.numbers import integer
 from tfrobust.training.optimizers.learning_rate import learning_rate_of
@@ -38,7 +39,7 @@ class TrainHelper(keras.callbacks.Callback):
 
     def set_model(self, model):
         super().set_model(model)
-        if not hasattr(model, "helper"):
+        if not isinstance(model, AdversarialModel) or "helper" not in model.settings:
             raise UserError(
                 "`TrainHelper` trains the `helper` of a method such as HAT. "
                 f"Received: {type(model).__name__}, which has none."

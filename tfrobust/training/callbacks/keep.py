@@ -8,6 +8,7 @@ import numpy as np
 
 from tfrobust.errors import Interrupted, NotFiniteError
 from tfrobust.runs import checkpoint, variables
+from tfrobust.training.callbacks.protocols import RemembersArrays
 
 _CALLBACK = "callback/"
 
@@ -27,8 +28,7 @@ class KeepState(keras.callbacks.Callback):
         steps_per_epoch: steps of a whole epoch.
         stop: object that is true once the run shall stop, such as `StopRequest`.
         seconds: at most this much work is lost by a kill, beyond the present step.
-        stateful: name -> object with `get_state()` and `set_state(value)`, JSON values: callbacks
-            that remember. For arrays they have `get_arrays()` and `set_arrays(name -> array)` too.
+        stateful: name -> callback that `Remembers`, and perhaps `RemembersArrays`.
         resume_from: `checkpoint.Checkpoint` to put back when training begins, or None.
     """
 
@@ -89,7 +89,7 @@ class KeepState(keras.callbacks.Callback):
         arrays = variables.snapshot(self.model) | {
             f"{_CALLBACK}{name}/{key}": array
             for name, owner in self.stateful.items()
-            if hasattr(owner, "get_arrays")
+            if isinstance(owner, RemembersArrays)
             for key, array in owner.get_arrays().items()
         }
         return arrays, {name: owner.get_state() for name, owner in self.stateful.items()}
@@ -111,7 +111,7 @@ def restore_callbacks(stateful, saved):
     """Gives every stateful callback back what it remembered when `saved` was made."""
     for name, owner in stateful.items():
         owner.set_state(saved.state["stateful"][name])
-        if hasattr(owner, "set_arrays"):
+        if isinstance(owner, RemembersArrays):
             begin = f"{_CALLBACK}{name}/"
             owner.set_arrays(
                 {k.removeprefix(begin): v for k, v in saved.arrays.items() if k.startswith(begin)}

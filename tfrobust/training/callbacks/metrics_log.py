@@ -78,5 +78,6 @@ class MetricsLog:
 
 
 def _plain(value):
-    value = value.numpy() if hasattr(value, "numpy") else value
-    return value.item() if isinstance(value, (np.generic, np.ndarray)) else value
+    if value is None or isinstance(value, (str, list, tuple, dict)):
+        return value
+    return np.asarray(value).item()

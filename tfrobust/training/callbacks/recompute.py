@@ -5,6 +5,7 @@ import contextlib
 import numpy as np
 import tensorflow as tf
 
+from tfrobust.compat import all_layers
 from tfrobust.runs.variables import copies_of
 
 
@@ -12,7 +13,7 @@ def normalizing_layers(model):
     """The layers whose running averages move in training: BatchNormalization, Keras's or ours."""
     return [
         layer
-        for layer in model._flatten_layers()
+        for layer in all_layers(model)
         if hasattr(layer, "moving_mean") and hasattr(layer, "moving_variance") and layer.trainable
     ]
 

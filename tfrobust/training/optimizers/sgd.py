@@ -2,6 +2,7 @@
 
 import keras
 
+from tfrobust.compat import variable_position
 from tfrobust.methods.update import CoupledDecay
 from tfrobust.ops.numbers import number
 from tfrobust.spec import register
@@ -56,7 +57,7 @@ class CoupledSGD(keras.optimizers.Optimizer, CoupledDecay):
         gradient = keras.ops.cast(gradient, variable.dtype)
         if self.decay_of(variable):
             gradient = gradient + self.decay_of(variable) * variable
-        velocity = self.velocities[self._get_variable_index(variable)]
+        velocity = self.velocities[variable_position(self, variable)]
         moved = self.momentum * velocity + gradient
         self.assign(velocity, moved)
         step = gradient + self.momentum * moved if self.nesterov else moved

@@ -92,7 +92,7 @@ def check_suite(
 def check_losses(evaluation: "Evaluation", limits: Limits) -> Finding:
     """C39: of the attacks with gradients those on the cross-entropy find what all find."""
     white = [o for o in evaluation.outcomes if o.attack.needs_gradient]
-    is_entropy = [isinstance(getattr(o.attack, "objective", None), CrossEntropy) for o in white]
+    is_entropy = [isinstance(o.attack.climbed_objective, CrossEntropy) for o in white]
     if all(is_entropy) or not any(is_entropy):
         why = "it takes an attack on the cross-entropy and one on another loss; have both."
         return SUITE_LOSSES.skip(why)

@@ -64,7 +64,7 @@ OPERATIONS = Check(
 def list_climbed(attacks: Sequence[Attack]) -> set[str]:
     """The names of the losses, of those that a `Probe` knows, whose gradients attacks rest on."""
     white = [attack for attack in attacks if attack.needs_gradient]
-    names = {_name_loss(getattr(attack, "objective", None)) for attack in white}
+    names = {_name_loss(attack.climbed_objective) for attack in white}
     # Where no attack is named, those of AutoAttack but for the cross-entropy.
     return names or {"margin", "DLR"}
 

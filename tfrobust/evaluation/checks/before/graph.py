@@ -4,6 +4,8 @@ import collections
 import re
 from typing import Any
 
+from tfrobust.compat import CUSTOM_GRADIENT
+
 # Operations that no gradient passes, or that make the model random.
 SUSPECTS = {
     **dict.fromkeys(("Round", "Rint", "Floor", "Ceil", "Sign", "FloorDiv", "FloorMod"), "rounding"),
@@ -87,7 +89,7 @@ def _kinds(node, on_path):
         yield "rounding"
     if INNER_GRADIENT.search(node.op):
         yield "inner gradient"
-    if "_gradient_op_type" in node.attr:
+    if CUSTOM_GRADIENT in node.attr:
         yield "custom gradient"
     if any(value.type in LOW_PRECISION for value in node.attr.values()):
         yield "low precision"

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.attacks.apgd import APGD
-from tfrobust.attacks.base import Attack, Case
+from tfrobust.attacks.base import Attack
+from tfrobust.attacks.case import Case
 from tfrobust.attacks.fgsm import fgsm, fgsm_rs
 from tfrobust.attacks.pgd import PGD
 from tfrobust.evaluation.checks.beside.budget import COST, Budget

@@ -1,0 +1,66 @@
+"""The programs of one attack, of several numbers of rows; none is traced that does not pay."""
+
+from collections.abc import Callable
+
+from tfrobust.evaluation.engine.program import Program
+
+
+class ProgramPool:
+    """Makes programs of one attack on one model as they are needed, and keeps them.
+
+    Args:
+        make: function from a number of rows to a `Program`.
+        count: number of devices, of which rows are a multiple.
+    """
+
+    def __init__(self, make: Callable[[int], Program], count: int = 1):
+        self._make, self._count = make, count
+        self.programs: dict[int, Program] = {}
+
+    def choose(self, rows: int) -> Program:
+        """The smallest program that is there and has at least so many rows, or a new one of just these."""
+        rows = self.round_up(rows)
+        fitting = [there for there in self.programs if there >= rows]
+        return self.make(min(fitting, default=rows))
+
+    def shrink(self, program: Program, busy: int, seconds: float) -> Program:
+        """The program to go on with when only some rows are left at work.
+
+        A smaller one that is there is used whenever it holds them. A new one is made if at most half of the
+        rows are at work, and idle rows would cost more time than its trace: an attack that halves its rows
+        each time makes at most log2(rows) of them.
+
+        Args:
+            program: the present one.
+            busy: number of rows that are at work, and will not be followed by others.
+            seconds: that `program` would take to the end.
+        """
+        smallest = self.choose(busy) if self._has(busy, program.rows) else program
+        rows = self.round_up(busy)
+        saved = seconds * (smallest.rows - rows) / program.rows
+        if 2 * rows <= smallest.rows and saved > program.tracing_seconds:
+            return self.make(rows)
+        return smallest
+
+    def make(self, rows: int) -> Program:
+        """The program of exactly so many rows, a multiple of the number of devices."""
+        if rows not in self.programs:
+            self.programs[rows] = self._make(rows)
+        return self.programs[rows]
+
+    def round_up(self, rows: int) -> int:
+        """The next multiple of the number of devices, at least one for each."""
+        return -(-max(1, rows) // self._count) * self._count
+
+    def _has(self, rows, limit):
+        return any(rows <= there < limit for there in self.programs)
+
+    @property
+    def traces(self) -> int:
+        """How often a search was traced: once for each number of rows."""
+        return sum(program.traces for program in self.programs.values())
+
+    @property
+    def tracing_seconds(self) -> float:
+        """Time that these traces took."""
+        return sum(program.tracing_seconds for program in self.programs.values())
