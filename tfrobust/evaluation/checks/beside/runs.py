@@ -84,7 +84,7 @@ class Runs:
     def cost(self, attack: Attack) -> int:
         """Passes of an attack on all examples, the clean and the judging one included."""
         size, classes = self.probe.clean_logits.shape
-        return size * (sum(attack.passes(classes)) + 2)
+        return size * (sum(attack.passes(classes) or ()) + 2)
 
     def climb(self, seed: int = 0, scale: float = 1.0) -> Result:
         """The main attack from another start or with another radius."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from types import ModuleType
+from typing import Any
 
 from tfrobust.errors import UserError
 from tfrobust.evaluation.checks.after import black_box, noise, records, suite, training_log
@@ -78,7 +79,7 @@ def read_limits(thresholds: Mapping[str, Mapping[str, float]] | None = None) -> 
     return Limits(changes)
 
 
-def _read(check: Check, name: str, value: object) -> float:
+def _read(check: Check, name: str, value: Any) -> float:
     if name not in check.settings:
         raise UserError(
             f"{check.id} ({check.title}) has no setting {name!r}. It has: {', '.join(check.settings)}."
