@@ -15,7 +15,7 @@ from tfrobust.attacks.case import Case
 from tfrobust.attacks.square import Square
 from tfrobust.attacks.square_l1 import L1Squares
 from tfrobust.attacks.square_l2 import L2Squares
-from tfrobust.attacks.square_linf import sides_of
+from tfrobust.attacks.square_linf import compute_sides
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
@@ -38,7 +38,7 @@ ROWS = 12
     ],
 )
 def test_sides_are_those_of_the_reference(size, expected):
-    sides = sides_of(Square(Linf(0.1)).shares(), size, size)
+    sides = compute_sides(Square(Linf(0.1)).shares(), size, size)
     first = [0, 11, 51, 201, 501, 1001, 2001, 4001]
     assert sides[first].tolist() == expected
     # A side holds from there until the next one.
@@ -136,7 +136,7 @@ def plain(network, attack, case):
     stripes = case.keys.fold_in(-3).uniform((rows, 1, width, channels)).numpy() >= 0.5
     best = np.where(stripes, high, low)
     words = case.keys.words(np.tile(np.arange(attack.queries), (rows, 1))).numpy()
-    sides = sides_of(attack.shares(), height, width)
+    sides = compute_sides(attack.shares(), height, width)
 
     def value_of(images):
         return -margin(y, network(images)).numpy()
