@@ -76,7 +76,18 @@ def _define(values):
     )
     flags.DEFINE_list("merge", [], "Folders of all shards: one report of them.", **given)
     flags.DEFINE_enum(
-        "checks", "full", ["full", "contract", "none"], "How much is checked.", **given
+        "checks",
+        "full",
+        ["full", "contract", "none"],
+        "contract: no checks with attacks of their own; see docs/checks.md.",
+        **given,
+    )
+    flags.DEFINE_enum(
+        "nan_counts",
+        "broken",
+        ["broken", "robust"],
+        "What an example counts as that no attack broke, and for which the classifier gives NaN or infinity.",
+        **given,
     )
     flags.DEFINE_string(
         "statement", "", "What the defence does, and which adaptive attack was tried.", **given
@@ -149,6 +160,7 @@ def _run(values):
             statement=values.statement,
             force=values.force,
             keep_images=values.images,
+            nan_counts=values.nan_counts,
             slots=values.slots or "auto",
             strategy=strategy,
             jit_compile=values.jit_compile,
