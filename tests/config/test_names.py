@@ -166,17 +166,17 @@ def test_a_run_says_itself_and_its_configuration_is_not_looked_at(tmp_path):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"data": {"source": {"name": "make_splits", "arguments": {}}}}, "names no data set"),
-        ({"data": {"source": {"name": "digits", "arguments": {"x": 1}}}}, "names no data set"),
-        ({"data": {"source": {"name": ["digits"], "arguments": {}}}}, "names no data set"),
-        ({"data": {"source": "digits"}}, "names no data set"),
+        ({"data": {"source": {"name": "make_splits", "arguments": {}}}}, "is not a data set"),
+        ({"data": {"source": {"name": "digits", "arguments": {"x": 1}}}}, "is not a data set"),
+        ({"data": {"source": {"name": ["digits"], "arguments": {}}}}, "is not a data set"),
+        ({"data": {"source": "digits"}}, "is not a data set"),
         ({"data": {"source": None}}, "does not say"),
         ({"data": None}, "does not say"),
         ({"data": []}, "does not say"),
         ({"data": [1]}, "does not say"),
         (
             {"data": {"source": {"name": "npz", "arguments": {"path": 3}}}},
-            "no regular file",
+            "not a regular file",
         ),
         ({"data": {"source": {"name": "digits", "arguments": {"validation": {}}}}}, "validation"),
         ({"threat_model": {"norm": "os", "epsilon": 1}}, "no threat model"),

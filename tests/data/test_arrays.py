@@ -40,14 +40,14 @@ FAULTS = {
     "channels first": ("x_train", lambda a: np.zeros((20, 3, 8, 8), np.uint8), "channels first"),
     "no images": ("x_test", lambda a: a[:0], r"`x_test` is empty"),
     "other size": ("x_test", lambda a: a[:, :3], r"test split have shape \(3, 5, 3\).*\(4, 5, 3\)"),
-    "fewer labels": ("y_train", lambda a: a[:-1], "`x_train` has 20 images and `y_train` 19 labels"),
+    "fewer labels": ("y_train", lambda a: a[:-1], "`x_train` has 20 images and `y_train` has 19 labels"),
     "negative label": ("y_train", lambda a: changed(a, 5, -1), r"`y_train`\[5\] is -1: .*not be negative"),
     "float label": ("y_train", lambda a: a + 0.5, r"`y_train` has dtype float64, y_train\[0\] is 0.5"),
     "one-hot": ("y_train", lambda a: np.eye(4, dtype=int)[a], r"`y_train` has shape \(20, 4\).*argmax"),
     "column": ("y_train", lambda a: a[:, None], r"`y_train` has shape \(20, 1\).*Reshape it to \(20,\)"),
     "unknown class": ("y_test", lambda a: changed(a, 6, 4), r"`test labels`\[6\] is 4: .*from 0 to 3"),
     "gap": ("y_train", lambda a: np.where(a == 2, 3, a), r"Class 2 of 4 \('2'\) has no training example"),
-    "one class": ("y_train", lambda a: a * 0, "There is one class only, the largest label is 0"),
+    "one class": ("y_train", lambda a: a * 0, "There is only one class, and the largest label is 0"),
     "sparse": ("y_train", lambda a: a * 10**9, "There are 3000000001 classes and 20 training examples"),
 }  # fmt: skip
 
@@ -78,11 +78,11 @@ def test_the_number_of_class_names_must_fit(good):
 
 def test_ids_and_labels_must_fit_the_images():
     x = np.zeros((3, 2, 2, 1), np.uint8)
-    with pytest.raises(UserError, match="3 images came with 2 ids"):
+    with pytest.raises(UserError, match="3 images and 2 ids"):
         Split(x, np.zeros(3, int), np.arange(2))
-    with pytest.raises(UserError, match="3 images came with 4 labels"):
+    with pytest.raises(UserError, match="3 images and 4 labels"):
         Split(x, np.zeros(4, int))
-    with pytest.raises(UserError, match="`ids` has shape .* and dtype float64"):
+    with pytest.raises(UserError, match="`ids` must be one integer .*dtype float64"):
         Split(x, np.zeros(3, int), np.zeros(3))
 
 
@@ -140,13 +140,13 @@ def test_npz_uses_its_own_validation(good, tmp_path):
 
 def test_npz_faults_are_named(good, tmp_path):
     file = tmp_path / "a.npz"
-    with pytest.raises(UserError, match="can't be read as .npz: it does not exist"):
+    with pytest.raises(UserError, match="cannot be read as .npz: it does not exist"):
         npz(file)
     file.write_bytes(b"no zip")
-    with pytest.raises(UserError, match="can't be read as .npz"):
+    with pytest.raises(UserError, match="cannot be read as .npz"):
         npz(file)
     np.savez(file, x_train=good["x_train"])
-    with pytest.raises(UserError, match=r"holds the keys \['x_train'\]: .* are needed"):
+    with pytest.raises(UserError, match=r"has the keys \['x_train'\]: .* are required"):
         npz(file)
     np.savez(file, **good, x_val=good["x_test"])
     with pytest.raises(UserError, match="Rename or remove the others"):
@@ -159,7 +159,8 @@ def test_npz_faults_are_named(good, tmp_path):
         npz(tmp_path / "a.npy")
     np.savez(file, **{**good, "y_train": np.array(["a"] * 20, object)})
     with pytest.raises(
-        UserError, match="can't be read as .npz: it is none, or holds Python objects"
+        UserError,
+        match="cannot be read as .npz: it is a file of another kind, or contains Python objects",
     ):
         npz(file)
 
@@ -167,5 +168,5 @@ def test_npz_faults_are_named(good, tmp_path):
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.npz")
     for read in (npz, load_examples):
-        with pytest.raises(UserError, match="no regular file"):
+        with pytest.raises(UserError, match="not a regular file"):
             read(tmp_path / "a.npz")

@@ -63,5 +63,5 @@ def test_a_bad_mode_is_refused():
 
 
 def test_an_image_too_small_to_reflect_is_refused():
-    with pytest.raises(UserError, match="can't reflect 5 pixels of an image of 6 by 5"):
+    with pytest.raises(UserError, match="cannot reflect 5 pixels of an image of 6 by 5"):
         PadCrop(5, "reflect")(IMAGE, [0, 0])

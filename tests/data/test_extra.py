@@ -69,7 +69,7 @@ def test_labels_and_pixels_stay_together_and_a_run_goes_on_where_it_stopped(path
 def test_the_share_is_rounded_down_to_whole_images(fraction, batch, extra):
     images = np.zeros((5000, 1, 1, 1), np.uint8)
     split = data.MixedSplit(images, np.zeros(5000, int), own=3000, fraction=fraction)
-    places = split.places(0, 0, batch)
+    places = split.draw_batches(0, 0, batch)
     np.testing.assert_array_equal((places >= 3000).sum(1), extra)
 
 
@@ -84,17 +84,17 @@ def test_the_rest_of_the_data_set_stays(path):
 
 def test_an_order_without_extra_images_is_what_it_was():
     split = own().train
-    expected = data.order.permutation(OWN, 3, 0)[: STEPS * BATCH].reshape(STEPS, BATCH)
-    np.testing.assert_array_equal(split.places(3, 0, BATCH), expected)
+    expected = data.order.draw_permutation(OWN, 3, 0)[: STEPS * BATCH].reshape(STEPS, BATCH)
+    np.testing.assert_array_equal(split.draw_batches(3, 0, BATCH), expected)
 
 
 BAD = {
     "no file": (None, "does not exist"),
     "an array": (lambda f: np.save(f, IMAGES), "one array without keys"),
-    "other keys": (lambda f: np.savez(f, x=IMAGES, y=LABELS), "'image' and 'label' are needed"),
-    "no images": (lambda f: f.write(b"PK nothing"), "can't be read"),
-    "another size": (lambda f: np.savez(f, image=IMAGES[:, :2], label=LABELS), "must be alike"),
-    "floats": (lambda f: np.savez(f, image=IMAGES / 255.0, label=LABELS), "must be alike"),
+    "other keys": (lambda f: np.savez(f, x=IMAGES, y=LABELS), "'image', 'label'. are required"),
+    "no images": (lambda f: f.write(b"PK nothing"), "cannot be read"),
+    "another size": (lambda f: np.savez(f, image=IMAGES[:, :2], label=LABELS), "must be the same"),
+    "floats": (lambda f: np.savez(f, image=IMAGES / 255.0, label=LABELS), "must be the same"),
     "a label too many": (
         lambda f: np.savez(f, image=IMAGES[1:], label=LABELS),
         "exactly one label",

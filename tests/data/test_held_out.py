@@ -64,7 +64,7 @@ def test_a_fraction_is_a_rounded_count():
 
 @pytest.mark.parametrize("size", [0, 4, -1, 1.5, True, None, "3", float("nan")], ids=repr)
 def test_an_impossible_size_is_refused(size):
-    with pytest.raises(UserError, match="`validation` must be a count from 1 to 3 or a fraction"):
+    with pytest.raises(UserError, match="`validation` must be a count from 1 to 3, or a fraction"):
         hold_out(split_of([0, 0, 1, 1]), size, 0)
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tfrobust.data import image_folder
-from tfrobust.data.resize import cover
+from tfrobust.data.resize import crop_and_resize
 from tfrobust.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -71,14 +71,14 @@ def test_channels(tmp_path):
 def test_shrinking_is_the_rounded_mean_and_keeps_proportions():
     # Columns 201, 0, 0, 202, again and again: shrunk by 4, all weigh the same. 403 / 4 = 100.75.
     columns = np.tile(np.array([201, 0, 0, 202], np.uint8), 10)
-    small = cover(np.tile(columns[None, :, None], (8, 1, 1)), (2, 10)).numpy()
+    small = crop_and_resize(np.tile(columns[None, :, None], (8, 1, 1)), (2, 10)).numpy()
     assert small.shape == (2, 10, 1)
     np.testing.assert_array_equal(small[:, 1:-1], 101)
     # A wide image loses its sides, not its shape.
     wide = np.zeros((10, 30, 1), np.uint8)
     wide[:, 10:20] = 200
-    np.testing.assert_array_equal(cover(wide, (5, 5)), np.full((5, 5, 1), 200))
-    np.testing.assert_array_equal(cover(wide, (10, 30)), wide)
+    np.testing.assert_array_equal(crop_and_resize(wide, (5, 5)), np.full((5, 5, 1), 200))
+    np.testing.assert_array_equal(crop_and_resize(wide, (10, 30)), wide)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def tree(tmp_path):
 def test_an_unreadable_file_is_named(tree):
     (tree / "b" / "bad.png").write_bytes(b"no image")
     with pytest.raises(
-        UserError, match=r"/b/bad\.png can't be read as an image.*: cannot identify"
+        UserError, match=r"/b/bad\.png cannot be read as an image.*: cannot identify"
     ):
         image_folder(tree, 4)
 
@@ -99,19 +99,19 @@ def test_an_unreadable_file_is_named(tree):
 def test_a_truncated_file_is_named(tree):
     data = (tree / "b" / "000.png").read_bytes()
     (tree / "b" / "cut.png").write_bytes(data[: len(data) // 2])
-    with pytest.raises(UserError, match=r"/b/cut\.png can't be read as an image"):
+    with pytest.raises(UserError, match=r"/b/cut\.png cannot be read as an image"):
         image_folder(tree, 4)
 
 
 def test_more_than_eight_bits_are_refused(tree):
     Image.fromarray(np.full((6, 4), 40000, np.uint16)).save(tree / "a" / "deep.png")
-    with pytest.raises(UserError, match=r"/a/deep\.png can't be read.*more than 8 bits"):
+    with pytest.raises(UserError, match=r"/a/deep\.png cannot be read.*more than 8 bits"):
         image_folder(tree, 4)
 
 
 def test_another_file_is_named(tree):
     (tree / "a" / "labels.txt").write_text("")
-    with pytest.raises(UserError, match=r"/a/labels\.txt is no image file"):
+    with pytest.raises(UserError, match=r"/a/labels\.txt is not an image"):
         image_folder(tree, 4)
 
 
@@ -124,15 +124,17 @@ def test_a_class_without_images_is_named(tree):
 def test_folders_that_do_not_fit_are_named(tmp_path):
     with pytest.raises(UserError, match="none is not a folder"):
         image_folder(tmp_path / "none", 4)
-    with pytest.raises(UserError, match=r"holds the class folders \[\]"):
+    with pytest.raises(UserError, match=r"has the class folders \[\]"):
         image_folder(tmp_path, 4)
     fill(tmp_path / "train" / "a", 3), fill(tmp_path / "train" / "b", 3)
     with pytest.raises(UserError, match=r"/test does not exist"):
         image_folder(tmp_path, 4)
     fill(tmp_path / "test" / "a", 3), fill(tmp_path / "test" / "z", 3)
-    with pytest.raises(UserError, match=r"/test has the class folder 'z', which the training"):
+    with pytest.raises(
+        UserError, match=r"/test has the class folder 'z', but the classes of the training"
+    ):
         image_folder(tmp_path, 4)
-    with pytest.raises(UserError, match="`test`=0.1 has no use"):
+    with pytest.raises(UserError, match="`test`=0.1 would have no effect"):
         image_folder(tmp_path, 4, test=0.1)
 
 
@@ -153,7 +155,7 @@ def test_what_a_file_is_counts_and_not_what_it_is_called(tree, kind):
     Image.fromarray(np.zeros((6, 4, 3), np.uint8)).save(content, kind)
     (tree / "a" / "000.png").write_bytes(content.getvalue())
     with pytest.raises(
-        UserError, match=r"/a/000\.png can't be read as an image \(BMP, GIF.*cannot identify"
+        UserError, match=r"/a/000\.png cannot be read as an image \(BMP, GIF.*cannot identify"
     ):
         image_folder(tree, 4)
 
@@ -170,15 +172,15 @@ def test_the_five_formats_are_read_whatever_they_are_called(tree, kind):
 
 def test_what_is_no_regular_file_is_not_opened(tree):
     os.mkfifo(tree / "a" / "pipe.png")
-    with pytest.raises(UserError, match=r"/a/pipe\.png is no regular file"):
+    with pytest.raises(UserError, match=r"/a/pipe\.png is not a regular file"):
         image_folder(tree, 4)
     (tree / "a" / "pipe.png").unlink()
     (tree / "a" / "zero.png").symlink_to("/dev/zero")
-    with pytest.raises(UserError, match=r"/a/zero\.png is no regular file"):
+    with pytest.raises(UserError, match=r"/a/zero\.png is not a regular file"):
         image_folder(tree, 4)
     (tree / "a" / "zero.png").unlink()
     (tree / "a" / "gone.png").symlink_to(tree / "nothing")
-    with pytest.raises(UserError, match=r"/a/gone\.png is no image file"):
+    with pytest.raises(UserError, match=r"/a/gone\.png is not an image"):
         image_folder(tree, 4)
 
 
@@ -197,8 +199,10 @@ def test_pixels_are_counted_before_they_are_decoded(tree, monkeypatch):
     )
     (tree / "a" / "bomb.png").write_bytes(bomb)
     monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("it was decoded"))
-    monkeypatch.setattr("tfrobust.data.folder._files", lambda folder: [tree / "a" / "bomb.png"])
+    monkeypatch.setattr(
+        "tfrobust.data.folder._list_files", lambda folder: [tree / "a" / "bomb.png"]
+    )
     with pytest.raises(
-        UserError, match=r"/a/bomb\.png can't.*13000 x 13000 pixels, more than 67108864"
+        UserError, match=r"/a/bomb\.png cannot.*13000 x 13000 pixels, more than 67108864"
     ):
         image_folder(tree, 4)

@@ -45,12 +45,12 @@ def assert_same(one, other):
 @settings(max_examples=60, deadline=None)
 @given(count=st.integers(1, 300), seed=st.integers(0, 2**62 - 1), epoch=st.integers(0, 10**6))
 def test_an_order_holds_each_example_once(count, seed, epoch):
-    assert sorted(order.permutation(count, seed, epoch)) == list(range(count))
+    assert sorted(order.draw_permutation(count, seed, epoch)) == list(range(count))
 
 
 def test_orders_are_uniform_and_differ_between_epochs_and_seeds():
     orders = np.array(
-        [order.permutation(5, seed, epoch) for seed in range(40) for epoch in range(50)]
+        [order.draw_permutation(5, seed, epoch) for seed in range(40) for epoch in range(50)]
     )
     counts = np.array([np.bincount(column, minlength=5) for column in orders.T])
     # 2000 orders: 400 expected in each of 25 cells; chi square of 16 degrees of freedom, one in a million.
@@ -59,8 +59,8 @@ def test_orders_are_uniform_and_differ_between_epochs_and_seeds():
 
 
 def test_an_order_is_the_same_for_ever():
-    assert order.permutation(8, 3, 1).tolist() == [7, 3, 5, 6, 4, 0, 2, 1]
-    assert order.random_bits(3, 1, order.AUGMENTATION, 2).tolist() == [
+    assert order.draw_permutation(8, 3, 1).tolist() == [7, 3, 5, 6, 4, 0, 2, 1]
+    assert order.draw_bits(3, 1, order.AUGMENTATION, 2).tolist() == [
         3390938318870188426,
         17850589555896565073,
     ]
@@ -72,7 +72,7 @@ def test_an_epoch_holds_each_example_at_most_once_and_drops_the_remainder(whole)
     for epoch in epochs:
         assert len(np.unique(epoch)) == STEPS * BATCH
     assert not np.array_equal(epochs[0], epochs[1])
-    np.testing.assert_array_equal(epochs[1], order.permutation(N, 3, 1)[: STEPS * BATCH])
+    np.testing.assert_array_equal(epochs[1], order.draw_permutation(N, 3, 1)[: STEPS * BATCH])
 
 
 def test_without_augmentation_pixels_are_exact():
@@ -122,7 +122,7 @@ def test_augmentation_belongs_to_the_example_whatever_the_batch(whole):
 
 
 def test_augmentation_is_the_transforms_with_their_own_seeds(whole):
-    keys = order.random_bits(3, 0, order.AUGMENTATION, 2).view(np.int64)
+    keys = order.draw_bits(3, 0, order.AUGMENTATION, 2).view(np.int64)
     x, y = whole[0]
     for image, place in zip(x, y, strict=True):
         expected = SPLIT.images[place] / np.float32(255)
@@ -137,7 +137,7 @@ def test_augmentation_differs_between_examples_epochs_and_seeds():
     kinds = [len(np.unique(x.reshape(N, -1), axis=0)) for x in images]
     assert min(kinds) > 10  # of 50
     # Of the two seeds and epochs none repeats another, sorted by example.
-    by_example = [x[np.argsort(order.permutation(N, s, e))] for x, (s, e) in
+    by_example = [x[np.argsort(order.draw_permutation(N, s, e))] for x, (s, e) in
                   zip(images, [(0, 0), (0, 1), (1, 0), (1, 1)], strict=True)]  # fmt: skip
     for i in range(4):
         for j in range(i):
@@ -212,14 +212,18 @@ def test_a_batch_larger_than_the_split_is_refused():
      ("first_epoch", -1), ("first_epoch", 4), ("first_step", 7), ("first_step", 1.0)],
 )  # fmt: skip
 def test_a_number_out_of_range_is_refused(setting, value):
-    with pytest.raises(UserError, match=f"`{setting}` must be an integer.*Received: {value}"):
+    with pytest.raises(
+        UserError, match=f"`{setting}` must be a whole number.*Received: {setting}={value}"
+    ):
         batches(**{setting: value})
-    with pytest.raises(UserError, match="`batch_size` must be an integer"):
+    with pytest.raises(UserError, match="`batch_size` must be a whole number"):
         evaluation_dataset(SPLIT, 0)
 
 
 def test_a_transform_that_changes_the_shape_is_refused():
-    with pytest.raises(UserError, match=r"turned an image \(5, 5, 1\) of float32 into \(4, 5, 1\)"):
+    with pytest.raises(
+        UserError, match=r"changed an image of shape \(5, 5, 1\).* to shape \(4, 5, 1\)"
+    ):
         batches(augment=[lambda image, seed: image[1:]])
 
 

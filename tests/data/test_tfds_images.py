@@ -99,7 +99,7 @@ def test_parts_of_splits(shelf):
 
 def test_varying_images_need_a_size(shelf):
     with pytest.raises(
-        UserError, match=r"have shape \(None, None, 3\), which varies: give `image_size`"
+        UserError, match=r"have shape \(None, None, 3\), and so different sizes: give `image_size`"
     ):
         tfds_images("toy_varying", shelf, validation=2)
     splits = tfds_images("toy_varying", shelf, validation=2, image_size=(9, 12))
@@ -127,7 +127,7 @@ def test_testing_on_the_training_split_is_refused(shelf):
 
 def test_a_set_without_class_label_is_refused(shelf):
     with pytest.raises(
-        UserError, match=r"is no image-classification data set.*\['image', 'label', 'note'\]"
+        UserError, match=r"is not a data set for image classification.*\['image', 'label', 'note'\]"
     ):
         tfds_images("toy_number", shelf)
 
@@ -169,10 +169,10 @@ def test_a_set_that_is_not_there_is_explained_at_once(shelf, name):
 def test_what_the_folder_holds_is_said(tmp_path):
     with pytest.raises(UserError, match="not prepared in .*/none, which does not exist"):
         tfds_images("mnist", tmp_path / "none")
-    with pytest.raises(UserError, match="which holds no TFDS data set"):
+    with pytest.raises(UserError, match="which contains no TFDS data set"):
         tfds_images("mnist", tmp_path)
     (tmp_path / "cifar10").mkdir()
-    with pytest.raises(UserError, match="which holds cifar10"):
+    with pytest.raises(UserError, match="which contains cifar10"):
         tfds_images("mnist", tmp_path)
     with pytest.raises(UserError, match="has no complete copy of that version or config"):
         tfds_images("cifar10", tmp_path)
@@ -181,8 +181,8 @@ def test_what_the_folder_holds_is_said(tmp_path):
 @pytest.mark.parametrize(
     "name, message",
     [
-        ("cifar_10", "TFDS .* knows none of that name. Did you mean 'cifar10'?"),
-        ("zzzzqqqq", "knows none of that name. Check the name"),
+        ("cifar_10", "TFDS .* has none with this name. Did you mean 'cifar10'?"),
+        ("zzzzqqqq", "has none with this name. Check the name"),
         ("huggingface:mnist", "Received: 'huggingface:mnist'"),
         ("mnist/", "`name` must be a TFDS name"),
         (3, "`name` must be a TFDS name"),

@@ -1,4 +1,8 @@
-"""Data sets in memory, and tf.data pipelines that are functions of a seed."""
+"""Data sets in memory, and tf.data pipelines that depend on a seed only.
+
+A source (`digits`, `tfds_images`, `arrays`, `npz`, `image_folder`) returns `Splits`: training, validation and
+test images with their labels. `training_dataset` and `evaluation_dataset` make batches of a split.
+"""
 
 from tfrobust.data.arrays import arrays as arrays
 from tfrobust.data.arrays import npz as npz

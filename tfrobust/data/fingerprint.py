@@ -1,18 +1,21 @@
-"""A few digits that tell one data set from another."""
+"""A few digits that identify a data set."""
 
 import hashlib
 import math
 
 import numpy as np
 
+from tfrobust.data.splits import Split, Splits
+
 LIMIT = 2**30
 
 
-def fingerprint(splits, limit=LIMIT):
-    """What a resumed run compares, so that it never goes on with other data.
+def fingerprint(splits: Splits, limit: int = LIMIT) -> dict[str, str]:
+    """Hashes the splits of a data set.
 
-    All labels, ids and shapes are hashed, and all images, up to `limit` bytes of each split; of a larger
-    split every n-th image, with the smallest n that stays below, so that it costs two seconds or less.
+    A resumed run compares it, so that it never continues with other data. All labels, ids and shapes
+    are hashed, and all images up to `limit` bytes in each split; of a larger split every n-th image,
+    with the smallest n that stays below the limit, which takes two seconds at most.
 
     Args:
         splits: `Splits`.
@@ -20,11 +23,19 @@ def fingerprint(splits, limit=LIMIT):
 
     Returns:
         A dict from "train", "validation" and "test" to 16 hexadecimal digits each.
+
+    Example:
+        >>> one, other = tfrobust.data.digits(), tfrobust.data.digits(validation_seed=1)
+        >>> hashes, others = fingerprint(one), fingerprint(other)
+        >>> hashes["test"] == others["test"], hashes["train"] == others["train"]
+        (True, False)
     """
-    return {name: _digest(getattr(splits, name), limit) for name in ("train", "validation", "test")}
+    return {
+        name: _hash_split(getattr(splits, name), limit) for name in ("train", "validation", "test")
+    }
 
 
-def _digest(split, limit):
+def _hash_split(split: Split, limit: int) -> str:
     digest = hashlib.sha256()
     every = max(1, math.ceil(split.images.nbytes / limit))
     for array in (split.images[::every], split.labels, split.ids):

@@ -1,41 +1,49 @@
-"""Random numbers that are functions of their key: orders of examples, and seeds of augmentation."""
+"""Random numbers that depend on a key only: orders of examples, and seeds of augmentation."""
 
 import numpy as np
 
-# One stream per use, so that no two uses of a seed ever share random numbers.
+# One stream for each use, so that two uses of one seed never share random numbers.
 ORDER, AUGMENTATION, HELD_OUT, EXTRA = 0, 1, 2, 3
 
 
-def random_bits(seed, index, stream, count):
-    """Returns `count` random 64-bit words of the Philox generator keyed by (seed, index).
+def draw_bits(seed: int, index: int, stream: int, count: int) -> np.ndarray:
+    """Draws random 64-bit words from the Philox generator with the key (seed, index).
 
-    NumPy promises that the raw words of a bit generator never change, which it does not promise for
-    `Generator.permutation`: a seed must name the same run next year.
+    NumPy guarantees that the raw words of a bit generator never change, which it does not guarantee
+    for `Generator.permutation`: a seed must give the same run with later versions.
 
     Args:
-      seed: integer in [0, 2**62).
-      index: integer in [0, 2**63): the epoch, or the class.
-      stream: one of `ORDER`, `AUGMENTATION`, `HELD_OUT`, `EXTRA`.
-      count: number of words.
+        seed: integer in [0, 2**62).
+        index: integer in [0, 2**63): the epoch, or the class.
+        stream: one of `ORDER`, `AUGMENTATION`, `HELD_OUT`, `EXTRA`.
+        count: number of words.
 
     Returns:
-      uint64 array (count,).
+        uint64 array (count,).
+
+    Example:
+        >>> draw_bits(seed=3, index=1, stream=ORDER, count=2).shape
+        (2,)
     """
     key = np.array([seed, index], np.uint64)
     counter = np.array([0, 0, 0, stream], np.uint64)
     return np.random.Philox(key=key, counter=counter).random_raw(count)
 
 
-def permutation(count, seed, index, stream=ORDER):
-    """Returns a random order of `count` things, a function of (seed, index, stream) only.
+def draw_permutation(count: int, seed: int, index: int, stream: int = ORDER) -> np.ndarray:
+    """Draws a random order of `count` things, which depends on (seed, index, stream) only.
 
     Args:
-      count: number of things.
-      seed: integer in [0, 2**62).
-      index: integer in [0, 2**63).
-      stream: one of `ORDER`, `AUGMENTATION`, `HELD_OUT`.
+        count: number of things.
+        seed: integer in [0, 2**62).
+        index: integer in [0, 2**63).
+        stream: one of `ORDER`, `AUGMENTATION`, `HELD_OUT`.
 
     Returns:
-      int64 array (count,), each of 0..count-1 once.
+        int64 array (count,), each of 0..count-1 once.
+
+    Example:
+        >>> draw_permutation(8, seed=3, index=1).tolist()
+        [7, 3, 5, 6, 4, 0, 2, 1]
     """
-    return np.argsort(random_bits(seed, index, stream, count), kind="stable")
+    return np.argsort(draw_bits(seed, index, stream, count), kind="stable")

@@ -1,31 +1,43 @@
-"""Batches for training and for evaluation, as functions of the seed alone."""
+"""Batches for training and for evaluation, which depend on the seed only."""
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tfrobust.contract import from_uint8
 from tfrobust.data import order
-from tfrobust.data.checks import check_count
+from tfrobust.data.splits import Split
 from tfrobust.errors import UserError, one_line
 from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, without_autotune
+from tfrobust.ops.numbers import integer
 from tfrobust.ops.padding import ABSENT
 from tfrobust.ops.seeds import check_seed
 
+Transform = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""An augmentation: from an image (h, w, c) and a stateless seed (2,) to an image of the same shape."""
 
-def steps_per_epoch(split, batch_size):
-    """Returns the number of full batches of an epoch: floor(n / batch_size) of a `Split`, at least 1.
+
+def steps_per_epoch(split: Split, batch_size: int) -> int:
+    """Counts the full batches of an epoch, floor(n / batch_size).
+
+    Use it for `fit` with `training_dataset`, which has all epochs in one dataset.
 
     Args:
-      split: `Split`.
-      batch_size: global batch size.
+        split: `Split` of n examples to train on.
+        batch_size: global batch size.
 
     Returns:
-      Integer.
+        The number of steps, at least 1.
 
     Raises:
-      UserError: there is no full batch.
+        UserError: there is no full batch.
+
+    Example:
+        >>> tfrobust.data.steps_per_epoch(tfrobust.data.digits().train, batch_size=128)
+        8
     """
-    steps = split.steps(check_count(batch_size, "batch_size"))
+    steps = split.count_steps(integer(batch_size, "batch_size", minimum=1))
     if steps == 0:
         raise UserError(
             f"`batch_size`={batch_size} is larger than the {len(split)} examples of the training "
@@ -34,57 +46,65 @@ def steps_per_epoch(split, batch_size):
     return steps
 
 
-def training_dataset(split, batch_size, *, seed, epochs, augment=(), first_epoch=0, first_step=0):
-    """Returns all batches of a run, epoch after epoch, in one `tf.data.Dataset`.
+def training_dataset(
+    split: Split,
+    batch_size: int,
+    *,
+    seed: int,
+    epochs: int,
+    augment: Sequence[Transform] = (),
+    first_epoch: int = 0,
+    first_step: int = 0,
+) -> tf.data.Dataset:
+    """Makes the batches of all epochs of a run, in one `tf.data.Dataset`.
 
-    Epoch e visits the split in an order that depends on (seed, e) only, and drops what does not
-    fill a batch; other examples are dropped in other epochs. The augmentation of an example
-    depends on (seed, e, its id) only. So a dataset that starts at (first_epoch, first_step) yields
-    exactly what an uninterrupted one has left, and costs nothing to start there. Give
-    `steps_per_epoch` to `fit`: the next epoch is prefetched while the last one ends.
+    Use it with `fit(dataset, epochs=..., steps_per_epoch=...)`; see `steps_per_epoch`. Epoch e has the
+    examples in an order that depends on (seed, e) only. An incomplete last batch is dropped, with other
+    examples in each epoch. The augmentation of an example depends on (seed, e, its id) only. A dataset
+    that starts at (first_epoch, first_step) therefore has exactly the batches that are left of an
+    uninterrupted one, and starting there costs no time. The next epoch is prefetched while one ends.
 
-    The images are gathered from the split's own array, which is never copied or put in a graph.
+    The images are gathered from the array of the split, which is neither copied nor put into a graph.
 
     Args:
-      split: `Split` to train on.
-      batch_size: global batch size.
-      seed: the run's seed, an integer from 0.
-      epochs: number of epochs of the whole run; the dataset ends with epoch number epochs - 1.
-      augment: sequence of callables (image, seed) -> image, applied in this order to float32 images
-        (h, w, c) in [0, 1]; `seed` is a stateless seed (2,) of that callable's own. `PadCrop`,
-        `Flip`.
-      first_epoch: epoch to start in, from 0.
-      first_step: batches of that epoch to leave out, from 0.
+        split: `Split` to train on.
+        batch_size: global batch size.
+        seed: seed of the run, an integer in [0, 2**62).
+        epochs: number of epochs of the whole run; the last one has the number epochs - 1.
+        augment: sequence of callables (image, seed) -> image, such as `PadCrop` and `Flip`, which are
+            applied in this order to float32 images (h, w, c) in [0, 1]. Each gets its own stateless
+            seed (2,).
+        first_epoch: the epoch to start in, from 0.
+        first_step: the step of this epoch to start at, from 0.
 
     Returns:
-      Dataset of (x, y): float32 (batch_size, h, w, c) in [0, 1], int64 (batch_size,). Shapes are
-        static.
+        Dataset of (x, y): float32 (batch_size, h, w, c) in [0, 1] and int64 (batch_size,), with static
+        shapes.
 
     Raises:
-      UserError: the batch is larger than the split, or a number is out of range.
+        UserError: the batch is larger than the split, or a number is out of range.
+
+    Example:
+        >>> split = tfrobust.data.digits().train
+        >>> dataset = tfrobust.data.training_dataset(split, 128, seed=0, epochs=2)
+        >>> x, y = next(iter(dataset))
+        >>> len(dataset), x.shape, y.shape
+        (16, TensorShape([128, 8, 8, 1]), TensorShape([128]))
     """
     steps = steps_per_epoch(split, batch_size)
     check_seed(seed)
-    check_count(epochs, "epochs")
+    integer(epochs, "epochs", minimum=1)
     for name, value, most in (
         ("first_epoch", first_epoch, epochs),
         ("first_step", first_step, steps),
     ):
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, (int, np.integer))
-            or not 0 <= value <= most
-        ):
-            raise UserError(
-                f"`{name}` must be an integer from 0 to {most} ({epochs} epochs of {steps} steps). "
-                f"Received: {value!r}."
-            )
+        integer(value, name, minimum=0, maximum=most)
     augment = check_augment(augment, split.image_shape)
 
     def batches():
         for epoch in range(first_epoch, epochs):
-            places = split.places(seed, epoch, batch_size)
-            keys = order.random_bits(seed, epoch, order.AUGMENTATION, len(augment)).view(np.int64)
+            places = split.draw_batches(seed, epoch, batch_size)
+            keys = order.draw_bits(seed, epoch, order.AUGMENTATION, len(augment)).view(np.int64)
             for step in range(first_step if epoch == first_epoch else 0, steps):
                 batch = places[step]
                 yield split.images[batch], split.labels[batch], split.ids[batch], keys
@@ -93,7 +113,7 @@ def training_dataset(split, batch_size, *, seed, epochs, augment=(), first_epoch
         images = from_uint8(images)
         if augment:
             images = tf.map_fn(
-                lambda pair: _augmented(augment, *pair, keys),
+                lambda pair: _augment(augment, *pair, keys),
                 (images, ids),
                 fn_output_signature=tf.TensorSpec(split.image_shape, tf.float32),
             )
@@ -108,28 +128,33 @@ def training_dataset(split, batch_size, *, seed, epochs, augment=(), first_epoch
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     dataset = dataset.map(finish, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
     left_out = first_step if first_epoch < epochs else 0
-    return _ready(dataset, (epochs - first_epoch) * steps - left_out)
+    return _finish(dataset, (epochs - first_epoch) * steps - left_out)
 
 
-def evaluation_dataset(split, batch_size):
-    """Returns a split in order, each example once, in batches of one static shape.
+def evaluation_dataset(split: Split, batch_size: int) -> tf.data.Dataset:
+    """Makes batches of all examples of a split, in order, each once and all of the same size.
 
-    The last batch is filled up with copies of its last example, real images, so that an attack meets
-    nothing degenerate. Their weight -0.0 marks them as rows that count nowhere. Example i of batch j
-    is example j * batch_size + i of the split.
+    Use it with `method.evaluate` and for validation in `fit`. The last batch is filled up with copies
+    of the last example. They have the weight -0.0, by which methods recognise rows that do not count.
+    Row i of batch j is example j * batch_size + i of the split.
 
     Args:
-      split: `Split` to evaluate on.
-      batch_size: global batch size.
+        split: `Split` to evaluate on.
+        batch_size: global batch size.
 
     Returns:
-      Dataset of (x, y, sample_weight): float32 (batch_size, h, w, c) in [0, 1], int64
-        (batch_size,), float32 (batch_size,) of 1 for an example and -0.0 for a copy.
+        Dataset of (x, y, sample_weight): float32 (batch_size, h, w, c) in [0, 1], int64 (batch_size,),
+        and float32 (batch_size,), 1 for an example and -0.0 for a copy.
 
     Raises:
-      UserError: the batch size is not a positive integer.
+        UserError: `batch_size` is not a whole number of at least 1.
+
+    Example:
+        >>> dataset = tfrobust.data.evaluation_dataset(tfrobust.data.digits().test, batch_size=100)
+        >>> [int(tf.reduce_sum(weight)) for x, y, weight in dataset]
+        [100, 100, 100, 60]
     """
-    batch_size = check_count(batch_size, "batch_size")
+    batch_size = integer(batch_size, "batch_size", minimum=1)
 
     def batches():
         for start in range(0, len(split), batch_size):
@@ -149,25 +174,32 @@ def evaluation_dataset(split, batch_size):
         num_parallel_calls=PARALLEL_CALLS,
         deterministic=True,
     )
-    return _ready(dataset, -(-len(split) // batch_size))
+    return _finish(dataset, -(-len(split) // batch_size))
 
 
-def check_augment(augment, image_shape):
-    """Returns the augmentations as a tuple after trying each on an image of zeros.
+def check_augment(
+    augment: Sequence[Transform], image_shape: tuple[int, ...]
+) -> tuple[Transform, ...]:
+    """Returns the augmentations as a tuple, after trying each of them on an image of zeros.
 
     Args:
-      augment: sequence of callables (image, seed) -> image.
-      image_shape: (h, w, c).
+        augment: sequence of callables (image, seed) -> image.
+        image_shape: (h, w, c).
 
     Raises:
-      UserError: it is no such sequence, or one of them fails or changes shape or type.
+        UserError: `augment` is not such a sequence, or an augmentation fails or changes the shape or
+            the type of the image.
+
+    Example:
+        >>> check_augment([tfrobust.data.PadCrop(2)], (8, 8, 1))
+        (PadCrop(padding=2, mode='zeros'),)
     """
     if not isinstance(augment, (tuple, list)) or not all(map(_is_transform, augment)):
         raise UserError(
             "`augment` must be a sequence of callables (image, seed) -> image, such as [PadCrop(4), "
             f"Flip()], or empty. Received: {augment!r}."
         )
-    # Here and not in the graph, where TensorFlow would wrap the message in a trace of its own.
+    # In a graph, TensorFlow would wrap the message in a trace of its own.
     image = tf.zeros(image_shape)
     for transform in augment:
         try:
@@ -181,27 +213,27 @@ def check_augment(augment, image_shape):
             ) from error
         if result.shape != image.shape or result.dtype != image.dtype:
             raise UserError(
-                f"{transform!r} turned an image {image_shape} of float32 into {tuple(result.shape)} "
-                f"of {result.dtype.name}: augmentation must keep shape and type."
+                f"{transform!r} changed an image of shape {tuple(image_shape)} and type float32 to shape "
+                f"{tuple(result.shape)} and type {result.dtype.name}: it must keep both."
             )
     return tuple(augment)
 
 
 def _is_transform(value):
-    # A class is called for its instance: PadCrop() is meant, not PadCrop.
+    # PadCrop instead of PadCrop() is an error.
     return callable(value) and not isinstance(value, type)
 
 
-def _augmented(augment, image, example_id, keys):
+def _augment(augment, image, example_id, keys):
     for place, transform in enumerate(augment):
         image = transform(image, tf.stack([keys[place], example_id]))
     return image
 
 
-def _ready(dataset, count):
+def _finish(dataset, count):
     options = tf.data.Options()
     options.deterministic = True
-    # Several workers: each takes its own part of every global batch, not of the files.
+    # With several workers, each takes its part of every global batch.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(count))
     return without_autotune(dataset.prefetch(PREFETCHED).with_options(options))

@@ -2,32 +2,46 @@
 
 import tensorflow as tf
 
-from tfrobust.data.checks import check_count
 from tfrobust.errors import UserError
+from tfrobust.ops.numbers import integer
 
 
-def check_image_size(image_size):
-    """Returns (height, width) of an `image_size`: one integer or a pair; or raises `UserError`."""
+def check_image_size(image_size: int | tuple[int, int]) -> tuple[int, int]:
+    """Returns (height, width) of an `image_size`, which is one integer or such a pair.
+
+    Raises:
+        UserError: it is neither.
+
+    Example:
+        >>> check_image_size(8)
+        (8, 8)
+    """
     if isinstance(image_size, (tuple, list)):
         if len(image_size) != 2:
             raise UserError(
                 f"`image_size` must be one integer or (height, width). Received: {image_size!r}."
             )
-        return tuple(check_count(n, "image_size") for n in image_size)
-    return (check_count(image_size, "image_size"),) * 2
+        height, width = image_size
+    else:
+        height = width = image_size
+    return integer(height, "image_size", minimum=1), integer(width, "image_size", minimum=1)
 
 
-def cover(image, size):
-    """Cuts the largest centred part of the wanted proportions out of an image and resizes it.
+def crop_and_resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Crops the largest central part with the aspect ratio of `size` out of an image, and resizes it.
 
-    Bilinear with antialiasing: shrinking averages, so nothing is skipped over.
+    Resizing is bilinear with antialiasing: a smaller image averages over all pixels.
 
     Args:
-      image: uint8 (h, w, c); h and w may be unknown to the graph.
-      size: (height, width).
+        image: uint8 (h, w, c); h and w may be unknown to the graph.
+        size: (height, width).
 
     Returns:
-      uint8 (height, width, c).
+        uint8 (height, width, c).
+
+    Example:
+        >>> crop_and_resize(tf.zeros((9, 12, 3), tf.uint8), (8, 8)).shape
+        TensorShape([8, 8, 3])
     """
     height, width = size
     shape = tf.shape(image)

@@ -1,42 +1,50 @@
-"""Data sets by a name and arguments that a file can keep."""
+"""Reading a data set again from the name and the arguments that a run has recorded."""
 
 import inspect
 import json
+from collections.abc import Callable
+from typing import Any
 
 from tfrobust.data.arrays import npz
 from tfrobust.data.digits import digits
 from tfrobust.data.folder import image_folder
+from tfrobust.data.splits import Splits
 from tfrobust.data.tfds_images import tfds_images
 from tfrobust.errors import UserError
 
-SOURCES = {f.__name__: f for f in (digits, image_folder, npz, tfds_images)}
-# A stranger's file neither makes anybody download nor says where prepared data are.
+SOURCES: dict[str, Callable[..., Splits]] = {
+    f.__name__: f for f in (digits, image_folder, npz, tfds_images)
+}
+# A record from somebody else must not start a download, nor decide where data are read.
 _LEFT_OUT = ("data_dir", "download")
 
 
-def load_source(source):
-    """The data set that a `Splits` came from.
+def load_source(source: dict[str, Any]) -> Splits:
+    """Reads the data set that a run was trained on.
 
-    Use it to read again what a run was trained on. Nothing but the named function of this room is called.
+    Only functions of this room are called.
 
     Args:
-        source: `splits.info.source`: {"name": "npz", "arguments": {"path": ...}}.
+        source: `splits.info.source`, such as {"name": "npz", "arguments": {"path": ...}}.
 
     Returns:
         `Splits`.
 
     Raises:
-        UserError: it names no source of this room, or arguments that the source has not; or as the
-            source does.
+        UserError: there is no such function, or it has no such arguments; or as for the function.
+
+    Example:
+        >>> load_source({"name": "digits", "arguments": {"validation": 100}}).validation
+        Split(100 images (8, 8, 1) float32)
     """
     try:
         json.dumps(source)
         function, arguments = SOURCES[source["name"]], dict(source["arguments"])
-        arguments = {k: _tuple(v) for k, v in arguments.items() if k not in _LEFT_OUT}
+        arguments = {k: _make_tuple(v) for k, v in arguments.items() if k not in _LEFT_OUT}
         inspect.signature(function).bind(**arguments)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"{source!r} names no data set of tfrobust: expected one of {sorted(SOURCES)} and its arguments. "
+            f"{source!r} is not a data set of tfrobust: expected one of {sorted(SOURCES)} and its arguments. "
             "Give the data with --data."
         ) from error
     try:
@@ -47,5 +55,5 @@ def load_source(source):
         ) from error
 
 
-def _tuple(value):
-    return tuple(map(_tuple, value)) if isinstance(value, list) else value
+def _make_tuple(value):
+    return tuple(map(_make_tuple, value)) if isinstance(value, list) else value

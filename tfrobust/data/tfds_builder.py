@@ -1,35 +1,47 @@
-"""Finding a data set that TensorFlow Datasets (TFDS) has prepared, without asking the network."""
+"""Finding data sets that TensorFlow Datasets (TFDS) has prepared, without using the network."""
 
 import difflib
 import os
 import re
+from typing import TYPE_CHECKING
 
 from tfrobust.errors import UserError
 
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
 
-def find_builder(name, data_dir=None, download=False):
-    """Returns the TFDS builder of a data set that is prepared on this machine.
+
+def find_builder(
+    name: str, data_dir: str | os.PathLike | None = None, download: bool = False
+) -> "tfds.core.DatasetBuilder":
+    """Finds the TFDS builder of a data set that is prepared on this machine.
 
     Args:
-      name: TFDS name, with "/config" and ":version" if wanted.
-      data_dir: folder that holds prepared data sets; default: TFDS_DATA_DIR, then
-        ~/tensorflow_datasets.
-      download: whether TFDS may download and prepare it.
+        name: TFDS name, optionally with "/config" and ":version".
+        data_dir: folder of prepared data sets; default: the environment variable TFDS_DATA_DIR, then
+            ~/tensorflow_datasets.
+        download: whether TFDS may download and prepare it.
 
     Returns:
-      `tfds.core.DatasetBuilder`.
+        `tfds.core.DatasetBuilder`.
 
     Raises:
-      UserError: it is not there; says where it was sought and how to prepare it.
+        UserError: it is not there; the message says where it was searched and how to prepare it.
+
+    Example:
+        >>> find_builder("cifar10", data_dir="empty")
+        Traceback (most recent call last):
+            ...
+        tfrobust.errors.UserError: The data set 'cifar10' is not prepared in empty, ...
     """
-    import tensorflow_datasets as tfds  # slow to import, of no use to other data sets
+    import tensorflow_datasets as tfds  # slow to import, and no other data set needs it
 
     data_dir = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     data_dir = os.path.expanduser(os.fspath(data_dir))
     advice = (
-        f"Prepare it with `tfds build {name} --data_dir={data_dir}` (or download=True) where "
-        "there is a network, or give the folder that holds it as TFDS_DATA_DIR or --data_dir, or "
-        "use the embedded `digits`."
+        f"Prepare it with `tfds build {name} --data_dir={data_dir}` (or download=True) on a machine with "
+        "a network connection, or set TFDS_DATA_DIR or --data_dir to the folder that contains it, or use "
+        "the embedded `digits`."
     )
     if not isinstance(name, str) or not re.fullmatch(
         r"\w+(/[\w.-]+)?(:[\d*]+(\.[\d*]+){2})?", name
@@ -53,12 +65,12 @@ def find_builder(name, data_dir=None, download=False):
             else "Check the name, or use the embedded `digits`."
         )
         raise UserError(
-            f"There is no data set {name!r} in {data_dir}, and TFDS {tfds.__version__} knows none "
-            f"of that name. {hint}"
+            f"There is no data set {name!r} in {data_dir}, and TFDS {tfds.__version__} has none with this "
+            f"name. {hint}"
         )
     if not download:
         there = [n for n in known if os.path.isdir(os.path.join(data_dir, n))]
-        seen = f"which holds {', '.join(there)}" if there else "which holds no TFDS data set"
+        seen = f"which contains {', '.join(there)}" if there else "which contains no TFDS data set"
         if bare in there:
             seen = "where its folder has no complete copy of that version or config"
         seen = seen if os.path.isdir(data_dir) else "which does not exist"
@@ -66,7 +78,8 @@ def find_builder(name, data_dir=None, download=False):
     try:
         builder = tfds.builder(name, data_dir=data_dir)
         builder.download_and_prepare()
-    except Exception as error:  # whatever the network, the disk or the data set's code raise
+    # The network, the disk and the code of the data set raise errors of many kinds.
+    except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise UserError(
             f"The data set {name!r} could not be downloaded and prepared in {data_dir} "

@@ -1,76 +1,85 @@
 """Image-classification data sets from TensorFlow Datasets (TFDS), decoded once into memory."""
 
+import os
+
 import numpy as np
 import tensorflow as tf
 
 from tfrobust.data.augment import Flip, PadCrop
 from tfrobust.data.held_out import make_splits
-from tfrobust.data.resize import check_image_size, cover
-from tfrobust.data.splits import Split
+from tfrobust.data.resize import check_image_size, crop_and_resize
+from tfrobust.data.splits import Split, Splits
 from tfrobust.data.tfds_builder import find_builder
 from tfrobust.errors import UserError
 from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, without_autotune
 
-# What is customary in training. Digits and house numbers are not what they were when mirrored.
+# The usual augmentation in training. Digits and house numbers must not be mirrored.
 AUGMENT = {"cifar10": (PadCrop(4), Flip()), "cifar100": (PadCrop(4), Flip())}
 
 
 def tfds_images(
-    name,
-    data_dir=None,
-    validation=5000,
-    validation_seed=0,
-    image_size=None,
-    memory_limit_gib=8,
-    train_split=None,
-    test_split=None,
-    download=False,
-):
-    """Reads any TFDS image-classification data set that is prepared on this machine.
+    name: str,
+    data_dir: str | os.PathLike | None = None,
+    validation: float = 5000,
+    validation_seed: int = 0,
+    image_size: int | tuple[int, int] | None = None,
+    memory_limit_gib: float = 8,
+    train_split: str | None = None,
+    test_split: str | None = None,
+    download: bool = False,
+) -> Splits:
+    """Reads a data set for image classification that TensorFlow Datasets (TFDS) has prepared.
 
-    `mnist`, `fashion_mnist`, `cifar10`, `cifar100` and `svhn_cropped` need nothing but their name.
-    The images are decoded once to uint8. The network is not touched unless `download` is true.
+    Use it for the data sets of the literature: `mnist`, `fashion_mnist`, `cifar10`, `cifar100` and
+    `svhn_cropped` need only their name. The images are decoded once to uint8 and kept in memory. The
+    network is not used unless `download` is true.
 
     Args:
-      name: TFDS name, "name", "name/config" or "name/config:version".
-      data_dir: folder that TFDS prepared it in; default: the environment variable TFDS_DATA_DIR,
-        then ~/tensorflow_datasets.
-      validation: count or fraction of the training examples to hold out, stratified by class.
-      validation_seed: seed of that choice; not the run's seed.
-      image_size: integer or (height, width) to resize to (centre cut of that proportion,
-        antialiased); default: as stored, which needs all images to have one size.
-      memory_limit_gib: largest size of the decoded images, in GiB, that is accepted; twice that is
-        needed for the moment in which validation is cut off.
-      train_split: TFDS split to train on and to hold validation out of; default "train".
-      test_split: TFDS split to test on; default "test".
-      download: whether TFDS may download and prepare what is not there.
+        name: TFDS name, "name", "name/config" or "name/config:version".
+        data_dir: folder in which TFDS has prepared it; default: the environment variable
+            TFDS_DATA_DIR, then ~/tensorflow_datasets.
+        validation: count, or fraction in (0, 1), of the training examples to hold out, stratified by
+            class.
+        validation_seed: seed of that choice; it does not depend on the seed of the run.
+        image_size: integer or (height, width); images are cropped centrally to this aspect ratio and
+            resized with antialiasing. Default: as stored, if all images have the same size.
+        memory_limit_gib: largest accepted size of the decoded images, in GiB; while validation is held
+            out, twice as much memory is needed.
+        train_split: TFDS split to train on, of which validation is held out; default "train".
+        test_split: TFDS split to test on; default "test".
+        download: whether TFDS may download and prepare the data set.
 
     Returns:
-      `Splits` of uint8 images; ids are places in the TFDS split.
+        `Splits` of uint8 images; the ids are positions in the TFDS split.
 
     Raises:
-      UserError: the set is not there, has no such split, no images with one label each, images of
-        several sizes, or is too large: one line that says what to do.
+        UserError: the data set is not prepared, has no such split, no images with one label each, or
+            images of several sizes, or is too large.
+
+    Example:
+        >>> splits = tfrobust.data.tfds_images("cifar10")  # doctest: +SKIP
+        >>> splits.train  # doctest: +SKIP
+        Split(45000 images (32, 32, 3) uint8)
     """
     size = None if image_size is None else check_image_size(image_size)
     builder = find_builder(name, data_dir, download)
-    keys, shape, label = _features(builder, name, size)
-    train_split = _split_name(builder, name, train_split, "train")
-    test_split = _split_name(builder, name, test_split, "test")
+    keys, shape, label = _read_features(builder, name, size)
+    train_split = _check_split(builder, name, train_split, "train")
+    test_split = _check_split(builder, name, test_split, "test")
     if train_split == test_split:
         raise UserError(
-            f"`train_split` and `test_split` of {name!r} are both {train_split!r}: testing on "
-            f"training data says nothing. Its splits are {sorted(builder.info.splits)}."
+            f"`train_split` and `test_split` of {name!r} are both {train_split!r}: they must differ. Its "
+            f"splits are {sorted(builder.info.splits)}."
         )
     counts = {s: builder.info.splits[s].num_examples for s in (train_split, test_split)}
     gib = sum(counts.values()) * np.prod(shape, dtype=float) / 2**30
     if gib > memory_limit_gib:
         raise UserError(
-            f"{name!r} takes {gib:.1f} GiB in memory at {shape}, over `memory_limit_gib`="
-            f"{memory_limit_gib}. Raise the limit, give a smaller `image_size`, or a part such as "
+            f"{name!r} takes {gib:.1f} GiB in memory at {shape}, more than `memory_limit_gib`="
+            f"{memory_limit_gib}. Increase the limit, or give a smaller `image_size`, or a part such as "
             "train_split='train[:10%]'."
         )
-    train, test = (_read(builder, name, s, counts[s], keys, shape, size) for s in counts)
+    train, test = (_read_split(builder, name, s, counts[s], keys, shape, size) for s in counts)
     splits = make_splits(
         name,
         train,
@@ -81,7 +90,7 @@ def tfds_images(
         class_names=label.names,
         augment=AUGMENT.get(builder.info.name, ()),
     )
-    return splits.read_by(
+    return splits.record_source(
         "tfds_images",
         name=name,
         validation=validation,
@@ -93,7 +102,7 @@ def tfds_images(
     )
 
 
-def _features(builder, name, size):
+def _read_features(builder, name, size):
     import tensorflow_datasets as tfds
 
     features = builder.info.features
@@ -103,24 +112,24 @@ def _features(builder, name, size):
         label, tfds.features.ClassLabel
     ):
         raise UserError(
-            f"{name!r} is no image-classification data set: it needs an image and a class label, "
-            f"its features are {sorted(features)}. Choose another, or give `arrays`."
+            f"{name!r} is not a data set for image classification: it needs an image and a class label, "
+            f"and its features are {sorted(features)}. Choose another, or use `arrays`."
         )
     if image.dtype != np.uint8:
         raise UserError(
             f"The images of {name!r} are {np.dtype(image.dtype).name}: only uint8 can be read. "
-            "Convert them and give `arrays`."
+            "Convert them and use `arrays`."
         )
     shape = tuple(image.shape) if size is None else (*size, image.shape[2])
     if None in shape:
         raise UserError(
-            f"The images of {name!r} have shape {image.shape}, which varies: give `image_size`, "
+            f"The images of {name!r} have shape {image.shape}, and so different sizes: give `image_size`, "
             "one integer or (height, width), to resize them."
         )
     return keys[:2], shape, label
 
 
-def _split_name(builder, name, given, default):
+def _check_split(builder, name, given, default):
     split = given or default
     try:
         count = builder.info.splits[split].num_examples
@@ -130,11 +139,13 @@ def _split_name(builder, name, given, default):
             f"`{default}_split` to one of them, or to a part such as 'train[:80%]'."
         ) from error
     if not count:
-        raise UserError(f"Split {split!r} of {name!r} is empty: set `{default}_split` to another.")
+        raise UserError(
+            f"Split {split!r} of {name!r} is empty: set `{default}_split` to another one."
+        )
     return split
 
 
-def _read(builder, name, split, count, keys, shape, size):
+def _read_split(builder, name, split, count, keys, shape, size):
     import tensorflow_datasets as tfds
 
     images, labels = np.empty((count, *shape), np.uint8), np.empty((count,), np.int64)
@@ -145,7 +156,7 @@ def _read(builder, name, split, count, keys, shape, size):
         decoders=tfds.decode.PartialDecoding(wanted),
     )
     dataset = dataset.map(
-        lambda e: (e[keys[0]] if size is None else cover(e[keys[0]], size), e[keys[1]]),
+        lambda e: (e[keys[0]] if size is None else crop_and_resize(e[keys[0]], size), e[keys[1]]),
         num_parallel_calls=PARALLEL_CALLS,
         deterministic=True,
     )

@@ -5,6 +5,7 @@ import os
 import pathlib
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -13,14 +14,15 @@ from tfrobust import contract
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.evaluation.checks import (
-    Thresholds,
-    behaviour_findings,
-    contract_findings,
-    run_findings,
-    suite_findings,
+    check_behaviour,
+    check_contract,
+    check_suite,
+    check_training_log,
+    read_limits,
 )
-from tfrobust.evaluation.checks.budget import FEWEST, Budget
-from tfrobust.evaluation.checks.consistency import is_random
+from tfrobust.evaluation.checks.after.noise import PASSES
+from tfrobust.evaluation.checks.before.consistency import is_random
+from tfrobust.evaluation.checks.beside.budget import COST, FEWEST, Budget, grant_passes
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.journal import Journal
@@ -34,7 +36,7 @@ from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import Suite, as_suite
 from tfrobust.runs.bar import Bar
-from tfrobust.runs.record import environment
+from tfrobust.runs.record import describe_environment
 from tfrobust.runs.signals import AskedToStop
 from tfrobust.runs.writable import check_writable
 from tfrobust.threat_models.base import ThreatModel
@@ -55,7 +57,7 @@ def evaluate(
     resume: str = "auto",
     merge: Sequence[str | os.PathLike] = (),
     checks: str = "full",
-    thresholds: Thresholds | None = None,
+    thresholds: dict[str, dict] | None = None,
     statement: str = "",
     force: bool = False,
     trust: bool = False,
@@ -75,9 +77,9 @@ def evaluate(
     does not depend on the order of the examples, the number of slots or devices, or on having been
     interrupted.
 
-    A classifier with noise is judged by a vote: an image, clean or found, counts as misclassified if at
-    least half of `thresholds.forwards` passes misclassify it. Check C5 finds noise; a suite whose attacks
-    average passes expects it.
+    A classifier with noise is judged by a vote of 20 passes (C22's `passes`): an image, clean or found,
+    counts as misclassified if at least half of them misclassify it. Check C5 finds noise; a suite whose
+    attacks average passes expects it.
 
     Args:
         model: a Keras model, a TensorFlow function from images to logits, the path of a run, of a
@@ -94,7 +96,8 @@ def evaluate(
         resume: "auto" goes on with what is in the folder, "never" refuses it, "must" needs it.
         merge: folders of finished shards, whose attacks are not run again; `workdir` must be another one.
         checks: "full", "contract" (no attacks other than those of the suite), or "none".
-        thresholds: `evaluation.Thresholds` of the checks; the default ones if None.
+        thresholds: settings of checks that are not the default, by the check's id, such as
+            `{"C8": {"share": 0.01}}`; `docs/checks.md` lists them all. The report names them.
         statement: what the defence does, and which adaptive attack was tried, for the report.
         force: continue where a check before the attacks found an error.
         trust: also load a SavedModel that does more than calculate.
@@ -129,6 +132,7 @@ def evaluate(
         raise UserError(f"`checks` must be one of {CHECKS}. Received: {checks!r}.")
     if nan_counts not in NAN_COUNTS:
         raise UserError(f"`nan_counts` must be one of {NAN_COUNTS}. Received: {nan_counts!r}.")
+    limits = read_limits(thresholds)
     asked = stop if isinstance(stop, AskedToStop) else AskedToStop(stop)
     folder = None if workdir is None else pathlib.Path(workdir)
     if folder is not None:
@@ -148,8 +152,8 @@ def evaluate(
     threat_model = chosen.threat_model
     num_classes = _count_classes(subject, examples, force)
     seen = _get_seen(subject)
-    given = (seen, examples.x, examples.y, threat_model, num_classes, thresholds)
-    flags = {
+    given = (seen, examples.x, examples.y, threat_model, num_classes, limits)
+    flags: dict[str, Any] = {
         "ids": examples.ids,
         "has_gradient": subject.has_gradient,
         "has_scores": subject.has_scores,
@@ -158,11 +162,10 @@ def evaluate(
     findings: tuple = ()
     if checks != "none":
         with asked.at_once():
-            findings = contract_findings(*given, **flags, attacks=attacks)
+            findings = check_contract(*given, **flags, attacks=attacks)
     _stop_at_errors(findings, force)
     noisy = is_random(findings, attacks)
-    limits = thresholds or Thresholds()
-    evaluator.votes = limits.forwards if noisy else 1
+    evaluator.votes = limits[PASSES].passes if noisy else 1
     fingerprint = compute_fingerprint(evaluator, examples, chosen) if folder or merge else {}
     # Shards are only read: they are refused before the folder is made.
     shards = _read_shards(merge, fingerprint, examples.ids, chosen.attacks)
@@ -177,12 +180,14 @@ def evaluate(
         )
         curve = None
         if checks == "full":
-            passes = limits.budget * sum(sum(outcome.passes) for outcome in outcomes)
+            made, reserved = sum(sum(outcome.passes) for outcome in outcomes), 0
             if folder is not None and subject.has_gradient:
-                curve = EpsilonCurve(examples=Budget(passes / 4).examples(EpsilonCurve().cost, 256))
-                passes -= curve.examples * curve.cost
+                budget = Budget(limits[COST].share * made / 4)
+                curve = EpsilonCurve(examples=budget.count_examples(EpsilonCurve().cost, 256))
+                reserved = curve.examples * curve.cost
+            passes = grant_passes(made, reserved, limits)
             with asked.at_once():
-                findings += behaviour_findings(*given, **flags, is_random=noisy, passes=passes)
+                findings += check_behaviour(*given, **flags, is_random=noisy, passes=passes)
         evaluation = Evaluation(
             model=subject.description,
             data=examples.name,
@@ -197,16 +202,17 @@ def evaluate(
             predictions=predictions,
             outcomes=outcomes,
             adversarial=adversarial,
-            environment=environment(),
+            environment=describe_environment(),
             seconds=time.perf_counter() - began,
             nan_counts=nan_counts,
             votes=evaluator.votes,
+            thresholds=limits.changes,
         )
         if checks != "none":
             with asked.at_once():
-                findings += run_findings(subject.folder, thresholds)
-                findings += suite_findings(
-                    evaluation, thresholds, model=subject.forward, statement=statement
+                findings += check_training_log(subject.folder, limits)
+                findings += check_suite(
+                    evaluation, limits, model=subject.forward, statement=statement
                 )
         evaluation = dataclasses.replace(evaluation, findings=tuple(findings))
         if folder is not None:

@@ -51,7 +51,7 @@ class Examples:
         Raises:
             UserError: says which array, which example, what was expected and what to do.
         """
-        split = Split(images, labels, ids)
+        split = Split(images, labels) if ids is None else Split(images, labels, ids)
         places = np.asarray(split.ids)
         if len(np.unique(places)) < len(split):
             raise UserError("`ids` must all be different: noise and results are keyed by them.")
@@ -144,7 +144,7 @@ def load_examples(source: Splits | str | os.PathLike, split: str = "test") -> Ex
         return load_examples(data.digits(), split)
     if str(source).endswith(".npz"):
         return _of_file(pathlib.Path(source), split)
-    return load_examples(data.tfds_images(source), split)
+    return load_examples(data.tfds_images(str(source)), split)
 
 
 def _of_file(path, split):

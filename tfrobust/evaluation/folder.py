@@ -68,7 +68,7 @@ def claim_folder(
         yield lambda: None
         return
     check_folder(folder, resume, merge)
-    with kinds.claimed(folder, kinds.EVALUATION):
+    with kinds.claim_folder(folder, kinds.EVALUATION):
         check_folder(folder, resume, merge)
         former = (kinds.EVALUATION.read(folder) or {}).get("fingerprint")
         if former is not None:

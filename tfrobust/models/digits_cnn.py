@@ -37,7 +37,6 @@ def digits_cnn(
         >>> sum(v.numpy().size for v in model.trainable_variables)
         40506
     """
-    shape = parts.check_arguments(input_shape, num_classes, activation)
 
     def features(x):
         for filters, stride in ((16, 1), (32, 2), (64, 2)):
@@ -55,4 +54,6 @@ def digits_cnn(
         return keras.layers.Dense(64, activation=activation)(keras.layers.Flatten()(x))
 
     # The last layer starts as Keras's does.
-    return parts.build_classifier("digits_cnn", features, shape, num_classes, start=lambda x: {})
+    return parts.build_classifier(
+        "digits_cnn", features, input_shape, num_classes, activation, start=lambda x: {}
+    )

@@ -39,7 +39,6 @@ def mnist_cnn(
     Reference: small: Wong et al. 2020, arXiv:2001.03994, code. Large: Madry et al. 2018,
         arXiv:1706.06083; its code starts from truncated normal weights and biases of 0.1.
     """
-    shape = parts.check_arguments(input_shape, num_classes, activation, smallest=4)
     parts.check_choice(("small", "large"), "size", size)
     kernel, filters, units = (4, (16, 32), 100) if size == "small" else (5, (32, 64), 1024)
 
@@ -57,4 +56,6 @@ def mnist_cnn(
         x = keras.layers.Flatten()(x)
         return keras.layers.Dense(units, activation=activation, **parts.start_as_pytorch(x))(x)
 
-    return parts.build_classifier(f"mnist_cnn_{size}", features, shape, num_classes)
+    return parts.build_classifier(
+        f"mnist_cnn_{size}", features, input_shape, num_classes, activation, smallest=4
+    )

@@ -58,7 +58,6 @@ def mobilenet_v2(
     Reference: Sandler et al. 2018, arXiv:1801.04381, in the form for CIFAR that is usual in PyTorch:
     plain ReLU, and shortcuts also where the filters change. RAT's text says 19 blocks.
     """
-    shape = parts.check_arguments(input_shape, num_classes, activation)
     factor = number(width_factor, "width_factor", minimum=1e-9)
 
     def scale(filters):
@@ -85,4 +84,6 @@ def mobilenet_v2(
                 x = block(x, expansion, scale(filters), stride if place == 0 else 1)
         return convolve(x, scale(1280))
 
-    return parts.build_classifier("mobilenet_v2", features, shape, num_classes, mean, std)
+    return parts.build_classifier(
+        "mobilenet_v2", features, input_shape, num_classes, activation, mean, std
+    )

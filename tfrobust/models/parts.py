@@ -14,35 +14,6 @@ PADDINGS = ("pytorch", "tensorflow")
 STARTS = ("fan_out", "fan_in", "pytorch")
 
 
-def check_arguments(
-    input_shape: Sequence[int], num_classes: int, activation: str, smallest: int = 1
-) -> tuple[int, int, int]:
-    """Returns the shape of one image as a tuple, after a check of what all networks take.
-
-    Args:
-        input_shape: (height, width, channels).
-        num_classes: at least 2.
-        activation: one of `ACTIVATIONS`.
-        smallest: the smallest height and width of which the network can make its features.
-
-    Raises:
-        UserError: they cannot describe a classifier of images.
-    """
-    shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
-    if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
-        raise UserError(
-            "`input_shape` must be (height, width, channels) of one image. "
-            f"Received: input_shape={input_shape!r}."
-        )
-    if min(shape[:2]) < smallest:
-        raise UserError(
-            f"`input_shape` must be at least {smallest} by {smallest}. Received: {input_shape!r}."
-        )
-    integer(num_classes, "num_classes", minimum=2)
-    check_choice(ACTIVATIONS, "activation", activation)
-    return shape
-
-
 def check_choice(choices: Collection, name: str, value: Any) -> None:
     """Raises `UserError` unless `value`, an argument called `name`, is one of the choices."""
     if value not in choices:
@@ -169,26 +140,41 @@ def build_classifier(
     features: Callable[[keras.KerasTensor], keras.KerasTensor],
     input_shape: tuple[int, int, int],
     num_classes: int,
+    activation: str,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     start: Callable[[keras.KerasTensor], dict] | None = None,
+    smallest: int = 1,
 ) -> keras.Model:
-    """Puts a network between pixels and logits.
+    """Checks the arguments that all networks share, and builds the model from pixels to logits.
 
     Args:
         name: of the model.
         features: function of the images, normalised if `mean` and `std` say so, that returns
             (b, n); or (b, h, w, n), of which the mean over all pixels is taken.
-        input_shape: (height, width, channels).
-        num_classes: number of logits.
-        mean, std: see `normalise`.
-        start: function from the features to the last layer's initial values; default:
-            `start_as_pytorch`.
+        input_shape, num_classes, activation, mean, std: see `tfrobust.models`.
+        start: function from the features to settings of the last layer; default: `start_as_pytorch`.
+        smallest: the smallest height and width for which the features exist.
 
     Returns:
         A functional Keras model.
+
+    Raises:
+        UserError: an argument is out of range.
     """
-    inputs = keras.Input(input_shape, name="pixels")
+    shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
+    if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
+        raise UserError(
+            "`input_shape` must be (height, width, channels) of one image. "
+            f"Received: input_shape={input_shape!r}."
+        )
+    if min(shape[:2]) < smallest:
+        raise UserError(
+            f"`input_shape` must be at least {smallest} by {smallest}. Received: {input_shape!r}."
+        )
+    integer(num_classes, "num_classes", minimum=2)
+    check_choice(ACTIVATIONS, "activation", activation)
+    inputs = keras.Input(shape, name="pixels")
     x = features(normalise(inputs, mean, std))
     if len(x.shape) == 4:
         x = keras.layers.GlobalAveragePooling2D()(x)

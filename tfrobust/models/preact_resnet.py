@@ -59,7 +59,6 @@ def preact_resnet18(
 
     Reference: He et al. 2016, arXiv:1603.05027, as in the code of TRADES, Rice et al. and AWP.
     """
-    shape = parts.check_arguments(input_shape, num_classes, activation)
     integer(width, "width", minimum=1)
     parts.check_choice(("activated", "input"), "shortcut_from", shortcut_from)
     parts.check_choice((1, 3), "shortcut_kernel", shortcut_kernel)
@@ -81,5 +80,12 @@ def preact_resnet18(
 
     # The last layer starts as Keras's does.
     return parts.build_classifier(
-        "preact_resnet18", features, shape, num_classes, mean, std, start=lambda x: {}
+        "preact_resnet18",
+        features,
+        input_shape,
+        num_classes,
+        activation,
+        mean,
+        std,
+        start=lambda x: {},
     )

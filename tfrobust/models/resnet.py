@@ -47,7 +47,6 @@ def resnet18(
 
     Reference: He et al. 2016, arXiv:1512.03385, in the form for CIFAR that is usual in PyTorch.
     """
-    shape = parts.check_arguments(input_shape, num_classes, activation)
     integer(width, "width", minimum=1)
 
     def block(x, filters, stride):
@@ -64,4 +63,6 @@ def resnet18(
         x = parts.convolve(x, width, 3, start="pytorch")
         return parts.add_stages(parts.batch_normalise(x, activation), width, block)
 
-    return parts.build_classifier("resnet18", features, shape, num_classes, mean, std)
+    return parts.build_classifier(
+        "resnet18", features, input_shape, num_classes, activation, mean, std
+    )

@@ -46,7 +46,6 @@ def senet18(
 
     Reference: Hu et al. 2018, arXiv:1709.01507, in the form for CIFAR that is usual in PyTorch.
     """
-    shape = parts.check_arguments(input_shape, num_classes, activation)
     integer(width, "width", minimum=1)
 
     def block(x, filters, stride):
@@ -62,7 +61,9 @@ def senet18(
         x = parts.convolve(x, width, 3, start="pytorch")
         return parts.add_stages(parts.batch_normalise(x, activation), width, block)
 
-    return parts.build_classifier("senet18", features, shape, num_classes, mean, std)
+    return parts.build_classifier(
+        "senet18", features, input_shape, num_classes, activation, mean, std
+    )
 
 
 def _excite(x, activation):

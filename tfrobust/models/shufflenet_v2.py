@@ -57,7 +57,6 @@ def shufflenet_v2(
 
     Reference: Ma et al. 2018, arXiv:1807.11164, in the form for CIFAR that is usual in PyTorch.
     """
-    shape = parts.check_arguments(input_shape, num_classes, activation)
     parts.check_choice(tuple(_FILTERS), "size", number(size, "size"))
     *stages, last = _FILTERS[number(size, "size")]
 
@@ -85,7 +84,9 @@ def shufflenet_v2(
                 x = block(x)
         return pointwise(x, last)
 
-    return parts.build_classifier("shufflenet_v2", features, shape, num_classes, mean, std)
+    return parts.build_classifier(
+        "shufflenet_v2", features, input_shape, num_classes, activation, mean, std
+    )
 
 
 def _interleave(left, right):

@@ -44,7 +44,6 @@ def trades_cnn(
 
     Reference: Zhang et al. 2019, arXiv:1901.08573, code.
     """
-    shape = parts.check_arguments(input_shape, num_classes, activation, smallest=16)
     integer(width, "width", minimum=1)
 
     def dense(x):
@@ -62,5 +61,11 @@ def trades_cnn(
         return dense(Dropout(dropout)(x))
 
     return parts.build_classifier(
-        "trades_cnn", features, shape, num_classes, start=lambda x: {"kernel_initializer": "zeros"}
+        "trades_cnn",
+        features,
+        input_shape,
+        num_classes,
+        activation,
+        start=lambda x: {"kernel_initializer": "zeros"},
+        smallest=16,
     )

@@ -44,7 +44,6 @@ def vgg16(
     Reference: Simonyan and Zisserman 2015, arXiv:1409.1556, in the form for CIFAR that is usual in
     PyTorch. RAT's text speaks of several dense layers; its code for this network is not published.
     """
-    shape = parts.check_arguments(input_shape, num_classes, activation, smallest=32)
     integer(width, "width", minimum=1)
 
     def features(x):
@@ -55,4 +54,6 @@ def vgg16(
             x = keras.layers.MaxPooling2D(2)(x)
         return keras.layers.Flatten()(x)
 
-    return parts.build_classifier("vgg16", features, shape, num_classes, mean, std)
+    return parts.build_classifier(
+        "vgg16", features, input_shape, num_classes, activation, mean, std, smallest=32
+    )

@@ -61,7 +61,6 @@ def wide_resnet(
     Reference: Zagoruyko and Komodakis 2016, arXiv:1605.07146. The code of TRADES has a second copy of
     the first group that nothing uses, 2,102,112 parameters in WRN-34-10; it is left out.
     """
-    shape = parts.check_arguments(input_shape, num_classes, activation)
     integer(width_factor, "width_factor", minimum=1)
     if integer(depth, "depth", minimum=10) % 6 != 4:
         raise UserError(
@@ -88,8 +87,9 @@ def wide_resnet(
     return parts.build_classifier(
         f"wide_resnet_{depth}_{width_factor}",
         features,
-        shape,
+        input_shape,
         num_classes,
+        activation,
         mean,
         std,
         start=functools.partial(parts.start_as_pytorch, bias=False),

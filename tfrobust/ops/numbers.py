@@ -2,6 +2,8 @@
 
 import fractions
 import math
+import numbers
+from collections.abc import Sequence
 
 from tfrobust.errors import UserError
 from tfrobust.spec import Written
@@ -53,7 +55,13 @@ def number(
     return result
 
 
-def parse_number(value, name, minimum=None, maximum=None, pixels=False):
+def parse_number(
+    value: float | str,
+    name: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    pixels: bool = False,
+) -> float:
     """As `number`, but what it returns prints as the user wrote it. For the fields of a `Spec`.
 
     Returns:
@@ -65,7 +73,9 @@ def parse_number(value, name, minimum=None, maximum=None, pixels=False):
     return value if isinstance(value, Written) or type(value) in (int, float) else result
 
 
-def parse_numbers(values, name, minimum=None):
+def parse_numbers(
+    values: Sequence[float | str], name: str, minimum: float | None = None
+) -> tuple[float, ...]:
     """A tuple of what `parse_number` returns for each value."""
     if not isinstance(values, (tuple, list)):
         raise UserError(f"`{name}` must be a tuple of numbers. Received: {name}={values!r}.")
@@ -83,16 +93,19 @@ def _limits(minimum, maximum):
 
 
 def integer(value: int, name: str, minimum: int, maximum: int | None = None) -> int:
-    """Returns `value` if it is a whole number within the limits, otherwise raises `UserError`.
+    """Returns `value`, Python's or NumPy's, as an int if it is a whole number within the limits.
+
+    Raises:
+        UserError: it is not.
 
     Example:
-    >>> integer(10, "steps", 1)
-    10
+        >>> integer(np.int64(10), "steps", 1)
+        10
     """
-    whole = isinstance(value, int) and not isinstance(value, bool)
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < minimum or (maximum is not None and value > maximum):
         limit = "" if maximum is None else f" and at most {maximum}"
         raise UserError(
             f"`{name}` must be a whole number of at least {minimum}{limit}. Received: {name}={value!r}."
         )
-    return value
+    return int(value)

@@ -56,7 +56,7 @@ class Journal:
         self._records: list[dict] = []
         self._arrays = {"ids": np.asarray(ids)}
         self._current: dict[str, np.ndarray] | None = None
-        saved, self.skipped = checkpoint.newest(self.folder)
+        saved, self.skipped = checkpoint.load_newest(self.folder)
         self._number = 0 if saved is None else saved.step
         if saved is None and resume == "must":
             raise UserError(f"There is no evaluation in {self.folder} to resume.")
@@ -94,7 +94,7 @@ class Journal:
                 bar.write(line)
 
     def finished(self, place: int, attack: Attack) -> tuple[Outcome, np.ndarray] | None:
-        """Returns the `Outcome` number `place` and the images of what it broke; None until it is finished."""
+        """Returns the `Outcome` number `place` and its images, or None if it is not finished."""
         if place >= len(self._records):
             return None
         return read_outcome(self._records[place], self._arrays, place, attack)
@@ -105,7 +105,7 @@ class Journal:
         return current
 
     def add(self, outcome: Outcome, images: np.ndarray) -> None:
-        """Saves a finished attack with the images (m, h, w, c) of the m examples that it broke."""
+        """Saves a finished attack with its images (m, h, w, c), of the m examples of `outcome.held`."""
         place, record = len(self._records), {}
         for field in dataclasses.fields(outcome):
             value = getattr(outcome, field.name)
@@ -147,7 +147,7 @@ def check_same(folder: str | os.PathLike, former: dict, now: dict) -> None:
 def read_outcome(
     record: dict, arrays: Mapping[str, np.ndarray], place: int, attack: Attack
 ) -> tuple[Outcome, np.ndarray]:
-    """Makes an `Outcome`, and the images of what it broke, from what a journal wrote."""
+    """Makes an `Outcome`, and the images of `Outcome.held`, from what a journal wrote."""
     prefix = f"{place}:"
     mine: dict[str, Any] = {
         n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)
