@@ -167,10 +167,12 @@ def evaluate(
     noisy = is_random(findings, attacks)
     evaluator.votes = limits[PASSES].passes if noisy else 1
     fingerprint = compute_fingerprint(evaluator, examples, chosen) if folder or merge else {}
-    # Shards are only read: they are refused before the folder is made.
-    shards = _read_shards(merge, fingerprint, examples.ids, chosen.attacks)
+    journal: Journal | Shards | None = None
+    if merge:
+        # Shards are only read: they are refused before the folder is made.
+        parts = [pathlib.Path(part, JOURNAL) for part in merge]
+        journal = Shards(parts, fingerprint, examples.ids, chosen.attacks)
     with claim_folder(folder, fingerprint, resume, merge) as begin:
-        journal = shards
         if journal is None and folder is not None:
             journal = Journal(folder / JOURNAL, fingerprint, examples.ids, resume, save_seconds)
             journal.report_skipped(bar)
@@ -246,10 +248,3 @@ def _stop_at_errors(findings, force):
         raise UserError(
             f"{told} Nothing was attacked. Give force (--force) to evaluate all the same."
         )
-
-
-def _read_shards(folders, fingerprint, ids, attacks):
-    if not folders:
-        return None
-    # Each shard has begun with other examples.
-    return Shards([pathlib.Path(part, JOURNAL) for part in folders], fingerprint, ids, attacks)

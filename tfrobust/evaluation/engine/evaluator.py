@@ -74,10 +74,9 @@ class Evaluator:
         reserve: int = 0,
     ):
         self.subject, self.attacks, self.seed = subject, tuple(attacks), check_seed(seed)
-        self.individual, self.jit_compile = individual, jit_compile
+        self.individual, self.jit_compile, self._is_random = individual, jit_compile, False
         self.devices, self.votes, self.reserve = devices or Devices(), votes, reserve
         self.pools: dict[tuple[str, bool], ProgramPool] = {}
-        self._is_random = False
         self._forward = self.devices.function(subject.forward)
         self._second = self.devices.function(self._look_again)
         if slots != "auto" and (not isinstance(slots, int) or slots < 1):
@@ -170,9 +169,8 @@ class Evaluator:
         places = np.flatnonzero(given)
         pool = self._pool(name, attack)
         traces, tracing_seconds = pool.traces, pool.tracing_seconds
-        work = Work(
-            x[places], y[places], logits[places], derive_seeds(self.seed, name, ids[places])
-        )
+        seeds = derive_seeds(self.seed, name, ids[places])
+        work = Work(x[places], y[places], logits[places], seeds)
         saved = journal.current() if journal else None
         items = len(places) * attack.runs(logits.shape[1])
         rows = balance_rows(items, self._most, self.reserve)
