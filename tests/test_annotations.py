@@ -12,6 +12,7 @@ PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "tfrobust"
 POLISHED = (
     "attacks",
     "data",
+    "evaluation/checks",
     "losses",
     "models",
     "ops",

@@ -17,7 +17,6 @@ from tfrobust.attacks.square_l1 import L1Squares
 from tfrobust.attacks.square_l2 import L2Squares
 from tfrobust.attacks.square_linf import compute_sides
 from tfrobust.errors import UserError
-from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work
@@ -301,7 +300,7 @@ def test_a_linear_lead_is_lowered_by_the_windows_sum():
         *(pytest.param(t, marks=pytest.mark.slow) for t in (L2(0.2), L1(1.0))),
     ],
 )
-def test_slots_find_what_a_plain_call_finds(threat_model, two_replicas):
+def test_slots_count_the_queries_of_a_plain_call(threat_model):
     network, x, y = network_for((7, 5, 2))
     seeds = np.stack([np.arange(ROWS), np.full(ROWS, 3)], axis=1).astype("int32")
     attack = Square(threat_model, queries=40, restarts=2)
@@ -311,8 +310,7 @@ def test_slots_find_what_a_plain_call_finds(threat_model, two_replicas):
     work = Work(x, y, network(x).numpy(), seeds)
     programs = (
         Program(network, attack, 5),
-        Program(network, attack, 6, Devices(two_replicas)),
-        Program(network, attack, ROWS, jit_compile=True),
+        Program(network, attack, ROWS),
     )
     results = [SlotSchedule(program, work, 4)() for program in programs]
     for result in results:

@@ -88,7 +88,7 @@ class Attack(AttackTraits):
                 known yet, an assertion), or if your own `search` does not return images of their shape.
         """
         keys = keys_of(seed)
-        images, labels = contract.attack_batch(model, x, y)
+        images, labels = contract.check_attacked_batch(model, x, y)
         return self.perturb(model, images, labels, keys, scale, epoch)
 
     def perturb(
