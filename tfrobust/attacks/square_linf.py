@@ -86,7 +86,7 @@ class LinfSquares:
             x: clean images, (b, h, w, c).
             radius: scalar.
             s: state of the attack.
-            asks_all: pass over none, since the model answers anew each time; boolean scalar.
+            asks_all: ask all of them, since the model gives other logits each time; boolean scalar.
         """
         index, here = s["index"], tf.minimum(s["index"], len(self.sides) - 1)
         side, until = tf.gather(self.sides, here), tf.gather(self.until, here)

@@ -171,13 +171,13 @@ class Transfer(IterativeAttack):
     def _begun(self, models, case, state, first):
         """The state, where rows that are `first` begin with the surrogates' logits, not the target's."""
 
-        def anew():
+        def begin_again():
             logits = tf.add_n([model(case.x) for model in models]) / len(models)
             new = self.attack.begin(case._replace(logits=logits))
             new["surrogate_logits"] = logits
             return {n: tf.where(norms.expand(first, v), new[n], v) for n, v in state.items()}
 
-        return tf.cond(tf.reduce_any(first), anew, lambda: dict(state))
+        return tf.cond(tf.reduce_any(first), begin_again, lambda: dict(state))
 
     def _on_all(self, models):
         if len(models) == 1:
