@@ -38,8 +38,8 @@ class Transfer(IterativeAttack):
     backward ones, and m forward ones more where the objective begins with the clean logits.
 
     Args:
-        attack: `PGD` or `APGD`, with the threat model, and with its restarts and targets; classes to
-            aim at are ranked by the mean of the surrogates' logits.
+        attack: `PGD` or `APGD`, with the threat model, and with its restarts and targets; target
+            classes are ranked by the mean of the surrogates' logits.
         surrogates: tuple of Keras models, of functions from images to logits, or of paths of `.keras`
             files, which are loaded when they are first used. Only an attack with paths can be saved.
 
