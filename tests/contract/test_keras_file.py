@@ -21,13 +21,21 @@ class Suite:
     name = "suite"
 
 
+def compare(run):
+    """Judges a run that has a report, so that its classifier is read."""
+    counts = {"right": 1, "total": 2}
+    report = {"clean": counts, "robust": counts, "step_seconds": 0.1, "method": "ADV"}
+    (run / "report.json").write_text(json.dumps(report))
+    return judge_run(run, None, Linf(0.1), Suite())
+
+
 DOORS = {
     "read_keras_file": read_keras_file,
     "load_classifier": load_classifier,
     "Subject": Subject.of,
     "a surrogate": lambda path: surrogates.load_surrogate(str(path)),
     "a run": lambda path: Subject.of(path.parents[1]),
-    "a run in a comparison": lambda path: judge_run(path.parents[1], None, Linf(0.1), Suite()),
+    "a run in a comparison": lambda path: compare(path.parents[1]),
 }
 
 
