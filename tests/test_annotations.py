@@ -10,10 +10,15 @@ PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "tfrobust"
 
 # Folders of the package, a line each; subfolders are included.
 POLISHED = (
+    "attacks",
     "data",
+    "evaluation/checks",
+    "losses",
     "models",
+    "ops",
     "plots",
     "serving",
+    "threat_models",
 )
 
 

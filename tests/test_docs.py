@@ -69,22 +69,11 @@ def test_the_code_works(tree):
     tests = [path for page in PAGES for _, path, _ in blocks(page) if path.startswith("tests/")]
     told = run(tree, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *tests)
     assert re.search(r"\d+ passed", told)
-    # The contract of methods has found the new one.
-    contract = "tests/methods/test_contract.py"
-    told = run(
-        tree,
-        "-m",
-        "pytest",
-        "-q",
-        "-n",
-        "0",
-        "-p",
-        "no:cacheprovider",
-        contract,
-        "-k",
-        "alp and save",
-    )
-    assert re.search(r"\d+ passed", told)
+    # The contracts have found the new ones.
+    contracts = ("tests/methods/test_contract.py", "tests/attacks/test_contract.py")
+    chosen = ("-k", "(alp and save) or (spsa and not two_devices) or has_a_case")
+    told = run(tree, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *contracts, *chosen)
+    assert "5 passed" in told
 
 
 def test_the_method_trains(tree):

@@ -201,7 +201,7 @@ def test_two_files_of_one_name_have_two_folders(tmp_path, monkeypatch):
 WRITING = {
     "runs/files": "the one place where files come and go",
     "runs/kinds": "makes claimed folders",
-    "runs/checkpoint": "inside of whole_folder, and below the folder of a run or an evaluation",
+    "runs/checkpoint": "inside of write_folder, and below the folder of a run or an evaluation",
     "runs/workspace": "claimed as a run",
     "runs/record": "claimed as a run",
     "training/report": "claimed as a run",
@@ -229,7 +229,7 @@ WRITES = {
     "write_text",
     "write_bytes",
     "write_json",
-    "whole_folder",
+    "write_folder",
     "remove_folder",
     "mkdir",
     "unlink",

@@ -10,7 +10,8 @@ import pytest
 
 from tests.paper_table import SAID
 from tfrobust import models
-from tfrobust.config import Configuration, configuration
+from tfrobust.config import Configuration
+from tfrobust.config import configuration as config
 from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import LinearRamp, PiecewiseLinear, Schedule, WarmUp
 
@@ -116,7 +117,7 @@ def configured(name, substitutes):
 def unused():
     """Bindings that nothing used, but for those of what a file's training would call first."""
     later = ("models.", "data.", "training.train", "gin.macro", "training.one_cycle")
-    bindings = set(configuration._bindings(gin.config._CONFIG)) - configuration._reached()
+    bindings = set(config._list_bindings(gin.config._CONFIG)) - config._list_used_bindings()
     return [b for b in bindings if not b[1].removeprefix("tfrobust.").startswith(later)]
 
 

@@ -306,7 +306,7 @@ def test_a_model_without_a_gradient_is_refused():
     def rounding(x):
         return tf.cast(tf.cast(255 * x[:, 0, 0] * tf.ones((1, 3)), tf.uint8), tf.float32)
 
-    with pytest.raises(UserError, match="nothing to climb"):
+    with pytest.raises(UserError, match="no gradient to follow"):
         ATTACKS[0](rounding, X, Y, seed=0)
 
 

@@ -15,9 +15,8 @@ from tfrobust.attacks.case import Case
 from tfrobust.attacks.square import Square
 from tfrobust.attacks.square_l1 import L1Squares
 from tfrobust.attacks.square_l2 import L2Squares
-from tfrobust.attacks.square_linf import sides_of
+from tfrobust.attacks.square_linf import compute_sides
 from tfrobust.errors import UserError
-from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work
@@ -38,7 +37,7 @@ ROWS = 12
     ],
 )
 def test_sides_are_those_of_the_reference(size, expected):
-    sides = sides_of(Square(Linf(0.1)).shares(), size, size)
+    sides = compute_sides(Square(Linf(0.1)).shares(), size, size)
     first = [0, 11, 51, 201, 501, 1001, 2001, 4001]
     assert sides[first].tolist() == expected
     # A side holds from there until the next one.
@@ -136,7 +135,7 @@ def plain(network, attack, case):
     stripes = case.keys.fold_in(-3).uniform((rows, 1, width, channels)).numpy() >= 0.5
     best = np.where(stripes, high, low)
     words = case.keys.words(np.tile(np.arange(attack.queries), (rows, 1))).numpy()
-    sides = sides_of(attack.shares(), height, width)
+    sides = compute_sides(attack.shares(), height, width)
 
     def value_of(images):
         return -margin(y, network(images)).numpy()
@@ -301,7 +300,7 @@ def test_a_linear_lead_is_lowered_by_the_windows_sum():
         *(pytest.param(t, marks=pytest.mark.slow) for t in (L2(0.2), L1(1.0))),
     ],
 )
-def test_slots_find_what_a_plain_call_finds(threat_model, two_replicas):
+def test_slots_count_the_queries_of_a_plain_call(threat_model):
     network, x, y = network_for((7, 5, 2))
     seeds = np.stack([np.arange(ROWS), np.full(ROWS, 3)], axis=1).astype("int32")
     attack = Square(threat_model, queries=40, restarts=2)
@@ -311,8 +310,7 @@ def test_slots_find_what_a_plain_call_finds(threat_model, two_replicas):
     work = Work(x, y, network(x).numpy(), seeds)
     programs = (
         Program(network, attack, 5),
-        Program(network, attack, 6, Devices(two_replicas)),
-        Program(network, attack, ROWS, jit_compile=True),
+        Program(network, attack, ROWS),
     )
     results = [SlotSchedule(program, work, 4)() for program in programs]
     for result in results:

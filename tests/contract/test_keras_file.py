@@ -21,21 +21,15 @@ class Suite:
     name = "suite"
 
 
-def compare(run):
-    """Judges a run that has a report, so that its classifier is read."""
-    counts = {"right": 1, "total": 2}
-    report = {"clean": counts, "robust": counts, "step_seconds": 0.1, "method": "ADV"}
-    (run / "report.json").write_text(json.dumps(report))
-    return judge_run(run, None, Linf(0.1), Suite())
-
-
+HALF = {"right": 1, "total": 2}
+REPORT = {"clean": HALF, "robust": HALF, "step_seconds": 0.1, "method": "ADV"}
 DOORS = {
     "read_keras_file": read_keras_file,
     "load_classifier": load_classifier,
     "Subject": Subject.of,
     "a surrogate": lambda path: surrogates.load_surrogate(str(path)),
     "a run": lambda path: Subject.of(path.parents[1]),
-    "a run in a comparison": lambda path: compare(path.parents[1]),
+    "a run in a comparison": lambda path: judge_run(path.parents[1], None, Linf(0.1), Suite()),
 }
 
 
@@ -106,6 +100,7 @@ def test_nothing_is_run_and_nobody_is_told_to_run_it(honest, tmp_path, door, kin
     path = tmp_path / "run" / "export" / "classifier.keras"
     path.parent.mkdir(parents=True)
     path.write_bytes(with_layer(honest.read_bytes(), HOSTILE[kind](victim)))
+    (tmp_path / "run" / "report.json").write_text(json.dumps(REPORT))
     with pytest.raises(UserError) as error:
         DOORS[door](path)
     told = str(error.value)

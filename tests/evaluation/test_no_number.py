@@ -11,7 +11,7 @@ from tfrobust.attacks import APGD, FAB, RandomNoise, RayS, Square, Transfer
 from tfrobust.attacks.adam_pgd import adam_pgd
 from tfrobust.errors import UserError
 from tfrobust.evaluation import evaluate, headline
-from tfrobust.evaluation.checks import contract_findings, suite_findings
+from tfrobust.evaluation.checks import check_contract, check_suite
 from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.losses import Margin, TargetedDLR
 
@@ -84,8 +84,8 @@ def test_what_was_no_number_is_a_line_of_its_own(tmp_path):
     assert lost > 0 and robust.robust.sum() - broken.robust.sum() == lost
     assert f"{lost} without finite logits count as broken" in headline(broken)
     assert f"{lost} without finite logits count as robust" in headline(robust)
-    told = [{f.id: f for f in suite_findings(found)} for found in (broken, robust)]
-    assert [found["C35"].level for found in told] == ["warning", "severe"]
+    told = [{f.id: f for f in check_suite(found)} for found in (broken, robust)]
+    assert [found["C42"].level for found in told] == ["warning", "severe"]
     assert told[0]["C27"].level == told[0]["C26"].level == "passed"
     text = write_reports(broken, X, tmp_path)
     assert "without finite logits in the ball, count as broken" in text
@@ -97,5 +97,5 @@ def test_what_was_no_number_is_a_line_of_its_own(tmp_path):
 
 def test_it_is_said_before_the_attacks():
     for model, level in ((plain, "passed"), (holes, "warning")):
-        told = {f.id: f for f in contract_findings(model, X, Y, TM, 3)}
+        told = {f.id: f for f in check_contract(model, X, Y, TM, 3)}
         assert told["C35"].level == level and told["C1"].level == "passed"

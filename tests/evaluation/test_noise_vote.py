@@ -64,6 +64,9 @@ def test_an_attack_that_is_not_made_for_noise_is_doubted_and_judged_by_the_vote(
     # What a lucky pass found is outvoted, and no fault of the attack.
     assert outcome.outvoted.any() and not outcome.rejected.any()
     assert told["C26"].level == "passed"
+    # The image that was outvoted is kept, and C22 tells how often it is classified right.
+    moved = (found.adversarial != X).reshape(COUNT, -1).any(axis=1)
+    np.testing.assert_array_equal(moved, outcome.broken | outcome.outvoted)
     # Without checks the suite says what the model is.
     plain = evaluate(noisy, (X, Y), [("apgd", APGD(TM, steps=2))], checks="none")
     assert plain.votes == 1

@@ -29,7 +29,7 @@ def evaluated(folder, stop=lambda: False, bar=None, checks="full"):
     return evaluate(model, (X, Y), ATTACK, workdir=folder, stop=stop, bar=bar, checks=checks)
 
 
-@pytest.mark.parametrize("phase", ["contract_findings", "behaviour_findings", "suite_findings"])
+@pytest.mark.parametrize("phase", ["check_contract", "check_behaviour", "check_suite"])
 def test_sigterm_ends_the_checks_within_seconds(tmp_path, monkeypatch, phase):
     def stuck(*_, **__):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -39,13 +39,13 @@ def test_sigterm_ends_the_checks_within_seconds(tmp_path, monkeypatch, phase):
     with monkeypatch.context() as patched:
         # The package has a function of that name.
         module = sys.modules["tfrobust.evaluation.evaluate"]
-        for name in ("contract_findings", "behaviour_findings", "suite_findings"):
+        for name in ("check_contract", "check_behaviour", "check_suite"):
             check = stuck if name == phase else lambda *_, **__: ()
             patched.setattr(module, name, check)
         with StopRequest() as stop, pytest.raises(Interrupted):
             evaluated(tmp_path / "out", stop)
     assert time.monotonic() - began < 30
-    saved = phase != "contract_findings"
+    saved = phase != "check_contract"
     assert (tmp_path / "out" / "state").is_dir() == saved
     assert not (tmp_path / "out" / "report.json").exists()
     # The same request goes on.

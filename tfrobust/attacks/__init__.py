@@ -1,4 +1,4 @@
-"""Searches of a threat model for a bad point."""
+"""Attacks: searches for adversarial images within a threat model."""
 
 from tfrobust.attacks.adam_pgd import adam_pgd as adam_pgd
 from tfrobust.attacks.answers import record_success as record_success

@@ -19,16 +19,16 @@ def adam_pgd(
 ) -> PGD:
     """Adam's ascent on the perturbation, projected after every step, from uniform starts.
 
-    The first steps of length 0.1 jump between corners of the ball, the later ones do the fine work:
+    The first steps of length 0.1 jump between corners of the ball, the later ones refine the image:
     the step is a tenth of that from half of the steps on, and a hundredth from three quarters on. Of
     200 steps that is from step 100 and from step 150 on, as in LLR's evaluation; for other numbers
     the break points are scaled, and rounded up. Any misclassified iterate counts.
 
-    Use it where the fine work matters; its first steps are too long to compare with those of `PGD`.
+    Use it where small final steps matter; its first steps are too long to be compared with those of `PGD`.
 
     Args:
         threat_model: `Linf` or `L2`.
-        objective: what is climbed, the cross-entropy if None.
+        objective: what is maximised; the cross-entropy if None.
         steps: of one run.
         restarts: runs from new starts; each begins with a new Adam.
         step_size: Adam's learning rate in pixel units.
@@ -36,8 +36,8 @@ def adam_pgd(
         targets, selection: as in `PGD`.
 
     Returns:
-        A `PGD`. It costs restarts * steps forward and backward passes for an example that it does
-        not break, times the number of targets.
+        A `PGD`. For an example that survives it costs restarts * steps forward and backward passes,
+        times the number of targets.
 
     Example:
     >>> attack = tfrobust.attacks.adam_pgd(tfrobust.Linf("8/255"), steps=100)

@@ -8,9 +8,9 @@ from tfrobust.ops import norms
 def record_success(
     state: dict[str, tf.Tensor], candidate: tf.Tensor, wrong: tf.Tensor
 ) -> dict[str, tf.Tensor]:
-    """The state's "broken" and "adversarial" after a look at images that are `wrong` or not, (b,).
+    """The state's "broken" and "adversarial" after a look at images, of which some are `wrong`, (b,).
 
-    The first image that is found stays.
+    The first image that is found is kept.
 
     Example:
     >>> x, nobody = tf.zeros((2, 1, 1, 3)), tf.constant([False, False])
@@ -28,8 +28,8 @@ def record_unanswered(
 ) -> dict[str, tf.Tensor]:
     """The state's "unanswered" and "adversarial" after a look at images of the threat model.
 
-    The first image for which the model gave no finite logits is kept, until one is found that is
-    misclassified: an evaluation looks at it again and names the example.
+    The first image for which the model gave no finite logits is kept, until a misclassified
+    one is found: an evaluation looks at it again and names the example.
 
     Args:
         state: of the rows.
@@ -54,9 +54,9 @@ def record_votes(
 ) -> dict[str, tf.Tensor]:
     """The state's "broken", "adversarial" and "wrong_passes" after several passes of the same images.
 
-    For models with noise, where one misclassification may be luck: the search goes on, and keeps the image
-    that was wrong in most of the passes, of equals the last one. At its end that image breaks the example
-    if it was wrong in at least half of them.
+    For models with noise, where one misclassification may be chance: the search goes on, and keeps the image
+    that was wrong in most of the passes, the last one on ties. At its end that image breaks the example if
+    it was wrong in at least half of them.
 
     Args:
         state: of the rows.

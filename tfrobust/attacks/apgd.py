@@ -1,4 +1,4 @@
-"""Auto-PGD: the step size follows from the progress that is made."""
+"""Auto-PGD: the step size follows from the progress of the search."""
 
 import dataclasses
 from collections.abc import Callable
@@ -30,8 +30,8 @@ class APGD(IterativeAttack):
 
     z = project(q + eta * steepest(g));  q <- project(q + a (z - q) + (1 - a) (q - q_old))
 
-    with a = 3/4, and 1 in the first step. eta begins at twice the radius. At checkpoints that get
-    closer to each other it is halved, and the search goes back to its best point, where the loss
+    with a = 3/4, and 1 in the first step. eta begins at twice the radius. At checkpoints, which get
+    closer and closer, it is halved, and the search goes back to its best point, where the loss
     grew in at most `rho` of the steps since the last one, or where neither the step size nor the
     best loss has changed since then. In L1 its steps are sparse, see `apgd_l1.SparseSteps`.
 
@@ -49,7 +49,7 @@ class APGD(IterativeAttack):
         objective: `CrossEntropy()`, `DLR()`, or `TargetedDLR()` with `targets`.
         steps: gradient steps of one run, at least 1; AutoAttack has 100.
         restarts: runs from new starts (and, with targets, for each of them), at least 1.
-        targets: how many classes are aimed at in turn, those with the largest logits at the clean
+        targets: how many target classes are tried in turn, those with the largest logits at the clean
             image after the label; 0 for an untargeted objective, 9 in AutoAttack (5 in L1). All of them
             where there are fewer.
         rho: fraction of steps in which the loss must grow, in [0, 1]; in Linf and L2.
@@ -60,7 +60,7 @@ class APGD(IterativeAttack):
             does; it takes 5 steps at least.
 
     Raises:
-        UserError: for settings that cannot work together.
+        UserError: for settings that do not work together.
 
     Example:
     >>> model = lambda x: tf.reshape(x, (-1, 3)) * 10.0
@@ -95,8 +95,8 @@ class APGD(IterativeAttack):
         self._check_norm()
         if self.objective.needs_target != (self.targets > 0):
             raise UserError(
-                f"A targeted objective needs `targets` of at least 1, and no other takes them. Received: "
-                f"objective={self.objective!r}, targets={self.targets}."
+                "A targeted objective needs `targets` of at least 1, and other objectives take none. "
+                f"Received: objective={self.objective!r}, targets={self.targets}."
             )
 
     def _check_norm(self):
@@ -114,7 +114,7 @@ class APGD(IterativeAttack):
         if sparse and self.rho != APGD.rho:
             raise UserError(
                 "`rho` says when steps are halved in Linf and L2; steps in L1 follow the number of "
-                f"pixels that change. Leave it away. Received: rho={self.rho}."
+                f"pixels that change. Leave it out. Received: rho={self.rho}."
             )
 
     @property
@@ -187,7 +187,7 @@ class APGD(IterativeAttack):
         return MomentumSteps(self.threat_model, self.steps, self.rho)
 
     def _next(self, x, radius, s):
-        """What is evaluated in this step: a stage's start, and then where its steps lead."""
+        """The images to evaluate in this step: a stage's start, and then where its steps lead."""
         rule, start = self._rule(), s["best"]
         plan = plan_looks(rule.stages, rule.windows, s["look"])
         if len(rule.stages) > 1:
@@ -203,7 +203,7 @@ class APGD(IterativeAttack):
         is_answer = tf.reduce_all(tf.stack([all_finite(z) for z in logits]), axis=0)
         better = is_answer & (first | (loss > s["best_loss"]))
         known = better | (s["best_loss"] > loss.dtype.min)
-        # Where nothing was answered yet, the search goes back half of the way to the clean image.
+        # Without any finite logits so far, the search goes half of the way back to the clean image.
         best = tf.where(norms.expand(known, x), s["best"], (x + current) / 2.0)
         over = s["look"] + 1 >= self.looks
         # A stage of a larger radius finds no image of the threat model.
@@ -212,7 +212,7 @@ class APGD(IterativeAttack):
         if self.eot == 1:
             catch = record_success(seen, current, wrong[0])
         else:
-            # One lucky misclassification ends nothing.
+            # One misclassification by chance ends no search.
             count = tf.add_n([tf.cast(one, tf.int32) for one in wrong])
             catch = record_votes(seen, current, count, over, self.eot)
         new = {
@@ -230,7 +230,7 @@ class APGD(IterativeAttack):
             "backwards": s["backwards"] + self.eot,
         }
         radius *= tf.cast(plan["factor"], x.dtype)
-        # What was not answered raised no loss.
+        # Logits that are not finite count as no progress.
         loss = tf.where(is_answer, loss, tf.zeros_like(loss) + loss.dtype.min)
         new = rule.observe(x, radius, s, new, first, loss)
         new = rule.pass_checkpoint(x, radius, new, plan["window"])

@@ -13,8 +13,8 @@ class SparseSteps:
         q <- project(q + eta s / |s|_1),  s = sign(g) where |g| is among its largest entries, else 0
 
     How many entries those are follows from the best point: two thirds of the pixels that it changes
-    (of which there were a fifth of all at the beginning). Every 4 % of the steps that number is taken
-    anew. Where it fell by more than 5 %, eta is the radius again and the search goes on from the best
+    (of which there were a fifth of all at the beginning). Every 4 % of the steps that number is counted
+    again. Where it fell by more than 5 %, eta is the radius again and the search goes on from the best
     point; elsewhere eta is divided by 1.5, down to a tenth of the radius. There is no momentum.
 
     With `larger_radii` the search is made three times: 30 % of the steps each with the threefold and
@@ -48,7 +48,7 @@ class SparseSteps:
     def memory(
         self, x: tf.Tensor, y: tf.Tensor, radius: tf.Tensor | float, start: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """What the steps know beside the points that were found, at the beginning.
+        """What the steps remember beside the points, at the beginning.
 
         "changed": how many pixels the best point changes; "smaller": how many entries of the gradient
         a step leaves out, the smallest ones.
@@ -79,9 +79,9 @@ class SparseSteps:
         first: tf.Tensor,
         loss: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        """`s` with what a look at `s["current"]` tells: a stage begins with a step of its radius."""
+        """`s` after a look at `s["current"]`: a stage begins with steps of its radius."""
         s = {**s, "step_size": tf.where(first, tf.zeros_like(loss) + radius, s["step_size"])}
-        # A start that was not drawn for this radius tells how sparse the steps should be.
+        # A start that was not drawn for this radius shows how sparse the steps should be.
         return self._count(x, s, first) if self.larger_radii else s
 
     def pass_checkpoint(
@@ -90,7 +90,7 @@ class SparseSteps:
         """Counts the pixels again, and goes back to the best points or shortens the steps.
 
         Args:
-            window: steps since the last checkpoint, int32 (b,); 0 where there is none.
+            window: steps since the last checkpoint, int32 (b,); 0 where there is no checkpoint.
         """
         here, former = window > 0, s["changed"]
         s = self._count(x, s, here)

@@ -34,7 +34,7 @@ class MomentumSteps:
     def memory(
         self, x: tf.Tensor, y: tf.Tensor, radius: tf.Tensor | float, start: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """What the steps know beside the points that were found, at the beginning."""
+        """What the steps remember beside the points, at the beginning."""
         zeros = tf.zeros_like(y, x.dtype)
         return {
             "former": start,
@@ -65,7 +65,7 @@ class MomentumSteps:
         first: tf.Tensor,
         loss: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        """`s` with what a look at `s["current"]` tells; `former` is the state before it."""
+        """`s` after a look at `s["current"]`; `former` is the state before it."""
         return {
             **s,
             "former": former["current"],
@@ -81,7 +81,7 @@ class MomentumSteps:
         """Halves step sizes and goes back to the best points, where a checkpoint finds no progress.
 
         Args:
-            window: steps since the last checkpoint, int32 (b,); 0 where there is none.
+            window: steps since the last checkpoint, int32 (b,); 0 where there is no checkpoint.
         """
         here = window > 0
         few = tf.cast(s["grown"], tf.float32) <= self.rho * tf.cast(window, tf.float32)

@@ -1,4 +1,4 @@
-"""The slope that every gradient attack climbs."""
+"""The objective and its gradient, which every gradient attack follows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,14 +20,14 @@ def ascent(
     """The objective at candidate images and its gradient, summed over the batch.
 
     Examples do not interact. An entry of the gradient that is not finite becomes zero: one NaN would
-    stay in the iterate for ever; without it the other pixels still move.
+    never leave the iterate; without it the other pixels still move.
 
     Args:
         objective: `Objective`.
         forward: function from images to logits.
         candidate: images, (b, h, w, c).
         y: labels, int32 (b,).
-        reference: of the objective: what is constant in the search, or the classes to aim at.
+        reference: of the objective: what is constant in the search, or the target classes.
         eot: evaluations whose gradients are averaged, for models with noise.
 
     Returns:
@@ -48,8 +48,8 @@ def ascent(
         gradient = tape.gradient(total, candidate)
         if gradient is None:
             raise UserError(
-                "The objective does not depend on the pixels by differentiable operations, so there is "
-                "nothing to climb. Is there an argmax, a rounding or a stop_gradient in the model?"
+                "The objective does not depend on the pixels by differentiable operations, so it has "
+                "no gradient to follow. Is there an argmax, a rounding or a stop_gradient in the model?"
             )
         finite = tf.math.is_finite(gradient)
         gradients.append(tf.where(finite, gradient, tf.zeros_like(gradient)))

@@ -1,4 +1,4 @@
-"""What every attack has in common."""
+"""The base of all attacks."""
 
 import dataclasses
 import functools
@@ -21,7 +21,7 @@ from tfrobust.ops.stand_in import stand_in
 
 @dataclasses.dataclass(frozen=True)
 class Attack(AttackTraits):
-    """Searches a threat model for a bad point.
+    """Searches a threat model for an adversarial image.
 
     A subclass has a `threat_model` and a search in one of two forms:
 
@@ -84,12 +84,11 @@ class Attack(AttackTraits):
             A `Perturbation`.
 
         Raises:
-            UserError: if images, labels, seed or model are not what they must be; what only the numbers
-                of a graph show is an assertion in it. Also if a search of your own does not return
-                images of their shape.
+            UserError: if images, labels, seed or model are not valid (inside a graph, where values are not
+                known yet, an assertion), or if your own `search` does not return images of their shape.
         """
         keys = keys_of(seed)
-        images, labels = contract.attack_batch(model, x, y)
+        images, labels = contract.check_attacked_batch(model, x, y)
         return self.perturb(model, images, labels, keys, scale, epoch)
 
     def perturb(
@@ -101,7 +100,7 @@ class Attack(AttackTraits):
         scale: tf.Tensor | float = 1.0,
         epoch: tf.Tensor | float = 0.0,
     ) -> Perturbation:
-        """As a call, of a batch that has passed the contract already, in a training step say.
+        """The same for a batch that has passed the contract already, as in a training step.
 
         Args:
             x: images in [0, 1], in the model's precision.
@@ -113,7 +112,7 @@ class Attack(AttackTraits):
         if not tf.executing_eagerly():
             return self._searched(model, x, y, keys, scale, epoch)
         if isinstance(model, keras.layers.Layer) and not model.built:
-            model(x[:1], training=False)  # Variables cannot be born inside a graph's loop.
+            model(x[:1], training=False)  # Variables cannot be created inside a graph's loop.
         return self._function("search", self._searched)(model, x, y, keys, scale, epoch)
 
     def search(
@@ -161,9 +160,9 @@ class Attack(AttackTraits):
     def begin(self, case: Case) -> dict[str, tf.Tensor]:
         """The state before the first step: a dict of tensors whose first axis is the row.
 
-        It makes no pass through the model. It holds what `make_state` returns, and "best", images: what
-        stands for the row if nothing breaks it. Of several runs that break nothing the one with the
-        largest "best_loss", (b,), stands for the example, or the first run where there is none.
+        It makes no pass through the model. It holds what `make_state` returns, and "best", images: the
+        result of a run that finds no adversarial image. Of several such runs the one with the largest
+        "best_loss", (b,), counts, or the first run where the state has no "best_loss".
         """
         return {**make_state(case), "best": case.x}
 
@@ -172,7 +171,7 @@ class Attack(AttackTraits):
     ) -> dict[str, tf.Tensor]:
         """The state one step later: here all of `search`, and a look at what it found.
 
-        It leaves alone the numbers, and the "best", of rows that are done.
+        It does not change the numbers, and the "best", of rows that are done.
 
         Args:
             forward: function from images to logits in full precision, in inference mode.

@@ -87,5 +87,5 @@ def step_to_boundary(
 
 
 def _replace_non_finite(values):
-    # One NaN would stay in the iterate for ever.
+    # One NaN would never leave the iterate.
     return tf.where(tf.math.is_finite(values), values, tf.zeros_like(values))

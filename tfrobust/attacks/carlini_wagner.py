@@ -7,16 +7,16 @@ from tfrobust.threat_models.base import ThreatModel
 
 
 def cw_20(threat_model: ThreatModel, steps: int = 20, step_size: float | str = 0.003) -> PGD:
-    """Climbs the margin until it exceeds 50; the last iterate counts.
+    """Maximises the margin until it exceeds 50; the last iterate counts.
 
     Steps of the sign (Linf) or the normalised gradient (L2) from a uniform start that is not cut to
-    the pixel box. Below a margin of 50 it is PGD on the margin; above, a point no longer moves.
+    the pixel box. Below a margin of 50 it is PGD on the margin; above it, the point no longer moves.
 
     Use it to compare with the "CW" columns of papers on adversarial training. It is not the attack
     of Carlini and Wagner, which looks for the nearest adversarial image.
 
     Args:
-        threat_model: `Linf(0.031)` in the papers: not 8/255, and the difference is visible.
+        threat_model: `Linf(0.031)` in the papers, which is not 8/255: the accuracy differs.
         steps: 20, or 30 in friendly adversarial training.
         step_size: in pixel units; 0.003 for CIFAR, 1/255 for SVHN.
 

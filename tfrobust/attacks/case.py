@@ -35,14 +35,14 @@ class Case(NamedTuple):
     Attributes:
         x: clean images, (b, h, w, c).
         y: labels, int32, (b,).
-        logits: of the model at the clean images, (b, k).
+        logits: logits of the model at the clean images, (b, k).
         run: which run, int32, (b,): from 0 to `Attack.runs` - 1, counting restarts and targets.
         keys: noise that belongs to the row's example and run.
         radius: of the threat model, a scalar.
         example_keys: noise that belongs to the row's example, the same in all its runs.
         scale: factor of the radius, a scalar.
-        is_random: whether the model answers anew each time, boolean scalar; looked for only where an
-            attack `trusts_answers`.
+        is_random: whether the model gives other logits in each pass, boolean scalar; tested only for an
+            attack that `trusts_answers`.
 
     Example:
     >>> x, y = tf.zeros((2, 1, 1, 3)), tf.constant([0, 1])
@@ -67,7 +67,7 @@ def make_state(case: Case) -> dict[str, tf.Tensor]:
     """What every state holds at the beginning.
 
     Returns:
-        "index", steps made; "done"; "broken"; "adversarial", an image that means something where
+        "index", steps made; "done"; "broken"; "adversarial", an image, which is meaningful where
         "broken" or "unanswered"; "forwards" and "backwards", the passes made for the row;
         "unanswered", how often the model gave no finite logits (see `answers.record_unanswered`).
 

@@ -17,7 +17,7 @@ from tfrobust.ops.numbers import integer, parse_number
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel, is_within, to_box
 
-# All gradients of more classes cost more than aiming at the likeliest ones.
+# With more classes, all gradients cost more than targeting the most likely classes.
 MOST_CLASSES = 20
 
 
@@ -34,7 +34,7 @@ class FAB(IterativeAttack):
     and where that is misclassified, it is kept if it is the nearest so far, and q goes back to x +
     backward (q - x). Untargeted, t is the class whose hyperplane is nearest in the linearised model.
 
-    Use it beside attacks of a fixed radius: it does not depend on a loss's scale, and tells
+    Use it beside attacks of a fixed radius: it does not depend on the scale of a loss, and measures
     distances. It costs 2 forward and 1 backward passes a step (k backward passes untargeted); the
     pass that judges a step serves as the next step's where that is cheaper.
 
@@ -44,14 +44,14 @@ class FAB(IterativeAttack):
         steps: of a run, at least 1; 100 in AutoAttack.
         restarts: runs, at least 1: the first from the clean image, later ones from a random point at
             half the radius.
-        targets: how many classes are aimed at in turn, those with the largest clean logits after
+        targets: how many target classes are tried in turn, those with the largest clean logits after
             the label; 0 for the untargeted attack, 9 in AutoAttack. All of them where there are
             fewer.
         alpha_max: largest pull towards the clean image, in [0, 1].
         overshoot: length of a step in units of the distance, at least 1.
         backward: how much of its perturbation a misclassified point keeps, in (0, 1].
-        minimal: finish a run after it broke its example, for the smallest distance; AutoAttack needs
-            none. Like other attacks it makes later runs for unbroken examples only: for the smallest
+        minimal: finish a run after it broke its example, for the smallest distance; AutoAttack does
+            not. Like other attacks it makes later runs for unbroken examples only: for the smallest
             "distance" over all targets, evaluate with a radius of 0.
         final_steps: bisections of the way from the clean image to the nearest point found, with
             `minimal`; 10 bring it within a thousandth of where the class changes; 0 in AutoAttack.
@@ -101,7 +101,7 @@ class FAB(IterativeAttack):
 
     @property
     def measures_boundary(self) -> bool:
-        """Of a run that goes on after a success, or has none: no point but x lies within a radius of 0."""
+        """Yes where a run goes on after a success, or can have none: only x lies within a radius of 0."""
         return self.minimal or self.threat_model.radius() == 0.0
 
     @property
@@ -118,9 +118,8 @@ class FAB(IterativeAttack):
     def passes(self, num_classes: int) -> tuple[int, int]:
         # Of AutoAttack's code; fewer are needed where passes are shared.
         runs = self.runs(num_classes)
-        if self.targets:
-            return runs * (2 * self.steps + 3), runs * self.steps
-        return runs * (2 * self.steps + 2), runs * self.steps * num_classes
+        last, gradients = (3, 1) if self.targets else (2, num_classes)
+        return runs * (2 * self.steps + last), runs * self.steps * gradients
 
     def begin(self, case: Case) -> dict[str, tf.Tensor]:
         x, state = case.x, make_state(case)
@@ -156,20 +155,17 @@ class FAB(IterativeAttack):
         self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
         state = {name: value for name, value in state.items() if name != "adversarial"}
-        new = self._judge_and_step(forward, case, state)
-        # The nearest misclassified image is the one that broke the example, if one has.
-        broken = norms.expand(new["broken"], new["best"])
-        return {**new, "adversarial": tf.where(broken, new["best"], new["lost"])}
-
-    def _judge_and_step(self, forward, case, state):
         # Judging every point by itself costs 2F + B a step, otherwise it is (1 + share) (F + B).
         active = tf.reduce_sum(tf.cast(~state["done"], tf.int32))
         wrong = tf.reduce_sum(tf.cast(state["wrong"] & ~state["done"], tf.int32))
-        return tf.cond(
+        new = tf.cond(
             2 * wrong > active,
             lambda: self._step_in_two_passes(forward, case, state),
             lambda: self._step_in_one_pass(forward, case, state),
         )
+        # The nearest misclassified image is the one that broke the example, if one has.
+        broken = norms.expand(new["broken"], new["best"])
+        return {**new, "adversarial": tf.where(broken, new["best"], new["lost"])}
 
     def _step_in_two_passes(self, forward, case, state):
         """Judges, then makes a step from what is left of the point."""
@@ -181,8 +177,7 @@ class FAB(IterativeAttack):
     def _move(self, x, state, judged, gap, normal, logits):
         moves = ~judged["done"] & (judged["index"] < self.steps)
         made = tf.cast(state["moved"], tf.int32) + tf.cast(moves, tf.int32)
-        new = self._step(x, judged, gap, normal, logits, moves, made)
-        return self._unless_done(state, new)
+        return self._unless_done(state, self._step(x, judged, gap, normal, logits, moves, made))
 
     def _step_in_one_pass(self, forward, case, state):
         """One pass judges a point and gives its gradient, which serves unless the point goes back."""
@@ -198,7 +193,7 @@ class FAB(IterativeAttack):
         return self._unless_done(state, new)
 
     def _judge(self, x, y, radius, s, logits):
-        """Notes points that were reached and are misclassified, and takes them back towards x."""
+        """Records points that are misclassified, and moves them back towards x."""
         point = s["point"]
         judging = s["moved"] & ~s["done"]
         wrong, is_answer = judging & misclassified(y, logits), all_finite(logits)
@@ -208,10 +203,9 @@ class FAB(IterativeAttack):
         best = tf.where(norms.expand(nearer, x), point, s["best"])
         nearest = tf.where(nearer, distance, s["distance"])
         near = is_within(distance, radius)
-        succeeds = nearer & near
         lost = judging & ~is_answer
         noted = record_unanswered({**s, "adversarial": s["lost"]}, point, ~(lost & near))
-        broken = s["broken"] | succeeds
+        broken = s["broken"] | (nearer & near)
         # After the last step: halve the way between the nearest point and one that was right.
         over = judging & (s["index"] >= self.steps)
         right_half = over & ~wrong & (s["halvings"] > 0)
@@ -220,7 +214,7 @@ class FAB(IterativeAttack):
         if self.final_steps:
             bisected["inner"] = tf.where(norms.expand(right_half, x), point, s["inner"])
         point = tf.where(norms.expand(wrong, x), x + self.backward * (point - x), point)
-        # Without logits there is no hyperplane; the way back to the clean image leads out of there.
+        # Without finite logits there is no hyperplane: go half of the way back to the clean image.
         point = tf.where(norms.expand(lost, x), (x + point) / 2.0, point)
         if self.final_steps:
             middle = (bisected["inner"] + best) / 2.0

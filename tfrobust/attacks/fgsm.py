@@ -12,13 +12,13 @@ def fgsm(threat_model: ThreatModel, objective: Objective | None = None) -> PGD:
     x' = box(x + epsilon * steepest(gradient at x)), the sign for Linf, the normalised gradient for L2,
     and for L1 the pixel with the largest |gradient| alone.
 
-    Use it as the cheapest check there is, never as a number of robustness: an example that it breaks
-    and a longer attack does not is a sign that the longer one fails.
+    Use it as the cheapest check, never as a measure of robustness: where it breaks an example that a
+    longer attack does not break, the longer attack fails.
 
     Args:
         threat_model: `Linf`, `L2` or `L1`.
-        objective: what is climbed, the cross-entropy if None; one whose gradient vanishes at the clean
-            image is refused.
+        objective: what is maximised; the cross-entropy if None. An objective whose gradient is zero at
+            the clean image is refused.
 
     Returns:
         A `PGD`. It costs one forward and one backward pass, and a forward pass to judge.
@@ -47,9 +47,9 @@ def fgsm_rs(
 
     Args:
         threat_model: `Linf`, `L2` or `L1`.
-        objective: what is climbed: the cross-entropy if None, as in fast adversarial training;
+        objective: what is maximised: the cross-entropy if None, as in fast adversarial training;
             `ToClean()` in one-step TRADES.
-        relative_step_size: length of the step in radii; with 2 or more the start is forgotten.
+        relative_step_size: length of the step in radii; with 2 or more the start is without effect.
 
     Returns:
         A `PGD`. It costs one forward and one backward pass, and a forward pass to judge.

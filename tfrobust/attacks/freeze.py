@@ -1,4 +1,4 @@
-"""When a search leaves an example alone."""
+"""When a search stops moving an example."""
 
 import dataclasses
 
@@ -39,9 +39,8 @@ class Freeze(Spec):
 class EarlyStop(Freeze):
     """Friendly adversarial training's rule: stop `tolerance` steps after the first misclassification.
 
-    An example whose incoming iterate is misclassified uses up one unit of tolerance, and stays
-    where it is once none is left; a start that is misclassified already is kept as it is with
-    tolerance 0.
+    An example whose incoming iterate is misclassified uses up one unit of tolerance, and is
+    no longer moved once none is left; with tolerance 0 a start that is misclassified is not moved at all.
 
     Args:
         tolerance: the paper's tau, a whole number of at least 0, or a `Schedule` of one such as

@@ -1,4 +1,4 @@
-"""Attacks that are written as steps, row by row."""
+"""The base of attacks that are written as steps, row by row."""
 
 import dataclasses
 from collections.abc import Callable
@@ -18,9 +18,9 @@ class IterativeAttack(Attack):
     """An attack whose run is a number of steps.
 
     A subclass writes one run as `begin` and `advance`, in graph operations, row by row: no row may
-    depend on another one, and every row has its own step counter, so that an evaluation may exchange
-    rows that are done while others go on. How many runs an example needs, `runs` says. Both count:
-    "forwards" and "backwards" are the passes that a row needed.
+    depend on another one, and every row has its own step counter, so that an evaluation can replace
+    rows that are done while others go on. `runs` is the number of runs of an example. The state counts
+    the passes of each row as "forwards" and "backwards".
 
     Example:
     >>> issubclass(tfrobust.PGD, tfrobust.attacks.IterativeAttack)
@@ -44,7 +44,7 @@ class IterativeAttack(Attack):
 
         Sets "done" where the run is over, and "broken" with "adversarial" where a misclassified image
         of the threat model was found (see `record_success`). Adds to "forwards" and "backwards" what the
-        row's step needed. Rows that were done before may come out as anything: `step` restores their
+        row's step needed. Rows that were done before may have any values: `step` restores their
         numbers, their "best", and `record_success` their "adversarial". Noise of a step is drawn by
         `case.keys.fold_in(state["index"])`.
 
@@ -58,7 +58,7 @@ class IterativeAttack(Attack):
     def step(
         self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        """`advance` that leaves alone the numbers, and the "best", of rows that are done.
+        """`advance` without changes to the numbers, and the "best", of rows that are done.
 
         Attacks that compile what they do between passes override it, and need no `advance`.
         """

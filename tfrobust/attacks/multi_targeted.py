@@ -1,4 +1,4 @@
-"""The multi-targeted attack: every wrong class is aimed at."""
+"""The multi-targeted attack: every wrong class is a target."""
 
 from tfrobust.attacks.adam_pgd import adam_pgd
 from tfrobust.attacks.pgd import PGD
@@ -9,13 +9,13 @@ from tfrobust.threat_models.base import ThreatModel
 def multi_targeted(
     threat_model: ThreatModel, steps: int = 200, restarts: int = 20, targets: int | str = "all"
 ) -> PGD:
-    """Climbs z_t - z_y with Adam, for one wrong class t after the other.
+    """Maximises z_t - z_y with Adam, for one wrong class t after the other.
 
     Any misclassified iterate counts, whatever its class. On a linear model one step for every class
     finds an adversarial image wherever there is one; the untargeted margin may miss it, since its
     runner-up at the clean image need not be the class that can be reached.
 
-    Use it as the strongest attack of this family, where its cost can be paid.
+    Use it as the strongest attack of this family, where its cost is acceptable.
 
     Args:
         threat_model: `Linf` or `L2`.
@@ -25,8 +25,8 @@ def multi_targeted(
             logits at the clean image.
 
     Returns:
-        A `PGD`. It costs targets * restarts * steps forward and backward passes for an example that
-        it does not break: 36,000 for 10 classes as in LLR's evaluation.
+        A `PGD`. For an example that survives it costs targets * restarts * steps forward and backward
+        passes: 36,000 for 10 classes as in LLR's evaluation.
 
     Example:
     >>> attack = tfrobust.attacks.multi_targeted(tfrobust.Linf("8/255"), steps=20, restarts=5)

@@ -1,4 +1,4 @@
-"""Random noise: what no attack may be weaker than."""
+"""Random noise, a baseline that no attack may be weaker than."""
 
 import dataclasses
 from collections.abc import Callable
@@ -25,8 +25,8 @@ class RandomNoise(IterativeAttack):
     Linf: corners of the cube, radius * s with s = -1 or 1, and points drawn uniformly from it in turn,
     a corner first. Any other norm: points on the sphere. All are cut to the pixel box.
 
-    Use it as a baseline: where an attack finds less than noise does, the attack fails, not the noise.
-    It reads nothing but the predicted class. A call returns the first misclassified point, or the
+    Use it as a baseline: an attack that breaks fewer examples than noise is not working.
+    It uses nothing but the predicted class. A call returns the first misclassified point, or the
     clean image. It costs `samples` forward passes at most, and one at the clean image.
 
     Args:

@@ -1,50 +1,45 @@
 """Projected gradient ascent: the one engine of the whole family."""
 
 import dataclasses
+from collections.abc import Callable
 
+import keras
 import tensorflow as tf
 
 from tfrobust.attacks.answers import record_success, record_unanswered, record_votes
 from tfrobust.attacks.ascent import ascent
-from tfrobust.attacks.case import Perturbation, make_state
-from tfrobust.attacks.freeze import Freeze
-from tfrobust.attacks.iterative import IterativeAttack
-from tfrobust.attacks.starts import Start, Uniform
-from tfrobust.attacks.steppers import Steepest, Stepper
-from tfrobust.attacks.targets import check_targets, choose_target, count_targets
+from tfrobust.attacks.case import Case, Perturbation, make_state
+from tfrobust.attacks.pgd_settings import PGDSettings
+from tfrobust.attacks.targets import choose_target
 from tfrobust.errors import UserError
 from tfrobust.losses.margin import logit_difference
-from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.ops import norms
 from tfrobust.ops.logits import all_finite, correct, inference, misclassified
-from tfrobust.ops.numbers import integer, parse_number
-from tfrobust.spec import check_kind, register
-from tfrobust.threat_models.base import ThreatModel
-
-SELECTIONS = ("last", "any", "best")
+from tfrobust.ops.random import Keys
+from tfrobust.spec import register
 
 
 @register
 @dataclasses.dataclass(frozen=True)
-class PGD(IterativeAttack):
-    """Climbs an objective inside a threat model, one projected step after the other.
+class PGD(PGDSettings):
+    """Maximises an objective inside a threat model, by projected gradient steps.
 
     x_0 = start; x_{i+1} = project(x_i + move(gradient of the objective at x_i)); the last iterate
     counts, unless `selection` says otherwise.
 
     Use it for training and as a first measurement; its parts make the attacks of the literature:
     one step with `relative_step_size=1.25` is FGSM with a random start, `objective=ToClean()` with
-    `start=Gaussian(0.001)` is the attack of TRADES, `stepper=Adam()` that of LLR. For evaluation give
-    it `restarts` and `selection="any"`: a run then costs one forward pass more, which judges the
-    last iterate, and ends at the first misclassified one. (Where rows are exchanged, in an evaluation,
-    that last pass is computed backward too, though no row needs it and none counts it.)
+    `start=Gaussian(0.001)` is the attack of TRADES, `stepper=Adam()` that of LLR. For evaluation set
+    `restarts` and `selection="any"`: a run then costs one forward pass more, which judges the
+    last iterate, and ends at the first misclassified one. (In an evaluation, where rows are replaced,
+    that last pass is also computed backward, which no row needs and none counts.)
 
     Args:
         threat_model: `Linf("8/255")`, `L2("128/255")`, or `L1(12)`, in which the attack is weak.
-        objective: what is climbed, summed over the batch so that examples do not interact.
+        objective: what is maximised, summed over the batch so that examples do not interact.
         steps: number of gradient steps, at least 1. Costs that many forward and backward passes,
             and one forward pass more if the objective compares with the clean prediction.
-        step_size: length of a step in pixel units ("2/255"). A ramp of epsilon leaves it alone.
+        step_size: length of a step in pixel units ("2/255"). A ramp of epsilon does not change it.
         relative_step_size: length of a step in units of the radius; it follows a ramp. One of the
             two sizes may be given; without any, the step is a quarter of the radius (2/255 at
             8/255).
@@ -60,7 +55,7 @@ class PGD(IterativeAttack):
             the numbers. On CPUs XLA was slower for convolutional networks.
         restarts: runs from new starts, and with targets for each of them, at least 1. Use more where
             the number is to be trusted and the start is random; a later run never undoes a success.
-        targets: how many classes are aimed at in turn, for an objective that needs it: those with the
+        targets: how many target classes are tried in turn, for an objective that needs one: those with the
             largest logits at the clean image after the label, "all" of them in the order of their
             numbers, or one "random" class of each example; 0 for an untargeted objective.
         selection: what counts as found: the "last" iterate, for training and for the numbers of
@@ -79,87 +74,26 @@ class PGD(IterativeAttack):
         UserError: for settings that cannot work, such as a divergence to the clean prediction from
             a start at the clean image, where the gradient is exactly zero.
 
+    Example:
+    >>> model = lambda x: tf.reshape(x, (-1, 3)) * 10.0
+    >>> x = tf.constant([[[[0.6, 0.5, 0.1]]]])
+    >>> found = tfrobust.PGD(tfrobust.Linf(0.1), steps=10)(model, x, [0], seed=0)
+    >>> int(tf.argmax(model(found.x), axis=-1)[0])
+    1
+
     Reference: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", 2018.
     """
 
-    threat_model: ThreatModel
-    objective: Objective = CrossEntropy()
-    steps: int = 10
-    step_size: float | str | None = None
-    relative_step_size: float | str | None = None
-    start: Start = Uniform()
-    stepper: Stepper = Steepest()
-    freeze: Freeze | None = None
-    step_noise: float = 0.0
-    keep: tuple = ()
-    jit_compile: bool = False
-    restarts: int = 1
-    targets: int | str = 0
-    selection: str = "last"
-    success: str = "wrong"
-    eot: int = 1
-
-    def check(self):
-        check_kind("threat_model", self.threat_model, ThreatModel)
-        check_kind("objective", self.objective, Objective)
-        check_kind("start", self.start, Start)
-        check_kind("stepper", self.stepper, Stepper)
-        check_kind("freeze", self.freeze, Freeze, optional=True)
-        integer(self.steps, "steps", 1)
-        if self.step_size is not None and self.relative_step_size is not None:
-            raise UserError(
-                "Give `step_size` (pixels) or `relative_step_size` (radii), not both. Received: "
-                f"step_size={self.step_size!r}, relative_step_size={self.relative_step_size!r}."
-            )
-        for name in ("step_size", "relative_step_size"):
-            if getattr(self, name) is not None:
-                self.store(**{name: parse_number(getattr(self, name), name, 0.0)})
-        self.store(step_noise=parse_number(self.step_noise, "step_noise", 0.0))
-        if self.step_noise and self.jit_compile:
-            raise UserError(
-                "XLA would draw other numbers. Leave away `step_noise` or `jit_compile`. Received: "
-                f"step_noise={self.step_noise!r}, jit_compile=True."
-            )
-        check_kind("keep", self.keep, tuple)
-        if any(integer(step, "keep", 1) > self.steps for step in self.keep):
-            raise UserError(
-                f"`keep` must hold whole numbers from 1 to steps={self.steps}. "
-                f"Received: keep={self.keep}."
-            )
-        integer(self.restarts, "restarts", 1)
-        integer(self.eot, "eot", 1)
-        if self.objective.needs_target != (check_targets(self.targets) != 0):
-            raise UserError(
-                "A targeted objective needs `targets` (how many, 'all' or 'random'), and no other takes "
-                f"them. Received: objective={self.objective!r}, targets={self.targets!r}."
-            )
-        for name, choices in (("selection", SELECTIONS), ("success", ("wrong", "target"))):
-            if getattr(self, name) not in choices:
-                raise UserError(
-                    f"`{name}` must be one of {choices}. Received: {name}={getattr(self, name)!r}."
-                )
-        if self.success == "target" and not self.targets:
-            raise UserError("success='target' needs a class to aim at: give `targets`.")
-        if not self._is_one_climb and (self.freeze or self.keep or self.jit_compile):
-            raise UserError(
-                "`freeze`, `keep` and `jit_compile` are for training, with one run whose last iterate "
-                "counts. Leave them away, or `restarts`, `targets` and `selection`. Received: "
-                f"freeze={self.freeze!r}, keep={self.keep}, jit_compile={self.jit_compile}, "
-                f"restarts={self.restarts}, targets={self.targets!r}, selection={self.selection!r}."
-            )
-        if self.objective.flat_at_clean and self.start.is_clean:
-            raise UserError(
-                f"{self.objective!r} has a gradient of exactly zero at the clean image, where "
-                f"{self.start!r} begins: the attack would never move. Use start=Gaussian(0.001) "
-                "or start=Uniform()."
-            )
-
-    @property
-    def _is_one_climb(self):
-        return self.restarts == 1 and not self.targets and self.selection == "last"
-
-    def search(self, model, x, y, keys, scale, epoch):
-        if not self._is_one_climb:
+    def search(
+        self,
+        model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor],
+        x: tf.Tensor,
+        y: tf.Tensor,
+        keys: Keys,
+        scale: tf.Tensor | float,
+        epoch: tf.Tensor | float,
+    ) -> Perturbation:
+        if not self.is_one_climb:
             return super().search(model, x, y, keys, scale, epoch)
         radius = tf.cast(self.threat_model.radius(scale), x.dtype)
         start = tf.ensure_shape(self.start(self.threat_model, x, radius, keys.fold_in(0)), x.shape)
@@ -172,7 +106,7 @@ class PGD(IterativeAttack):
 
     def _climb(self, model, x, y, start, radius, epoch, keys):
         forward = inference(model)
-        step_size = tf.cast(self._step_size(radius), x.dtype)
+        step_size = tf.cast(self.absolute_step_size(radius), x.dtype)
         reference = self.objective.reference(forward, x, y)
         reference = (
             tf.nest.map_structure(tf.stop_gradient, reference) if reference is not None else None
@@ -182,8 +116,8 @@ class PGD(IterativeAttack):
             answers, _, gradient = ascent(self.objective, forward, current, y, reference, self.eot)
             is_correct = correct(y, answers[-1])
             origin = x, radius, step_size
-            proposal, moves = self._moved(origin, current, gradient, index, moves, keys)
-            # Without logits there is no slope; the way back to the clean image leads out of there.
+            proposal, moves = self._move(origin, current, gradient, index, moves, keys)
+            # Without finite logits there is no gradient: go half of the way back to the clean image.
             lost = norms.expand(~all_finite(answers[-1]), x)
             proposal = tf.where(lost, (x + current) / 2.0, proposal)
             if self.freeze is not None:
@@ -207,50 +141,11 @@ class PGD(IterativeAttack):
         state = tf.while_loop(lambda index, *_: index < self.steps, body, state)
         return Perturbation(*tf.nest.map_structure(tf.stop_gradient, state[1:4]))
 
-    def runs(self, num_classes):
-        return self.restarts * max(count_targets(self.targets, num_classes), 1)
-
-    def passes(self, num_classes):
-        runs, gradients = self.runs(num_classes), self.steps * self.eot
-        # The last passes judge.
-        return runs * (gradients + self.eot), runs * gradients
-
-    @property
-    def climbed_objective(self):
-        return self.objective
-
-    @property
-    def num_steps(self):
-        return self.steps
-
-    @property
-    def kept_steps(self):
-        return self.keep
-
-    @property
-    def is_targeted(self):
-        return self.targets != 0
-
-    @property
-    def judged_steps(self):
-        return self.steps if self.selection == "any" else None
-
-    def check_transfer(self):
-        if self.selection == "any":
-            raise UserError(
-                "The target sees one image of each run, not all iterates. Give PGD selection='last' or "
-                "'best'. Received: selection='any'."
-            )
-        if self.success != "wrong":
-            raise UserError(
-                "What the target predicts is judged as right or wrong. Leave out success='target'."
-            )
-
-    def begin(self, case):
+    def begin(self, case: Case) -> dict[str, tf.Tensor]:
         if self.freeze is not None:
             raise UserError(
                 f"{self.freeze!r} is a rule for training and follows its epochs; a search that is begun "
-                "row by row has none. Leave `freeze` away; selection='any' ends a run at its success."
+                "row by row has none. Leave `freeze` out; selection='any' ends a run at its success."
             )
         x = case.x
         start = self.start(self.threat_model, x, case.radius, case.keys)
@@ -275,7 +170,9 @@ class PGD(IterativeAttack):
             self.objective.reference_from(case.logits)  # Refuses before any work is done.
         return state
 
-    def advance(self, forward, case, state):
+    def advance(
+        self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         s, x, target = state, case.x, state.get("target")
         reference = target if self.targets else self.objective.reference_from(case.logits)
         answers, loss, gradient = ascent(
@@ -289,7 +186,7 @@ class PGD(IterativeAttack):
         lowest = loss.dtype.min
         better = is_answer if self.selection == "last" else is_answer & (loss > s["best_loss"])
         best = tf.where(norms.expand(better, x), s["current"], s["best"])
-        # A start without an answer stands for nothing.
+        # A start without finite logits is no result.
         known = better | (s["best_loss"] > lowest)
         best = tf.where(norms.expand(known, x), best, x)
         best_counts = tf.where(better, counts, s["best_counts"])
@@ -300,14 +197,14 @@ class PGD(IterativeAttack):
         elif self.eot == 1:
             catch = record_success(seen, s["current"], counts)
         else:
-            # One lucky misclassification ends nothing.
+            # One misclassification by chance ends no search.
             catch = record_votes(seen, s["current"], wrong, over, self.eot)
         done = over | catch["broken"]
-        origin = x, case.radius, tf.cast(self._step_size(case.radius), x.dtype)
+        origin = x, case.radius, tf.cast(self.absolute_step_size(case.radius), x.dtype)
         moves = [s[name] for name in sorted(s) if name.startswith("move_")]
         keys = case.keys.fold_in(1)
-        current, moved = self._moved(origin, s["current"], gradient, index, tuple(moves), keys)
-        # Where nothing is answered, half of the way back to the best point so far.
+        current, moved = self._move(origin, s["current"], gradient, index, tuple(moves), keys)
+        # Without finite logits: half of the way back to the best point so far.
         goes_on = norms.expand(is_answer, x)
         current = tf.where(goes_on, current, (best + s["current"]) / 2.0)
         moved = [tf.where(goes_on, new, old) for new, old in zip(moved, moves, strict=True)]
@@ -330,7 +227,7 @@ class PGD(IterativeAttack):
             return all_finite(logits) & (logit_difference(y, target, logits) > 0.0)
         return misclassified(y, logits)
 
-    def _moved(self, origin, current, gradient, index, moves, keys):
+    def _move(self, origin, current, gradient, index, moves, keys):
         """The next iterates and the stepper's new state; `index` is a scalar or (b,)."""
         x, radius, step_size = origin
         move, moves = self.stepper(self.threat_model, gradient, step_size, index, moves)
@@ -338,9 +235,3 @@ class PGD(IterativeAttack):
             noise = keys.fold_in(index).normal(tf.shape(x), x.dtype)
             move += self.step_noise * tf.ensure_shape(noise, x.shape)
         return self.threat_model.project(current + move, x, radius), moves
-
-    def _step_size(self, radius):
-        if self.step_size is not None:
-            return self.step_size
-        relative = 0.25 if self.relative_step_size is None else self.relative_step_size
-        return relative * radius

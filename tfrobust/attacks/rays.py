@@ -21,13 +21,13 @@ TOLERANCE = 1e-3
 @register
 @dataclasses.dataclass(frozen=True)
 class RayS(IterativeAttack):
-    """Searches the corner directions for the one in which the boundary is nearest.
+    """Searches for the corner direction in which the decision boundary is nearest.
 
     The ray of s in {-1, 1}^n is x + d s / sqrt(n), cut to the pixel box; d = inf is its corner. From
     s = 1 and d = inf on, blocks of s are flipped: all of it, its halves, its quarters, down to single
     entries, again and again. Where the image at the present d is misclassified after a flip, the boundary
-    is bisected down to a tolerance of 0.001, and the flip kept if that came nearer; every other flip
-    costs one query and is taken back.
+    is bisected down to a tolerance of 0.001, and the flip kept if that came nearer; any other flip
+    costs one query and is undone.
 
     Use it where nothing but the predicted class is known, as the check of a defence that may hide
     its gradients, and for the average distance to the boundary (ADBD), the mean of the measure
@@ -36,16 +36,16 @@ class RayS(IterativeAttack):
     A call returns the first point within the radius; where there was none the closest misclassified
     point that was found, which lies outside of the threat model, and the clean image where no point
     was misclassified. The measure "distance", in the threat model's norm, is that of the last point
-    that was found, inf where no point was misclassified: such an example has no distance, and belongs
-    into no mean without being named. "queries" counts those made until the distance was within the
-    radius, at most `queries`.
+    that was found, inf where no point was misclassified: such an example has no distance,
+    and a mean over the others must say how many were left out. "queries" counts those made until the
+    distance was within the radius, at most `queries`.
 
     Args:
         threat_model: `Linf`, `L2` or `L1`; the search is the same for all, what it measures is not.
         queries: for each example, at least 1. A bisection that has begun is finished, which takes up to
             about log2(1000 sqrt(n)) queries more. The leaderboard of RayS gives 40,000.
         stop_at_success: end the search where the distance is within the radius. It costs less, and
-            makes "distance" no distance to the boundary.
+            "distance" is then not the distance to the boundary.
 
     Example:
     >>> model = lambda x: tf.reshape(x, (-1, 3)) * 10.0
@@ -117,7 +117,7 @@ class RayS(IterativeAttack):
         outside = ~self.threat_model.contains(candidate, x, case.radius)
         s = {**s, **record_unanswered(s, candidate, all_finite(logits) | outside)}
 
-        # A flip is tried at the present distance first. That it holds there brings nothing nearer yet.
+        # A flip is tried at the present distance first; a success there does not come nearer yet.
         closer = wrong & (s["bisects"] | tf.math.is_inf(s["along"]))
         along = tf.where(closer, tf.minimum(length, diagonal), s["along"])
         known_right = tf.where(s["bisects"] & ~wrong, middle, s["known_right"])

@@ -32,7 +32,7 @@ _HALVINGS = (11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
 @register
 @dataclasses.dataclass(frozen=True)
 class Square(IterativeAttack):
-    """Random search with the label's lead over the other logits as its only guide.
+    """Random search, guided only by the label's lead over the other logits.
 
     v(q) = z_y - max over j != y of z_j;  q <- proposal where v(proposal) < v(q), until v(q) <= 0
 
@@ -42,18 +42,18 @@ class Square(IterativeAttack):
     moved (see `square_mass`).
 
     Use it, in every evaluation, against models whose gradients mislead: it needs logits only.
-    In Linf queries whose answer is known are counted, but not made:
-    proposals that leave the image as it is, and those that were refused since the last change. The
-    result is the same. A model with noise has no known answers: five passes over clean images, before
-    the search, tell whether there is any, and then every query is made.
+    In Linf, queries whose answer is known are counted but not made: proposals that do not change the
+    image, and those that were rejected since the last change. The result is the same. A model with noise
+    has no known answers: five passes over clean images, before the search, show whether it has noise, and
+    then every query is made.
 
     Args:
         threat_model: `Linf`, or `L2` or `L1` for images of at least 5 by 5; of at most 22 channels.
         queries: proposals, at least 1; AutoAttack has 5000.
         restarts: runs from new starts, at least 1.
         initial_share: of the pixels, in (0, 1]; 0.8 in AutoAttack.
-        rescale_schedule: whether the halvings are placed at the same parts of `queries` as at parts of
-            10000; AutoAttack does not.
+        rescale_schedule: whether the halvings are placed at the same fractions of `queries` as otherwise of
+            10000; AutoAttack does not rescale them.
 
     Raises:
         UserError: for settings outside these ranges.
@@ -111,7 +111,7 @@ class Square(IterativeAttack):
             # Proposals answered; the start is the one before the first.
             "index": state["index"] - 1,
             "queries": tf.zeros_like(case.y, case.x.dtype),
-            # What is asked next, where there is something to ask.
+            # The next query, where there is one.
             "candidate": start,
             "asks": tf.ones_like(state["done"]),
             # The clean image and its value, until a start is answered.

@@ -39,8 +39,7 @@ def _pyramid(height, width, power, order):
 class MovedMass:
     """Two squares at random: the pattern is added to the first one, and takes the mass of the second.
 
-    A subclass says what the pattern is, how much of it there is, and how an image is brought into the
-    set.
+    A subclass defines the pattern, its mass, and how an image is brought into the threat model.
 
     Args:
         shape: (h, w, c) of the images, h and w at least 5.

@@ -60,7 +60,7 @@ class Uniform(Start):
     """A point drawn uniformly from the ball.
 
     Args:
-        clip: cut the start to the pixel box before the first gradient, as most codes do; TRADES's
+        clip: clip the start to the pixel box before the first gradient, as most codes do; TRADES's
             and RAT's evaluation does not.
 
     Example:
@@ -108,7 +108,7 @@ class Gaussian(Start):
 
     Args:
         stddev: standard deviation in pixel units, above 0.
-        clip: cut the start to the pixel box before the first gradient; TRADES does not.
+        clip: clip the start to the pixel box before the first gradient; TRADES does not.
 
     Example:
     >>> threat_model, keys = tfrobust.Linf(0.1), tfrobust.ops.random.keys_of(0)

@@ -35,7 +35,7 @@ class Stepper(Spec):
         """The move, shape of `gradient`, and the new state.
 
         Args:
-            threat_model: knows the steepest direction of its norm.
+            threat_model: whose norm defines the steepest direction.
             gradient: of the objective with respect to the images, (b, h, w, c).
             step_size: length of a step, a float scalar.
             index: number of the step, int32, from 0: a scalar, or one for each image, (b,).

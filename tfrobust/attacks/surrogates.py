@@ -19,7 +19,7 @@ def check_surrogate(surrogate: keras.Model | Callable | str) -> None:
         if not file.is_file() or not zipfile.is_zipfile(file):
             raise UserError(
                 "A path in `surrogates` must be that of a .keras file, such as export/classifier.keras of a "
-                f"run. Received: {surrogate!r}, which {'is none' if file.exists() else 'does not exist'}."
+                f"run. Received: {surrogate!r}, which {'is not one' if file.exists() else 'does not exist'}."
             )
     elif isinstance(surrogate, keras.layers.Layer) and not surrogate.built:
         raise UserError(

@@ -1,4 +1,4 @@
-"""Classes that a targeted search aims at."""
+"""The target classes of a search."""
 
 import tensorflow as tf
 
@@ -21,7 +21,7 @@ def choose_ranked_target(case: Case, rank: tf.Tensor) -> tf.Tensor:
 
 
 def check_targets(targets: int | str) -> int | str:
-    """`targets` if it says how many classes are aimed at: a whole number, "all" or "random"."""
+    """`targets` if it is valid: a whole number, "all" or "random"."""
     if isinstance(targets, str) and targets in ("all", "random"):
         return targets
     if isinstance(targets, str):
@@ -33,14 +33,14 @@ def check_targets(targets: int | str) -> int | str:
 
 
 def count_targets(targets: int | str, num_classes: int) -> int:
-    """How many classes are aimed at one after the other, of `num_classes`; 0 for an untargeted search."""
+    """How many targets are tried one after the other, of `num_classes`; 0 for an untargeted search."""
     if isinstance(targets, str):
         return 1 if targets == "random" else num_classes - 1
     return min(targets, num_classes - 1)
 
 
 def choose_target(targets: int | str, case: Case, rank: tf.Tensor) -> tf.Tensor:
-    """The class that a row aims at, int32 (b,); never its label.
+    """The target class of each row, int32 (b,); never its label.
 
     Args:
         targets: a whole number: the classes by their clean logits, the largest first; "all": those

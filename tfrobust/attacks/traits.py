@@ -1,4 +1,4 @@
-"""What an attack says about itself, so that nobody has to know its class."""
+"""What an attack says about itself, so that other code need not know its class."""
 
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar

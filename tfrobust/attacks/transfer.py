@@ -1,4 +1,4 @@
-"""Attacks that are made on one model and judged by another."""
+"""Attacks on one model that are evaluated on another."""
 
 import dataclasses
 import pathlib
@@ -24,15 +24,15 @@ from tfrobust.threat_models.base import ThreatModel
 @register
 @dataclasses.dataclass(frozen=True)
 class Transfer(IterativeAttack):
-    """Attacks surrogates, all steps of them, and looks once at what the target says of the result.
+    """Attacks surrogate models, and then evaluates the result once on the target.
 
     With several surrogates the objective is the sum of theirs: for `CrossEntropy` the sum of the
     cross-entropies. What is judged is what the attack itself counts: the last iterate of `PGD`, the
     one with the largest objective of `PGD(selection="best")` and of `APGD`. That it fools the
-    surrogates ends no run and counts for nothing.
+    surrogates neither ends a run nor counts.
 
-    Use it as the black-box attack of the literature, and as a check: a model that falls more often to
-    transferred images than to attacks of its own gradients hides these gradients. Of the target it needs
+    Use it as the black-box attack of the literature, and as a check: a model that is broken more often by
+    transferred images than by attacks on its own gradients hides these gradients. Of the target it needs
     only the predicted class, in one forward pass for each run. Passes through surrogates are
     counted like any others: with m of them and K steps of PGD these are m (K + 1) forward and m K
     backward ones, and m forward ones more where the objective begins with the clean logits.
@@ -44,8 +44,8 @@ class Transfer(IterativeAttack):
             files, which are loaded when they are first used. Only an attack with paths can be saved.
 
     Raises:
-        UserError: for a file that is none, a model without weights, an attack that climbs no objective,
-            or an objective that compares with the clean prediction on several surrogates.
+        UserError: for a path that is not a .keras file, a model without weights, an attack without an
+            objective, or an objective that compares with the clean prediction on several surrogates.
 
     Example:
     >>> inner = tfrobust.PGD(tfrobust.Linf("8/255"), steps=10)
@@ -147,7 +147,7 @@ class Transfer(IterativeAttack):
             lambda: forward(new["best"]),
             lambda: tf.zeros_like(case.logits),
         )
-        # Only of the images that are judged anything is known.
+        # Only the images that are judged have logits.
         seen = {**state, **record_unanswered(state, new["best"], all_finite(logits) | ~judged)}
         wrong = judged & misclassified(case.y, logits)
         extra += tf.cast(judged, tf.int32)

@@ -7,13 +7,13 @@ from tfrobust.threat_models.base import ThreatModel
 
 
 def untargeted_margin(threat_model: ThreatModel, steps: int = 200, restarts: int = 20) -> PGD:
-    """Climbs the largest wrong logit minus the label's, with Adam and a step size that falls.
+    """Maximises the largest wrong logit minus the label's, with Adam and a step size that falls.
 
-    max over j != y of z_j, minus z_y; the runner-up is chosen anew in every step. Any misclassified
+    max over j != y of z_j, minus z_y; the runner-up is chosen again in every step. Any misclassified
     iterate counts.
 
-    Use it where the logits are so far apart that cross-entropy loses its direction, and as the
-    counterpart of `multi_targeted`, which it never beats by much.
+    Use it where the logits are so far apart that the cross-entropy's gradient vanishes, and beside
+    `multi_targeted`, which is rarely weaker.
 
     Args:
         threat_model: `Linf` or `L2`.
@@ -21,8 +21,7 @@ def untargeted_margin(threat_model: ThreatModel, steps: int = 200, restarts: int
         restarts: runs from new starts; 20 in LLR's evaluation, 10 and 20 in ATLAS's.
 
     Returns:
-        A `PGD`. It costs restarts * steps forward and backward passes for an example that it does
-        not break.
+        A `PGD`. For an example that survives it costs restarts * steps forward and backward passes.
 
     Example:
     >>> tfrobust.attacks.untargeted_margin(tfrobust.Linf("8/255"), restarts=10).runs(num_classes=10)

@@ -20,7 +20,7 @@ import pathlib
 
 from absl import flags
 
-from tfrobust.commands.command_line import DOUBTFUL, ROOT, Command, data_dir, required
+from tfrobust.commands.command_line import DOUBTFUL, ROOT, Command, require_flag, use_data_dir
 from tfrobust.errors import UserError
 from tfrobust.ops.seeds import SEED_LIMIT
 
@@ -76,7 +76,18 @@ def _define(values):
     )
     flags.DEFINE_list("merge", [], "Folders of all shards: one report of them.", **given)
     flags.DEFINE_enum(
-        "checks", "full", ["full", "contract", "none"], "How much is checked.", **given
+        "checks",
+        "full",
+        ["full", "contract", "none"],
+        "contract: no checks with attacks of their own; see docs/checks.md.",
+        **given,
+    )
+    flags.DEFINE_enum(
+        "nan_counts",
+        "broken",
+        ["broken", "robust"],
+        "What an example counts as that no attack broke, and for which the classifier gives NaN or infinity.",
+        **given,
     )
     flags.DEFINE_string(
         "statement", "", "What the defence does, and which adaptive attack was tried.", **given
@@ -104,12 +115,12 @@ def _define(values):
 def _check(values):
     if values.suite == "help":
         return
-    model = required(values, "model")
+    model = require_flag(values, "model")
     if not pathlib.Path(model).exists():
         raise UserError(
             f"There is no {model}. Give the folder of a run, a .keras file or the folder of a SavedModel."
         )
-    _shard(values.shard)
+    _parse_shard(values.shard)
     if values.shard is not None and values.merge:
         raise UserError(
             "--shard makes a part and --merge joins the parts. Give one of the two, not both."
@@ -131,10 +142,10 @@ def _run(values):
     strategy = tf.distribute.MirroredStrategy() if values.strategy == "mirrored" else None
     with strategy.scope() if strategy else contextlib.nullcontext():
         subject = evaluation.Subject.of(values.model, values.trust)
-    with data_dir(values.data_dir):
-        data, threat_model = _setting(values, subject.folder)
-        examples, shard = _examples(values, data)
-    suite = _suite(values, threat_model)
+    with use_data_dir(values.data_dir):
+        data, threat_model = _choose_setting(values, subject.folder)
+        examples, shard = _load_examples(values, data)
+    suite = _make_suite(values, threat_model)
     workdir = values.workdir or default_folder(values.model, subject.folder, suite.name, shard)
     with StopRequest() as stop:
         result = evaluation.evaluate(
@@ -149,6 +160,7 @@ def _run(values):
             statement=values.statement,
             force=values.force,
             keep_images=values.images,
+            nan_counts=values.nan_counts,
             slots=values.slots or "auto",
             strategy=strategy,
             jit_compile=values.jit_compile,
@@ -162,7 +174,7 @@ def _run(values):
     return DOUBTFUL if values.strict and fired else 0
 
 
-def _examples(values, source):
+def _load_examples(values, source):
     from tfrobust.evaluation import load_examples
 
     examples = load_examples(source, values.split)
@@ -170,11 +182,11 @@ def _examples(values, source):
         examples = examples.first(values.examples)
     if values.shard is None:
         return examples, ""
-    index, count = _shard(values.shard)
+    index, count = _parse_shard(values.shard)
     return examples.shard(index, count), f"-{index}-of-{count}"
 
 
-def _shard(text):
+def _parse_shard(text):
     if text is None:
         return None
     try:
@@ -186,35 +198,37 @@ def _shard(text):
     return index, count
 
 
-def _setting(values, run_folder):
+def _choose_setting(values, run_folder):
     """Data and threat model: those of the flags, else those of the run."""
     from tfrobust import threat_models
     from tfrobust.evaluation import read_run_settings
 
     given = values.epsilon is not None or values.norm is not None
     if run_folder is None or (values.data is not None and given):
-        data, threat_model = required(values, "data"), None
+        data, threat_model = require_flag(values, "data"), None
     else:
         data, threat_model = read_run_settings(run_folder)
     if given or threat_model is None:
-        threat_model = getattr(threat_models, values.norm or "Linf")(required(values, "epsilon"))
+        threat_model = getattr(threat_models, values.norm or "Linf")(
+            require_flag(values, "epsilon")
+        )
     return values.data or data, threat_model
 
 
-def _suite(values, threat_model):
+def _make_suite(values, threat_model):
     from tfrobust import evaluation
 
     if not values.gin_file and not values.gin_bindings:
-        return evaluation.suite(values.suite, threat_model, surrogates=_surrogates(values))
+        return evaluation.suite(values.suite, threat_model, surrogates=_list_surrogates(values))
     from tfrobust.config import Configuration
 
     configuration = Configuration(values.gin_file, values.gin_bindings, ROOT, values.trust)
-    suite = configuration.configured(evaluation.custom)()
+    suite = configuration.bind(evaluation.custom)()
     configuration.check_all_used()
     return suite
 
 
-def _surrogates(values):
+def _list_surrogates(values):
     """Runs by the classifiers that they exported; files as they are."""
     exported = [pathlib.Path(path, "export", "classifier.keras") for path in values.surrogate]
     return [

@@ -1,6 +1,5 @@
 """Judging a trained classifier."""
 
-from tfrobust.evaluation.checks import Thresholds
 from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.outcome import Evaluation, Outcome
@@ -25,7 +24,6 @@ __all__ = [
     "Outcome",
     "Subject",
     "Suite",
-    "Thresholds",
     "custom",
     "evaluate",
     "headline",

@@ -11,14 +11,15 @@ import numpy as np
 from tfrobust import contract
 from tfrobust.errors import UserError
 from tfrobust.evaluation.checks import (
-    Thresholds,
-    behaviour_findings,
-    contract_findings,
-    run_findings,
-    suite_findings,
+    check_behaviour,
+    check_contract,
+    check_suite,
+    check_training_log,
+    read_limits,
 )
-from tfrobust.evaluation.checks.budget import FEWEST, Budget
-from tfrobust.evaluation.checks.consistency import is_random
+from tfrobust.evaluation.checks.after.noise import PASSES
+from tfrobust.evaluation.checks.before.consistency import is_random
+from tfrobust.evaluation.checks.beside.budget import COST, FEWEST, Budget, grant_passes
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.journal import Journal
@@ -30,7 +31,7 @@ from tfrobust.evaluation.folder import check_folder, claim_folder
 from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import as_suite
-from tfrobust.runs.record import environment
+from tfrobust.runs.record import describe_environment
 from tfrobust.runs.signals import AskedToStop
 from tfrobust.runs.writable import check_writable
 
@@ -72,7 +73,7 @@ def evaluate(
 
     A classifier with noise, which C5 finds, or which the suite says by attacks that average passes, is
     judged by a vote: an image counts as misclassified if it is so in at least half of
-    `thresholds.forwards` passes, a clean one like one that was found.
+    20 passes (C22's `passes`), a clean one like one that was found.
 
     Args:
         model: a Keras model, a TensorFlow function from images to logits, the path of a run, of a
@@ -92,7 +93,8 @@ def evaluate(
             them.
         checks: "full", "contract" (before the attacks and after them, but no further attacks), or
             "none".
-        thresholds: `evaluation.Thresholds` of the checks; the default ones if None.
+        thresholds: settings of checks that are not the default, by the check's id, such as
+            `{"C8": {"share": 0.01}}`; `docs/checks.md` lists them all. The report names them.
         statement: what the defence does, and which adaptive attack was tried, for the report.
         force: go on where a check before the attacks found an error.
         trust: load the path of a SavedModel that does more than calculate, too.
@@ -120,6 +122,7 @@ def evaluate(
         raise UserError(f"`checks` must be one of {CHECKS}. Received: {checks!r}.")
     if nan_counts not in NAN_COUNTS:
         raise UserError(f"`nan_counts` must be one of {NAN_COUNTS}. Received: {nan_counts!r}.")
+    limits = read_limits(thresholds)
     stop = stop if isinstance(stop, AskedToStop) else AskedToStop(stop)
     folder = None if workdir is None else pathlib.Path(workdir)
     if folder is not None:
@@ -140,7 +143,7 @@ def evaluate(
     num_classes = _num_classes(subject, examples, force)
     # Of a Keras model the checks see the precision of its layers too.
     seen = subject.model if isinstance(subject.model, keras.layers.Layer) else subject.forward
-    given = (seen, examples.x, examples.y, threat_model, num_classes, thresholds)
+    given = (seen, examples.x, examples.y, threat_model, num_classes, limits)
     flags = {
         "ids": examples.ids,
         "has_gradient": subject.has_gradient,
@@ -150,11 +153,10 @@ def evaluate(
     findings = ()
     if checks != "none":
         with stop.at_once():
-            findings = contract_findings(*given, **flags, attacks=attacks)
+            findings = check_contract(*given, **flags, attacks=attacks)
     _stop_at_errors(findings, force)
     noisy = is_random(findings, attacks)
-    limits = thresholds or Thresholds()
-    evaluator.votes = limits.forwards if noisy else 1
+    evaluator.votes = limits[PASSES].passes if noisy else 1
     fingerprint = _fingerprint(evaluator, examples, chosen) if folder or merge else None
     # Shards are only read: they are refused before the folder is made.
     shards = _shards(merge, fingerprint, examples.ids, chosen.attacks)
@@ -168,12 +170,14 @@ def evaluate(
         predictions, outcomes, adversarial = found
         curve = None
         if checks == "full":
-            passes = limits.budget * sum(sum(outcome.passes) for outcome in outcomes)
+            made, reserved = sum(sum(outcome.passes) for outcome in outcomes), 0
             if folder is not None and subject.has_gradient:
-                curve = EpsilonCurve(examples=Budget(passes / 4).examples(EpsilonCurve().cost, 256))
-                passes -= curve.examples * curve.cost
+                budget = Budget(limits[COST].share * made / 4)
+                curve = EpsilonCurve(examples=budget.count_examples(EpsilonCurve().cost, 256))
+                reserved = curve.examples * curve.cost
+            passes = grant_passes(made, reserved, limits)
             with stop.at_once():
-                findings += behaviour_findings(*given, **flags, is_random=noisy, passes=passes)
+                findings += check_behaviour(*given, **flags, is_random=noisy, passes=passes)
         evaluation = Evaluation(
             model=subject.description,
             data=examples.name,
@@ -188,16 +192,17 @@ def evaluate(
             predictions=predictions,
             outcomes=outcomes,
             adversarial=adversarial,
-            environment=environment(),
+            environment=describe_environment(),
             seconds=time.perf_counter() - began,
             nan_counts=nan_counts,
             votes=evaluator.votes,
+            thresholds=limits.changes,
         )
         if checks != "none":
             with stop.at_once():
-                findings += run_findings(subject.folder, thresholds)
-                findings += suite_findings(
-                    evaluation, thresholds, model=subject.forward, statement=statement
+                findings += check_training_log(subject.folder, limits)
+                findings += check_suite(
+                    evaluation, limits, model=subject.forward, statement=statement
                 )
         evaluation = dataclasses.replace(evaluation, findings=tuple(findings))
         if folder is not None:

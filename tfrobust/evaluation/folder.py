@@ -59,7 +59,7 @@ def claim_folder(folder, fingerprint, resume="auto", merge=()):
         yield lambda: None
         return
     check_folder(folder, resume, merge)
-    with kinds.claimed(folder, kinds.EVALUATION):
+    with kinds.claim_folder(folder, kinds.EVALUATION):
         check_folder(folder, resume, merge)
         former = (kinds.EVALUATION.read(folder) or {}).get("fingerprint")
         if former is not None:

@@ -46,7 +46,7 @@ def preset(norm=None, surrogates=False):
                     f"The suite {name} transfers images from other models: give them as `surrogates`, "
                     "such as a model of another seed, trained in the same way."
                     if surrogates
-                    else f"The suite {name} takes no `surrogates`. Leave them away."
+                    else f"The suite {name} takes no `surrogates`. Leave them out."
                 )
             extra = (tuple(given),) if surrogates else ()
             return tuple(function(threat_model, *extra))

@@ -13,7 +13,7 @@ from tfrobust.spec import Spec, check_kind, register
 class Bregman(Spec):
     """The Bregman divergence of a potential, computed from logits.
 
-    D(a, b) = psi(a) - psi(b) - <grad psi(b), a - b>, with a and b the softmax of the logits given.
+    D(a, b) = psi(a) - psi(b) - <grad psi(b), a - b>, with a and b the softmax of the given logits.
     The direction is the order of the arguments: TRADES has D(clean, adversarial), ATLAS the
     reverse. `Bregman()` is the Kullback-Leibler divergence, `Bregman(SquaredNorm())` the squared
     error. Gradients flow through both arguments.

@@ -16,7 +16,7 @@ TERMS = ("total", "divergence")
 @register
 @dataclasses.dataclass(frozen=True)
 class LossClipping(Spec):
-    """Ignores squared errors below that of a prediction that is confident enough.
+    """Ignores squared errors below that of a prediction with a given confidence.
 
     max(0, loss - tau) per example, tau = c^2 k / (k - 1): the squared error between a label and a
     prediction that gives it probability 1 - c and spreads c evenly over the other k - 1 classes.
@@ -25,7 +25,7 @@ class LossClipping(Spec):
 
     Args:
         slack: c, in [0, 1]; 0.3 for SCORE, 0.4 for adversarial training on squared errors.
-        term: "total" clips the whole loss of an example, as the method's formula has it (without what
+        term: "total" clips the whole loss of an example, as in the method's formula (without what
             `regularizers` add); "divergence" only that between clean and adversarial predictions, before
             its weight, which leaves the accuracy term as it is.
 

@@ -12,8 +12,8 @@ def loss_and_gradient(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Cross-entropy per example, and the gradient of its sum with respect to the images.
 
-    Both can be differentiated again. Where a forward pass ties the images of a batch together
-    (BatchNormalization by the batch), the gradient contains what an image does to the others.
+    Both can be differentiated again. Where a forward pass makes the images of a batch depend on each other
+    (BatchNormalization by the batch), the gradient contains the effect of an image on the others.
 
     Args:
         forward: function from images to logits (b, k).

@@ -22,11 +22,11 @@ def inner_product(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 class LinearityError(Objective):
     """|e(d)| with  e(d) = l(x + d) - l(x) - d . grad l(x)  and l the cross-entropy.
 
-    Its gradient is sign(e) (grad l(x + d) - grad l(x)), which is zero at d = 0: the attack must start
-    elsewhere. It is what LLR's attack climbs.
+    Its gradient is sign(e) (grad l(x + d) - grad l(x)), which is zero at d = 0, so the attack must
+    start elsewhere. LLR's attack maximises it.
 
     Args:
-        reference_inner_gradient: leave the part - grad l(x) of the gradient out, as LLR's code does,
+        reference_inner_gradient: leave out the part - grad l(x) of the gradient, as LLR's code does,
             which holds d . grad l(x) constant. Use it to reproduce that code's numbers.
 
     Example:

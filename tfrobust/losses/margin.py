@@ -1,4 +1,4 @@
-"""Losses made of differences between logits."""
+"""Losses from differences between logits."""
 
 import tensorflow as tf
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 def margin(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """M = max over wrong classes of z_j, minus z_y. Positive exactly where the prediction is wrong.
 
-    The gradient goes to one runner-up, the lowest class on ties, as the reference codes have it.
+    The gradient goes to one runner-up, the lowest class on ties, as in the reference codes.
 
     Args:
         y: labels, integers, shape (b,).
@@ -31,7 +31,7 @@ def logit_difference(y: tf.Tensor, target: tf.Tensor, logits: tf.Tensor) -> tf.T
 
     Args:
         y: labels, integers, shape (b,).
-        target: classes to aim at, integers, shape (b,).
+        target: target classes, integers, shape (b,).
         logits: shape (b, k), k at least 2.
 
     Returns:
@@ -75,7 +75,7 @@ def targeted_difference_of_logits_ratio(
 
     Args:
         y: labels, integers, shape (b,).
-        target: classes to aim at, integers, shape (b,).
+        target: target classes, integers, shape (b,).
         logits: shape (b, k), k static and at least 2.
 
     Returns:

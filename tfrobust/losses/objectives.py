@@ -1,4 +1,4 @@
-"""What an attack climbs: numbers per example from logits."""
+"""Objectives that attacks maximise: numbers per example from logits."""
 
 import dataclasses
 from collections.abc import Callable
@@ -31,12 +31,12 @@ class Objective(Spec):
 
     @property
     def flat_at_clean(self) -> bool:
-        """Whether the gradient is exactly zero at the clean image, where no search may begin then."""
+        """Whether the gradient is exactly zero at the clean image, so that no search may begin there."""
         return False
 
     @property
     def needs_target(self) -> bool:
-        """Whether `reference` is a class to aim at, shape (b,), which the attack chooses."""
+        """Whether `reference` is a target class, shape (b,), which the attack chooses."""
         return False
 
     @property
@@ -61,7 +61,7 @@ class Objective(Spec):
         For searches that are begun without a pass through the model.
 
         Raises:
-            UserError: if it takes more than these logits.
+            UserError: if it needs more than these logits.
         """
         if self.compares_with_clean:
             raise UserError(
@@ -223,7 +223,7 @@ class Margin(Objective):
 @register
 @dataclasses.dataclass(frozen=True)
 class LogitDifference(Objective):
-    """z_t - z_y: the logit of the class to aim at, which the attack chooses, minus the label's.
+    """z_t - z_y: the logit of the target class, which the attack chooses, minus the label's.
 
     Example:
     >>> objective = tfrobust.losses.LogitDifference()
@@ -248,7 +248,7 @@ class LogitDifference(Objective):
 @register
 @dataclasses.dataclass(frozen=True)
 class DLR(Objective):
-    """The difference-of-logits ratio of AutoAttack: the margin, free of the logits' scale.
+    """The difference-of-logits ratio of AutoAttack: the margin, independent of the logits' scale.
 
     Example:
     >>> tfrobust.losses.DLR()(tf.constant([0]), tf.constant([[3.0, 1.0, 2.0]])).numpy().tolist()
@@ -268,7 +268,7 @@ class DLR(Objective):
 @register
 @dataclasses.dataclass(frozen=True)
 class TargetedDLR(Objective):
-    """AutoAttack's targeted difference-of-logits ratio; the attack chooses the class to aim at.
+    """AutoAttack's targeted difference-of-logits ratio; the attack chooses the target class.
 
     Example:
     >>> objective, logits = tfrobust.losses.TargetedDLR(), tf.constant([[3.0, 1.0, 2.0]])

@@ -1,4 +1,4 @@
-"""Convex functions of probabilities from which Bregman divergences are made."""
+"""Convex functions of probabilities that define Bregman divergences."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Half the squared distance of two vectors, for vectors that are no logits."""
+"""Half the squared distance of two vectors, for vectors that are not logits."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ class HalfSquaredDifference(Spec):
     """1/2 ||a - b||^2, shape (b,), of vectors of shape (b, k).
 
     Use it for derivatives of logits where expected values in closed form matter, as in
-    `regularizers.TaylorTerms`; unlike a `Bregman` it sees a constant added to all k.
+    `regularizers.TaylorTerms`; unlike a `Bregman` it depends on a constant added to all k.
 
     Example:
     >>> tfrobust.losses.HalfSquaredDifference()(tf.constant([[1.0, 2.0]]), tf.zeros((1, 2))).numpy().tolist()

@@ -12,12 +12,12 @@ def differentiate_along(
     direction: Sequence[tf.Tensor | None],
     order: int = 1,
 ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], list[tf.Tensor], list[tf.Tensor]]:
-    """The value of a function and its derivatives along a direction, in one pass.
+    """Computes a function's value and its derivatives along a direction, in one pass.
 
-    TensorFlow 2.21 has gradients here that are wrong without a word. A tape around nested
+    TensorFlow 2.21 can silently give wrong gradients here. A tape around nested
     `ForwardAccumulator`s loses terms, 50 to 100 % of the gradient, where a graph's own gradients
-    are right: those are used for order 2. In eager mode a tape forgets operations, also those of
-    the value, whose derivatives have been garbage-collected: so there a graph is made.
+    are right: those are used for order 2. In eager mode a tape loses operations, also those of
+    the value, whose derivatives have been garbage-collected: there a graph is built.
 
     Args:
         function: of the tensors `inputs`; returns a value, a list of floating-point tensors through

@@ -8,7 +8,7 @@ from tfrobust.ops.stand_in import mask_stand_in
 
 
 class GlobalBatch(NamedTuple):
-    """What a replica knows of the whole batch.
+    """What a replica knows about the whole batch.
 
     Attributes:
         size: float32 scalar, examples on all replicas.
@@ -40,7 +40,7 @@ def global_batch(x: tf.Tensor) -> GlobalBatch:
 
 
 def sum_over_replicas(tensors: Any) -> Any:
-    """Sums tensors over the replicas; outside a replica and on one device they stay as they are."""
+    """Sums tensors over the replicas; outside a replica and on one device they are returned unchanged."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return tensors

@@ -9,8 +9,9 @@ from tfrobust.ops import norms
 def nearest_linf(x: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
     """The smallest change in the maximum norm that reaches a hyperplane within the box [0, 1].
 
-    delta_i = -sign(w_i) min(level, cap_i), with cap_i the room of pixel i in that direction and the level
-    such that sum |w_i| min(level, cap_i) = |gap|. Where the box is too small: its nearest corner.
+    delta_i = -sign(w_i) min(level, cap_i), with cap_i how far pixel i can move in that direction and
+    the level such that sum |w_i| min(level, cap_i) = |gap|. Where the box does not reach the hyperplane,
+    the result is its nearest corner.
 
     Args:
         x: points in [0, 1], (b, ...).
@@ -44,7 +45,7 @@ def nearest_l2(x: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
     """
     w, amount, cap = _downhill(x, normal, gap)
     size = tf.abs(w)
-    # Pixels that hardly matter would have to move for ever.
+    # Pixels with almost no weight would have to move very far.
     matters = size > 1e-8
     room = tf.where(matters, cap / tf.where(matters, size, tf.ones_like(size)), tf.zeros_like(cap))
     level = _level(room, tf.square(w), amount)
@@ -73,7 +74,7 @@ def nearest_l1(x: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
     size, order = tf.math.top_k(tf.abs(w), tf.shape(w)[1])
     room = tf.gather(cap, order, batch_dims=1)
     rest = amount[:, None] - tf.cumsum(size * room, axis=1, exclusive=True)
-    # What is left by rounding would move pixels that hardly matter as far as they can.
+    # A rest that is only rounding would move pixels with almost no weight as far as they can.
     rest = tf.where(rest > 1e-6 * amount[:, None], rest, tf.zeros_like(rest))
     length = tf.minimum(tf.math.divide_no_nan(rest, size), room)
     # Back to the order of the pixels.
@@ -83,7 +84,7 @@ def nearest_l1(x: tf.Tensor, normal: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
 
 
 def _downhill(x, normal, gap):
-    """Normals turned and scaled so that <w, .> has to fall, by how much, and the room of each pixel."""
+    """Normals turned and scaled so that <w, .> has to fall, by how much, and how far each pixel can move."""
     x, w = norms.flat(x), norms.flat(normal)
     largest = tf.reduce_max(tf.abs(w), axis=1)
     sign = tf.where(gap >= 0.0, tf.ones_like(gap), -tf.ones_like(gap))
@@ -101,7 +102,7 @@ def _level(caps, weights, amount):
     """
     zeros, products = tf.zeros_like(caps), weights * caps
     # What is gained after the last cap is rounding.
-    crumb = 4.0 * np.finfo(caps.dtype.as_numpy_dtype).eps
+    least_gain = 4.0 * np.finfo(caps.dtype.as_numpy_dtype).eps
 
     def body(level, rising):
         over = caps > level[:, None]
@@ -109,7 +110,7 @@ def _level(caps, weights, amount):
         slope = tf.reduce_sum(tf.where(over, weights, zeros), axis=1)
         # Rounding may put it below where it was; where all are full there is no slope.
         new = tf.maximum(level, tf.math.divide_no_nan(amount - full, slope))
-        return new, tf.reduce_any(new > level * (1.0 + crumb))
+        return new, tf.reduce_any(new > level * (1.0 + least_gain))
 
     start = tf.zeros_like(amount), tf.constant(True)
     return tf.while_loop(lambda level, rising: rising, body, start)[0]

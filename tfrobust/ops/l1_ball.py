@@ -9,8 +9,8 @@ from tfrobust.ops import norms
 def nearest_in_l1_ball(candidate: tf.Tensor, x: tf.Tensor, radius: tf.Tensor | float) -> tf.Tensor:
     """The exact Euclidean projection on the L1 ball around `x` and the box [0, 1] together.
 
-    delta_i = sign(d_i) min(max(|d_i| - level, 0), cap_i), with d = candidate - x, cap_i the room of
-    pixel i in that direction, and the level, at least 0, for which sum |delta_i| = radius; level 0
+    delta_i = sign(d_i) min(max(|d_i| - level, 0), cap_i), with d = candidate - x, cap_i how far
+    pixel i can move in that direction, and the level, at least 0, for which sum |delta_i| = radius; level 0
     where the box alone leaves no more than that. These are the Kuhn-Tucker conditions.
 
     Pixels are rounded towards `x`, since the distance of an image adds up its rounding errors.

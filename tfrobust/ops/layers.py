@@ -1,4 +1,4 @@
-"""What a classifier is made of, as far as a loss must know it."""
+"""The layers of a classifier, as far as losses need to know them."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import keras
 
 from tfrobust.compat import all_layers
 
-# Continuous and piecewise linear: second derivatives miss what happens at their kinks.
+# Continuous and piecewise linear: their second derivatives are zero except at the kinks, which are missed.
 _ACTIVATIONS = (
     "relu",
     "relu6",

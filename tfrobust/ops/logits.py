@@ -1,4 +1,4 @@
-"""What comes out of a classifier, in a precision in which losses may be computed."""
+"""The outputs of a classifier, in a precision in which losses can be computed."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfrobust.errors import UserError
 
-# Passes over clean images, after the first, that tell whether a model is random.
+# Passes over clean images, after the first, that show whether a model is random.
 REPEATS = 4
 
 
@@ -16,7 +16,7 @@ def full_precision(logits: tf.Tensor | np.ndarray) -> tf.Tensor:
     """Logits in float32 if the model computed them in less; float64 stays.
 
     Raises:
-        UserError: for several outputs, of which nothing tells which are the logits.
+        UserError: if there are several outputs, since it is not known which are the logits.
 
     Example:
     >>> full_precision(tf.zeros((1, 2), tf.bfloat16)).dtype.name
@@ -57,10 +57,10 @@ def inference(
 
 
 def disagree(logits: tf.Tensor, again: tf.Tensor) -> tf.Tensor:
-    """Whether two passes over the same images gave other logits in some row, a scalar: the model is random.
+    """Whether two passes over the same images gave different logits in some row, boolean scalar.
 
-    As AutoAttack's check has it: rows of length one that are more than 1e-4 apart. What rounding does
-    in passes of another order is far less.
+    If so, the model is random. As in AutoAttack's check: the rows, scaled to length 1, are more than 1e-4
+    apart. Rounding in passes of another order changes them far less.
 
     Args:
         logits, again: (b, k).
@@ -76,8 +76,8 @@ def disagree(logits: tf.Tensor, again: tf.Tensor) -> tf.Tensor:
 def correct(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Whether the largest logit is the label's, shape (b,).
 
-    On ties the lowest class counts. Where a logit is NaN nothing is right: argmax would name a
-    class all the same.
+    On ties the lowest class counts. A row with a NaN is not correct, although argmax would return a
+    class.
 
     Example:
     >>> correct(tf.constant([0, 1]), tf.constant([[2.0, 1.0], [2.0, 1.0]])).numpy().tolist()
@@ -95,7 +95,7 @@ def all_finite(logits: tf.Tensor) -> tf.Tensor:
 def misclassified(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """The largest logit is not the label's, and all are finite, shape (b,).
 
-    What is no number is neither right nor wrong: it ends no search.
+    Logits that are not finite are neither correct nor wrong, so they end no search.
 
     Example:
     >>> misclassified(tf.constant([0, 1]), tf.constant([[float("nan"), 1.0], [2.0, 1.0]])).numpy().tolist()

@@ -3,6 +3,7 @@
 import fractions
 import math
 import numbers
+from collections.abc import Sequence
 
 from tfrobust.errors import UserError
 from tfrobust.spec import Written
@@ -54,7 +55,13 @@ def number(
     return result
 
 
-def parse_number(value, name, minimum=None, maximum=None, pixels=False):
+def parse_number(
+    value: float | str,
+    name: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    pixels: bool = False,
+) -> float:
     """As `number`, but what it returns prints as the user wrote it. For the fields of a `Spec`.
 
     Returns:
@@ -66,7 +73,9 @@ def parse_number(value, name, minimum=None, maximum=None, pixels=False):
     return value if isinstance(value, Written) or type(value) in (int, float) else result
 
 
-def parse_numbers(values, name, minimum=None):
+def parse_numbers(
+    values: Sequence[float | str], name: str, minimum: float | None = None
+) -> tuple[float, ...]:
     """A tuple of what `parse_number` returns for each value."""
     if not isinstance(values, (tuple, list)):
         raise UserError(f"`{name}` must be a tuple of numbers. Received: {name}={values!r}.")

@@ -1,7 +1,7 @@
 """Rows that only fill a batch, so that its shape stays the same: their weight is a negative zero.
 
-To whatever reads it as a weight it is 0. Keras counts an example of weight 0 in every metric that is not
-weighted; a row that fills the batch is no example, and counts nowhere.
+As a weight it is 0. But Keras counts an example of weight 0 in every metric that is not weighted, and a row
+that only fills the batch is not an example: it must not be counted anywhere.
 """
 
 import tensorflow as tf

@@ -1,7 +1,7 @@
 """Random numbers that belong to an example, not to a batch, a device or a call.
 
-`BatchKeys` is for training: an example is known by its row in the global batch, so that one replica
-and two draw the same noise. `ExampleKeys` is for evaluation: an example is known by its own seed,
+`BatchKeys` is for training: an example is identified by its row in the global batch, so that one replica
+and two draw the same noise. `ExampleKeys` is for evaluation: an example is identified by its own seed,
 so that the batch size and the order do not matter.
 """
 
@@ -174,7 +174,7 @@ def seed_pair(seed: int | tf.Tensor) -> tf.Tensor:
 
 
 def keys_of(seed: int | tf.Tensor | Keys | None) -> Keys:
-    """Keys from whatever a caller has.
+    """Converts a seed of any accepted kind to keys.
 
     Args:
         seed: whole number, or the same as a scalar integer tensor; a seed of shape (2,); seeds of shape
@@ -204,9 +204,9 @@ def keys_of(seed: int | tf.Tensor | Keys | None) -> Keys:
 
 
 def content_keys(seed: int | tf.Tensor, x: tf.Tensor) -> ExampleKeys:
-    """Keys that name an example by its pixels: the same image gets the same noise in any batch.
+    """Makes keys from the pixels of each example: the same image gets the same noise in any batch.
 
-    For evaluation inside Keras, where no example has a number. The key is a linear hash of the
+    For evaluation inside Keras, where examples have no numbers. The key is a linear hash of the
     pixels' bits with odd weights, modulo 2**64; equal images share their noise, which is harmless.
 
     Args:

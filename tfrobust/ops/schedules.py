@@ -11,7 +11,7 @@ from tfrobust.spec import Spec, register
 
 
 class Schedule(Spec):
-    """A number that depends on the epochs that have passed, a float that grows with every step.
+    """A number that depends on the epochs that have passed, a float that grows with each step.
 
     Example:
     >>> tfrobust.LinearRamp(epochs=10.0, begin=1.0, end=0.5).extremes()
@@ -23,14 +23,16 @@ class Schedule(Spec):
         raise NotImplementedError
 
     def extremes(self) -> tuple[float, float]:
-        """The smallest and the largest value that it can take; what uses it checks its limits by them."""
+        """The smallest and the largest value that it can take, by which limits are checked."""
         raise NotImplementedError
 
 
 @register
 @dataclasses.dataclass(frozen=True)
 class LinearRamp(Schedule):
-    """Goes from `begin` to `end` in a straight line, then stays. For epsilon, and what scales along.
+    """Goes from `begin` to `end` in a straight line, then stays there.
+
+    Use it for the radius, and for weights that grow with it.
 
     begin + (end - begin) * min(1, (epoch - after) / epochs)
 

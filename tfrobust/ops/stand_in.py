@@ -1,8 +1,8 @@
-"""A replica that got no example of a batch computes on a row of zeros in its place, which counts nowhere.
+"""Gives a replica without examples one row of zeros to compute on, which is not counted.
 
 TensorFlow's convolutions (oneDNN) of an empty batch fail or give a wrong shape, and collective sums need
-every replica. So an empty batch gets one row: it moves no statistics, adds nothing to a loss, a metric or
-a sum over replicas, and what is computed for it is cut off.
+every replica. So an empty batch gets one row: it changes no statistics, adds nothing to a loss, a metric or
+a sum over replicas, and its results are cut off.
 """
 
 import contextlib

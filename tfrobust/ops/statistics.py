@@ -35,8 +35,8 @@ class Captured:
         """Keeps a layer's statistics. A second pass inside the same context is an error."""
         if layer in self._statistics:
             raise UserError(
-                f"`capture_statistics` saw layer {layer.name!r} twice: which pass counts? "
-                "Open it around one forward pass that calls each BatchNormalization once."
+                f"`capture_statistics` recorded layer {layer.name!r} twice, and it is not known which "
+                "pass counts. Open it around one forward pass that calls each BatchNormalization once."
             )
         self._statistics[layer] = (mean, variance)
 
@@ -71,7 +71,7 @@ def batch_statistics(*, update: bool = True) -> AbstractContextManager[None]:
     """Normalise by the batch, whatever `training` says.
 
     `batch_statistics(update=False)` is an attack or an extra loss pass in train mode that must not
-    count towards the running statistics.
+    change the running statistics.
 
     Args:
         update: whether the running statistics move.

@@ -1,4 +1,4 @@
-"""Gaussian noise on weights: one draw for a step, wherever in the step it is asked for."""
+"""Gaussian noise on weights: one draw for a step, the same wherever in the step it is used."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ _SMALLEST_RANK = {"kernels": 2, "conv_kernels": 3, "all": 0}
 
 
 def check_weight_noise(sigma: float | str, noise: str, parameters: str) -> None:
-    """Raises `UserError` unless `gaussian_shifts` can make something of these."""
+    """Raises `UserError` for arguments that `gaussian_shifts` does not accept."""
     number(sigma, "sigma", 0.0)
     for name, value, known in (
         ("noise", noise, SCALES),
@@ -43,7 +43,7 @@ def gaussian_shifts(
         parameters: "kernels" (rank above 1), "conv_kernels" (rank above 2) or "all".
 
     Returns:
-        List of tensors, constant to any tape, and None for weights that stay.
+        List of tensors, constant to any tape, and None for weights that are not changed.
     """
     shifts: list[tf.Tensor | None] = []
     for index, weight in enumerate(weights):

@@ -1,4 +1,4 @@
-"""What an adversary may do to an image."""
+"""The base of all threat models: what an adversary may do to an image."""
 
 import dataclasses
 
@@ -65,7 +65,7 @@ class ThreatModel(Spec):
             gap: (b,), of any sign.
 
         Returns:
-            Shape of `x`; to the box's nearest corner where the box does not reach that far.
+            Shape of `x`; Where the box does not reach the hyperplane, the step leads to its nearest corner.
         """
         raise NotImplementedError
 
@@ -84,5 +84,5 @@ def is_within(distance: tf.Tensor, radius: tf.Tensor | float) -> tf.Tensor:
 
 
 def to_box(x: tf.Tensor) -> tf.Tensor:
-    """Pixels cut to [0, 1]."""
+    """Clips pixels to [0, 1]."""
     return tf.clip_by_value(x, 0.0, 1.0)

@@ -11,7 +11,7 @@ NORMS = {cls.__name__: cls for cls in (Linf, L2, L1)}
 
 
 def describe(threat_model: ThreatModel) -> dict | None:
-    """{"norm": "Linf", "epsilon": "8/255"}, for `from_description`; None for a threat model of one's own."""
+    """{"norm": "Linf", "epsilon": "8/255"}, for `from_description`; None for a user's own threat model."""
     if type(threat_model) not in NORMS.values():
         return None
     epsilon = threat_model.epsilon
@@ -25,13 +25,13 @@ def from_description(description: dict) -> ThreatModel:
     """The `ThreatModel` that `describe` described.
 
     Raises:
-        UserError: it is no such dict, or its radius is none.
+        UserError: if it is not such a dictionary, or its radius cannot be read.
     """
     try:
         cls, epsilon = NORMS[description["norm"]], description["epsilon"]
     except (KeyError, TypeError) as error:
         raise UserError(
-            f"{description!r} describes no threat model: expected a norm of {sorted(NORMS)} and an epsilon. "
-            "Give --norm and --epsilon."
+            f"{description!r} does not describe a threat model. Expected a norm of {sorted(NORMS)} and an "
+            "epsilon. Give --norm and --epsilon."
         ) from error
     return cls(epsilon)

@@ -1,4 +1,4 @@
-"""The changes of all pixels together may add up to epsilon."""
+"""The L1 norm: the changes of all pixels together may add up to epsilon."""
 
 import dataclasses
 
@@ -19,8 +19,8 @@ class L1(ThreatModel):
     """Sum norm: the sum of |x_adv - x| over pixels and channels is at most epsilon, and x_adv in [0, 1].
 
     Use it with `APGD`, `FAB` and `Square`, or the suite "autoattack". The steepest step goes along a
-    single pixel, the one with the largest gradient, whether or not the box leaves it room: `PGD` moves
-    one pixel a step, stays at one that is full, and is weak.
+    single pixel, the one with the largest gradient, even where the box does not let it move: `PGD` moves
+    one pixel a step, gets stuck at a pixel that is at its limit, and is weak.
 
     Args:
         epsilon: radius in pixel units of [0, 1]; it may exceed 1, by far for large images.
@@ -58,7 +58,7 @@ class L1(ThreatModel):
         return x + radius * _signed(length, keys.fold_in(2)) / expand(total, x)
 
     def steepest(self, gradient: tf.Tensor) -> tf.Tensor:
-        """All on the pixel with the largest |gradient|, in equal parts where there are several."""
+        """The pixel with the largest |gradient| alone; several share the step equally."""
         size = tf.abs(gradient)
         largest = expand(tf.reduce_max(flat(size), axis=1), gradient)
         first = tf.where(size >= largest, tf.sign(gradient), tf.zeros_like(gradient))

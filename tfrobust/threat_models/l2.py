@@ -1,4 +1,4 @@
-"""The image as a whole may move by at most epsilon."""
+"""The L2 norm: the image as a whole may move by at most epsilon."""
 
 import dataclasses
 
@@ -28,7 +28,7 @@ class L2(ThreatModel):
             intersection.
 
     Raises:
-        UserError: if epsilon is negative or the projection has another name.
+        UserError: if epsilon is negative or the projection is unknown.
 
     Example:
     >>> x = tf.zeros((1, 1, 1, 2))

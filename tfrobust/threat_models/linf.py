@@ -1,4 +1,4 @@
-"""Every pixel may change by at most epsilon."""
+"""The Linf norm: every pixel may change by at most epsilon."""
 
 import dataclasses
 

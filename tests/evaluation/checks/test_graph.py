@@ -4,7 +4,7 @@ import functools
 
 import tensorflow as tf
 
-from tfrobust.evaluation.checks.graph import scan
+from tfrobust.evaluation.checks.before.graph import scan
 
 
 def kinds(function):

@@ -5,20 +5,22 @@ import pytest
 import tensorflow as tf
 
 from tfrobust import L1, L2, Linf
-from tfrobust.evaluation.checks import (
-    Thresholds,
-    behaviour_findings,
-    contract_findings,
-    disagreement,
-    landscape,
-)
+from tfrobust.evaluation.checks import check_behaviour, check_contract, read_limits
+from tfrobust.evaluation.checks.beside import disagreement, landscape
+from tfrobust.evaluation.checks.beside.runs import Runs
 from tfrobust.evaluation.checks.probe import Probe
-from tfrobust.evaluation.checks.runs import Runs
 
 THREAT_MODEL = Linf(0.15)
 # Any of these says that the number is not what it seems.
 ALARMS = {"C1", "C7", "C8", "C16", "C17", "C18a", "C18b", "C30"}
-SHORT = Thresholds(examples=200, steps=25, noise_samples=50, long_noise_samples=100)
+
+
+def limits_of(examples=256, steps=50, samples=100, long_samples=10_000, targets=3):
+    cost = {"examples": examples, "steps": steps, "targets": targets}
+    return read_limits({"C36": cost, "C15": {"samples": samples, "long_samples": long_samples}})
+
+
+SHORT = limits_of(examples=200, steps=25, samples=50, long_samples=100)
 
 
 def fired(found):
@@ -31,12 +33,12 @@ def by_id(found):
 
 def behaves(model, split, limits=SHORT):
     given = (split.images, split.labels, THREAT_MODEL, 10, limits)
-    return behaviour_findings(model, *given, ids=split.ids)
+    return check_behaviour(model, *given, ids=split.ids)
 
 
 def test_a_robust_network_raises_nothing(sound, digit_images):
     given = digit_images.images, digit_images.labels, THREAT_MODEL, 10
-    assert fired(contract_findings(sound, *given)) == set()
+    assert fired(check_contract(sound, *given)) == set()
     found = behaves(sound, digit_images)
     assert fired(found) == set()
     assert [f.id for f in found if f.value is None] == [] and len(found) == 14
@@ -49,11 +51,11 @@ def test_a_robust_network_raises_nothing(sound, digit_images):
 
 @pytest.mark.slow
 def test_a_robust_network_raises_nothing_in_l1(sound, digit_images):
-    """Trained in Linf, it stands a part of the attacks in L1; none of the checks may doubt them."""
-    limits = Thresholds(examples=200, steps=50, noise_samples=50, long_noise_samples=100)
+    """Trained in Linf, it is robust to a part of the attacks in L1; none of the checks may doubt them."""
+    limits = limits_of(examples=200, steps=50, samples=50, long_samples=100)
     given = digit_images.images, digit_images.labels, L1(1.0), 10, limits
-    assert fired(contract_findings(sound, *given)) == set()
-    found = by_id(behaviour_findings(sound, *given, ids=digit_images.ids))
+    assert fired(check_contract(sound, *given)) == set()
+    found = by_id(check_behaviour(sound, *given, ids=digit_images.ids))
     assert {id for id, f in found.items() if f.level in ("warning", "severe", "error")} == set()
     assert "single pixels" in found["C31"].text
     curve = [float(p.split(" %")[0]) for p in found["C32"].text.split(": ")[1].split(", ")]
@@ -83,16 +85,16 @@ EXPECTED = {
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_broken_version_raises_what_names_its_fault(sound, digit_images, name):
     model = VARIANTS[name](lambda x: sound(x, training=False))
-    found = contract_findings(model, digit_images.images, digit_images.labels, THREAT_MODEL, 10)
+    found = check_contract(model, digit_images.images, digit_images.labels, THREAT_MODEL, 10)
     assert fired(found) == EXPECTED[name] and EXPECTED[name] & ALARMS
 
 
 def test_a_cross_entropy_that_saturates_behaves_so(sound, digit_images):
-    limits = Thresholds(steps=20, targets=2)
+    limits = limits_of(steps=20, targets=2)
     model = VARIANTS["logits x 40"](lambda x: sound(x, training=False))
     x, y = digit_images.images, digit_images.labels
     runs = Runs(Probe(model, x, y, None, THREAT_MODEL, True, True, 128), limits)
-    found = disagreement.losses(runs, limits)
+    found = disagreement.check_losses(runs, limits)
     assert found.level == "warning" and found.value > 0.15
     assert "union" in found.text and found.examples
     # The attack on the margin does not mind: the scale is all that is wrong.
@@ -120,8 +122,8 @@ def test_without_gradients_nothing_is_tried(sound, digit_images):
 def test_examples_are_named_as_the_caller_names_them(sound, digit_images):
     ids = 10_000 + np.arange(len(digit_images.labels))
     given = (digit_images.images, digit_images.labels, THREAT_MODEL, 10, SHORT)
-    named = by_id(behaviour_findings(sound, *given, ids=ids))
-    plain = by_id(behaviour_findings(sound, *given))
+    named = by_id(check_behaviour(sound, *given, ids=ids))
+    plain = by_id(check_behaviour(sound, *given))
     shown = named["C23"].examples
     assert shown == tuple(10_000 + i for i in plain["C23"].examples) and shown
 
@@ -130,8 +132,8 @@ def test_examples_are_named_as_the_caller_names_them(sound, digit_images):
 def test_a_linear_model_behaves_in_the_other_norms(tiny, threat_model):
     model = tiny.linear(3)
     y = tiny.labels_of(model)
-    limits = Thresholds(steps=10, noise_samples=10, long_noise_samples=10)
-    found = behaviour_findings(model, tiny.x, y, threat_model, 3, limits)
+    limits = limits_of(steps=10, samples=10, long_samples=10)
+    found = check_behaviour(model, tiny.x, y, threat_model, 3, limits)
     assert fired(found) == set() and by_id(found)["C18b"].value > 0.5
 
 
@@ -151,7 +153,7 @@ def test_the_departure_from_the_tangent_is_the_closed_form_of_two_classes():
         np.logaddexp(0, -(s + r)) - np.logaddexp(0, -s) + r / (1 + np.exp(s))
         for r in (reach, -reach)
     ]
-    found = landscape.departure(probe)
+    found = landscape.measure_departure(probe)
     # A climb may end at the other end of the segment.
     which = np.argmin([np.abs(found - end) for end in ends], axis=0)
     np.testing.assert_allclose(found, np.choose(which, ends), rtol=1e-3)

@@ -1,6 +1,7 @@
 """Suites on one classifier: unions, order, batches, interruption, shards, several devices, hard labels."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -137,6 +138,25 @@ def test_what_is_stopped_anywhere_goes_on_to_the_same_flags(whole, small, tmp_pa
     finished = evaluator(images, labels, IDS, journal(tmp_path), stop=lambda: True)
     assert flags(finished[1]) == flags(outcomes)
     np.testing.assert_array_equal(finished[2], adversarial)
+
+
+@pytest.mark.parametrize("slots", [2, 13])
+def test_it_goes_on_with_another_number_of_slots(whole, small, tmp_path, slots):
+    """Killed with five slots, resumed with others, killed again, and resumed with five."""
+    _, (_, outcomes, adversarial) = whole
+    network, images, labels = small
+    for number in (5, slots):
+        evaluator = Evaluator(Subject.of(network), ATTACKS, slots=number)
+        answers = iter([False, True])
+        with pytest.raises(Interrupted):
+            evaluator(images, labels, IDS, journal(tmp_path), stop=functools.partial(next, answers))
+    last = Evaluator(Subject.of(network), ATTACKS, slots=5)
+    found = last(images, labels, IDS, journal(tmp_path, resume="must"))
+    assert flags(found[1]) == flags(outcomes)
+    np.testing.assert_array_equal(found[2], adversarial)
+    for outcome, other in zip(found[1], outcomes, strict=True):
+        np.testing.assert_array_equal(outcome.forwards, other.forwards)
+        np.testing.assert_array_equal(outcome.step, other.step)
 
 
 def test_a_journal_of_something_else_is_refused(whole, small, tmp_path):

@@ -1,17 +1,21 @@
-"""Automatic checks of an evaluation."""
+"""Automatic checks of an evaluation; `docs/checks.md` describes each of them.
 
-from tfrobust.evaluation.checks.behaviour import behaviour_findings
-from tfrobust.evaluation.checks.contract import contract_findings
-from tfrobust.evaluation.checks.selftest import selftest
-from tfrobust.evaluation.checks.suite import suite_findings
-from tfrobust.evaluation.checks.thresholds import Thresholds
-from tfrobust.evaluation.checks.training_log import run_findings
+`before` the attacks they look at the data and the classifier, `beside` them they run short attacks of
+their own, `after` them they compare what the attacks found.
+"""
+
+from tfrobust.evaluation.checks.after.suite import check_suite
+from tfrobust.evaluation.checks.after.training_log import check_training_log
+from tfrobust.evaluation.checks.before.contract import check_contract
+from tfrobust.evaluation.checks.beside.behaviour import check_behaviour
+from tfrobust.evaluation.checks.beside.selftest import check_installation
+from tfrobust.evaluation.checks.catalogue.entries import read_limits
 
 __all__ = [
-    "Thresholds",
-    "behaviour_findings",
-    "contract_findings",
-    "run_findings",
-    "selftest",
-    "suite_findings",
+    "check_behaviour",
+    "check_contract",
+    "check_installation",
+    "check_suite",
+    "check_training_log",
+    "read_limits",
 ]

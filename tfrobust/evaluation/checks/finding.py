@@ -13,14 +13,22 @@ class Finding:
     """The result of one check, passed or not.
 
     Args:
-        id: such as "C7", stable from version to version.
+        id: such as "C7", stable from version to version; `docs/checks.md` describes them.
         title: a few words: what was looked at.
         level: "passed"; "info", worth knowing; "warning", look before you trust the number; "severe",
             the number is not trustworthy; "error", the evaluation means nothing.
         value: what was measured, a number or None.
         threshold: what it was compared with, a number or None.
-        text: one plain sentence: what was seen and what to do.
+        text: what was seen and what to do, one or two plain sentences.
         examples: ids of up to 20 examples that show it.
+
+    Raises:
+        UserError: there is no such level.
+
+    Example:
+    >>> finding = Finding("C24", "ties", "warning", 0.1, 0.0, "10.0 % of the examples have equal logits.")
+    >>> finding.fired, finding.made
+    (True, True)
     """
 
     id: str
@@ -37,11 +45,11 @@ class Finding:
         object.__setattr__(self, "examples", tuple(int(i) for i in self.examples[:20]))
 
     @property
-    def fired(self):
+    def fired(self) -> bool:
         """Whether it makes the result doubtful: a warning or worse."""
         return LEVELS.index(self.level) >= LEVELS.index("warning")
 
     @property
-    def made(self):
+    def made(self) -> bool:
         """Whether the check was made; its text says why if not."""
         return not self.text.startswith(NOT_CHECKED)

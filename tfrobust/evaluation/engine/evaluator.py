@@ -101,7 +101,8 @@ class Evaluator:
 
         Returns:
             Predictions at the clean images, int (n,); a tuple of `Outcome`; and images (n, h, w, c), by
-            the first attack that broke each example, the clean ones where none did.
+            the first attack that broke each example; where none did, the first that was outvoted, or
+            the clean one.
 
         Raises:
             Interrupted: `stop` said so; the state is saved.
@@ -112,6 +113,7 @@ class Evaluator:
         logits, predictions = self._classified(x, y)
         right = predictions == y
         standing, adversarial, outcomes = right.copy(), x.copy(), []
+        is_clean = np.ones(len(y), bool)
         for place, (name, attack) in enumerate(self.attacks):
             given = right if self.individual else standing
             kept = journal.finished(place, attack) if journal else None
@@ -121,8 +123,10 @@ class Evaluator:
                 if journal:
                     journal.add(*kept)
             outcome, images = kept
-            first = outcome.broken & standing
-            adversarial[first] = images[first[outcome.broken]]
+            # An outvoted image stays until an attack breaks its example.
+            first = (outcome.broken & standing) | (outcome.outvoted & standing & is_clean)
+            adversarial[first] = images[first[outcome.held]]
+            is_clean &= ~first
             standing &= ~outcome.broken
             outcomes.append(outcome)
             bar.end(name, f"robust accuracy <= {100 * standing.mean():.2f} %")
@@ -195,7 +199,7 @@ class Evaluator:
             traces=pool.traces - traces,
             seconds=time.perf_counter() - began,
             tracing_seconds=pool.tracing_seconds - tracing_seconds,
-        ), found["images"][broken]
+        ), found["images"][broken | verdicts["outvoted"]]
 
     def _kept(self, attack, found, work):
         """What a second look says of the examples that were broken, or not answered: flags by name."""

@@ -36,7 +36,7 @@ class Journal:
         self._fingerprint, self._seconds = fingerprint, seconds
         self._saved = time.monotonic()
         self._records, self._arrays, self._current = [], {"ids": np.asarray(ids)}, None
-        saved, self.skipped = checkpoint.newest(self.folder)
+        saved, self.skipped = checkpoint.load_newest(self.folder)
         self._number = 0 if saved is None else saved.step
         if saved is None and resume == "must":
             raise UserError(f"There is no evaluation in {self.folder} to resume.")
@@ -65,7 +65,7 @@ class Journal:
         return self._number > 0
 
     def finished(self, place, attack):
-        """The `Outcome` number `place` and the images of what it broke, or None if it is not finished."""
+        """The `Outcome` number `place` and its images, or None if it is not finished."""
         if place >= len(self._records):
             return None
         return read_outcome(self._records[place], self._arrays, place, attack)
@@ -76,7 +76,7 @@ class Journal:
         return current
 
     def add(self, outcome, images):
-        """Notes a finished attack with the images (m, h, w, c) of the m examples that it broke."""
+        """Notes a finished attack with its images (m, h, w, c), of the m examples of `outcome.held`."""
         place, record = len(self._records), {}
         for field in dataclasses.fields(outcome):
             value = getattr(outcome, field.name)
@@ -116,7 +116,7 @@ def check_same(folder, former, now):
 
 
 def read_outcome(record, arrays, place, attack):
-    """An `Outcome`, and the images of what it broke, from what a journal wrote."""
+    """An `Outcome`, and the images of `Outcome.held`, from what a journal wrote."""
     prefix = f"{place}:"
     mine = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
     images = mine.pop("images")

@@ -53,6 +53,11 @@ class Outcome:
     outvoted: np.ndarray | None = None
     unanswered: np.ndarray | None = None
 
+    @property
+    def held(self) -> np.ndarray:
+        """Boolean (n,): whose adversarial images are kept: broken or outvoted."""
+        return self.broken | self.outvoted
+
     def __post_init__(self):
         for name in ("outvoted", "unanswered"):
             if getattr(self, name) is None:
@@ -76,14 +81,15 @@ class Evaluation:
         labels: int (n,).
         predictions: int (n,): at the clean images.
         outcomes: an `Outcome` for each attack, in order.
-        adversarial: images (n, h, w, c) by the first attack that broke each example, the clean image
-            where none did; None unless kept.
+        adversarial: images (n, h, w, c) by the first attack that broke each example; where none did,
+            the first that was outvoted, or the clean one; None unless kept.
         suite_hash: what stands for all settings of the suite; "" where it has none.
         findings: of the checks.
         environment: versions, platform, devices, commit.
         seconds: wall time of the whole evaluation.
         nan_counts: "broken" or "robust": what examples count as for which the model gives no finite
             logits at an image of the threat model.
+        thresholds: settings of checks that are not the default, by the check's id.
         votes: passes in which images were judged; with several, for models with noise, an image is
             misclassified that is so in at least half of them.
     """
@@ -106,6 +112,7 @@ class Evaluation:
     seconds: float = 0.0
     nan_counts: str = "broken"
     votes: int = 1
+    thresholds: dict = dataclasses.field(default_factory=dict)
 
     @property
     def clean(self):

@@ -40,7 +40,7 @@ class Shards:
         self._parts = parts
 
     def _read(self, folder, fingerprint, attacks):
-        saved, skipped = checkpoint.newest(folder)
+        saved, skipped = checkpoint.load_newest(folder)
         if saved is None:
             raise UserError(f"There is no evaluation in {folder}. {' '.join(skipped)}".strip())
         former = {**saved.state["fingerprint"], "examples": fingerprint["examples"]}
@@ -53,7 +53,7 @@ class Shards:
         return saved
 
     def finished(self, place, attack):
-        """The `Outcome` number `place` on all examples, and the images of what it broke."""
+        """The `Outcome` number `place` on all examples, and the images of what it broke, or was outvoted."""
         outcomes, images = zip(
             *(
                 read_outcome(p.state["outcomes"][place], p.arrays, place, attack)
@@ -63,9 +63,9 @@ class Shards:
         )
 
         whole = merge_outcomes(outcomes, self._order)
-        # Images stand in the order of the broken examples of each shard.
+        # Images are in the order of the examples of each shard.
         found = np.concatenate(images)
-        number = np.concatenate([np.where(o.broken, 0, -1) for o in outcomes])
+        number = np.concatenate([np.where(o.held, 0, -1) for o in outcomes])
         number[number == 0] = np.arange(len(found))
         number = number[self._order]
         return whole, found[number[number >= 0]]

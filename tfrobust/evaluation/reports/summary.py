@@ -82,6 +82,7 @@ def summarize_evaluation(evaluation, curve=None):
                 "examples": len(evaluation.ids),
                 "nan_counts": evaluation.nan_counts,
                 "votes": evaluation.votes,
+                "thresholds": evaluation.thresholds,
                 "clean": clean,
                 "unanswered": count_right(evaluation.unanswered) if attacked else None,
                 "robust": robust if attacked else None,

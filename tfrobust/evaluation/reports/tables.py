@@ -101,6 +101,9 @@ def setting_facts(ours):
         yield "every image is judged by", rule
     if ours.get("nan_counts"):
         yield "images without finite logits count as", ours["nan_counts"]
+    for id, settings in ours.get("thresholds", {}).items():
+        changed = ", ".join(f"{name} = {short(value)}" for name, value in settings.items())
+        yield f"settings of {id}, not the default", changed
     for name, value in ours["environment"].items():
         if value is not None:
             yield name, describe(value)

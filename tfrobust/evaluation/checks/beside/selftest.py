@@ -1,22 +1,33 @@
 """Whether the attacks of this installation do what they must: C29."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import tensorflow as tf
 
 from tfrobust.attacks.apgd import APGD
 from tfrobust.attacks.pgd import PGD
+from tfrobust.evaluation.checks.check import Check
 from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.losses.objectives import DLR, CrossEntropy, Margin
+from tfrobust.threat_models.base import ThreatModel
 from tfrobust.threat_models.linf import Linf
 
 _SHAPE, _COUNT, _EPSILON = (3, 4, 1), 64, 0.1
 # Scores closer to 0 than that are left to rounding.
 _SLACK = 1e-3
 
+SELFTEST = Check(
+    "C29",
+    "self-test",
+    measures="Whether PGD and APGD break exactly those examples of a linear model that can be broken.",
+    why="There the answer is known in closed form: an attack that misses an example is broken itself.",
+    advice="Run the tests of this package: something in the installation gives wrong results.",
+)
 
-def selftest(threat_model):
+
+def check_installation(threat_model: ThreatModel) -> Finding:
     """C29: attacks break exactly those examples of a linear model that can be broken.
 
     Also with logits of a hundred times the size, where the cross-entropy has no slope.
@@ -26,8 +37,17 @@ def selftest(threat_model):
 
     Returns:
         A `Finding`, "error" if an attack misses an example.
+
+    Example:
+    >>> check_installation(tfrobust.Linf("8/255")).level
+    'passed'
     """
-    threat_model = dataclasses.replace(threat_model, epsilon=_EPSILON)
+    return _check_norm(dataclasses.replace(threat_model, epsilon=_EPSILON))
+
+
+# Of one process the answer does not change.
+@functools.cache
+def _check_norm(threat_model):
     random = np.random.default_rng(0)
     w = random.normal(size=_SHAPE).astype(np.float32)
     # No pixel near the box but in Linf, where the closed form knows of it.
@@ -59,16 +79,16 @@ def selftest(threat_model):
             return tf.stack([tf.zeros_like(s), s], axis=1)
 
         found = attack(model, x, y, seed=0).x
-        stands = np.argmax(model(found), axis=1) == y
-        wrong = int((sure & (stands != (left > 0))).sum())
+        robust = np.argmax(model(found), axis=1) == y
+        wrong = int((sure & (robust != (left > 0))).sum())
         if wrong:
             missed[name] = wrong
-    title, worst = "self-test", float(max(missed.values(), default=0))
+    worst = float(max(missed.values(), default=0))
     if missed:
         text = (
             f"On a linear model, where the answer is known, attacks are wrong about examples: {missed} of "
             f"{_COUNT}. Something is broken in this installation; run the tests."
         )
-        return Finding("C29", title, "error", worst, 0.0, text)
+        return SELFTEST.finding("error", worst, 0.0, text)
     text = f"PGD and APGD break exactly what can be broken of a linear model, {_COUNT} examples."
-    return Finding("C29", title, "passed", worst, 0.0, text)
+    return SELFTEST.finding("passed", worst, 0.0, text)

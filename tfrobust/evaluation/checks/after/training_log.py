@@ -1,59 +1,73 @@
 """What the log of the training says about the classifier that came out of it: C21."""
 
 import json
+import os
 import pathlib
 
-from tfrobust.evaluation.checks.answers import percent
+from tfrobust.evaluation.checks.answers import format_share
+from tfrobust.evaluation.checks.check import Check, Limits, Setting
 from tfrobust.evaluation.checks.finding import Finding
-from tfrobust.evaluation.checks.thresholds import Thresholds
+
+COLLAPSE = Check(
+    "C21",
+    "training log",
+    measures="Whether validation accuracy under attack collapsed in training, and clean accuracy did not.",
+    why="Training with one step can overfit to its step, and then only that step is resisted.",
+    advice="Take a checkpoint from before, with `training.train.checkpoint_rule = 'best_robust'`.",
+    settings={
+        "fall": Setting(0.1, "of validation accuracy under attack, below the best one before")
+    },
+)
 
 _CLEAN, _ROBUST, _JACOBIAN = "val_accuracy", "val_robust_accuracy", "jacobian"
 
 
-def run_findings(folder, thresholds=None):
+def check_training_log(
+    folder: str | os.PathLike | None, limits: Limits | None = None
+) -> tuple[Finding, ...]:
     """C21: whether one-step training overfitted to its step, and what the last values were.
 
-    Training collapsed in an epoch whose validation accuracy under attack is more than `collapse_fall`
+    Training collapsed in an epoch whose validation accuracy under attack is more than `fall`
     below the best one before, while clean accuracy fell by less than half of that.
 
     Args:
         folder: of the run that the classifier comes from, or None.
-        thresholds: `Thresholds`; the default ones if None.
+        limits: `Limits`, by `read_limits`; the default ones if None.
 
     Returns:
         A tuple of one `Finding`, or an empty one without a run whose log has both accuracies: a
-        warning if the classifier is from after the collapse, a remark if it is from before.
+        warning if the classifier is from after the collapse, a note if it is from before.
+
+    Example:
+    >>> check_training_log(None)
+    ()
 
     Reference: Lu and Kumar, ATLAS, for the sign.
     """
-    limits = thresholds or Thresholds()
+    limit = (limits or Limits())[COLLAPSE].fall
     epochs, checkpoint = _read(folder)
     if not epochs:
         return ()
-    collapsed = _collapse(epochs, limits.collapse_fall)
+    collapsed = _find_collapse(epochs, limit)
     at = epochs[min(checkpoint, len(epochs)) - 1]
     text = (
-        f"After epoch {checkpoint} of {len(epochs)}, from which the classifier is, the validation accuracy "
-        f"was {percent(at[_CLEAN])}, and {percent(at[_ROBUST])} under attack."
+        f"After epoch {checkpoint} of {len(epochs)}, which the classifier comes from, the validation "
+        f"accuracy was {format_share(at[_CLEAN])}, and {format_share(at[_ROBUST])} under attack."
     )
     if _JACOBIAN in at:
         text += f" The mean squared Jacobian norm was {at[_JACOBIAN]:.3g}."
     if collapsed is None:
-        largest = max(fall for _, fall, _ in _falls(epochs))
-        return (_finding("passed", largest, limits, text),)
+        largest = max(fall for _, fall, _ in _list_falls(epochs))
+        return (COLLAPSE.finding("passed", largest, limit, text),)
     number, fall = collapsed
     told = (
-        f"Up to epoch {number} the validation accuracy under attack fell by {percent(fall)} while the clean "
-        f"one did not: training overfitted to its attack. {text}"
+        f"Up to epoch {number} the validation accuracy under attack fell by {format_share(fall)} while "
+        f"the clean one did not: training overfitted to its attack. {text}"
     )
     if checkpoint < number:
-        return (_finding("info", fall, limits, told),)
+        return (COLLAPSE.finding("info", fall, limit, told),)
     advice = "Take one from before, with training.train.checkpoint_rule = 'best_robust'."
-    return (_finding("warning", fall, limits, f"{told} {advice}"),)
-
-
-def _finding(level, fall, limits, text):
-    return Finding("C21", "training log", level, fall, limits.collapse_fall, text)
+    return (COLLAPSE.finding("warning", fall, limit, f"{told} {advice}"),)
 
 
 def _read(folder):
@@ -68,7 +82,7 @@ def _read(folder):
     return epochs, json.loads(report)["checkpoint"]["epoch"]
 
 
-def _falls(epochs):
+def _list_falls(epochs):
     """For each epoch: its number, how far it is below the best one before, the same of clean accuracy."""
     best = epochs[0]
     for number, row in enumerate(epochs, 1):
@@ -76,7 +90,9 @@ def _falls(epochs):
         best = max(best, row, key=lambda e: e[_ROBUST])
 
 
-def _collapse(epochs, least):
+def _find_collapse(epochs, least):
     """The first epoch that fell by more than `least`, and by how much; None if there is none."""
-    falls = ((n, fall) for n, fall, clean in _falls(epochs) if fall > least and clean < fall / 2)
+    falls = (
+        (n, fall) for n, fall, clean in _list_falls(epochs) if fall > least and clean < fall / 2
+    )
     return next(falls, None)

@@ -3,8 +3,14 @@
 import keras
 
 
-def in_full_precision(model):
-    """The model with all of its layers in float32 and the same weights, or None if it has no copy."""
+def copy_in_full_precision(model: keras.Model) -> keras.Model | None:
+    """The model with all of its layers in float32 and the same weights, or None if it cannot be copied.
+
+    Example:
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype="mixed_float16")])
+    >>> copy_in_full_precision(model).layers[-1].compute_dtype
+    'float32'
+    """
     try:
         copy = type(model).from_config(_full(model.get_config()))
         copy.build(model.input_shape)

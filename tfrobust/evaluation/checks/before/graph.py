@@ -2,10 +2,11 @@
 
 import collections
 import re
+from typing import Any
 
 from tfrobust.compat import CUSTOM_GRADIENT
 
-# Operations that no gradient passes, or that make the model another one in each call.
+# Operations that no gradient passes, or that make the model random.
 SUSPECTS = {
     **dict.fromkeys(("Round", "Rint", "Floor", "Ceil", "Sign", "FloorDiv", "FloorMod"), "rounding"),
     **dict.fromkeys(("ArgMax", "ArgMin", "OneHot", "Bucketize"), "rounding"),
@@ -25,7 +26,7 @@ LOW_PRECISION = {14, 19}
 VALUE_FREE = {"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"}
 
 
-def scan(concrete):
+def scan(concrete: Any) -> dict[str, list[str]]:
     """Suspicious operations on the path from the arguments to the results of a function.
 
     Args:
@@ -33,13 +34,18 @@ def scan(concrete):
 
     Returns:
         A dict from what it is ("rounding", "randomness", ...) to a sorted list of operation names;
-        "custom gradient" and "low precision" among them, which are no fault by themselves.
+        "custom gradient" and "low precision" among them, which are not a fault by themselves.
+
+    Example:
+    >>> signature = tf.TensorSpec((None, 4))
+    >>> scan(tf.function(lambda x: tf.round(3 * x)).get_concrete_function(signature))
+    {'rounding': ['Round']}
     """
     graph = concrete.graph.as_graph_def()
     library = {function.signature.name: function for function in graph.library.function}
     sources = {tensor.op.name for tensor in concrete.inputs[:1]}
     sinks = {tensor.op.name for tensor in concrete.outputs}
-    found = collections.defaultdict(set)
+    found: dict[str, set[str]] = collections.defaultdict(set)
     _walk(graph.node, sources, sinks, library, found, set())
     return {kind: sorted(names) for kind, names in sorted(found.items())}
 

@@ -1,0 +1,1 @@
+"""Checks after the attacks: what the finished evaluation says about itself."""

@@ -1,0 +1,1 @@
+"""All checks: their settings by id, and the page that describes them."""

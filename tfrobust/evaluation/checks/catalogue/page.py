@@ -1,0 +1,87 @@
+"""Writes `docs/checks.md`.
+
+python -m tfrobust.evaluation.checks.catalogue.page > docs/checks.md
+"""
+
+from tfrobust.evaluation.checks.after.noise import PASSES
+from tfrobust.evaluation.checks.beside.budget import COST, FEWEST
+from tfrobust.evaluation.checks.catalogue.entries import list_checks
+from tfrobust.evaluation.checks.check import Check, Limits
+from tfrobust.evaluation.reports.passes import AUTOATTACK
+
+_HEAD = """\
+# Checks of an evaluation
+
+<!-- Made from the checks themselves; don't edit it. To write it again:
+python -m tfrobust.evaluation.checks.catalogue.page > docs/checks.md -->
+
+Robust accuracy is an upper bound, and a weak attack makes a high one. `tfrobust.evaluate` therefore checks
+the data, the classifier and its own attacks, and says in `report.md`, and in `report.json` under
+`findings`, what it saw and what to do. A finding is *passed*; *info*, worth knowing; *warning*, look before
+you trust the number; *severe*, the number is not trustworthy; or *error*, the evaluation means nothing (an
+error before the attacks stops it, unless it is forced).
+
+`checks="full"` makes all checks, `"contract"` leaves out those beside the attacks, `"none"` makes none; in
+`bin/evaluate.py` it is `--checks`. Limits and sizes are settings of the check that uses them, and are
+changed by its id; the report lists what was changed:
+
+```python
+tfrobust.evaluate(model, (images, labels), attack, thresholds={{"C8": {{"share": 0.01}}}})
+```
+
+Where a source has a number, it is the default: AutoAttack's code for C1 `slack`, C5 `difference` and C8
+`square_share`; Carlini et al., "On Evaluating Adversarial Robustness", 2019, for C15 `long_samples`; Pintor
+et al., "Indicators of Attack Failure", 2022, for C12 `late_progress`. C17 `gap` is where a softmax in
+float32 becomes exactly 1. All other defaults are our own choice.
+
+## What they cost
+
+A pass is a forward or a backward pass of one example. The checks before the attacks make about forty passes
+of each of the first {examples} examples, those after the attacks {votes} of each example (C22). Those beside
+the attacks may make {share:.0%} of the passes that the attacks made, and {floor:,} in any case, which is what
+AutoAttack makes for {robust:.1f} robust examples of ten classes. After a suite that is cheap itself they
+look at {fewest} examples, and make C9, C11, C12, C14, C16, C18b, C23, C31 and, as far as passes are left,
+the others. With a report folder, a quarter of their share goes to the curve of accuracy against the radius.
+C36 says what was spent and what was left out; its settings `share` and `floor` change it.
+"""
+
+_GROUPS = {
+    "before": "## Before the attacks\n\nWhat is given, and what the classifier makes of it.",
+    "beside": "## Beside the attacks\n\nShort attacks of their own on a few examples: an attack that cannot "
+    "climb a classifier\nis not the same as a classifier that is robust.",
+    "after": "## After the attacks\n\nWhat the finished evaluation says about itself.",
+}
+
+
+def make_page() -> str:
+    """The text of `docs/checks.md`: how the checks are used, what they cost, and an entry for each.
+
+    Example:
+    >>> make_page().splitlines()[0]
+    '# Checks of an evaluation'
+    """
+    limits = Limits()
+    cost = vars(limits[COST])
+    robust, votes = cost["floor"] / AUTOATTACK, limits[PASSES].passes
+    parts = [_HEAD.format(**cost, votes=votes, robust=robust, fewest=FEWEST)]
+    for when, head in _GROUPS.items():
+        parts += [head, *map(_entry, list_checks(when))]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _entry(check: Check) -> str:
+    lines = [
+        f"### {check.id}: {check.title}",
+        "",
+        f"{check.measures} {check.why}",
+        "",
+        f"*What to do:* {check.advice}",
+    ]
+    if check.settings:
+        rows = [f"| `{n}` | {s.default:g} | {s.text} |" for n, s in check.settings.items()]
+        lines += ["", "| setting | default | meaning |", "| --- | --- | --- |", *rows]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(make_page(), end="")
