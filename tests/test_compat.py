@@ -60,9 +60,9 @@ def test_flatten_layers(nested):
 
 def test_keras_history_and_inbound_nodes(nested):
     with needs("keras", "KerasTensor._keras_history", "origin"):
-        operation, (tensor,) = compat.origin(nested.outputs[0])
+        operation, (tensor,) = compat.find_origin(nested.outputs[0])
         equal(operation.name, "drop")
-        equal(compat.origin(tensor)[0].name, "inner")
+        equal(compat.find_origin(tensor)[0].name, "inner")
 
 
 def test_functional(nested):

@@ -27,7 +27,7 @@ EMBEDDED = [name for name in FILES if name not in NEEDS_DATA]
 
 def train(name, workdir, bindings=(), **options):
     configuration = Configuration([name], bindings, root=ROOT)
-    return configuration.configured(training.train)(
+    return configuration.bind(training.train)(
         workdir=workdir, configuration=configuration, **options
     )
 

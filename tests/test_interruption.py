@@ -57,7 +57,7 @@ def finish(process):
 def wait_for_step(workdir, process, step):
     latest = workdir / "checkpoints" / "latest"
     for _ in range(6000):
-        if max(checkpoint.steps(latest), default=0) >= step:
+        if max(checkpoint.list_steps(latest), default=0) >= step:
             return
         assert process.poll() is None, finish(process)
         time.sleep(0.02)
@@ -74,7 +74,9 @@ def uninterrupted(tmp_path_factory):
 
 def assert_same(workdir, whole):
     for folder in ("latest", "best"):
-        ours, theirs = (checkpoint.newest(w / "checkpoints" / folder)[0] for w in (workdir, whole))
+        ours, theirs = (
+            checkpoint.load_newest(w / "checkpoints" / folder)[0] for w in (workdir, whole)
+        )
         assert ours.step == theirs.step
         assert ours.arrays.keys() == theirs.arrays.keys()
         for name, array in theirs.arrays.items():
@@ -109,7 +111,7 @@ def test_sigterm_saves_and_a_corrupt_newest_checkpoint_is_skipped(uninterrupted,
     status, _, err = finish(process)
     assert status == 75 and "interrupted: " in err, err
     latest = workdir / "checkpoints" / "latest"
-    newest = checkpoint.steps(latest)[-1]
+    newest = checkpoint.list_steps(latest)[-1]
     arrays = latest / f"step-{newest:09d}" / "arrays.npz"
     arrays.write_bytes(arrays.read_bytes()[:-100])
     status, out, err = finish(start(workdir))

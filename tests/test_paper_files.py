@@ -9,8 +9,9 @@ import keras
 import pytest
 
 from tests.paper_table import SAID
-from tfrobust import config, models
+from tfrobust import models
 from tfrobust.config import Configuration
+from tfrobust.config import configuration as config
 from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import LinearRamp, PiecewiseLinear, Schedule, WarmUp
 
@@ -116,7 +117,7 @@ def configured(name, substitutes):
 def unused():
     """Bindings that nothing used, but for those of what a file's training would call first."""
     later = ("models.", "data.", "training.train", "gin.macro", "training.one_cycle")
-    bindings = set(config._bindings(gin.config._CONFIG)) - config._reached()
+    bindings = set(config._list_bindings(gin.config._CONFIG)) - config._list_used_bindings()
     return [b for b in bindings if not b[1].removeprefix("tfrobust.").startswith(later)]
 
 

@@ -277,13 +277,13 @@ def test_sigterm_anywhere_then_the_same_command_ends_with_the_same_bits(
     ):
         status, _, err = once("stopped", [plan])
         assert status == 75 and "interrupted: " in err
-        state = checkpoint.newest(tmp_path / "stopped/checkpoints/latest")[0].state
+        state = checkpoint.load_newest(tmp_path / "stopped/checkpoints/latest")[0].state
         assert (state["epoch"], state["step"]) == position
     status, out, err = once("stopped")
     assert (status, err) == (0, "") and "Resuming at epoch 2, step 1" in out
     for folder in ("latest", "best"):
         ours, theirs = (
-            checkpoint.newest(tmp_path / w / "checkpoints" / folder)[0].arrays
+            checkpoint.load_newest(tmp_path / w / "checkpoints" / folder)[0].arrays
             for w in ("stopped", "whole")
         )
         for array in theirs:

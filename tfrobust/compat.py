@@ -41,11 +41,11 @@ __all__ = [
     "compiled_metrics",
     "draws_random_numbers",
     "find_operation",
+    "find_origin",
     "gin_bindings",
     "gin_configurable",
     "gin_used_values",
     "gin_values_within",
-    "origin",
     "record_operation",
     "search_gin_files",
     "set_direction",
@@ -78,7 +78,7 @@ def all_layers(
     return model._flatten_layers(include_self=include_self)
 
 
-def origin(tensor: keras.KerasTensor) -> tuple[keras.Operation, list[keras.KerasTensor]]:
+def find_origin(tensor: keras.KerasTensor) -> tuple[keras.Operation, list[keras.KerasTensor]]:
     """The operation that a symbolic Keras tensor comes out of, and the tensors that went into it."""
     history = tensor._keras_history
     return history.operation, history.operation._inbound_nodes[history.node_index].input_tensors

@@ -317,18 +317,6 @@ def test_a_row_does_not_depend_on_its_company(targets):
     assert (lasting <= attack.runs(5) * 20).all() and (lasting >= attack.runs(5) * 11).all()
 
 
-@pytest.mark.parametrize("targets", [4, pytest.param(0, marks=pytest.mark.slow)])
-def test_xla_finds_the_same(targets):
-    attack = FAB(L2(0.2), steps=6, targets=targets, minimal=True, final_steps=2)
-    case = case_of(network, X, LABELS, 0.2)
-    one, other = (
-        to_the_end(attack, network, case, jit_compile=jit_compile) for jit_compile in (None, True)
-    )
-    for name in ("broken", "index", "halvings"):
-        np.testing.assert_array_equal(one[name], other[name])
-    np.testing.assert_allclose(one["best"], other["best"], atol=1e-5)
-
-
 @pytest.mark.parametrize("classes", [2, 3])
 def test_few_classes(classes):
     y = np.argmax(network(X, classes), axis=1)

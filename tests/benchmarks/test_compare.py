@@ -18,7 +18,7 @@ def report(clean, robust, strongest, seconds):
 
 def test_a_row_has_means_and_deviations_and_what_was_not_run_says_so():
     runs = [report(190, 160, 150, 0.01), report(194, 164, 150, 0.03), report(192, 162, 150, 0.02)]
-    text = compare.table({"gin/trades.gin": runs, "gin/adv.gin": []})
+    text = compare.format_comparison({"gin/trades.gin": runs, "gin/adv.gin": []})
     head, _, adv, trades = text.splitlines()
     assert adv == "| [adv](gin/adv.gin) | | 0 | not run | not run | not run | not run |"
     assert trades == (

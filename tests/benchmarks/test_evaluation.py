@@ -21,7 +21,7 @@ def unbreakable(x):
 
 def test_counts_are_those_of_examples_that_stand_and_the_search_is_traced_once():
     suite = custom(attacks=(("apgd-ce", APGD(Linf(0.1), steps=5)), ("mine", Square(Linf(0.1), 40))))
-    rows = benchmark.measured(
+    rows = benchmark.measure_suite(
         Subject.of(unbreakable), Examples.of(X, np.zeros(6, int)), suite, slots=2
     )
     cells = {row[0]: dict(zip(benchmark.HEAD, row, strict=True)) for row in rows}

@@ -50,14 +50,14 @@ class Counting(keras.layers.Layer):
         return counted(x)
 
 
-@pytest.mark.parametrize("name", benchmark.SUBJECTS)
+@pytest.mark.parametrize("name", benchmark.METHODS)
 def test_steps_are_made_of_the_passes_that_the_table_counts(name, batch):
     counting = Counting()
     inputs = keras.Input((4, 4, 1))
     h = keras.layers.Conv2D(3, 3)(inputs)
     outputs = keras.layers.Dense(10)(keras.layers.Flatten()(counting(h)))
-    subject = benchmark.SUBJECTS[name]
-    step = benchmark.Step(subject, keras.Model(inputs, outputs), *batch)
+    subject = benchmark.METHODS[name]
+    step = benchmark.RepeatedStep(subject, keras.Model(inputs, outputs), *batch)
     for _ in range(2):
         counting.runs.update(dict.fromkeys(counting.runs, 0))
         step()
@@ -70,7 +70,7 @@ def test_steps_are_made_of_the_passes_that_the_table_counts(name, batch):
 
 
 def test_a_trace_too_many_is_seen(batch):
-    step = benchmark.Step(benchmark.SUBJECTS["Natural"], classifier(), *batch)
+    step = benchmark.RepeatedStep(benchmark.METHODS["Natural"], classifier(), *batch)
     step()
     x, y = batch
     step._batches = iter(tf.data.Dataset.from_tensors((x[:3], y[:3])).repeat())
@@ -79,7 +79,7 @@ def test_a_trace_too_many_is_seen(batch):
 
 
 def test_the_papers_ratios_agree_with_the_counts():
-    subjects = benchmark.SUBJECTS
+    subjects = benchmark.METHODS
     for name, subject in subjects.items():
         of_one, of_ten = subject.papers
         if of_one is not None:
@@ -90,7 +90,7 @@ def test_the_papers_ratios_agree_with_the_counts():
 def test_passes_are_forward_and_gradients(batch):
     x, y = batch
     model = classifier()
-    calls = passes.passes(model, x, y)
+    calls = passes.make_passes(model, x, y)
     assert tuple(calls) == passes.PASSES
     np.testing.assert_allclose(calls["forward"](), model(x, training=False), atol=1e-6)
     label = tf.one_hot(y, 10)
@@ -106,7 +106,7 @@ def test_passes_are_forward_and_gradients(batch):
 
 
 def test_both_layers_compute_the_same():
-    calls = passes.normalization_passes((8, 3, 3, 2))
+    calls = passes.make_normalization_passes((8, 3, 3, 2))
     assert list(calls) == KEYS
     for name in passes.PASSES:
         ours, stock = calls["ours", name](), calls["Keras's", name]()
@@ -114,13 +114,13 @@ def test_both_layers_compute_the_same():
         tf.nest.map_structure(
             functools.partial(np.testing.assert_allclose, atol=5e-3, rtol=5e-3), ours, stock
         )
-    assert passes.normalized_shapes(classifier(), 7) == [(7, 2, 2, 3)]
+    assert passes.find_normalized_shapes(classifier(), 7) == [(7, 2, 2, 3)]
 
 
 def test_the_update_moves_nothing_without_gradients():
     model = classifier()
     before = [v.numpy() for v in model.trainable_variables]
-    benchmark.update(model)()
+    benchmark.make_update(model)()
     for old, new in zip(before, model.trainable_variables, strict=True):
         np.testing.assert_array_equal(old, new.numpy())
 
@@ -128,10 +128,10 @@ def test_the_update_moves_nothing_without_gradients():
 def test_calls_run_as_often_as_they_are_counted():
     ran = []
     named = {name: functools.partial(ran.append, name) for name in passes.PASSES}
-    subject = benchmark.Subject(None, forward=1, to_input=3, to_weights=2)
-    calls = benchmark.calls_of({"m": subject}, named, {"m": lambda: ran.append("step")})
+    subject = benchmark.MeasuredMethod(None, forward=1, to_input=3, to_weights=2)
+    calls = benchmark.list_calls({"m": subject}, named, {"m": lambda: ran.append("step")})
     assert list(calls) == [("passes", "m"), ("step", "m")]
-    measured = costs.measured(calls, 2)
+    measured = costs.measure_calls(calls, 2)
     once = ["forward"] + 3 * ["to the input"] + 2 * ["to the weights"]
     # A round that does not count, one forth, one back.
     assert ran == [*once, "step", *once, "step", "step", *once]
@@ -142,26 +142,30 @@ def test_memory_of_a_call_is_its_tensors(monkeypatch):
     # The tests run without oneDNN, and TensorFlow counts a CPU's tensors only with it.
     held = {"peak": 5, "current": 3}
     experimental = tf.config.experimental
-    assert costs.measured({"nothing": lambda: None}, 1)["nothing"][0].memory is None
+    assert costs.measure_calls({"nothing": lambda: None}, 1)["nothing"][0].memory is None
     monkeypatch.setattr(experimental, "reset_memory_stats", lambda _: held.update(peak=3))
     monkeypatch.setattr(experimental, "get_memory_info", lambda _: held)
     calls = {"large": lambda: held.update(peak=9), "nothing": lambda: None}
-    assert [c[0].memory for c in costs.measured(calls, 1).values()] == [6, None]
+    assert [c[0].memory for c in costs.measure_calls(calls, 1).values()] == [6, None]
 
 
 def test_ratios_are_medians_of_ratios():
     calls = [Cost(2.0, 1.0), Cost(30.0, 4.0), Cost(8.0, 9.0)]
     units = [Cost(1.0, 1.0), Cost(10.0, 2.0), Cost(2.0, 3.0)]
-    assert costs.ratios(calls, units) == (3.0, 2.0)
-    assert costs.median([Cost(1.0, 5.0, 7), Cost(9.0, 2.0, 8), Cost(3.0, 4.0, 6)]) == (3.0, 4.0, 8)
-    assert costs.median([Cost(1.0, 1.0, None)]).memory is None
-    assert costs.added([Cost(1.0, 2.0, 3)], [Cost(10.0, 20.0, 2)]) == [(11.0, 22.0, 3)]
+    assert costs.compute_ratios(calls, units) == (3.0, 2.0)
+    assert costs.take_median([Cost(1.0, 5.0, 7), Cost(9.0, 2.0, 8), Cost(3.0, 4.0, 6)]) == (
+        3.0,
+        4.0,
+        8,
+    )
+    assert costs.take_median([Cost(1.0, 1.0, None)]).memory is None
+    assert costs.add_costs([Cost(1.0, 2.0, 3)], [Cost(10.0, 20.0, 2)]) == [(11.0, 22.0, 3)]
 
 
 def test_table_of_steps():
     subjects = {
-        "ADV-1": benchmark.Subject(None, 0, 1, 1, (1.0, 0.18)),
-        "X": benchmark.Subject(None, 1, 10, 2, (8.0, None)),
+        "ADV-1": benchmark.MeasuredMethod(None, 0, 1, 1, (1.0, 0.18)),
+        "X": benchmark.MeasuredMethod(None, 1, 10, 2, (8.0, None)),
     }
     measured = {
         "update": [Cost(0.5, 0.5)],
@@ -170,7 +174,7 @@ def test_table_of_steps():
         ("passes", "X"): [Cost(8.0, 10.0, 0)],
         ("step", "X"): [Cost(10.0, 11.0)],
     }
-    first, second = benchmark_table.step_rows(subjects, measured, {"ADV-1": 1, "X": 2})
+    first, second = benchmark_table.format_step_rows(subjects, measured, {"ADV-1": 1, "X": 2})
     assert first == (
         *("ADV-1", "1I + 1W", "2000", "1500", "1.333", "1.100", "1.000"),
         *("1.00 (1.00)", "- (0.18)", "3", "1"),
@@ -179,25 +183,25 @@ def test_table_of_steps():
         *("X", "1F + 10I + 2W", "10000", "8000", "1.250", "1.100", "1.176"),
         *("5.00 (8.00)", "-", "-", "2"),
     )
-    lines = benchmark_table.table(benchmark_table.STEP_HEAD, [first, second])
+    lines = benchmark_table.format_table(benchmark_table.STEP_HEAD, [first, second])
     assert len({len(line) for line in lines}) == 1
 
 
 def test_table_of_passes():
     measured = {key: [Cost(0.25, 0.2, 2**21)] for key in KEYS}
     measured["ours", "forward"] = [Cost(0.5, 0.1, 2**21)]
-    rows = benchmark_table.pass_rows(measured, passes.PASSES)
+    rows = benchmark_table.format_pass_rows(measured, passes.PASSES)
     assert rows[0] == ("forward", "500", "250", "2.000", "0.500", "2")
     assert rows[1][3:5] == ("1.000", "1.000")
 
 
 def test_unknown_methods_are_named():
-    assert list(benchmark.chosen([])) == list(benchmark.SUBJECTS)
-    assert list(benchmark.chosen(["FAIT", "ADV-1"])) == ["FAIT", "ADV-1"]
+    assert list(benchmark.choose_methods([])) == list(benchmark.METHODS)
+    assert list(benchmark.choose_methods(["FAIT", "ADV-1"])) == ["FAIT", "ADV-1"]
     with pytest.raises(UserError, match="'FIAT'.*TRADES-MER"):
-        benchmark.chosen(["FIAT"])
+        benchmark.choose_methods(["FIAT"])
 
 
 def test_trades_climbs_as_its_card_says():
-    attack = benchmark.SUBJECTS["TRADES-10"].make(classifier()).attack
+    attack = benchmark.METHODS["TRADES-10"].make(classifier()).attack
     assert attack == PGD(Linf("8/255"), ToClean(), 10, "2/255", start=Gaussian(0.001))

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tfrobust.commands.command_line import Command, data_dir, told
+from tfrobust.commands.command_line import Command, run_and_tell, use_data_dir
 from tfrobust.errors import Interrupted, NotFiniteError, UserError, one_line
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -77,14 +77,14 @@ def test_errors_are_one_line_and_a_status(error, status, line, capsys):
     def run():
         raise error
 
-    assert told(run) == status
+    assert run_and_tell(run) == status
     _, err = capsys.readouterr()
     assert err.startswith(line) and err.count("\n") == 1
 
 
 def test_a_fault_of_ours_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
-        told(lambda: 1 / 0)
+        run_and_tell(lambda: 1 / 0)
 
 
 def test_a_long_error_is_cut():
@@ -107,12 +107,12 @@ def test_the_data_folder_is_given_back(monkeypatch):
     import os
 
     monkeypatch.setenv("TFDS_DATA_DIR", "mine")
-    with data_dir("theirs"):
+    with use_data_dir("theirs"):
         assert os.environ["TFDS_DATA_DIR"] == "theirs"
     assert os.environ["TFDS_DATA_DIR"] == "mine"
-    with data_dir(None):
+    with use_data_dir(None):
         assert os.environ["TFDS_DATA_DIR"] == "mine"
     monkeypatch.delenv("TFDS_DATA_DIR")
-    with data_dir("theirs"):
+    with use_data_dir("theirs"):
         assert os.environ["TFDS_DATA_DIR"] == "theirs"
     assert "TFDS_DATA_DIR" not in os.environ

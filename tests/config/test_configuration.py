@@ -35,11 +35,11 @@ def test_values_of_the_library_are_built_with_their_own_type_and_recorded(tmp_pa
     from tfrobust.training import plan
 
     configuration = Configuration([write(tmp_path, text.replace("    ", ""))], trust=True)
-    call = configuration.configured(plan.print_plan)
+    call = configuration.bind(plan.print_plan)
     with pytest.raises(AttributeError, match="'PGD' object has no attribute 'method'"):
         call(seconds=0.0)  # an attack is no experiment; but it was built
     configuration.check_all_used()
-    assert "train/attacks.PGD.step_size = '2/255'" in configuration.used()
+    assert "train/attacks.PGD.step_size = '2/255'" in configuration.format_used()
 
 
 @pytest.mark.parametrize(

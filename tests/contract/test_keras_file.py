@@ -21,6 +21,8 @@ class Suite:
     name = "suite"
 
 
+HALF = {"right": 1, "total": 2}
+REPORT = {"clean": HALF, "robust": HALF, "step_seconds": 0.1, "method": "ADV"}
 DOORS = {
     "read_keras_file": read_keras_file,
     "load_classifier": load_classifier,
@@ -98,6 +100,7 @@ def test_nothing_is_run_and_nobody_is_told_to_run_it(honest, tmp_path, door, kin
     path = tmp_path / "run" / "export" / "classifier.keras"
     path.parent.mkdir(parents=True)
     path.write_bytes(with_layer(honest.read_bytes(), HOSTILE[kind](victim)))
+    (tmp_path / "run" / "report.json").write_text(json.dumps(REPORT))
     with pytest.raises(UserError) as error:
         DOORS[door](path)
     told = str(error.value)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfrobust.errors import UserError
 from tfrobust.methods import Free, Natural
-from tfrobust.runs.variables import copies_of
+from tfrobust.runs.variables import list_copies
 from tfrobust.threat_models import L2, Linf
 
 SHAPE = (2, 1, 1, 1)
@@ -135,7 +135,7 @@ def test_two_devices_share_the_buffer(two_replicas):
             method = made(batch_shape=(8, 1, 1, 1), replays=1, step_size=0.1)
         for size in (8, 4):
             method.fit(whole.batch(size), verbose=0)
-        copies = copies_of(method.delta)
+        copies = list_copies(method.delta)
         for copy in copies:
             np.testing.assert_array_equal(copy.numpy(), copies[0].numpy())
         buffers.append(copies[0].numpy())

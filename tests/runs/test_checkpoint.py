@@ -108,25 +108,25 @@ def test_steps_are_ordered_as_numbers(tmp_path):
     for step in (5, 999_999_999, 1_000_000_000):
         save(tmp_path, step, keep=3)
     (tmp_path / "notes").mkdir()
-    assert checkpoint.steps(tmp_path) == [5, 999_999_999, 1_000_000_000]
-    assert checkpoint.newest(tmp_path)[0].step == 1_000_000_000
-    assert checkpoint.steps(tmp_path / "absent") == []
-    assert checkpoint.newest(tmp_path / "absent") == (None, [])
+    assert checkpoint.list_steps(tmp_path) == [5, 999_999_999, 1_000_000_000]
+    assert checkpoint.load_newest(tmp_path)[0].step == 1_000_000_000
+    assert checkpoint.list_steps(tmp_path / "absent") == []
+    assert checkpoint.load_newest(tmp_path / "absent") == (None, [])
 
 
 def test_keeps_the_newest(tmp_path):
     for step in (1, 2, 3, 4):
         save(tmp_path, step, keep=2)
-    assert checkpoint.steps(tmp_path) == [3, 4]
+    assert checkpoint.list_steps(tmp_path) == [3, 4]
     save(tmp_path, 5, keep=1)
-    assert checkpoint.steps(tmp_path) == [5]
+    assert checkpoint.list_steps(tmp_path) == [5]
 
 
 def test_going_back_removes_the_later_ones(tmp_path):
     for step in (1, 2, 4):
         save(tmp_path, step, keep=3)
     save(tmp_path, 3, keep=2)
-    assert checkpoint.steps(tmp_path) == [2, 3]
+    assert checkpoint.list_steps(tmp_path) == [2, 3]
 
 
 def test_same_step_is_replaced(tmp_path):
@@ -159,13 +159,13 @@ def test_a_corrupt_newest_falls_back_and_says_so(tmp_path, name, harm):
                 "append": content + b"\0",
             }[harm]
         )
-    found, skipped = checkpoint.newest(tmp_path)
+    found, skipped = checkpoint.load_newest(tmp_path)
     assert found.step == 1
     assert_same(found.arrays, arrays(1))
     assert len(skipped) == 1 and "step-000000002" in skipped[0] and "\n" not in skipped[0]
     # The run goes on and reaches the corrupt step again.
     save(tmp_path, 2)
-    found, skipped = checkpoint.newest(tmp_path)
+    found, skipped = checkpoint.load_newest(tmp_path)
     assert found.step == 2 and skipped == []
 
 
@@ -185,7 +185,7 @@ def test_every_byte_of_a_checkpoint_counts(tmp_path):
 def test_all_corrupt(tmp_path):
     for step in (1, 2):
         (save(tmp_path, step) / "arrays.npz").unlink()
-    found, skipped = checkpoint.newest(tmp_path)
+    found, skipped = checkpoint.load_newest(tmp_path)
     assert found is None
     assert ["step-000000002" in skipped[0], "step-000000001" in skipped[1]] == [True, True]
 
@@ -216,14 +216,14 @@ def test_killed_anywhere_the_old_or_the_new_one_is_whole(tmp_path, step, monkeyp
 
     outcomes = []
     for _ in kill_at_every_line(save_new, prepare):
-        found, skipped = checkpoint.newest(folder)
+        found, skipped = checkpoint.load_newest(folder)
         assert skipped == []
         assert (found.step, found.state["epoch"]) in [(2, "old"), (step, "new")]
         assert_same(found.arrays, arrays(found.step))
         outcomes.append(found.state["epoch"])
         assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == []
         save_new()
-        assert checkpoint.steps(folder) == [step - 1, step]
+        assert checkpoint.list_steps(folder) == [step - 1, step]
     # Once the new one is there it stays: all old, then all new.
     assert outcomes == sorted(outcomes, reverse=True) and set(outcomes) == {"old", "new"}
     assert len(outcomes) > 50
@@ -241,8 +241,8 @@ def test_killed_while_removing_leaves_no_half_checkpoint(tmp_path, monkeypatch):
         patch.setattr(shutil, "rmtree", half_remove)
         with pytest.raises(Killed):
             save(tmp_path, 3)
-    assert checkpoint.steps(tmp_path) == [2, 3]
-    found, skipped = checkpoint.newest(tmp_path)
+    assert checkpoint.list_steps(tmp_path) == [2, 3]
+    found, skipped = checkpoint.load_newest(tmp_path)
     assert found.step == 3 and skipped == []
     assert sorted(p.name for p in tmp_path.iterdir()) == ["step-000000002", "step-000000003"]
 

@@ -25,11 +25,11 @@ KIND = {
 def test_a_marker_names_its_kind_and_no_other_kind_is_written_there(tmp_path, marked):
     name, content = MARKERS[marked]
     (tmp_path / name).write_text(json.dumps(content))
-    assert kinds.kind_of(tmp_path) is KIND[marked]
+    assert kinds.find_kind(tmp_path) is KIND[marked]
     for kind in kinds.KINDS:
         if kind is KIND[marked]:
             assert kinds.check_ours(tmp_path, kind)
-            with kinds.claimed(tmp_path, kind) as there:
+            with kinds.claim_folder(tmp_path, kind) as there:
                 assert there
         else:
             with pytest.raises(UserError, match=f"holds {KIND[marked].name}, and {kind.name}"):
@@ -50,7 +50,7 @@ def test_a_marker_s_name_alone_says_nothing(tmp_path, name, text):
 
 @pytest.mark.parametrize("kind", kinds.KINDS, ids=lambda kind: kind.marker)
 def test_new_and_empty_folders_are_claimed_and_files_and_links_refused(tmp_path, kind):
-    with kinds.claimed(tmp_path / "made" / "on the way", kind) as there:
+    with kinds.claim_folder(tmp_path / "made" / "on the way", kind) as there:
         assert not there
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / ".DS_Store").touch()
@@ -67,12 +67,15 @@ def test_new_and_empty_folders_are_claimed_and_files_and_links_refused(tmp_path,
 
 
 def test_what_appears_before_the_lock_is_seen_under_it(tmp_path, monkeypatch):
-    locked = kinds.files.locked
+    locked = kinds.files.lock_folder
 
     def late(folder):
         (folder / "thesis.tex").write_text("three years")
         return locked(folder)
 
-    monkeypatch.setattr(kinds.files, "locked", late)
-    with pytest.raises(UserError, match="thesis.tex"), kinds.claimed(tmp_path / "x", kinds.RUN):
+    monkeypatch.setattr(kinds.files, "lock_folder", late)
+    with (
+        pytest.raises(UserError, match="thesis.tex"),
+        kinds.claim_folder(tmp_path / "x", kinds.RUN),
+    ):
         pass

@@ -67,13 +67,13 @@ def test_commit_of_the_source(tmp_path):
     package = tmp_path / "package"
     package.mkdir()
     (package / "__init__.py").write_text("")
-    assert run_record.source_commit(package) is None
+    assert run_record.find_commit(package) is None
     git("init")
     git("commit", "--allow-empty", "-m", "something else")
     # In a repository that does not track it, as in an ignored environment.
-    assert run_record.source_commit(package) is None
+    assert run_record.find_commit(package) is None
     git("add", "package")
     git("commit", "-m", "the package")
-    assert run_record.source_commit(package) == git("rev-parse", "HEAD")
+    assert run_record.find_commit(package) == git("rev-parse", "HEAD")
     (package / "__init__.py").write_text("changed")
-    assert run_record.source_commit(package) == git("rev-parse", "HEAD") + " and changes"
+    assert run_record.find_commit(package) == git("rev-parse", "HEAD") + " and changes"

@@ -56,7 +56,7 @@ def trained():
 
 
 def test_names(trained):
-    names = list(variables.variables_of(trained))
+    names = list(variables.collect_variables(trained))
     groups = [name.split("/")[0] for name in names]
     assert groups == sorted(groups, key=["model", "optimizer", "metrics"].index)
     # kernel, bias twice; gamma, beta, two moving statistics; the seed of dropout
@@ -66,14 +66,14 @@ def test_names(trained):
     # total and count of the loss and of the accuracy
     assert groups.count("metrics") == 4
     assert names[0] == "model/0000/sequential/dense/kernel"
-    assert len({id(v) for v in variables.variables_of(trained).values()}) == len(names)
+    assert len({id(v) for v in variables.collect_variables(trained).values()}) == len(names)
 
 
 def test_names_do_not_depend_on_what_the_process_made_before(trained):
     again = make()
     train(again)
     assert again.layers[0].name != trained.layers[0].name
-    assert list(variables.variables_of(again)) == list(variables.variables_of(trained))
+    assert list(variables.collect_variables(again)) == list(variables.collect_variables(trained))
 
 
 def test_training_goes_on_as_if_never_interrupted(tmp_path, trained):
@@ -110,7 +110,7 @@ def test_an_uncompiled_model_and_low_precision(tmp_path):
 def test_what_is_not_built_is_refused():
     model = make()
     with pytest.raises(RuntimeError, match="not all made"):
-        variables.variables_of(model)
+        variables.collect_variables(model)
 
 
 def test_mismatches_are_listed_and_nothing_changes(trained):
@@ -141,7 +141,9 @@ def test_two_replicas(tmp_path):
     model = make(strategy=strategy)
     train(model)
     # Partial sums of metrics differ between replicas; so that the test sees it, make sure of one.
-    total = next(v for n, v in variables.variables_of(model).items() if n.startswith("metrics"))
+    total = next(
+        v for n, v in variables.collect_variables(model).items() if n.startswith("metrics")
+    )
     for i, copy in enumerate(total.value.values):
         copy.assign(0.1 + 0.2 * i)
     saved = variables.snapshot(model)
@@ -154,7 +156,7 @@ def test_two_replicas(tmp_path):
     variables.restore(other, checkpoint.load(tmp_path, 1).arrays)
     assert bits(other) == bits(model)
     for ours, theirs in zip(
-        variables.variables_of(other).values(), variables.variables_of(model).values()
+        variables.collect_variables(other).values(), variables.collect_variables(model).values()
     ):
         ours, theirs = ours.value.values, theirs.value.values
         assert len(ours) == len(theirs) == 2

@@ -69,7 +69,7 @@ class Attack(AttackTraits):
 
         Args:
             model: Keras model or callable, images to logits (b, k). Pass the same object every
-                time: for a new one the attack is traced anew.
+                time: for a new object the attack is traced again.
             x: clean images, shape (b, h, w, c): floating-point in [0, 1], or uint8, which means
                 k / 255. They are attacked in float64 where the model computes in it, otherwise in
                 float32.
@@ -88,7 +88,7 @@ class Attack(AttackTraits):
                 known yet, an assertion), or if your own `search` does not return images of their shape.
         """
         keys = keys_of(seed)
-        images, labels = contract.attack_batch(model, x, y)
+        images, labels = contract.check_attacked_batch(model, x, y)
         return self.perturb(model, images, labels, keys, scale, epoch)
 
     def perturb(

@@ -1,6 +1,6 @@
 """The tables of bin/benchmark.py: costs in, lines of text out."""
 
-from tfrobust.benchmarks.costs import added, median, ratios
+from tfrobust.benchmarks.costs import add_costs, compute_ratios, take_median
 
 PASS_HEAD = ("", "ours ms", "Keras's ms", "ours/Keras's", "CPU", "peak MiB")
 STEP_HEAD = (
@@ -18,7 +18,7 @@ STEP_HEAD = (
 )
 
 
-def pass_rows(costs, names):
+def format_pass_rows(costs, names):
     """A row for each pass: with our layers, with Keras's, and the first in units of the second.
 
     Args:
@@ -28,13 +28,21 @@ def pass_rows(costs, names):
     rows = []
     for name in names:
         ours, stock = costs["ours", name], costs["Keras's", name]
-        here, there = median(ours), median(stock)
-        shares = map(_ratio, ratios(ours, stock))
-        rows.append((name, _ms(here.wall), _ms(there.wall), *shares, _mib(here.memory)))
+        here, there = take_median(ours), take_median(stock)
+        shares = map(_format_ratio, compute_ratios(ours, stock))
+        rows.append(
+            (
+                name,
+                _format_milliseconds(here.wall),
+                _format_milliseconds(there.wall),
+                *shares,
+                _format_mebibytes(here.memory),
+            )
+        )
     return rows
 
 
-def step_rows(subjects, costs, traces):
+def format_step_rows(subjects, costs, traces):
     """A row for each method: its step in units of its passes, and of the steps of ADV-1 and ADV-10.
 
     Args:
@@ -46,25 +54,28 @@ def step_rows(subjects, costs, traces):
     rows = []
     for name, subject in subjects.items():
         step, passes = costs["step", name], costs["passes", name]
-        wall, cpu = ratios(step, passes)
-        with_update, _ = ratios(step, added(passes, costs["update"]))
+        wall, cpu = compute_ratios(step, passes)
+        with_update, _ = compute_ratios(step, add_costs(passes, costs["update"]))
         units = zip(("ADV-1", "ADV-10"), subject.papers, strict=True)
         rows.append(
             (
                 name,
-                _formula(subject),
-                _ms(median(step).wall),
-                _ms(median(passes).wall),
-                *map(_ratio, (wall, cpu, with_update)),
-                *(_compared(step, costs.get(("step", unit)), paper) for unit, paper in units),
-                _mib(median(step).memory),
+                _format_formula(subject),
+                _format_milliseconds(take_median(step).wall),
+                _format_milliseconds(take_median(passes).wall),
+                *map(_format_ratio, (wall, cpu, with_update)),
+                *(
+                    _format_ratio_to_paper(step, costs.get(("step", unit)), paper)
+                    for unit, paper in units
+                ),
+                _format_mebibytes(take_median(step).memory),
                 str(traces[name]),
             )
         )
     return rows
 
 
-def table(head, rows):
+def format_table(head, rows):
     """Rows of words under a head as lines of text, the first column to the left, the rest to the right."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = []
@@ -74,23 +85,23 @@ def table(head, rows):
     return lines
 
 
-def _formula(subject):
+def _format_formula(subject):
     letters = zip("FTIW", subject.counts().values(), strict=True)
     return " + ".join(f"{count}{letter}" for letter, count in letters if count)
 
 
-def _compared(step, unit, paper):
-    measured = "-" if unit is None else f"{ratios(step, unit)[0]:.2f}"
+def _format_ratio_to_paper(step, unit, paper):
+    measured = "-" if unit is None else f"{compute_ratios(step, unit)[0]:.2f}"
     return measured if paper is None else f"{measured} ({paper:.2f})"
 
 
-def _ms(seconds):
+def _format_milliseconds(seconds):
     return f"{seconds * 1e3:.3g}" if seconds < 1 else f"{seconds * 1e3:.0f}"
 
 
-def _ratio(value):
+def _format_ratio(value):
     return f"{value:.3f}"
 
 
-def _mib(size):
+def _format_mebibytes(size):
     return "-" if size is None else f"{size / 2**20:.0f}"

@@ -61,7 +61,7 @@ class SharedSuite:
         return counts
 
 
-def report_of(folder):
+def read_report(folder):
     """The content of a finished run's report.json.
 
     Raises:
@@ -73,7 +73,11 @@ def report_of(folder):
 
 
 def _check_report(content):
-    _share(content["clean"]) + _share(content["robust"]) + (content["step_seconds"] or 0.0)
+    (
+        _compute_share(content["clean"])
+        + _compute_share(content["robust"])
+        + (content["step_seconds"] or 0.0)
+    )
     str.strip(content["method"])
 
 
@@ -98,17 +102,17 @@ def judge_run(folder, examples, threat_model, shared):
     Returns:
         The content of report.json, with "suite": {"right": ..., "total": ..., "standing": ...}.
     """
-    report, cache = report_of(folder), pathlib.Path(folder, f"{shared.name}.json")
+    report, cache = read_report(folder), pathlib.Path(folder, f"{shared.name}.json")
     if not cache.is_file():
         classifier = read_keras_file(pathlib.Path(folder, "export", "classifier.keras"))
         standing = shared(classifier, examples, threat_model)
         counted = {"right": min(standing.values()), "total": len(examples.y), "standing": standing}
         files.write_json(cache, {"threat_model": repr(threat_model), **counted})
-    counted = _read(cache, "Remove it, and the run is judged again.", _share)
+    counted = _read(cache, "Remove it, and the run is judged again.", _compute_share)
     return {**report, "suite": counted}
 
 
-def table(results):
+def format_comparison(results):
     """A Markdown table with a row for each gin file, means and standard deviations over its runs.
 
     Args:
@@ -124,7 +128,8 @@ def table(results):
             lines.append(f"| {shown} | | 0 | not run | not run | not run | not run |")
             continue
         cells = [
-            _percent([_share(r[key]) for r in reports]) for key in ("clean", "robust", "suite")
+            _format_percent([_compute_share(r[key]) for r in reports])
+            for key in ("clean", "robust", "suite")
         ]
         steps = [1000 * r["step_seconds"] for r in reports if r["step_seconds"]]
         time = f"{statistics.median(steps):.0f}" if steps else "not measured"
@@ -134,10 +139,10 @@ def table(results):
     return "\n".join(lines)
 
 
-def _share(counted):
+def _compute_share(counted):
     return 100 * counted["right"] / counted["total"]
 
 
-def _percent(values):
+def _format_percent(values):
     spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.1f}{spread}"

@@ -24,7 +24,7 @@ class Cost(NamedTuple):
     memory: int | None = None
 
 
-def measured(calls, repeats):
+def measure_calls(calls, repeats):
     """What calls cost, measured in turns, so that whatever else the machine does meets them all.
 
     Args:
@@ -52,13 +52,13 @@ def measured(calls, repeats):
     return costs
 
 
-def median(costs):
+def take_median(costs):
     """One `Cost` of several: medians of the times, the largest memory."""
     wall, cpu, memory = zip(*costs, strict=True)
-    return Cost(statistics.median(wall), statistics.median(cpu), _largest(memory))
+    return Cost(statistics.median(wall), statistics.median(cpu), _take_largest(memory))
 
 
-def ratios(costs, units):
+def compute_ratios(costs, units):
     """Wall and CPU time of calls in units of others of the same rounds: medians of the rounds' ratios."""
     pairs = list(zip(costs, units, strict=True))
     return (
@@ -67,15 +67,15 @@ def ratios(costs, units):
     )
 
 
-def added(costs, others):
+def add_costs(costs, others):
     """The costs of two calls one after the other, round by round."""
-    return [_total(pair) for pair in zip(costs, others, strict=True)]
+    return [_add(pair) for pair in zip(costs, others, strict=True)]
 
 
-def _total(costs):
+def _add(costs):
     wall, cpu, memory = zip(*costs, strict=True)
-    return Cost(sum(wall), sum(cpu), _largest(memory))
+    return Cost(sum(wall), sum(cpu), _take_largest(memory))
 
 
-def _largest(memory):
+def _take_largest(memory):
     return None if None in memory else max(memory)

@@ -30,7 +30,7 @@ HEAD = (
 )
 
 
-def measured(subject, examples, suite, slots="auto", jit_compile=False):
+def measure_suite(subject, examples, suite, slots="auto", jit_compile=False):
     """Rows of a table, one for each attack and one for the whole suite; the second of two runs counts.
 
     F and B are a forward pass and a backward pass to the input of one example; "needed" is the mean

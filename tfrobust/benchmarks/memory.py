@@ -34,7 +34,7 @@ class Memory:
         return sum(tf.config.experimental.get_memory_info(d)[what] for d in self._devices)
 
 
-def process_peak():
+def measure_process_peak():
     """Bytes that this process has held at most, everything included."""
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024

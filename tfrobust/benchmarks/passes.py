@@ -11,7 +11,7 @@ from tfrobust.ops.logits import full_precision, inference
 PASSES = ("forward", "training forward", "to the input", "to the weights")
 
 
-def passes(model, x, y):
+def make_passes(model, x, y):
     """The `PASSES` of a classifier at a batch, with the cross-entropy: name -> function."""
 
     def forward():
@@ -31,10 +31,10 @@ def passes(model, x, y):
             loss = tf.reduce_mean(cross_entropy(y, full_precision(model(x, training=True))))
         return tape.gradient(loss, [v.value for v in model.trainable_variables])
 
-    return _traced(forward, training_forward, to_input, to_weights)
+    return _trace(forward, training_forward, to_input, to_weights)
 
 
-def side_by_side(ours, theirs):
+def pair_passes(ours, theirs):
     """Passes with our layers and with Keras's, each beside its like: ("ours", name) -> function."""
     calls = {}
     for name in PASSES:
@@ -42,14 +42,14 @@ def side_by_side(ours, theirs):
     return calls
 
 
-def normalized_shapes(model, batch_size):
+def find_normalized_shapes(model, batch_size):
     """The different shapes (b, h, w, c) that the BatchNormalization layers of a model see."""
     layers = [layer for layer in model.layers if isinstance(layer, BatchNormalization)]
     return list(dict.fromkeys((batch_size, *layer.input.shape[1:]) for layer in layers))
 
 
-def normalization_passes(shape):
-    """`side_by_side` of both BatchNormalization layers alone, at a normal input of shape (b, h, w, c).
+def make_normalization_passes(shape):
+    """`pair_passes` of both BatchNormalization layers alone, at a normal input of shape (b, h, w, c).
 
     Back to the weights includes back to the input, as it does inside a network.
     """
@@ -57,7 +57,7 @@ def normalization_passes(shape):
     layers = BatchNormalization(), keras.layers.BatchNormalization()
     for layer in layers:
         layer.build(shape)
-    return side_by_side(*(_layer_passes(layer, x) for layer in layers))
+    return pair_passes(*(_layer_passes(layer, x) for layer in layers))
 
 
 def _layer_passes(layer, x):
@@ -80,8 +80,8 @@ def _layer_passes(layer, x):
         targets = [x, *(v.value for v in layer.trainable_variables)]
         return tape.gradient(y, targets, output_gradients=x)
 
-    return _traced(forward, training_forward, to_input, to_weights)
+    return _trace(forward, training_forward, to_input, to_weights)
 
 
-def _traced(*functions):
+def _trace(*functions):
     return {name: tf.function(f) for name, f in zip(PASSES, functions, strict=True)}

@@ -38,7 +38,7 @@ from tfrobust.weights import AWP, WeightNoise
 
 
 @dataclasses.dataclass(frozen=True)
-class Subject:
+class MeasuredMethod:
     """A method whose step is measured.
 
     Args:
@@ -134,52 +134,56 @@ def _rat(*terms):
 
 
 # One line a method.
-SUBJECTS = {
-    "Natural": Subject(Natural),
-    "ADV-1": Subject(_fast, 0, 1, 1, (1.0, 0.18)),
-    "ADV-10": Subject(_adv, 0, 10, 1, (5.52, 1.0)),
-    "TRADES-1": Subject(lambda c: TRADES(c, _climb(1)), 1, 1, 2, (2.20, 0.40)),
-    "TRADES-10": Subject(lambda c: TRADES(c, _climb(10)), 1, 10, 2, (8.08, 1.46)),
-    "JAC": Subject(_jac, 0, 0, 1, (1.88, 0.34), 1),
-    "ATLAS-1": Subject(_atlas(1), 0, 1, 2, (2.92, 0.53), 1),
-    "ATLAS-l": Subject(_atlas(1, beta=0), 0, 1, 1, (2.40, 0.43), 1),
-    "ATLAS-g": Subject(_atlas(1, alpha=0), 0, 1, 2, (1.52, 0.28)),
-    "ATLAS-10": Subject(_atlas(10), 0, 10, 2, (7.52, 1.36), 1),
-    "TradesJac": Subject(_trades_jac, 1, 1, 2, (4.56, 0.83), 1),
-    "TRADES-MER": Subject(lambda c: TRADES(c, _climb(10), regularizers=_MER), 1, 10, 2),
-    "FAIT": Subject(lambda c: FAIT(c, _climb(10, keep=(2,))), 1, 10, 3),
-    "FAIT-MER": Subject(lambda c: FAIT(c, _climb(10, keep=(2,)), regularizers=_MER), 1, 10, 3),
-    "LLR": Subject(_llr, 1, 11, 3, jacobians=1, in_inference_mode=2),
-    "CURE": Subject(_cure, 0, 0, 3, jacobians=2, in_inference_mode=2),
-    "GradAlign": Subject(_grad_align, 0, 1, 3, jacobians=2),
-    "MART": Subject(lambda c: MART(c, _ten()), 0, 10, 2),
-    "GAIRAT": Subject(lambda c: GAIRAT(c, _ten(), burn_in=0), 0, 10, 1),
-    "FAT": Subject(lambda c: ADV(c, _ten(freeze=EarlyStop(1), step_noise=0.001)), 0, 10, 1),
-    "FAT-TRADES": Subject(lambda c: TRADES(c, _climb(10, freeze=EarlyStop(1))), 1, 10, 2),
-    "HAT": Subject(_hat, 2, 10, 3),
-    "GAT": Subject(lambda c: GAT(c, _GUIDED), 0, 1, 2, training_forward=1),
-    "Free-8": Subject(_free, 0, 0, 8),
-    "AWP-TRADES": Subject(lambda c: TRADES(c, _climb(10), weight_perturbation=AWP()), 1, 10, 4),
-    "RAT-first": Subject(_rat(TaylorTerms(form="finite")), 1, 10, 6),
-    "RAT-second": Subject(_rat(TaylorTerms(0.2, order=2, form="finite")), 1, 10, 6),
-    "RAT-one-sided": Subject(_rat(TaylorTerms(form="one_sided")), 1, 10, 4),
-    "RAT-reference": Subject(_rat(GapLabels()), 1, 10, 2),
+METHODS = {
+    "Natural": MeasuredMethod(Natural),
+    "ADV-1": MeasuredMethod(_fast, 0, 1, 1, (1.0, 0.18)),
+    "ADV-10": MeasuredMethod(_adv, 0, 10, 1, (5.52, 1.0)),
+    "TRADES-1": MeasuredMethod(lambda c: TRADES(c, _climb(1)), 1, 1, 2, (2.20, 0.40)),
+    "TRADES-10": MeasuredMethod(lambda c: TRADES(c, _climb(10)), 1, 10, 2, (8.08, 1.46)),
+    "JAC": MeasuredMethod(_jac, 0, 0, 1, (1.88, 0.34), 1),
+    "ATLAS-1": MeasuredMethod(_atlas(1), 0, 1, 2, (2.92, 0.53), 1),
+    "ATLAS-l": MeasuredMethod(_atlas(1, beta=0), 0, 1, 1, (2.40, 0.43), 1),
+    "ATLAS-g": MeasuredMethod(_atlas(1, alpha=0), 0, 1, 2, (1.52, 0.28)),
+    "ATLAS-10": MeasuredMethod(_atlas(10), 0, 10, 2, (7.52, 1.36), 1),
+    "TradesJac": MeasuredMethod(_trades_jac, 1, 1, 2, (4.56, 0.83), 1),
+    "TRADES-MER": MeasuredMethod(lambda c: TRADES(c, _climb(10), regularizers=_MER), 1, 10, 2),
+    "FAIT": MeasuredMethod(lambda c: FAIT(c, _climb(10, keep=(2,))), 1, 10, 3),
+    "FAIT-MER": MeasuredMethod(
+        lambda c: FAIT(c, _climb(10, keep=(2,)), regularizers=_MER), 1, 10, 3
+    ),
+    "LLR": MeasuredMethod(_llr, 1, 11, 3, jacobians=1, in_inference_mode=2),
+    "CURE": MeasuredMethod(_cure, 0, 0, 3, jacobians=2, in_inference_mode=2),
+    "GradAlign": MeasuredMethod(_grad_align, 0, 1, 3, jacobians=2),
+    "MART": MeasuredMethod(lambda c: MART(c, _ten()), 0, 10, 2),
+    "GAIRAT": MeasuredMethod(lambda c: GAIRAT(c, _ten(), burn_in=0), 0, 10, 1),
+    "FAT": MeasuredMethod(lambda c: ADV(c, _ten(freeze=EarlyStop(1), step_noise=0.001)), 0, 10, 1),
+    "FAT-TRADES": MeasuredMethod(lambda c: TRADES(c, _climb(10, freeze=EarlyStop(1))), 1, 10, 2),
+    "HAT": MeasuredMethod(_hat, 2, 10, 3),
+    "GAT": MeasuredMethod(lambda c: GAT(c, _GUIDED), 0, 1, 2, training_forward=1),
+    "Free-8": MeasuredMethod(_free, 0, 0, 8),
+    "AWP-TRADES": MeasuredMethod(
+        lambda c: TRADES(c, _climb(10), weight_perturbation=AWP()), 1, 10, 4
+    ),
+    "RAT-first": MeasuredMethod(_rat(TaylorTerms(form="finite")), 1, 10, 6),
+    "RAT-second": MeasuredMethod(_rat(TaylorTerms(0.2, order=2, form="finite")), 1, 10, 6),
+    "RAT-one-sided": MeasuredMethod(_rat(TaylorTerms(form="one_sided")), 1, 10, 4),
+    "RAT-reference": MeasuredMethod(_rat(GapLabels()), 1, 10, 2),
 }
 
 
-def chosen(names):
+def choose_methods(names):
     """The subjects of these names, in this order; all of them for an empty list.
 
     Raises:
         UserError: for a name that is not among them.
     """
     for name in names:
-        if name not in SUBJECTS:
-            raise UserError(f"There is no method {name!r}. There are: {', '.join(SUBJECTS)}.")
-    return {name: SUBJECTS[name] for name in names or SUBJECTS}
+        if name not in METHODS:
+            raise UserError(f"There is no method {name!r}. There are: {', '.join(METHODS)}.")
+    return {name: METHODS[name] for name in names or METHODS}
 
 
-def calls_of(subjects, passes, steps):
+def list_calls(subjects, passes, steps):
     """What is measured of the methods: all passes of a step one after the other, then the step.
 
     Args:
@@ -203,7 +207,7 @@ def _call_all(functions):
         function()
 
 
-class Step:
+class RepeatedStep:
     """A method's training step, the one that `fit` runs, on the same batch again and again.
 
     Attributes:
@@ -213,7 +217,7 @@ class Step:
     def __init__(self, subject, classifier, x, y):
         self.traces = 0
         method = subject.make(classifier)
-        method.compile(_optimizer())
+        method.compile(_make_optimizer())
         method.optimizer.build(method.trainable_variables)
         step = method.train_step
 
@@ -231,9 +235,9 @@ class Step:
         return self._method.train_function(self._batches)
 
 
-def update(model):
+def make_update(model):
     """The optimizer's update of all weights, which every step makes once and no pass contains."""
-    optimizer, variables = _optimizer(), model.trainable_variables
+    optimizer, variables = _make_optimizer(), model.trainable_variables
     optimizer.build(variables)
     gradients = [tf.zeros(v.shape) for v in variables]
 
@@ -243,6 +247,6 @@ def update(model):
     return tf.function(apply)
 
 
-def _optimizer():
+def _make_optimizer():
     # The rate is small so that a thousand steps on one batch stay finite.
     return keras.optimizers.SGD(1e-4, momentum=0.9)

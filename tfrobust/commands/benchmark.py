@@ -72,25 +72,25 @@ def _check(values):
 
 
 def _run(values):
-    _evaluations(values) if values.evaluate else _steps(values)
+    _measure_evaluations(values) if values.evaluate else _measure_steps(values)
 
 
-def _steps(values):
+def _measure_steps(values):
     import keras
     import tensorflow as tf
 
     from tfrobust import __version__
     from tfrobust.benchmarks import benchmark_table, passes
     from tfrobust.benchmarks import steps as benchmark
-    from tfrobust.benchmarks.costs import measured, median
-    from tfrobust.benchmarks.memory import process_peak
+    from tfrobust.benchmarks.costs import measure_calls, take_median
+    from tfrobust.benchmarks.memory import measure_process_peak
     from tfrobust.models.swap import with_stock_batch_normalization
 
     # Each method has a function of its own, which TensorFlow takes for retracing.
     tf.get_logger().setLevel("ERROR")
-    subjects = benchmark.chosen(values.methods)
+    subjects = benchmark.choose_methods(values.methods)
     keras.utils.set_random_seed(0)
-    model = _model(values, (values.image_size, values.image_size, 3))
+    model = _make_model(values, (values.image_size, values.image_size, 3))
     x = tf.random.stateless_uniform((values.batch_size, *model.input_shape[1:]), (0, 1))
     y = tf.random.stateless_uniform((values.batch_size,), (0, 2), 0, 10, tf.int32)
     weights = sum(int(tf.size(v)) for v in model.trainable_variables)
@@ -104,31 +104,33 @@ def _steps(values):
     )
 
     def compare(title, calls, rounds):
-        costs = measured(calls, rounds)
-        rows = benchmark_table.pass_rows(costs, passes.PASSES)
+        costs = measure_calls(calls, rounds)
+        rows = benchmark_table.format_pass_rows(costs, passes.PASSES)
         _print((title, *benchmark_table.PASS_HEAD[1:]), rows)
 
     stock = with_stock_batch_normalization(model)
-    ours = passes.passes(model, x, y)
-    theirs = passes.passes(stock, x, y)
-    compare("classifier", passes.side_by_side(ours, theirs), 4 * values.repeats)
+    ours = passes.make_passes(model, x, y)
+    theirs = passes.make_passes(stock, x, y)
+    compare("classifier", passes.pair_passes(ours, theirs), 4 * values.repeats)
     if values.layers:
-        for shape in passes.normalized_shapes(model, values.batch_size):
+        for shape in passes.find_normalized_shapes(model, values.batch_size):
             title = f"BatchNormalization {shape}"
-            compare(title, passes.normalization_passes(shape), 20 * values.repeats)
+            compare(title, passes.make_normalization_passes(shape), 20 * values.repeats)
 
-    steps = {name: benchmark.Step(subject, model, x, y) for name, subject in subjects.items()}
-    calls = {"update": benchmark.update(model), **benchmark.calls_of(subjects, ours, steps)}
-    costs = measured(calls, values.repeats)
+    steps = {
+        name: benchmark.RepeatedStep(subject, model, x, y) for name, subject in subjects.items()
+    }
+    calls = {"update": benchmark.make_update(model), **benchmark.list_calls(subjects, ours, steps)}
+    costs = measure_calls(calls, values.repeats)
     traces = {name: step.traces for name, step in steps.items()}
-    _print(benchmark_table.STEP_HEAD, benchmark_table.step_rows(subjects, costs, traces))
+    _print(benchmark_table.STEP_HEAD, benchmark_table.format_step_rows(subjects, costs, traces))
     print(
-        f"\nupdate of all weights (SGD with momentum): {median(costs['update']).wall * 1e3:.3g} ms\n"
-        f"peak memory of the process: {process_peak() / 2**30:.2f} GiB"
+        f"\nupdate of all weights (SGD with momentum): {take_median(costs['update']).wall * 1e3:.3g} ms\n"
+        f"peak memory of the process: {measure_process_peak() / 2**30:.2f} GiB"
     )
 
 
-def _evaluations(values):
+def _measure_evaluations(values):
     import tensorflow as tf
 
     from tfrobust import evaluation
@@ -150,10 +152,10 @@ def _evaluations(values):
             f"\n{subject.model.name} on {examples.name}, {suite.threat_model}, TensorFlow {tf.__version__}, "
             f"{os.cpu_count()} cores"
         )
-        _print(benchmark.HEAD, benchmark.measured(subject, examples, suite))
+        _print(benchmark.HEAD, benchmark.measure_suite(subject, examples, suite))
 
 
-def _model(values, image_shape):
+def _make_model(values, image_shape):
     from tfrobust import models
 
     if values.model == "digits_cnn":
@@ -162,9 +164,9 @@ def _model(values, image_shape):
 
 
 def _print(head, rows):
-    from tfrobust.benchmarks.benchmark_table import table
+    from tfrobust.benchmarks.benchmark_table import format_table
 
-    print("", *table(head, rows), sep="\n", flush=True)
+    print("", *format_table(head, rows), sep="\n", flush=True)
 
 
 COMMAND = Command("benchmark", __doc__, _define, _run, _check)

@@ -57,16 +57,16 @@ class Command:
         values = flags.FlagValues()
         self.define(values)
         if any(a.lstrip("-") in _HELP for a in argv[1:] if a.startswith("-")):
-            print(f"{self.text.strip()}\n\nFlags:\n{_described(values)}")
+            print(f"{self.text.strip()}\n\nFlags:\n{_describe_flags(values)}")
             return DONE
         try:
-            given = (values, *self._parsed(values, argv))
+            given = (values, *self._parse(values, argv))
             self.check(*given)
         except (UserError, flags.Error) as error:
             return tell("error", error, REFUSED)
-        return told(lambda: self.run(*given))
+        return run_and_tell(lambda: self.run(*given))
 
-    def _parsed(self, values, argv):
+    def _parse(self, values, argv):
         """Reads the flags; returns the list of arguments as a tuple of one, or () if there are none."""
         try:
             _, *rest = values(argv)
@@ -83,7 +83,7 @@ class Command:
         return ()
 
 
-def told(run):
+def run_and_tell(run):
     """Calls `run` and returns its status, or that of the error that it ends with, told in one line.
 
     Only what a user can cause is told in one line; anything else is a fault of ours and keeps its traceback.
@@ -102,7 +102,7 @@ def told(run):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except OSError as error:
-        return tell("error", _of_the_system(error), REFUSED)
+        return tell("error", _describe_system_error(error), REFUSED)
     except MemoryError as error:
         return tell("error", f"Not enough memory: {one_line(error)}", REFUSED)
     except Exception as error:
@@ -120,7 +120,7 @@ def tell(what, error, status):
 
 
 @contextlib.contextmanager
-def data_dir(folder):
+def use_data_dir(folder):
     """TFDS finds its prepared data sets in `folder` within the block; None changes nothing."""
     former = os.environ.get("TFDS_DATA_DIR")
     if folder is not None:
@@ -134,14 +134,14 @@ def data_dir(folder):
             os.environ["TFDS_DATA_DIR"] = former
 
 
-def required(values, name):
+def require_flag(values, name):
     """The value of a flag that must be given."""
     if values[name].value is None:
         raise UserError(f"Which {name}? Give --{name}=..., see --help.")
     return values[name].value
 
 
-def _of_the_system(error):
+def _describe_system_error(error):
     where = f"{error.filename}: " if error.filename is not None else ""
     hint = {
         errno.ENOSPC: " Free some space, or choose another folder; what was saved before is whole.",
@@ -153,7 +153,7 @@ def _of_the_system(error):
     return f"{where}{error.strerror or one_line(error)}.{hint}"
 
 
-def _described(values):
+def _describe_flags(values):
     lines = []
     for name in values:
         flag = values[name]

@@ -70,13 +70,13 @@ def _check(values):
 
 def _run(values):
     place = None if values.readme is None else Place(values.readme, BEGIN, END)
-    text = _table(values)
+    text = _make_table(values)
     print(text)
     if place:
         place.put(text)
 
 
-def _table(values):
+def _make_table(values):
     import keras
 
     from tfrobust import training
@@ -85,10 +85,10 @@ def _table(values):
     from tfrobust.runs.writable import check_writable
 
     check_writable(values.workdir)
-    gin_files = values.gin_file or _on_the_digits()
+    gin_files = values.gin_file or _list_digits_files()
     for gin in gin_files:
         # All of them before the first one is trained, which takes a while.
-        _configuration(values, gin, values.seeds[0])
+        _read_configuration(values, gin, values.seeds[0])
     results, shared = {gin: [] for gin in gin_files}, comparing.SharedSuite()
     for seed in values.seeds:
         for gin in gin_files:
@@ -97,25 +97,23 @@ def _table(values):
                 continue
             print(f"{gin}, seed {seed}", flush=True)
             if values.run:
-                configuration = _configuration(values, gin, seed)
-                configuration.configured(training.train)(
-                    workdir=folder, configuration=configuration
-                )
+                configuration = _read_configuration(values, gin, seed)
+                configuration.bind(training.train)(workdir=folder, configuration=configuration)
             data, threat_model = read_run_settings(folder)
             examples = load_examples(data)
             results[gin].append(comparing.judge_run(folder, examples, threat_model, shared))
             keras.utils.clear_session()
-    return comparing.table(results)
+    return comparing.format_comparison(results)
 
 
-def _configuration(values, gin, seed):
+def _read_configuration(values, gin, seed):
     from tfrobust.config import Configuration
 
     bindings = [*values.gin_bindings, f"training.train.seed = {seed}"]
     return Configuration([gin], bindings, ROOT, values.trust)
 
 
-def _on_the_digits():
+def _list_digits_files():
     paths = sorted(ROOT.glob("gin/*.gin"))
     return [
         str(p.relative_to(ROOT)) for p in paths if "mnist" not in p.name and "cifar" not in p.name

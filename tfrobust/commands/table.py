@@ -39,21 +39,21 @@ def _check(values, folders):
             raise UserError(
                 f"There is no {folder}. Give the folders of finished runs, such as runs/*."
             )
-    if not _finished(folders):
+    if not _list_finished(folders):
         raise UserError("Give the folders of one or more finished runs, such as runs/*.")
     if values.readme is not None:
         Place(values.readme, BEGIN, END)
 
 
 def _run(values, folders):
-    table = "\n".join([HEAD, *sorted(map(row, _finished(folders)), key=_data_first)])
+    table = "\n".join([HEAD, *sorted(map(format_row, _list_finished(folders)), key=_sort_key)])
     if values.readme is None:
         print(table)
     else:
         Place(values.readme, BEGIN, END).put(table)
 
 
-def row(folder):
+def format_row(folder):
     """One line of the table.
 
     Raises:
@@ -78,11 +78,11 @@ def row(folder):
         ) from error
 
 
-def _finished(folders):
+def _list_finished(folders):
     return [folder for folder in folders if pathlib.Path(folder, "report.json").is_file()]
 
 
-def _data_first(line):
+def _sort_key(line):
     return line.split("|")[3], line
 
 

@@ -13,7 +13,7 @@ import pathlib
 
 from absl import flags
 
-from tfrobust.commands.command_line import ROOT, Command, data_dir
+from tfrobust.commands.command_line import ROOT, Command, use_data_dir
 from tfrobust.errors import UserError
 
 
@@ -85,8 +85,8 @@ def _run(values):
         bindings.append(f"training.train.strategy = {values.strategy!r}")
     configuration = Configuration(values.gin_file, bindings, ROOT, values.trust)
     workdir = values.workdir or pathlib.Path("runs", pathlib.Path(values.gin_file[-1]).stem)
-    with data_dir(values.data_dir):
-        configuration.configured(training.train)(
+    with use_data_dir(values.data_dir):
+        configuration.bind(training.train)(
             workdir=workdir,
             resume=values.resume,
             dry_run=values.dry_run,

@@ -9,7 +9,7 @@ import gin
 
 from tfrobust.compat import gin_bindings, gin_used_values, search_gin_files
 from tfrobust.config import names as gin_names
-from tfrobust.config.overrides import overriding
+from tfrobust.config.overrides import track_overrides
 from tfrobust.errors import UserError, one_line
 
 # So that bindings may name what the files do not import.
@@ -39,23 +39,23 @@ class Configuration:
         search_gin_files([str(pathlib.Path(root).resolve()), ""], [(open, os.path.isfile)])
         if not files:
             raise UserError("Which configuration? Give --gin_file=gin/trades_mer.gin, for example.")
-        paths = [_found(file, root) for file in files]
+        paths = [_find_file(file, root) for file in files]
         lines = [*_ROOMS, *bindings] if bindings else []
         if not trust:
-            gin_names.check_names(paths, lines, lambda name: _included(name, root))
+            gin_names.check_names(paths, lines, lambda name: _find_included(name, root))
         try:
-            with overriding():
+            with track_overrides():
                 gin.parse_config_files_and_bindings(paths, lines or None)
         except Exception as error:
             raise UserError(
-                f"The configuration cannot be read: {_one_line(error)}{_missing_lines(error)}"
+                f"The configuration cannot be read: {_join_lines(error)}{_suggest_lines(error)}"
             ) from error
         if not trust:
             gin_names.check_objects()
         self.given = gin.config_str()
-        self.files = [_shown(path, root) for path in paths]
+        self.files = [_shorten_path(path, root) for path in paths]
 
-    def configured(self, function):
+    def bind(self, function):
         """The function with the arguments that the configuration binds to it.
 
         Called with arguments by name it raises `UserError` before it begins if one that it needs is missing,
@@ -70,7 +70,7 @@ class Configuration:
             ) from error
 
         def configured(**given):
-            bound = {**self._built(function), **given}
+            bound = {**self._build(function), **given}
             parameters = inspect.signature(function).parameters.values()
             missing = [p.name for p in parameters if p.default is p.empty and p.name not in bound]
             if missing:
@@ -84,7 +84,7 @@ class Configuration:
 
         return configured
 
-    def _built(self, function):
+    def _build(self, function):
         try:
             # gin would do it at the call, where its errors could not be told from those of the function.
             return gin.get_bindings(function)
@@ -103,32 +103,21 @@ class Configuration:
                 f"The configuration cannot be built: {one_line(error)}{where}"
             ) from error
 
-    def value(self, name):
-        """What the configuration binds to a parameter, such as "tfrobust.training.train.data".
-
-        A reference to a function comes back as that function with its own arguments bound.
-        """
-        try:
-            value = gin.query_parameter(name)
-        except ValueError as error:
-            raise UserError(f"The configuration binds nothing to {name}.") from error
-        return getattr(value, "scoped_configurable_fn", value)
-
-    def used(self):
+    def format_used(self):
         """All values that have been used so far, defaults included, as gin text."""
         return gin.operative_config_str()
 
     def check_all_used(self):
         """Raises `UserError` for bindings that nothing has used; call it when everything is built."""
-        unused = sorted(set(_bindings(gin_bindings())) - _reached())
+        unused = sorted(set(_list_bindings(gin_bindings())) - _list_used_bindings())
         if unused:
-            named = ", ".join(_written(*binding) for binding in unused)
+            named = ", ".join(_format_binding(*binding) for binding in unused)
             raise UserError(
                 f"Nothing uses these bindings: {named}. Look for a misspelt name or scope, or remove them."
             )
 
 
-def _included(file, root):
+def _find_included(file, root):
     # In gin's order.
     for folder in (pathlib.Path(root).resolve(), pathlib.Path()):
         if (folder / file).is_file():
@@ -136,7 +125,7 @@ def _included(file, root):
     raise UserError(f"There is no gin file {file!r}, which another one includes.")
 
 
-def _found(file, root):
+def _find_file(file, root):
     for folder in (".", root):
         path = pathlib.Path(folder, file).resolve()
         if path.is_file():
@@ -144,37 +133,37 @@ def _found(file, root):
     raise UserError(f"There is no gin file {file!r}. The files to run are in the folder gin/.")
 
 
-def _shown(path, root):
+def _shorten_path(path, root):
     # Relative to the repository where that says more than the machine's own path.
     root = pathlib.Path(root).resolve()
     return str(pathlib.Path(path).relative_to(root)) if root in pathlib.Path(path).parents else path
 
 
-def _bindings(config):
+def _list_bindings(config):
     for (scope, selector), arguments in config.items():
         for argument in arguments:
             yield scope, selector, argument
 
 
-def _reached():
+def _list_used_bindings():
     # gin notes values under the scope of the call; a binding without a scope, or with a part of it, is used
     # by calls in deeper scopes too.
     reached = set()
-    for scope, selector, argument in _bindings(gin_used_values()):
+    for scope, selector, argument in _list_bindings(gin_used_values()):
         parts = scope.split("/") if scope else []
         for depth in range(len(parts) + 1):
             reached.add(("/".join(parts[:depth]), selector, argument))
     return reached
 
 
-def _written(scope, selector, argument):
+def _format_binding(scope, selector, argument):
     if selector == "gin.macro":
         return scope
     prefix = f"{scope}/" if scope else ""
     return f"{prefix}{selector.removeprefix('tfrobust.')}.{argument}"
 
 
-def _missing_lines(error):
+def _suggest_lines(error):
     """What to add to a file that names a room of tfrobust without importing it, or nothing."""
     unknown = re.search(
         r"No configurable matching (?:reference )?'[@%]?(?:[^'/]*/)*(\w+)|NameError: '(\w+)'|"
@@ -190,6 +179,6 @@ def _missing_lines(error):
     )
 
 
-def _one_line(error):
+def _join_lines(error):
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return " ".join(lines[:3]) or type(error).__name__

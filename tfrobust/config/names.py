@@ -68,7 +68,7 @@ def check_objects():
     configurables += [r.configurable for r in gin.config.iterate_references(gin_bindings())]
     foreign = {c.selector for c in configurables if not _is_free(c.wrapped)}
     if foreign:
-        raise UserError(_refusal("The configuration", sorted(foreign)))
+        raise UserError(_format_refusal("The configuration", sorted(foreign)))
 
 
 def _check_file(path, found, seen):
@@ -87,12 +87,12 @@ def _check_text(text, where, found, seen):
     foreign = [s.format() for s in parsed.imports if not _is_known(s.module)]
     foreign += [f"@{name}" for name in parsed.names if not _is_free_name(name)]
     if foreign:
-        raise UserError(_refusal(where, foreign))
+        raise UserError(_format_refusal(where, foreign))
     for name in parsed.includes:
         _check_file(pathlib.Path(found(name)), found, seen)
 
 
-def _refusal(where, names):
+def _format_refusal(where, names):
     return (
         f"{where} names what is not of tfrobust: {', '.join(names)}. Whoever runs it runs that code. Read "
         "it, and give --trust if you would run it."
@@ -106,12 +106,12 @@ def _is_known(module):
 def _is_free_name(name):
     if not _is_known(name):
         return name.split(".")[0] == "gin"
-    value = _resolved(name)
+    value = _resolve(name)
     # What is not there is gin's to tell.
     return value is None or _is_free(value)
 
 
-def _resolved(name):
+def _resolve(name):
     root, *rest = name.split(".")
     value = importlib.import_module(root)
     for part in rest:
@@ -129,18 +129,18 @@ def _resolved(name):
 def _is_free(value):
     if inspect.isclass(value) and value.__module__.startswith("keras."):
         return issubclass(value, _KERAS)
-    if value in _gins_own():
+    if value in _list_gins_own():
         return True
-    return any(value is offered for offered in _offered())
+    return any(value is offered for offered in _list_offered())
 
 
-def _gins_own():
+def _list_gins_own():
     return [
         gin_configurable(name).wrapped for name in ("gin.macro", "gin.singleton", "gin.constant")
     ]
 
 
-def _offered():
+def _list_offered():
     for room in (*ROOMS, "ops.schedules"):
         module = importlib.import_module(f"tfrobust.{room}")
         names = _OFFERED_OF.get(room) or getattr(module, "__all__", None)

@@ -110,7 +110,7 @@ def _references(values):
 
 
 @contextlib.contextmanager
-def overriding():
+def track_overrides():
     """Within the block gin parses; at its end what only replaced values have used is gone."""
     with Overrides() as overrides:
         yield

@@ -3,7 +3,7 @@
 from tfrobust.contract.adapt import adapt
 from tfrobust.contract.arrays import check_arrays, check_images, check_labels
 from tfrobust.contract.assertions import after, as_user_error
-from tfrobust.contract.batch import as_batch, as_images_of, attack_batch, unpack
+from tfrobust.contract.batch import as_batch, as_images_of, check_attacked_batch, unpack
 from tfrobust.contract.classifier import (
     check_classifier,
     check_model,
@@ -30,7 +30,7 @@ __all__ = [
     "as_images_of",
     "as_pairs",
     "as_user_error",
-    "attack_batch",
+    "check_attacked_batch",
     "check_arrays",
     "check_classifier",
     "check_images",

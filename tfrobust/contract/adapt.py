@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.compat import all_layers, origin
+from tfrobust.compat import all_layers, find_origin
 from tfrobust.contract.classifier import check_classifier, image_dtype
 from tfrobust.contract.classifier import image_shape as shape_of
 from tfrobust.contract.outputs import sum_to_one
-from tfrobust.contract.tail import activation_of, has_graph, is_activation, is_silent, tail
+from tfrobust.contract.tail import find_activation, find_tail, has_graph, is_activation, is_silent
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import number
 
@@ -43,10 +43,10 @@ def adapt(model, input_range=(0, 255), mean=None, std=None, *, image_shape=None,
     Example:
         classifier = tfrobust.adapt(keras.applications.MobileNetV2(), input_range=(-1, 1))
     """
-    shape = _checked_shape(model, image_shape)
-    low, high = _checked_range(input_range)
+    shape = _check_shape(model, image_shape)
+    low, high = _check_range(input_range)
     dtype = image_dtype(model).name
-    mean, std = _checked_units(mean, std, (low, high), shape[-1])
+    mean, std = _check_units(mean, std, (low, high), shape[-1])
     pixels = keras.Input(shape, dtype=dtype, name="pixels")
     x = pixels
     if (low, high) != (0.0, 1.0):
@@ -56,7 +56,7 @@ def adapt(model, input_range=(0, 255), mean=None, std=None, *, image_shape=None,
         x = keras.layers.Rescaling(
             (1 / std).tolist(), (-mean / std).tolist(), dtype=dtype, name="normalise"
         )(x)
-    end = tail(model)
+    end = find_tail(model)
     inner = without_activation(model) if end.kind == "probabilities" else model
     logits = _as_rows(inner(x))
     adapted = keras.Model(pixels, logits, name=name or f"{model.name}_adapted")
@@ -65,7 +65,7 @@ def adapt(model, input_range=(0, 255), mean=None, std=None, *, image_shape=None,
     return adapted
 
 
-def _checked_shape(model, shape):
+def _check_shape(model, shape):
     """(h, w, c), after a look at the structure of the model."""
     if not isinstance(model, keras.Model) or not model.built:
         raise UserError(
@@ -92,7 +92,7 @@ def _checked_shape(model, shape):
     return shape
 
 
-def _checked_range(input_range):
+def _check_range(input_range):
     if not isinstance(input_range, (tuple, list)) or len(input_range) != 2:
         raise UserError(
             f"`input_range` must be (low, high), such as (0, 255). Received: {input_range!r}."
@@ -103,7 +103,7 @@ def _checked_range(input_range):
     return low, high
 
 
-def _checked_units(mean, std, input_range, channels):
+def _check_units(mean, std, input_range, channels):
     """Mean and standard deviation as arrays (c,), or None, None."""
     if mean is None and std is None:
         return None, None
@@ -132,7 +132,7 @@ def without_activation(model):
     Raises:
         UserError: if a layer's activation cannot be taken off.
     """
-    operation, inputs = origin(model.outputs[0])
+    operation, inputs = find_origin(model.outputs[0])
     if is_silent(operation):
         inner = without_activation(keras.Model(model.inputs, inputs[0]))
         return keras.Model(model.inputs, operation(inner.outputs[0]))
@@ -162,10 +162,10 @@ def _linear(layer):
         if isinstance(value, keras.Variable):
             setattr(linear, attribute, value)
     linear.built = True
-    if activation_of(linear) != "linear" or len(linear.weights) != len(layer.weights):
+    if find_activation(linear) != "linear" or len(linear.weights) != len(layer.weights):
         raise UserError(
-            f"The {activation_of(layer)} of layer {layer.name!r}, a {type(layer).__name__}, cannot be taken "
-            "off without copying its weights. Give it activation=None in the model's own code."
+            f"The {find_activation(layer)} of layer {layer.name!r}, a {type(layer).__name__}, cannot be "
+            "taken off without copying its weights. Give it activation=None in the model's own code."
         )
     return linear
 
@@ -202,7 +202,7 @@ def _check_same(model, adapted, activation, prepared, shape):
     expected = np.asarray(model(tf.cast(x, image_dtype(model)), training=False), np.float64)
     expected = expected.reshape(len(x), -1)
     logits = np.asarray(adapted(tf.cast(pixels, image_dtype(model)), training=False), np.float64)
-    found = _activated(logits, activation, expected.shape[1] == 1)
+    found = _activate(logits, activation, expected.shape[1] == 1)
     half = any(layer.compute_dtype in ("float16", "bfloat16") for layer in all_layers(model))
     slack = (3e-2 if half else 1e-4) * max(1.0, float(np.abs(expected).max()))
     off = float(np.abs(found - expected).max()) if found.shape == expected.shape else np.inf
@@ -219,7 +219,7 @@ def _check_same(model, adapted, activation, prepared, shape):
         )
 
 
-def _activated(logits, activation, one_output):
+def _activate(logits, activation, one_output):
     """What the model itself would have given."""
     if one_output:
         logits = logits[:, 1:]

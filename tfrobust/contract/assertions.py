@@ -26,7 +26,7 @@ def require(holds, *parts):
     if not tf.executing_eagerly():
         return tf.debugging.Assert(holds, [_MARK, *parts], name="contract")
     if not bool(holds):
-        raise UserError(_joined(p if isinstance(p, str) else f"{float(p):.6g}" for p in parts))
+        raise UserError(_join(p if isinstance(p, str) else f"{float(p):.6g}" for p in parts))
     return None
 
 
@@ -38,7 +38,7 @@ def after(assertion, tensors):
         return tf.nest.map_structure(lambda t: None if t is None else tf.identity(t), tensors)
 
 
-def _joined(parts):
+def _join(parts):
     return " ".join(parts).replace(" .", ".").replace(" ,", ",")
 
 
@@ -51,4 +51,4 @@ def as_user_error():
         asserted = _ASSERTED.search(error.message)
         if asserted is None:
             raise
-        raise UserError(_joined(asserted[1].split("] ["))) from error
+        raise UserError(_join(asserted[1].split("] ["))) from error

@@ -8,7 +8,7 @@ from tfrobust.contract.classifier import check_model, image_dtype, image_shape, 
 from tfrobust.contract.images import as_images
 from tfrobust.contract.labels import as_labels, check_counts
 from tfrobust.contract.outputs import check_output_shape, look_once, require_logits
-from tfrobust.contract.tail import tail
+from tfrobust.contract.tail import find_tail
 from tfrobust.errors import UserError
 from tfrobust.ops.logits import inference
 
@@ -79,11 +79,11 @@ def unpack(data, classifier):
     return x, y, sample_weight
 
 
-def attack_batch(model, x, y):
+def check_attacked_batch(model, x, y):
     """`as_batch` where an attack is called directly: the model is looked at too."""
     check_model(model)
     x, y = as_batch(model, x, y)
-    if tail(model).kind == "logits":
+    if find_tail(model).kind == "logits":
         return x, y
     if tf.executing_eagerly():
         look_once(model, x)

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfrobust.contract.outputs import PROBABILITIES, check_output_shape
-from tfrobust.contract.tail import has_graph, tail
+from tfrobust.contract.tail import find_tail, has_graph
 from tfrobust.errors import UserError
 
 
@@ -25,7 +25,7 @@ def check_model(model, name="model", probabilities=False):
         _check_function(model, name)
         return
     _check_graph(model)
-    end = tail(model)
+    end = find_tail(model)
     if end.kind == "probabilities" and not probabilities:
         raise UserError(
             f"{PROBABILITIES} Received: {model.name!r}, which ends with the {end.activation} of "
@@ -39,12 +39,12 @@ def check_classifier(classifier, name="classifier"):
         _check_library(classifier, name)
         raise UserError(
             f"`{name}` must be a keras.Model that maps images in [0, 1] to logits. "
-            f"Received: {_described(classifier)}."
+            f"Received: {_describe(classifier)}."
         )
     check_model(classifier, name)
 
 
-def _described(value):
+def _describe(value):
     if isinstance(value, type):
         return f"the class {value.__name__} itself; did you forget to call it?"
     return type(value).__name__
@@ -108,32 +108,32 @@ def _check_graph(model):
             f"A classifier has one output, logits of shape (b, k). Received: {model.name!r} with "
             f"{len(model.outputs)} outputs. Choose one: keras.Model(model.inputs, model.outputs[0])."
         )
-    if isinstance(model, keras.Model) and isinstance(_structure(model), dict):
+    if isinstance(model, keras.Model) and isinstance(_read_structure(model), dict):
         raise UserError(
             "A classifier has one output, logits of shape (b, k). Received: "
-            f"{model.name!r}, which gives a dictionary with the key {list(_structure(model))[0]!r}. "
+            f"{model.name!r}, which gives a dictionary with the key {list(_read_structure(model))[0]!r}. "
             "Take the tensor out: keras.Model(model.inputs, model.outputs[0])."
         )
     check_output_shape(model.outputs[0].shape)
 
 
-def _structure(model):
+def _read_structure(model):
     return None if isinstance(model, keras.Sequential) else model.output
 
 
 def num_classes(model):
     """The number of logits, or None where a model or function does not tell before a pass."""
-    shape = _known(model, "output_shape")
+    shape = _read_shape(model, "output_shape")
     return shape[-1] if shape and isinstance(shape[-1], int) else None
 
 
 def image_shape(model):
     """The shape (h, w, c) of the images that a model takes, None where any size or not known."""
-    shape = _known(model, "input_shape")
+    shape = _read_shape(model, "input_shape")
     return tuple(shape[1:]) if shape and not isinstance(shape[0], tuple) else None
 
 
-def _known(model, attribute):
+def _read_shape(model, attribute):
     if not isinstance(model, keras.layers.Layer):
         return None
     try:

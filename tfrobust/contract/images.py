@@ -54,7 +54,7 @@ def as_images(x, dtype=None):
         UserError: for other dtypes, and for pixels outside of [0, 1] or NaN; in a graph it is an
             assertion.
     """
-    x = _converted(x)
+    x = _convert(x)
     check_image_dtype(x.dtype)
     if dtype is None:
         dtype = tf.float64 if x.dtype == tf.float64 else tf.float32
@@ -65,7 +65,7 @@ def as_images(x, dtype=None):
     return tf.clip_by_value(tf.cast(after(held, x), dtype), 0.0, 1.0)
 
 
-def _converted(x):
+def _convert(x):
     if isinstance(x, np.ndarray) and x.dtype == object:
         raise UserError("Images must be numbers of one shape. Received: an array of objects.")
     try:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import keras
 
-from tfrobust.compat import Functional, origin
+from tfrobust.compat import Functional, find_origin
 
 # What changes no number of logits or probabilities, in inference mode.
 _SILENT = (
@@ -31,14 +31,14 @@ class Tail(NamedTuple):
     name: str = ""
 
 
-def tail(model):
+def find_tail(model):
     """The `Tail` of a Keras model or layer; models at its end are looked into."""
-    operation = last_operation(model)
+    operation = find_last_operation(model)
     while isinstance(operation, keras.layers.Layer) and has_graph(operation):
-        operation = last_operation(operation)
+        operation = find_last_operation(operation)
     if operation is None:
         return Tail("unknown")
-    activation = activation_of(operation)
+    activation = find_activation(operation)
     if activation in _TO_PROBABILITIES:
         return Tail("probabilities", activation, operation.name)
     affine = (keras.layers.Dense, keras.layers.Conv2D)
@@ -47,7 +47,7 @@ def tail(model):
     return Tail("unknown", name=operation.name)
 
 
-def activation_of(operation):
+def find_activation(operation):
     """The name of what a layer or operation does to each number at its end, such as "softmax", or ""."""
     if isinstance(operation, keras.layers.Softmax):
         return "softmax"
@@ -56,7 +56,7 @@ def activation_of(operation):
     return type(operation).__name__.lower()
 
 
-def last_operation(model):
+def find_last_operation(model):
     """The layer or operation that gives a model's only output, but for those that leave it as it is.
 
     None where code of its own decides.
@@ -69,9 +69,9 @@ def last_operation(model):
     if len(model.outputs) != 1:
         return None
     tensor = model.outputs[0]
-    while is_silent(origin(tensor)[0]):
-        (tensor,) = origin(tensor)[1]
-    return origin(tensor)[0]
+    while is_silent(find_origin(tensor)[0]):
+        (tensor,) = find_origin(tensor)[1]
+    return find_origin(tensor)[0]
 
 
 def is_activation(operation):
@@ -83,7 +83,7 @@ def is_activation(operation):
 def is_silent(operation):
     """Whether an operation hands on the numbers that it gets."""
     if isinstance(operation, keras.layers.Activation):
-        return activation_of(operation) == "linear"
+        return find_activation(operation) == "linear"
     return isinstance(operation, _SILENT)
 
 

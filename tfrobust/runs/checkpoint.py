@@ -78,7 +78,7 @@ def save(folder, step, arrays, state, keep=2):
     path = _path(folder, step)
     if os.path.lexists(path) and step not in _ours(folder):
         raise UserError(f"{path} is no checkpoint: move it away, or choose another folder.")
-    with files.whole_folder(path) as unfinished:
+    with files.write_folder(path) as unfinished:
         numbered = {f"{i:06d}": array for i, array in enumerate(arrays.values())}
         np.savez(unfinished / ARRAYS, **numbered)
         (unfinished / STATE).write_text(text, encoding="utf-8")
@@ -93,7 +93,7 @@ def save(folder, step, arrays, state, keep=2):
     return path
 
 
-def steps(folder):
+def list_steps(folder):
     """The steps that `folder` has checkpoints of, valid or not, ascending."""
     folder = pathlib.Path(folder)
     paths = [p for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
@@ -104,7 +104,7 @@ def steps(folder):
 def _ours(folder):
     """The steps whose folders hold nothing but what checkpoints are made of."""
     content = {ARRAYS, STATE, MANIFEST}
-    return [s for s in steps(folder) if set(os.listdir(_path(folder, s))) <= content]
+    return [s for s in list_steps(folder) if set(os.listdir(_path(folder, s))) <= content]
 
 
 def _path(folder, step):
@@ -153,7 +153,7 @@ def load(folder, step):
         raise CorruptCheckpoint(f"{path}: not readable ({what})") from error
 
 
-def newest(folder):
+def load_newest(folder):
     """Loads the newest checkpoint that is what was written, after clearing what killed saves left.
 
     Args:
@@ -163,9 +163,9 @@ def newest(folder):
         `(checkpoint, skipped)`: the `Checkpoint`, or None if there is none, and one line for each
         newer one that had to be skipped, for the caller to print.
     """
-    files.recover(folder)
+    files.recover_folder(folder)
     skipped = []
-    for step in reversed(steps(folder)):
+    for step in reversed(list_steps(folder)):
         try:
             return load(folder, step), skipped
         except CorruptCheckpoint as error:

@@ -110,10 +110,10 @@ def read_json(path, block, newest):
 
 
 @contextlib.contextmanager
-def whole_folder(path):
+def write_folder(path):
     """Yields an empty folder to write into, which becomes `path` when the block ends well.
 
-    What stood at `path` is replaced; if the process is killed in the instant between, `recover` brings
+    What stood at `path` is replaced; if the process is killed in the instant between, `recover_folder` brings
     it back. An error in the block leaves everything as it was. Whether it may be replaced at all is for
     the caller to know, see `kinds`.
 
@@ -122,7 +122,7 @@ def whole_folder(path):
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    recover(path.parent, path.name)
+    recover_folder(path.parent, path.name)
     unfinished = _beside(path, UNFINISHED)
     unfinished.mkdir()
     try:
@@ -146,13 +146,13 @@ def whole_folder(path):
 def remove_folder(path):
     """Removes a folder; killed on the way, it leaves nothing that looks like the folder."""
     path = pathlib.Path(path)
-    recover(path.parent, path.name)
+    recover_folder(path.parent, path.name)
     discarded = _beside(path, DISCARDED)
     os.rename(path, discarded)
     _remove(discarded)
 
 
-def recover(folder, name=None):
+def recover_folder(folder, name=None):
     """Clears what killed processes left in `folder`, and puts back a folder that had stepped aside.
 
     Only names that this module makes are touched.
@@ -174,13 +174,13 @@ def recover(folder, name=None):
                 _remove(leftover)
 
 
-def visible(folder):
+def list_visible(folder):
     """Sorted names of what a folder holds, without hidden ones, ours among them."""
     return [path.name for path in _entries(pathlib.Path(folder)) if path.name[0] != "."]
 
 
 @contextlib.contextmanager
-def locked(folder):
+def lock_folder(folder):
     """Keeps other processes that ask for it out of an existing folder, within the block.
 
     Raises:

@@ -64,7 +64,7 @@ EXPORT = Kind("an export", "export.json", lambda c: {"num_classes", "image_shape
 KINDS = (RUN, EVALUATION, EXPORT)
 
 
-def kind_of(folder):
+def find_kind(folder):
     """The `Kind` of a folder, None if it is none of ours."""
     return next((kind for kind in KINDS if kind.read(folder) is not None), None)
 
@@ -87,10 +87,10 @@ def check_ours(folder, kind):
         raise UserError(f"{folder} is a link to nothing. Choose another folder.")
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file. Give a folder for {kind.name}, new or empty.")
-    found = kind_of(folder)
+    found = find_kind(folder)
     if found is kind:
         return True
-    names = files.visible(folder)
+    names = files.list_visible(folder)
     if found is not None:
         raise UserError(
             f"{folder} holds {found.name}, and {kind.name} is never written into it. Choose another "
@@ -106,7 +106,7 @@ def check_ours(folder, kind):
 
 
 @contextlib.contextmanager
-def claimed(folder, kind):
+def claim_folder(folder, kind):
     """Makes a folder for `kind`, or goes on with one, and keeps other processes out of it meanwhile.
 
     Yields:
@@ -118,6 +118,6 @@ def claimed(folder, kind):
     folder = pathlib.Path(folder)
     check_ours(folder, kind)
     folder.mkdir(parents=True, exist_ok=True)
-    with files.locked(folder):
-        files.recover(folder)
+    with files.lock_folder(folder):
+        files.recover_folder(folder)
         yield check_ours(folder, kind)

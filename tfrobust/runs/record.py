@@ -38,11 +38,11 @@ class RunRecord:
         former = self._read() if self.path.exists() else {"starts": []}
         this = {
             "command": shlex.join(sys.orig_argv) if command is None else command,
-            "started": _now(),
+            "started": _read_clock(),
             "ended": None,
             "status": "running",
             "resumed_from": resumed_from,
-            **environment(),
+            **describe_environment(),
         }
         self.content = {**former, "seed": seed, "starts": [*former["starts"], this]}
         files.write_json(self.path, self.content)
@@ -53,7 +53,7 @@ class RunRecord:
         Args:
             status: one word or two, such as "done", "interrupted" or "not finite".
         """
-        self.content["starts"][-1] |= {"ended": _now(), "status": status}
+        self.content["starts"][-1] |= {"ended": _read_clock(), "status": status}
         files.write_json(self.path, self.content)
 
     def _read(self):
@@ -67,7 +67,7 @@ class RunRecord:
 
 
 @contextlib.contextmanager
-def noting_the_end(record):
+def note_end(record):
     """Notes in a `RunRecord` how the block ended."""
     try:
         yield
@@ -83,7 +83,7 @@ def noting_the_end(record):
     record.finish("done")
 
 
-def environment():
+def describe_environment():
     """What a result may depend on besides its configuration.
 
     Returns:
@@ -100,12 +100,12 @@ def environment():
         },
         "platform": platform.platform(),
         "processors": os.cpu_count(),
-        "devices": [_described(device) for device in tf.config.list_logical_devices()],
-        "commit": source_commit(pathlib.Path(__file__).parent),
+        "devices": [_describe_device(device) for device in tf.config.list_logical_devices()],
+        "commit": find_commit(pathlib.Path(__file__).parent),
     }
 
 
-def source_commit(folder):
+def find_commit(folder):
     """The commit of a folder that git tracks, with " and changes" if it has any; None if none does."""
     # An installed package may lie inside a repository that does not track it.
     tracked = _git(folder, "ls-files", "--error-unmatch", "__init__.py")
@@ -122,7 +122,7 @@ def _git(folder, *arguments):
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _described(device):
+def _describe_device(device):
     kind = device.device_type
     number = int(device.name.rsplit(":", 1)[1])
     physical = tf.config.list_physical_devices(kind)
@@ -132,5 +132,5 @@ def _described(device):
     return " ".join(filter(None, [f"{kind}:{number}", details.get("device_name")]))
 
 
-def _now():
+def _read_clock():
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

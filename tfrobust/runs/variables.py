@@ -7,7 +7,7 @@ import numpy as np
 from tfrobust.errors import UserError
 
 
-def variables_of(model):
+def collect_variables(model):
     """All variables of a model: what to save so that training goes on as if never interrupted.
 
     Those are the weights, the statistics, the states of seed generators, the optimizer's variables
@@ -41,15 +41,15 @@ def variables_of(model):
 
 
 def snapshot(model):
-    """The values of `variables_of(model)`, copied.
+    """The values of `collect_variables(model)`, copied.
 
     Returns:
         name -> array. A variable whose copies differ between replicas, such as a metric's partial
         sum, gives one array for each: `name@0`, `name@1`, and so on.
     """
     arrays = {}
-    for name, variable in variables_of(model).items():
-        copies = [np.asarray(copy.numpy()) for copy in copies_of(variable)]
+    for name, variable in collect_variables(model).items():
+        copies = [np.asarray(copy.numpy()) for copy in list_copies(variable)]
         if all(copy.tobytes() == copies[0].tobytes() for copy in copies):
             arrays[name] = copies[0]
         else:
@@ -61,7 +61,7 @@ def restore(model, arrays):
     """Assigns what `snapshot` returned to a model that is made the same way; all of it or nothing.
 
     Args:
-        model: as in `variables_of`.
+        model: as in `collect_variables`.
         arrays: name -> array.
 
     Raises:
@@ -71,8 +71,8 @@ def restore(model, arrays):
     for key, array in arrays.items():
         saved.setdefault(re.sub(r"@\d+$", "", key), []).append(array)
     missing, differing, assignments = [], [], []
-    for name, variable in variables_of(model).items():
-        copies, values = copies_of(variable), saved.pop(name, [])
+    for name, variable in collect_variables(model).items():
+        copies, values = list_copies(variable), saved.pop(name, [])
         wanted = f"{variable.dtype} {tuple(variable.shape)}"
         found = sorted({f"{array.dtype} {array.shape}" for array in values})
         if not values:
@@ -87,7 +87,9 @@ def restore(model, arrays):
     extra = list(saved)
     if missing or differing or extra:
         problems = {"not saved": missing, "of another kind": differing, "not in the model": extra}
-        told = "; ".join(f"{what}: {_listed(names)}" for what, names in problems.items() if names)
+        told = "; ".join(
+            f"{what}: {_join_names(names)}" for what, names in problems.items() if names
+        )
         raise UserError(
             f"The saved state does not fit this model: {told}. "
             "Make the model, the optimizer and the metrics as the run that saved it made them."
@@ -96,12 +98,12 @@ def restore(model, arrays):
         copy.assign(array)
 
 
-def copies_of(variable):
+def list_copies(variable):
     """The `tf.Variable`s behind a Keras variable: one, or one for each replica."""
     value = variable.value
     return list(getattr(value, "values", (value,)))
 
 
-def _listed(names, most=5):
+def _join_names(names, most=5):
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -91,7 +91,7 @@ class Workspace:
             UserError: another process is running in the folder, or it holds something else by now, or a
                 run on other data.
         """
-        with kinds.claimed(self.path, kinds.RUN) as there:
+        with kinds.claim_folder(self.path, kinds.RUN) as there:
             content = {"seed": seed, "configuration": self.given}
             content |= {"data": data, "threat_model": threat_model, "starts": []}
             if there:

@@ -79,7 +79,7 @@ def export_classifier(
     num_classes = _count_classes(model, image_shape)
     names = _check_names(class_names, num_classes)
     plain = use_stock_layers(model)
-    with files.whole_folder(folder) as unfinished:
+    with files.write_folder(folder) as unfinished:
         write_keras_file(plain, unfinished / "classifier.keras")
         _write_saved_model(plain, unfinished / "saved_model", image_shape, names)
         description = {

@@ -1,6 +1,7 @@
 """What a run has built before it begins, and before anything is written."""
 
 import dataclasses
+import inspect
 
 import keras
 import tensorflow as tf
@@ -17,8 +18,8 @@ from tfrobust.spec import check_kind
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.training.callbacks.keep import KeepBest
 from tfrobust.training.callbacks.protocols import NeedsExperiment, Remembers
-from tfrobust.training.made import check_function, check_functions, made
-from tfrobust.training.optimizers.learning_rate import learning_rate_of
+from tfrobust.training.optimizers.learning_rate import make_learning_rate
+from tfrobust.training.parts import check_function, check_functions, make_part
 
 MOST = 10**9
 """Epochs, and images in a batch, that nobody has ever wanted."""
@@ -65,7 +66,7 @@ class Experiment:
     def evaluation_dataset(self, split):
         """Every example of a split once, the last batch padded at weight 0."""
         return data_room.evaluation_dataset(
-            split, min(self.evaluation_batch_size, _filled(len(split)))
+            split, min(self.evaluation_batch_size, _fill_replicas(len(split)))
         )
 
 
@@ -115,22 +116,23 @@ def build(
     if evaluation_batch_size is not None:
         integer(evaluation_batch_size, "evaluation_batch_size", 1, MOST)
 
-    splits = made("data", data, data_room.Splits)
+    splits = make_part("data", data, data_room.Splits)
     steps_per_epoch = data_room.steps_per_epoch(splits.train, batch_size)
     augment = check_augment(
         splits.info.augment if augment is None else augment, splits.train.image_shape
     )
-    classifier = made("model", model, None)
+    classifier = make_part("model", model, None)
     _check(classifier, splits)
     settings = {"threat_model": threat_model, "eval_attack": eval_attack}
     settings = {name: value for name, value in settings.items() if value is not None}
-    built = made("method", method, AdversarialModel, classifier, **settings, seed=seed)
+    _check_takes(method, settings)
+    built = make_part("method", method, AdversarialModel, classifier, **settings, seed=seed)
     updates = steps_per_epoch * built.updates_per_step
     if callable(learning_rate) and not isinstance(learning_rate, Schedule):
         rates = (Schedule, int, float)
-        learning_rate = made("learning_rate", learning_rate, rates, epochs=epochs)
-    rate = learning_rate_of(learning_rate, epochs, updates)
-    built.compile(made("optimizer", optimizer, keras.Optimizer, learning_rate=rate))
+        learning_rate = make_part("learning_rate", learning_rate, rates, epochs=epochs)
+    rate = make_learning_rate(learning_rate, epochs, updates)
+    built.compile(make_part("optimizer", optimizer, keras.Optimizer, learning_rate=rate))
     # Keras would make the optimizer's variables at the first step, too late to restore them.
     built.optimizer.build(built.classifier.trainable_variables)
     built.steps_per_epoch = steps_per_epoch
@@ -168,7 +170,7 @@ def build_callbacks(callbacks, experiment):
     """
     check_functions("callbacks", callbacks, keras.callbacks.Callback)
     extra = [
-        made(f"callbacks[{place}]", make, keras.callbacks.Callback)
+        make_part(f"callbacks[{place}]", make, keras.callbacks.Callback)
         for place, make in enumerate(callbacks)
     ]
     names = ["best", "time", *(c.name for c in extra if isinstance(c, Remembers))]
@@ -184,7 +186,23 @@ def build_callbacks(callbacks, experiment):
     return extra
 
 
-def _filled(count):
+def _fill_replicas(count):
     """At least so many images, as many on each replica."""
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     return -(-count // replicas) * replicas
+
+
+def _check_takes(method, settings):
+    """Raises `UserError` for settings of a recipe beside a method's class, whose attack has them."""
+    if not callable(method):
+        return  # `made` says so.
+    parameters = inspect.signature(method).parameters
+    if any(p.kind == p.VAR_KEYWORD for p in parameters.values()):
+        return
+    for name, value in settings.items():
+        if name not in parameters:
+            raise UserError(
+                f"`{name}` is for recipes, and {getattr(method, '__name__', method)} takes none: its attack "
+                f"names its own. Bind a recipe such as recipes.trades, or training.train.{name} = None. "
+                f"Received: {name}={value!r}."
+            )

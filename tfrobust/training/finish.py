@@ -25,7 +25,7 @@ def finish(experiment, workspace, checkpoint_rule, metrics, stop):
     Raises:
         Interrupted: `stop` was asked for; nothing is lost but the part of the test that was done.
     """
-    best, _ = checkpoint.newest(workspace.best)
+    best, _ = checkpoint.load_newest(workspace.best)
     variables.restore(experiment.method, best.arrays)
     classifier = experiment.method.classifier
 

@@ -5,7 +5,7 @@ import time
 import keras
 import tensorflow as tf
 
-from tfrobust.benchmarks.memory import process_peak
+from tfrobust.benchmarks.memory import measure_process_peak
 
 
 class _StepTimes(keras.callbacks.Callback):
@@ -44,12 +44,12 @@ def print_plan(experiment, seconds=5.0, most_steps=50):
         callbacks=[training],
     )
     tracing = training.times[1] - training.times[0]
-    step = _median_gap(training.times)
+    step = _take_median_gap(training.times)
     validation = experiment.evaluation_dataset(experiment.splits.validation)
     batches = int(validation.cardinality())
     judging = _StepTimes(seconds)
     method.evaluate(validation.take(1).repeat(3), verbose=0, callbacks=[judging])
-    batch = _median_gap(judging.times)
+    batch = _take_median_gap(judging.times)
     epoch = step * experiment.steps_per_epoch + batch * batches
     classifier = method.classifier
     count = sum(int(tf.size(v)) for v in classifier.trainable_variables)
@@ -61,26 +61,26 @@ def print_plan(experiment, seconds=5.0, most_steps=50):
         f"tracing           {tracing:.1f} s\n"
         f"training step     {step:.4f} s (batch {experiment.batch_size})\n"
         f"validation        {batch * batches:.1f} s an epoch\n"
-        f"estimated time    {_duration(tracing + epoch * experiment.epochs)}, "
+        f"estimated time    {_format_duration(tracing + epoch * experiment.epochs)}, "
         f"without the final test\n"
-        f"peak memory       {_memory()}\n"
+        f"peak memory       {_describe_memory()}\n"
         "Nothing was written."
     )
 
 
-def _median_gap(times):
+def _take_median_gap(times):
     # The first gap is tracing.
     gaps = sorted(after - before for before, after in zip(times[1:-1], times[2:], strict=True))
     return gaps[len(gaps) // 2]
 
 
-def _duration(seconds):
+def _format_duration(seconds):
     hours, rest = divmod(round(seconds), 3600)
     return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
 
 
-def _memory():
-    parts = [f"{process_peak() / 2**30:.2f} GiB of this process"]
+def _describe_memory():
+    parts = [f"{measure_process_peak() / 2**30:.2f} GiB of this process"]
     for device in tf.config.list_logical_devices("GPU"):
         peak = tf.config.experimental.get_memory_info(device.name.removeprefix("/device:"))["peak"]
         parts.append(f"{peak / 2**30:.2f} GiB on {device.name}")

@@ -31,8 +31,8 @@ def write_report(workspace, experiment, measured, best, rule, metrics, test_seco
         "gin_files": list(experiment.gin_files),
         "threat_model": repr(experiment.test_attack.threat_model),
         "test_attack": repr(experiment.test_attack),
-        "clean": _counted(measured.clean),
-        "robust": _counted(measured.robust),
+        "clean": _count(measured.clean),
+        "robust": _count(measured.robust),
         "checkpoint": {"rule": rule, "epoch": best["epoch"] + 1, "value": best["value"]},
         "epochs": experiment.epochs,
         "seed": experiment.seed,
@@ -48,8 +48,8 @@ def write_report(workspace, experiment, measured, best, rule, metrics, test_seco
 
 | on the test split | accuracy | 95 % interval | right / all |
 | --- | --- | --- | --- |
-{_row("clean", result["clean"])}
-{_row("under the test attack", result["robust"])}
+{_format_row("clean", result["clean"])}
+{_format_row("under the test attack", result["robust"])}
 
 - Test attack: {code(result["test_attack"])}. Counted after a fresh forward pass, in inference mode, with
   the distance and the pixel box of every image checked. Intervals are Wilson's.
@@ -65,12 +65,12 @@ def write_report(workspace, experiment, measured, best, rule, metrics, test_seco
     return text
 
 
-def _counted(flags):
+def _count(flags):
     right, total = int(flags.sum()), len(flags)
     return {"right": right, "total": total, "interval": list(binomial_interval(right, total))}
 
 
-def _row(name, counted):
+def _format_row(name, counted):
     low, high = counted["interval"]
     accuracy = counted["right"] / counted["total"]
     return (

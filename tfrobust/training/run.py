@@ -6,7 +6,7 @@ from tfrobust.data.fingerprint import fingerprint
 from tfrobust.errors import UserError
 from tfrobust.ops.seeds import check_seed
 from tfrobust.runs import checkpoint
-from tfrobust.runs.record import RunRecord, noting_the_end
+from tfrobust.runs.record import RunRecord, note_end
 from tfrobust.runs.signals import StopRequest
 from tfrobust.runs.workspace import Workspace
 from tfrobust.runs.writable import check_writable
@@ -137,13 +137,13 @@ def train(
             "fingerprint": fingerprint(splits),
             "source": splits.info.source,
         }
-        used = configuration.used() if configuration else ""
+        used = configuration.format_used() if configuration else ""
         with workspace.claim(used, seed, described, describe(experiment.test_attack.threat_model)):
             return _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra)
 
 
 def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra):
-    saved, skipped = checkpoint.newest(workspace.latest)
+    saved, skipped = checkpoint.load_newest(workspace.latest)
     for reason in skipped:
         print(f"Skipped a checkpoint that is not what was written: {reason}")
     if skipped and saved is None:
@@ -159,9 +159,9 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
     record = RunRecord(
         workspace.record, experiment.seed, resumed_from=saved.step if saved else None
     )
-    with noting_the_end(record), StopRequest() as stop:
+    with note_end(record), StopRequest() as stop:
         best = KeepBest(workspace.best, checkpoint_rule)
-        metrics = RecordMetrics(_log(workspace, epoch, saved))
+        metrics = RecordMetrics(_open_log(workspace, epoch, saved))
         validation = experiment.splits.validation
         images = validation.take(np.arange(min(8, len(validation))))
         stateful = {"best": best, "time": metrics}
@@ -186,7 +186,7 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
 
 def _check_best(workspace, epoch):
     """At the start and not after hours: a lost best epoch cannot be had back."""
-    best, skipped = checkpoint.newest(workspace.best)
+    best, skipped = checkpoint.load_newest(workspace.best)
     if epoch is None or best is not None:
         return
     seen = f"cannot be read: {'; '.join(skipped)}" if skipped else "are gone"
@@ -196,7 +196,7 @@ def _check_best(workspace, epoch):
     )
 
 
-def _log(workspace, epoch, saved):
+def _open_log(workspace, epoch, saved):
     log = MetricsLog(workspace.path, first_epoch=epoch)
     if log.lost:
         lost = ", ".join(str(number + 1) for number in log.lost)

@@ -67,8 +67,8 @@ class Runtime(Spec):
         keras.utils.set_random_seed(seed % 2**32)
         keras.config.set_dtype_policy(self.precision)
         if self.strategy == "mirrored":
-            return tf.distribute.MirroredStrategy(self._existing() or None).scope()
-        return tf.device(self._existing()[0]) if self.devices else contextlib.nullcontext()
+            return tf.distribute.MirroredStrategy(self._find_devices() or None).scope()
+        return tf.device(self._find_devices()[0]) if self.devices else contextlib.nullcontext()
 
     def _split_cpu(self):
         numbers = [int(d.split(":")[1]) for d in self.devices if d.startswith("CPU:")]
@@ -80,9 +80,9 @@ class Runtime(Spec):
                     [tf.config.LogicalDeviceConfiguration()] * wanted,
                 )
             except RuntimeError:
-                pass  # TensorFlow has started; `_existing` says whether the devices are there.
+                pass  # TensorFlow has started; `_find_devices` says whether the devices are there.
 
-    def _existing(self):
+    def _find_devices(self):
         there = [d.name.split("device:")[1] for d in tf.config.list_logical_devices()]
         missing = [d for d in self.devices if d not in there]
         if missing:

@@ -236,7 +236,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(average, tmp_path, monkeypat
     run(workdir, average)
     for folder in ("latest", "best"):
         ours, theirs = (
-            checkpoint.newest(tmp_path / name / "checkpoints" / folder)[0]
+            checkpoint.load_newest(tmp_path / name / "checkpoints" / folder)[0]
             for name in ("stopped", "whole")
         )
         assert ours.arrays.keys() == theirs.arrays.keys()
@@ -245,7 +245,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(average, tmp_path, monkeypat
     # The exported classifier has the average, which is what was validated.
     kernels = {k: v for k, v in theirs.arrays.items() if "dense/kernel" in k and "model/" in k}
     np.testing.assert_array_equal(exported.layers[-1].kernel, next(iter(kernels.values())))
-    live = checkpoint.newest(tmp_path / "whole" / "checkpoints" / "latest")[0]
+    live = checkpoint.load_newest(tmp_path / "whole" / "checkpoints" / "latest")[0]
     others = [v for k, v in live.arrays.items() if k.startswith("callback/") and v.ndim == 2]
     assert np.abs(others[0] - exported.layers[-1].kernel).max() > 1e-4
 

@@ -191,7 +191,7 @@ def test_an_interrupted_run_ends_alike(case, splits, tmp_path, monkeypatch, caps
     for _ in range(2):
         run(tmp_path / "cut", splits, values, callback)
         ours, theirs = (
-            checkpoint.newest(tmp_path / name / "checkpoints" / "latest")[0]
+            checkpoint.load_newest(tmp_path / name / "checkpoints" / "latest")[0]
             for name in ("cut", "whole")
         )
         assert ours.step == theirs.step == 4 * epochs

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfrobust.training.callbacks.tensorboard import grid
+from tfrobust.training.callbacks.tensorboard import draw_grid
 
 
 def test_a_grid_shows_clean_adversarial_and_the_difference_at_full_contrast():
@@ -10,7 +10,7 @@ def test_a_grid_shows_clean_adversarial_and_the_difference_at_full_contrast():
     adversarial = clean.copy()
     adversarial[0, 1, 2, 0] += 0.1
     adversarial[1, 0, 0, 0] -= 0.05
-    shown = grid(clean, adversarial)
+    shown = draw_grid(clean, adversarial)
     assert shown.shape == (9, 8, 1)
     np.testing.assert_array_equal(shown[0:3, 4:8], clean[1])
     np.testing.assert_array_equal(shown[3:6, 0:4], adversarial[0])
@@ -22,4 +22,4 @@ def test_a_grid_shows_clean_adversarial_and_the_difference_at_full_contrast():
 
 def test_without_a_difference_the_grid_is_grey():
     clean = np.zeros((1, 2, 2, 3), np.float32)
-    assert (grid(clean, clean)[4:] == 0.5).all()
+    assert (draw_grid(clean, clean)[4:] == 0.5).all()

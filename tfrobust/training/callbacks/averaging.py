@@ -5,12 +5,12 @@ import tensorflow as tf
 
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import integer, number
-from tfrobust.runs.variables import copies_of
+from tfrobust.runs.variables import list_copies
 from tfrobust.training.callbacks.average_in_step import AverageInStep
 from tfrobust.training.callbacks.recompute import (
-    normalizing_layers,
+    find_normalizing_layers,
+    find_running_statistics,
     recompute_statistics,
-    running_statistics,
 )
 
 
@@ -31,7 +31,7 @@ class WeightAveraging(keras.callbacks.Callback):
         self._epoch = 0
         self._others = []
 
-    def exchanged(self):
+    def list_exchanged(self):
         """The model's variables that are exchanged, a list."""
         return self.classifier().trainable_variables
 
@@ -80,9 +80,9 @@ class WeightAveraging(keras.callbacks.Callback):
         """Called when the model has just got the average."""
 
     def _exchange(self):
-        for variable, other in zip(self.exchanged(), self._others, strict=True):
+        for variable, other in zip(self.list_exchanged(), self._others, strict=True):
             former = variable.numpy()
-            for copy in copies_of(variable):
+            for copy in list_copies(variable):
                 copy.assign(other)
             other.assign(former)
         self.shown = not self.shown
@@ -123,19 +123,19 @@ class SWA(WeightAveraging):
 
     def on_train_begin(self, logs=None):
         nothing = self.data is None and self._experiment is None
-        if nothing and normalizing_layers(self.classifier()):
+        if nothing and find_normalizing_layers(self.classifier()):
             raise UserError(
                 "`SWA` computes BatchNormalization's statistics anew, for which it needs the training "
                 "images: give them as `data`, a dataset of batches."
             )
 
-    def exchanged(self):
-        return [*super().exchanged(), *running_statistics(self.classifier())]
+    def list_exchanged(self):
+        return [*super().list_exchanged(), *find_running_statistics(self.classifier())]
 
     def collect(self):
         if self._epoch < self.start:
             return False
-        live = [tf.convert_to_tensor(v) for v in self.exchanged()]
+        live = [tf.convert_to_tensor(v) for v in self.list_exchanged()]
         if not self._others:
             self._keep(live)
         share = 1.0 / (self.count + 1)
@@ -178,7 +178,7 @@ class EMA(WeightAveraging):
     def on_train_begin(self, logs=None):
         # A callback is called once for all the steps of an execution: then the step itself averages.
         if self.model.steps_per_execution > 1 and self._inside is None:
-            self._inside = AverageInStep(self.exchanged(), self.decay)
+            self._inside = AverageInStep(self.list_exchanged(), self.decay)
             self._inside.enter(self.model)
 
     def on_train_end(self, logs=None):
@@ -189,7 +189,7 @@ class EMA(WeightAveraging):
     def on_train_batch_begin(self, batch, logs=None):
         super().on_train_batch_begin(batch, logs)
         if not self._others and self._epoch >= self.warm_up:
-            self._keep(tf.convert_to_tensor(v) for v in self.exchanged())
+            self._keep(tf.convert_to_tensor(v) for v in self.list_exchanged())
 
     def on_train_batch_end(self, batch, logs=None):
         if self._others and self._inside is not None:
@@ -206,7 +206,7 @@ class EMA(WeightAveraging):
         super()._keep(values)
 
         def update(decay):
-            for mean, variable in zip(self._others, self.exchanged(), strict=True):
+            for mean, variable in zip(self._others, self.list_exchanged(), strict=True):
                 mean.assign(decay * mean + (1.0 - decay) * tf.convert_to_tensor(variable))
 
         self._update = tf.function(update, autograph=False)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from tfrobust.ops.numbers import number
-from tfrobust.training.callbacks.plateau import monitored
+from tfrobust.training.callbacks.plateau import read_monitored
 
 
 class StopAtCollapse(keras.callbacks.Callback):
@@ -41,7 +41,7 @@ class StopAtCollapse(keras.callbacks.Callback):
         self._weights = {}
 
     def on_epoch_end(self, epoch, logs=None):
-        value = monitored(self, logs)
+        value = read_monitored(self, logs)
         if self.before is not None and value < self.before - self.fall:
             print(
                 f"Epoch {epoch + 1}: {self.monitor} fell from {self.before:.4f} to {value:.4f}. "

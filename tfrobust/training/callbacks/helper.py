@@ -6,7 +6,7 @@ from tfrobust.errors import UserError
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.natural import Natural
 from tfrobust.ops.numbers import integer
-from tfrobust.training.optimizers.learning_rate import learning_rate_of
+from tfrobust.training.optimizers.learning_rate import make_learning_rate
 
 
 class TrainHelper(keras.callbacks.Callback):
@@ -52,7 +52,7 @@ class TrainHelper(keras.callbacks.Callback):
 
     def _optimizer(self):
         steps = self._experiment.steps_per_epoch
-        rate = learning_rate_of(self.learning_rate, self.epochs, steps)
+        rate = make_learning_rate(self.learning_rate, self.epochs, steps)
         made = self.optimizer(learning_rate=rate) if callable(self.optimizer) else self.optimizer
         if made is self.optimizer or not isinstance(made, keras.Optimizer):
             raise UserError(

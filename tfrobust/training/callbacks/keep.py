@@ -49,7 +49,7 @@ class KeepState(keras.callbacks.Callback):
         if self.resume_from is None:
             return
         state, self.resume_from = self.resume_from, None
-        variables.restore(self.model, model_arrays(state.arrays))
+        variables.restore(self.model, select_model_arrays(state.arrays))
         self._first_step = state.state["step"]
         if self._first_step == 0:
             self.model.reset_metrics()
@@ -118,7 +118,7 @@ def restore_callbacks(stateful, saved):
             )
 
 
-def model_arrays(arrays):
+def select_model_arrays(arrays):
     """Those of a checkpoint's arrays that belong to the model, without the callbacks'."""
     return {name: array for name, array in arrays.items() if not name.startswith(_CALLBACK)}
 

@@ -56,7 +56,7 @@ class Plateau(keras.callbacks.Callback):
             )
 
     def on_epoch_end(self, epoch, logs=None):
-        value = monitored(self, logs)
+        value = read_monitored(self, logs)
         if epoch < self.after:
             return
         if self.best is None or value > self.best:
@@ -83,7 +83,7 @@ class Plateau(keras.callbacks.Callback):
         self.since_best, self.since_change = value["since_best"], value["since_change"]
 
 
-def monitored(callback, logs):
+def read_monitored(callback, logs):
     """The number that `callback.monitor` names in an epoch's logs.
 
     Raises:

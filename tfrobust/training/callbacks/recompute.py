@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.compat import all_layers
-from tfrobust.runs.variables import copies_of
+from tfrobust.runs.variables import list_copies
 
 
-def normalizing_layers(model):
+def find_normalizing_layers(model):
     """The layers whose running averages move in training: BatchNormalization, Keras's or ours."""
     return [
         layer
@@ -18,9 +18,9 @@ def normalizing_layers(model):
     ]
 
 
-def running_statistics(model):
+def find_running_statistics(model):
     """The variables of those layers that hold running averages, a list."""
-    layers = normalizing_layers(model)
+    layers = find_normalizing_layers(model)
     return [v for layer in layers for v in (layer.moving_mean, layer.moving_variance)]
 
 
@@ -41,7 +41,7 @@ def recompute_statistics(model, dataset, strategy=None):
     Reference: Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization",
     2018.
     """
-    layers, moving = normalizing_layers(model), running_statistics(model)
+    layers, moving = find_normalizing_layers(model), find_running_statistics(model)
     if not layers:
         return
     ids = {id(variable) for variable in moving}
@@ -67,5 +67,5 @@ def recompute_statistics(model, dataset, strategy=None):
 
 def _assign(variables, values):
     for variable, value in zip(variables, values, strict=True):
-        for copy in copies_of(variable):
+        for copy in list_copies(variable):
             copy.assign(tf.cast(value, copy.dtype))

@@ -62,10 +62,10 @@ class TensorBoardLog(keras.callbacks.Callback):
         attack = self.model.eval_attack
         keys = content_keys(seed_pair(self.model.seed), self.images)
         found = attack(self.model.classifier, self.images, self.labels, seed=keys).x.numpy()
-        return grid(self.images.numpy(), found)
+        return draw_grid(self.images.numpy(), found)
 
 
-def grid(clean, adversarial):
+def draw_grid(clean, adversarial):
     """Three rows of images: clean, adversarial, difference; shape (3h, nw, c), values in [0, 1].
 
     The difference is shown around middle grey, its largest value at black and white.

@@ -69,7 +69,7 @@ def one_cycle(epochs, peak, start=0.0, rise=0.4, hold=0.0):
     return PiecewiseLinear(tuple(corners), tuple(corners.values()))
 
 
-def learning_rate_of(value, epochs, steps_per_epoch):
+def make_learning_rate(value, epochs, steps_per_epoch):
     """What a Keras optimizer takes: a number as it is, a schedule of epochs as one of steps.
 
     Args:

@@ -12,7 +12,7 @@ from tfrobust.errors import Interrupted, NotFiniteError, UserError, one_line
 _PASSED_ON = (UserError, Interrupted, NotFiniteError, MemoryError, tf.errors.ResourceExhaustedError)
 
 
-def made(name, function, kind, *arguments, **options):
+def make_part(name, function, kind, *arguments, **options):
     """Calls the function that a setting binds, and looks at what it returns.
 
     Args:
@@ -35,12 +35,13 @@ def made(name, function, kind, *arguments, **options):
         raise
     except Exception as error:
         raise UserError(
-            f"`{name}`: {_called(function)} failed. {type(error).__name__}: {one_line(error)}{_where(error)}"
+            f"`{name}`: {_name_function(function)} failed. {type(error).__name__}: "
+            f"{one_line(error)}{_locate(error)}"
         ) from error
     if kind is not None and not isinstance(result, kind):
         raise UserError(
-            f"`{name}` must be a function that returns {_kind(kind)}. {_called(function)} returned "
-            f"{_shown(result)}."
+            f"`{name}` must be a function that returns {_name_kind(kind)}. {_name_function(function)} "
+            f"returned {_show(result)}."
         )
     return result
 
@@ -53,7 +54,7 @@ def check_function(name, function, kind):
     if isinstance(function, kind):
         hint = " Leave the parentheses away: in gin @name is the function, @name() what it returns."
     raise UserError(
-        f"`{name}` must be a function that returns {_kind(kind)}. Received: {_shown(function)}.{hint}"
+        f"`{name}` must be a function that returns {_name_kind(kind)}. Received: {_show(function)}.{hint}"
     )
 
 
@@ -61,14 +62,14 @@ def check_functions(name, functions, kind):
     """Raises `UserError` unless a setting binds a sequence of functions."""
     if not isinstance(functions, (list, tuple)):
         raise UserError(
-            f"`{name}` must be a list of functions that return {_kind(kind)}, such as [@training.Plateau]. "
-            f"Received: {_shown(functions)}."
+            f"`{name}` must be a list of functions that return {_name_kind(kind)}, such as "
+            f"[@training.Plateau]. Received: {_show(functions)}."
         )
     for place, function in enumerate(functions):
         check_function(f"{name}[{place}]", function, kind)
 
 
-def _kind(kind):
+def _name_kind(kind):
     if isinstance(kind, tuple):
         return " or ".join(one.__name__ for one in kind)
     room = kind.__module__.split(".")[0]
@@ -76,17 +77,17 @@ def _kind(kind):
     return f"a {name}" if room in ("tfrobust", "keras") else name
 
 
-def _called(function):
+def _name_function(function):
     return getattr(function, "__qualname__", type(function).__name__)
 
 
-def _shown(value):
+def _show(value):
     text = repr(value)
     text = text if len(text) <= 120 else f"{text[:120]} ..."
     return f"{text} (a {type(value).__name__})"
 
 
-def _where(error):
+def _locate(error):
     """The place in a file of the user's own, where that is where it failed."""
     own = [
         frame
