@@ -219,7 +219,7 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
         """Raises `UserError` if a setting is a schedule and the length of an epoch is not known."""
         if uses_schedule(vars(self)) and not self.steps_per_epoch:
             raise UserError(
-                "A schedule counts epochs, and the number of steps in an epoch is not known. Set "
+                "A schedule counts epochs, and it is not known how many steps an epoch has. Set "
                 "method.steps_per_epoch, or give `steps_per_epoch` to fit."
             )
 
