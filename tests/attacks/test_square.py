@@ -10,12 +10,12 @@ from hypothesis import strategies
 from scipy import optimize
 
 from tfrobust import L2, Linf
-from tfrobust.attacks import square_linf
+from tfrobust.attacks import square_draws, square_linf
 from tfrobust.attacks.case import Case
 from tfrobust.attacks.square import Square
+from tfrobust.attacks.square_draws import compute_sides
 from tfrobust.attacks.square_l1 import L1Squares
 from tfrobust.attacks.square_l2 import L2Squares
-from tfrobust.attacks.square_linf import compute_sides
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.program import Program
@@ -47,7 +47,7 @@ def test_sides_are_those_of_the_reference(size, expected):
 @pytest.mark.parametrize("length", [1, 62, 63, 130])
 def test_packed_lines_share_a_bit_where_both_are_true(length):
     a, b = np.random.default_rng(0).random((2, 200, length)) < 1.5 / length
-    both = tf.bitwise.bitwise_and(square_linf.packed(a), square_linf.packed(b)).numpy()
+    both = tf.bitwise.bitwise_and(square_draws.pack_flags(a), square_draws.pack_flags(b)).numpy()
     np.testing.assert_array_equal((both > 0).any(-1), (a & b).any(-1))
     ones = [bin(value).count("1") for value in both.reshape(-1)]
     assert sum(ones) == (a & b).sum() > 0

@@ -133,7 +133,7 @@ def _run(values):
     import tensorflow as tf
 
     from tfrobust import evaluation
-    from tfrobust.evaluation.folder import default_folder
+    from tfrobust.evaluation.folder import choose_folder
     from tfrobust.runs.signals import StopRequest
 
     if values.suite == "help":
@@ -146,7 +146,7 @@ def _run(values):
         data, threat_model = _choose_setting(values, subject.folder)
         examples, shard = _load_examples(values, data)
     suite = _make_suite(values, threat_model)
-    workdir = values.workdir or default_folder(values.model, subject.folder, suite.name, shard)
+    workdir = values.workdir or choose_folder(values.model, subject.folder, suite.name, shard)
     with StopRequest() as stop:
         result = evaluation.evaluate(
             subject,

@@ -59,7 +59,8 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
         """
         if not self._called:
             self.build((None, *x.shape[1:]))
-            self(x, training=False)
+            # Without numbers: a pass in the step would be one that no method has.
+            self(keras.KerasTensor((None, *x.shape[1:]), dtype=x.dtype.name), training=False)
 
     @property
     def steps_per_epoch(self):

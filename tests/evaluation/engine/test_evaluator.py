@@ -15,6 +15,7 @@ from tfrobust.errors import Interrupted, UserError
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.journal import Journal
+from tfrobust.evaluation.engine.pool import balance_rows
 from tfrobust.evaluation.engine.shards import Shards
 from tfrobust.evaluation.examples import Examples
 from tfrobust.evaluation.subject import Subject
@@ -73,9 +74,8 @@ def test_slots_are_a_most(whole, small):
     wide = Evaluator(Subject.of(network), ATTACKS, slots=512)
     # As many rows as examples: those that are computed are those of a batch of 54, not of 512.
     assert [o.passes for o in wide(images, labels, IDS)[1]] == [o.passes for o in outcomes]
-    narrow = Evaluator(Subject.of(network), ATTACKS, slots=50)
     # Two waves of 27, not one of 50 and one of 4.
-    assert narrow._rows(54) == 27 and narrow._rows(50) == 50 and narrow._rows(3) == 3
+    assert [balance_rows(n, 50) for n in (54, 50, 3)] == [27, 50, 3]
 
 
 def test_one_by_one_every_attack_gets_all_and_the_union_is_the_same(whole, small):
