@@ -10,6 +10,7 @@ import markupsafe
 
 from tfrobust.errors import UserError, one_line
 from tfrobust.evaluation.reports import tables
+from tfrobust.evaluation.reports.headline import DISTRUST
 from tfrobust.evaluation.reports.page_files import ReportFiles
 from tfrobust.plots import report_figures
 from tfrobust.plots.inline_svg import inline_svg
@@ -71,7 +72,7 @@ def _render(report):
         is_bound=ours["robust"] is not None and ours["estimate"],
         shown=shown,
         interval=tables.format_interval(shown),
-        doubts=[f["id"] for f in told if f["level"] in ("severe", "error")],
+        doubts=[f["id"] for f in told if f["level"] in DISTRUST],
         told=told,
         passed=len(ours["findings"]) - len(told),
         answered=sum(item["state"] == "answered" for item in ours["checklist"]),

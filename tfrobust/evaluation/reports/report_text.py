@@ -1,9 +1,10 @@
 """`report.md`: what an evaluation found, for people."""
 
 from tfrobust.evaluation.reports import tables
+from tfrobust.evaluation.reports.headline import DISTRUST
 from tfrobust.runs.markdown import cell, plain, sentence, table
 
-_WORSE = ("warning", "severe", "error")
+_WORSE = ("warning", *DISTRUST)
 
 
 def format_report(report: dict) -> str:
@@ -29,7 +30,7 @@ def format_report(report: dict) -> str:
 
 def _head(ours):
     title = ours["headline"]
-    doubts = [f for f in ours["findings"] if f["level"] in ("severe", "error")]
+    doubts = [f for f in ours["findings"] if f["level"] in DISTRUST]
     warnings = [f for f in ours["findings"] if f["level"] == "warning"]
     lines = [f"# {plain(title[:1].upper() + title[1:])}", ""]
     if doubts:
