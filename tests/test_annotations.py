@@ -12,7 +12,7 @@ PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "tfrobust"
 POLISHED = (
     "attacks",
     "data",
-    "evaluation/checks",
+    "evaluation",
     "losses",
     "models",
     "ops",
