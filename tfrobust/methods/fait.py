@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 import keras
+import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
+from tfrobust.attacks.case import Perturbation
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.clipping import LossClipping
+from tfrobust.methods.context import Step, StepContext
 from tfrobust.methods.trades import TRADES
 from tfrobust.ops.schedules import Schedule
 from tfrobust.regularizers.base import Regularizer
@@ -99,11 +102,11 @@ class FAIT(TRADES):
                 f"Received: {attack!r}."
             )
 
-    def perturb(self, step):
+    def perturb(self, step: Step) -> tuple[Perturbation, dict[str, tf.Tensor]]:
         perturbation, points = super().perturb(step)
         return perturbation, {**points, "intermediate": perturbation.path[0]}
 
-    def smoothness(self, context):
+    def smoothness(self, context: StepContext) -> tf.Tensor:
         """D(p(x), p(x*)) + D(p(x*), p(x')), shape (b,)."""
         clean, intermediate, adversarial = map(
             context.logits, ("clean", "intermediate", "adversarial")

@@ -1,7 +1,7 @@
 """LLR: a loss that is linear around every image."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -13,6 +13,7 @@ from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.losses.linearity import inner_product
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.checks import is_stock_batch_normalization
+from tfrobust.methods.context import Step, StepContext
 from tfrobust.ops.layers import kinked_layer
 from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.ops.statistics import capture_statistics, impose_statistics
@@ -115,12 +116,12 @@ class LLR(AdversarialModel):
         self.mu = check_schedule(mu, "mu", 0.0)
         self.w_nom = check_schedule(w_nom, "w_nom", 0.0)
 
-    def attacked(self, step):
+    def attacked(self, step: Step) -> Callable[[tf.Tensor], tf.Tensor]:
         with capture_statistics(update=False) as captured:
             self.classifier(step.x, training=False)
         return _imposed(lambda x: self.classifier(x, training=False), captured)
 
-    def per_example_loss(self, context):
+    def per_example_loss(self, context: StepContext) -> tf.Tensor:
         x, y = context.x("clean"), context.y
         delta = context.x("adversarial") - x
         with tf.GradientTape(watch_accessed_variables=False) as tape:

@@ -10,6 +10,7 @@ from tfrobust.losses.boosted import boosted_cross_entropy
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.methods.base import AdversarialModel
+from tfrobust.methods.context import StepContext
 from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.regularizers.base import Regularizer
@@ -89,7 +90,7 @@ class MART(AdversarialModel):
         self.divergence = divergence
         self.offset = number(offset, "offset", 0.0, 1.0)
 
-    def per_example_loss(self, context):
+    def per_example_loss(self, context: StepContext) -> tf.Tensor:
         clean, adversarial = context.logits("clean"), context.logits("adversarial")
         boosted = boosted_cross_entropy(context.y, adversarial, self.offset)
         context.record("boosted_loss", boosted)

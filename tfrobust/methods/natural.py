@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 import keras
+import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
 from tfrobust.losses.bregman import Bregman
 from tfrobust.methods.base import AdversarialModel
+from tfrobust.methods.context import Step, StepContext
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
 from tfrobust.weights.base import WeightPerturbation
@@ -56,9 +58,11 @@ class Natural(AdversarialModel):
         check_kind("divergence", divergence, Bregman)
         self.divergence = divergence
 
-    def perturb(self, step):
+    def perturb(  # type: ignore[override]
+        self, step: Step
+    ) -> tuple[None, dict[str, tf.Tensor]]:
         return None, {"clean": step.x}
 
-    def per_example_loss(self, context):
+    def per_example_loss(self, context: StepContext) -> tf.Tensor:
         loss = self.divergence.from_label(context.y, context.logits("clean"))
         return context.record("label_loss", loss)

@@ -10,6 +10,7 @@ from tfrobust.attacks.base import Attack
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.clipping import LossClipping
 from tfrobust.methods.base import AdversarialModel
+from tfrobust.methods.context import StepContext
 from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.regularizers.base import Regularizer
@@ -103,7 +104,7 @@ class TRADES(AdversarialModel):
                 clipping.check_divergence(one)
         self.clipping = clipping
 
-    def per_example_loss(self, context):
+    def per_example_loss(self, context: StepContext) -> tf.Tensor:
         logits = context.logits("clean")
         label_divergence = self.label_divergence or self.divergence
         label = label_divergence.from_label(context.y, logits, self.label_smoothing)
@@ -116,6 +117,6 @@ class TRADES(AdversarialModel):
             total = self.clipping(total, logits)
         return total
 
-    def smoothness(self, context):
+    def smoothness(self, context: StepContext) -> tf.Tensor:
         """D(p(x), p(x')), shape (b,)."""
         return self.divergence(context.logits("clean"), context.logits("adversarial"))

@@ -10,6 +10,7 @@ from tfrobust.ops import norms
 from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.ops.statistics import batch_statistics, running_statistics
 from tfrobust.regularizers.base import Regularizer
+from tfrobust.regularizers.context import TermContext
 from tfrobust.spec import register
 
 
@@ -50,10 +51,10 @@ class Curvature(Regularizer):
     statistics: str = "running"
 
     @property
-    def differentiates_twice(self):
+    def differentiates_twice(self) -> bool | str:
         return "inference" if self.statistics == "running" else True
 
-    def check(self):
+    def check(self) -> None:
         check_schedule(self.weight, "weight", 0.0)
         check_schedule(self.h, "h", 1e-12)
         if self.power not in (1, 2):
@@ -66,10 +67,10 @@ class Curvature(Regularizer):
             )
 
     @property
-    def name(self):
+    def name(self) -> str:
         return f"curvature_{self.point}"
 
-    def __call__(self, context):
+    def __call__(self, context: TermContext) -> tf.Tensor:
         by_batch = self.statistics == "batch"
 
         def forward(x):

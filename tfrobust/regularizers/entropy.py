@@ -2,10 +2,13 @@
 
 import dataclasses
 
+import tensorflow as tf
+
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.ops.schedules import check_schedule
 from tfrobust.regularizers.base import Regularizer
+from tfrobust.regularizers.context import TermContext
 from tfrobust.spec import check_kind, register
 
 
@@ -31,15 +34,15 @@ class MaximalEntropy(Regularizer):
     point: str = "clean"
     divergence: Bregman = Bregman()
 
-    def check(self):
+    def check(self) -> None:
         check_schedule(self.weight, "weight", 0.0)
         check_kind("divergence", self.divergence, Bregman)
         if not isinstance(self.point, str):
             raise UserError(f"`point` must be a name such as 'clean'. Received: {self.point!r}.")
 
     @property
-    def name(self):
+    def name(self) -> str:
         return f"negative_entropy_{self.point}"
 
-    def __call__(self, context):
+    def __call__(self, context: TermContext) -> tf.Tensor:
         return -self.divergence.entropy(context.logits(self.point))

@@ -9,6 +9,7 @@ from tfrobust.ops import norms
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.schedules import check_schedule
 from tfrobust.regularizers.base import Regularizer
+from tfrobust.regularizers.context import TermContext
 from tfrobust.spec import register
 
 KINDS = ("sphere", "rademacher", "basis")
@@ -57,7 +58,7 @@ class Jacobian(Regularizer):
     kind: str = "sphere"
     half: bool = False
 
-    def check(self):
+    def check(self) -> None:
         check_schedule(self.weight, "weight", 0.0)
         integer(self.projections, "projections", 1)
         if not isinstance(self.point, str):
@@ -73,18 +74,18 @@ class Jacobian(Regularizer):
             raise UserError(f"`half` must be True or False. Received: {self.half!r}.")
 
     @property
-    def name(self):
+    def name(self) -> str:
         return f"jacobian_{self.point}"
 
     @property
-    def watched(self):
+    def watched(self) -> tuple[str, ...]:
         return (self.point,)
 
     @property
-    def differentiates_twice(self):
+    def differentiates_twice(self) -> bool | str:
         return True
 
-    def __call__(self, context):
+    def __call__(self, context: TermContext) -> tf.Tensor:
         logits = context.logits(self.point)
         squares = [
             tf.reduce_sum(tf.square(norms.flat(context.pullback(self.point, v))), axis=1)

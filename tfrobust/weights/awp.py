@@ -1,10 +1,12 @@
 """Adversarial weight perturbation."""
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from tfrobust.ops.global_batch import sum_over_replicas
+from tfrobust.ops.random import BatchKeys
 from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.spec import register
 from tfrobust.weights.base import WeightPerturbation
@@ -35,10 +37,16 @@ class AWP(WeightPerturbation):
 
     gamma: float | Schedule = 5e-3
 
-    def check(self):
+    def check(self) -> None:
         check_schedule(self.gamma, "gamma", 0.0)
 
-    def __call__(self, loss_at, weights, keys, epoch):
+    def __call__(
+        self,
+        loss_at: Callable[[list[tf.Tensor]], tf.Tensor],
+        weights: list[tf.Tensor],
+        keys: BatchKeys,
+        epoch: tf.Tensor,
+    ) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(weights)
             loss = loss_at(weights)

@@ -1,7 +1,11 @@
 """Another point in weight space at which the loss is taken."""
 
 import dataclasses
+from collections.abc import Callable
 
+import tensorflow as tf
+
+from tfrobust.ops.random import BatchKeys
 from tfrobust.spec import Spec
 
 
@@ -12,7 +16,13 @@ class WeightPerturbation(Spec):
     Penalties on the weights, and coupled weight decay, are of the moved weights.
     """
 
-    def __call__(self, loss_at, weights, keys, epoch):
+    def __call__(
+        self,
+        loss_at: Callable[[list[tf.Tensor]], tf.Tensor],
+        weights: list[tf.Tensor],
+        keys: BatchKeys,
+        epoch: tf.Tensor,
+    ) -> list[tf.Tensor]:
         """The shift of every weight, a list of tensors, constant for the gradient that follows.
 
         Args:
