@@ -31,7 +31,7 @@ class SharedSuite:
         self._evaluators = {}
 
     def __call__(self, classifier, examples, threat_model):
-        """How many examples stand before each attack and the ones before it.
+        """Counts the examples that are robust to each attack and the ones before it.
 
         Args:
             classifier: Keras model.
