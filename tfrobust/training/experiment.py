@@ -202,7 +202,7 @@ def _check_takes(method, settings):
     for name, value in settings.items():
         if name not in parameters:
             raise UserError(
-                f"`{name}` is for recipes, and {getattr(method, '__name__', method)} takes none: its attack "
-                f"names its own. Bind a recipe such as recipes.trades, or training.train.{name} = None. "
-                f"Received: {name}={value!r}."
+                f"`method`: {getattr(method, '__name__', method)} takes no `{name}`, which is for recipes: the "
+                "attack of a method's class has its own. Bind a recipe such as recipes.trades, or "
+                f"training.train.{name} = None. Received: {name}={value!r}."
             )
