@@ -145,6 +145,8 @@ SAID = [
     ("cifar10_preact_resnet18/adv*", NORMALISED | {"augment": REFLECTED}),
     ("svhn_preact_resnet18/adv", {"rate": ((100, 150), (0.01, 0.001, 1e-4))}),
     ("*/adv_awp", {"awp": 1e-2}),
+    ("*/adv_awp_l2", {"awp": 1e-2}),
+    ("*/adv*_l2", L2 | {"step": 15 / 255, "start": "Radial"}),
     ("cifar10_preact_resnet18/adv_swa", {"rate": ((50, 150), TEN_TIMES[2]), "augment": []}),
     ("cifar10_preact_resnet18/adv_one_step", ONE | {"epochs": 15, "augment": []}),
     ("cifar10_preact_resnet18/adv_one_step", {"rate": ((0.0, 7.5, 15.0), (0.0, 0.2, 0.0))}),

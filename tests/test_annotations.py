@@ -16,7 +16,7 @@ POLISHED = (
     "config",
     "contract",
     "data",
-    "evaluation/checks",
+    "evaluation",
     "losses",
     "models",
     "ops",

@@ -179,21 +179,20 @@ def test_evaluations_and_their_shards(tmp_path, model):
 
 
 def test_two_files_of_one_name_have_two_folders(tmp_path, monkeypatch):
-    from tfrobust.evaluation.folder import default_folder
+    from tfrobust.evaluation.folder import choose_folder
 
     paths = []
     for name, content in (("a", "1"), ("b", "2")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "model.keras").write_text(content)
-        paths.append(default_folder(tmp_path / name / "model.keras", None, "s"))
+        paths.append(choose_folder(tmp_path / name / "model.keras", None, "s"))
         fill(tmp_path / name / "saved", {"saved_model.pb": "x", "variables/v": content})
-        paths.append(default_folder(tmp_path / name / "saved", None, "s"))
+        paths.append(choose_folder(tmp_path / name / "saved", None, "s"))
     assert len(set(paths)) == 4
     (tmp_path / "a" / "model.keras").write_text("2")
-    assert default_folder(tmp_path / "a" / "model.keras", None, "s") == paths[2]
+    assert choose_folder(tmp_path / "a" / "model.keras", None, "s") == paths[2]
     assert (
-        default_folder("x", tmp_path / "run", "s", "-0-of-2")
-        == tmp_path / "run/evaluation/s-0-of-2"
+        choose_folder("x", tmp_path / "run", "s", "-0-of-2") == tmp_path / "run/evaluation/s-0-of-2"
     )
 
 

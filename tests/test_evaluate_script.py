@@ -62,6 +62,7 @@ def test_from_a_run_to_its_reports(run_folder):
         "--gin_bindings=RESTARTS = 1",
         "--examples=60",
         "--checks=contract",
+        "--nan_counts=robust",
         "--strict",
     )
     assert told == []
@@ -69,6 +70,7 @@ def test_from_a_run_to_its_reports(run_folder):
     folder = run_folder / "evaluation" / "custom"
     report = json.loads((folder / "report.json").read_text())
     assert len(report["tfrobust"]["attacks"]) == 3
+    assert report["tfrobust"]["nan_counts"] == "robust"
     levels = {finding["level"] for finding in report["tfrobust"]["findings"]}
     assert status == (4 if levels & {"severe", "error"} else 0)
     # An untrained classifier is no better than guessing.

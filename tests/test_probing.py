@@ -61,5 +61,7 @@ def test_nobody_looks_for_attributes():
 
 def test_our_own_kinds_are_not_probed():
     for where, _, name, expression in probes():
+        if name in ("__name__", "__qualname__"):  # Of a function, for a message.
+            continue
         last = expression.rpartition(".")[2].removeprefix("_")
         assert last not in OURS, f"{where}: getattr({expression}, {name!r}, ...)"

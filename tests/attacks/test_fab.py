@@ -296,7 +296,7 @@ def _held(state, new):
     }
 
 
-@pytest.mark.parametrize("targets", [0, 4])
+@pytest.mark.parametrize("targets", [pytest.param(0, marks=pytest.mark.slow), 4])
 def test_a_row_does_not_depend_on_its_company(targets):
     attack = FAB(Linf(0.02), steps=10, restarts=2, targets=targets)
     whole = attack(network, X, LABELS, seed=SEEDS).x.numpy()
@@ -315,18 +315,6 @@ def test_a_row_does_not_depend_on_its_company(targets):
     np.testing.assert_allclose(result["images"], whole, atol=1e-6)
     lasting = result["forwards"][~wrong]
     assert (lasting <= attack.runs(5) * 20).all() and (lasting >= attack.runs(5) * 11).all()
-
-
-@pytest.mark.parametrize("targets", [4, pytest.param(0, marks=pytest.mark.slow)])
-def test_xla_finds_the_same(targets):
-    attack = FAB(L2(0.2), steps=6, targets=targets, minimal=True, final_steps=2)
-    case = case_of(network, X, LABELS, 0.2)
-    one, other = (
-        to_the_end(attack, network, case, jit_compile=jit_compile) for jit_compile in (None, True)
-    )
-    for name in ("broken", "index", "halvings"):
-        np.testing.assert_array_equal(one[name], other[name])
-    np.testing.assert_allclose(one["best"], other["best"], atol=1e-5)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -368,8 +356,9 @@ def test_logits_that_are_no_numbers_are_left_again(targets, run):
     assert np.isnan(model(attack.begin(case)["point"])).any() == bool(run)
     state = to_the_end(attack, model, case)
     assert np.isfinite(state["point"]).all()
-    ratio = state["distance"] / exact("L2")
-    assert (ratio >= 1 - 1e-5).all() and (ratio <= (1.3 if run else 1.0056)).all()
+    # Logits that are not finite are no misclassification; the first such image is kept for a second look.
+    assert not np.any(state["broken"]) and np.isinf(state["distance"]).all()
+    assert np.all(state["unanswered"] > 0) and np.isnan(model(state["lost"])).all()
 
 
 def test_settings_that_cannot_work():

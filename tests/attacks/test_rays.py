@@ -239,14 +239,6 @@ def test_the_search_can_end_at_success_with_the_same_count():
     assert (short["forwards"][~broken] >= 500).all() and (whole["forwards"] >= 500).all()
 
 
-def test_xla_gives_the_same():
-    plain, compiled = (
-        searched(RayS(Linf(0.03), 150), X, LABELS, network, jit_compile) for jit_compile in (0, 1)
-    )
-    np.testing.assert_array_equal(compiled["broken"], plain["broken"])
-    np.testing.assert_allclose(compiled["along"], plain["along"], atol=TOLERANCE)
-
-
 def test_neither_batch_nor_order_nor_seed_matter():
     attack = RayS(Linf(0.03), 300)
     whole = attack(network, X, LABELS, seed=0)

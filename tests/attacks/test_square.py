@@ -10,14 +10,13 @@ from hypothesis import strategies
 from scipy import optimize
 
 from tfrobust import L2, Linf
-from tfrobust.attacks import square_linf
+from tfrobust.attacks import square_draws, square_linf
 from tfrobust.attacks.case import Case
 from tfrobust.attacks.square import Square
+from tfrobust.attacks.square_draws import compute_sides
 from tfrobust.attacks.square_l1 import L1Squares
 from tfrobust.attacks.square_l2 import L2Squares
-from tfrobust.attacks.square_linf import compute_sides
 from tfrobust.errors import UserError
-from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work
@@ -48,7 +47,7 @@ def test_sides_are_those_of_the_reference(size, expected):
 @pytest.mark.parametrize("length", [1, 62, 63, 130])
 def test_packed_lines_share_a_bit_where_both_are_true(length):
     a, b = np.random.default_rng(0).random((2, 200, length)) < 1.5 / length
-    both = tf.bitwise.bitwise_and(square_linf.packed(a), square_linf.packed(b)).numpy()
+    both = tf.bitwise.bitwise_and(square_draws.pack_flags(a), square_draws.pack_flags(b)).numpy()
     np.testing.assert_array_equal((both > 0).any(-1), (a & b).any(-1))
     ones = [bin(value).count("1") for value in both.reshape(-1)]
     assert sum(ones) == (a & b).sum() > 0
@@ -301,7 +300,7 @@ def test_a_linear_lead_is_lowered_by_the_windows_sum():
         *(pytest.param(t, marks=pytest.mark.slow) for t in (L2(0.2), L1(1.0))),
     ],
 )
-def test_slots_find_what_a_plain_call_finds(threat_model, two_replicas):
+def test_slots_count_the_queries_of_a_plain_call(threat_model):
     network, x, y = network_for((7, 5, 2))
     seeds = np.stack([np.arange(ROWS), np.full(ROWS, 3)], axis=1).astype("int32")
     attack = Square(threat_model, queries=40, restarts=2)
@@ -311,8 +310,7 @@ def test_slots_find_what_a_plain_call_finds(threat_model, two_replicas):
     work = Work(x, y, network(x).numpy(), seeds)
     programs = (
         Program(network, attack, 5),
-        Program(network, attack, 6, Devices(two_replicas)),
-        Program(network, attack, ROWS, jit_compile=True),
+        Program(network, attack, ROWS),
     )
     results = [SlotSchedule(program, work, 4)() for program in programs]
     for result in results:

@@ -13,6 +13,9 @@ from tfrobust.attacks.starts import Clean
 from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.attacks.transfer import Transfer
 from tfrobust.errors import UserError
+from tfrobust.evaluation.engine.devices import Devices
+from tfrobust.evaluation.engine.program import Program
+from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.losses import DLR, CrossEntropy, TargetedDLR
 from tfrobust.losses.objectives import ToClean
 from tfrobust.ops.random import ExampleKeys
@@ -187,14 +190,6 @@ def test_models_that_have_nothing_in_common_transfer_little_more_than_noise():
     assert abs(broken[1] - broken[0]) < 0.2 < broken[2] - broken[0]
 
 
-def test_neither_batch_nor_order_matter_with_a_seed_for_every_example():
-    attack = Transfer(PGD(Linf(0.1), TargetedDLR(), steps=4, targets=2), (OTHER,))
-    whole = attack(labels_only, X, LABELS, seed=SEEDS).x.numpy()
-    mixed = RNG.permutation(40)[:11]
-    part = attack(labels_only, X[mixed], LABELS[mixed], seed=SEEDS[mixed]).x.numpy()
-    np.testing.assert_allclose(part, whole[mixed], atol=1e-6)
-
-
 def test_files_are_loaded_when_they_are_used_and_survive_serialisation(tmp_path):
     path = tmp_path / "other.keras"
     OTHER.save(path)
@@ -237,3 +232,17 @@ def test_what_cannot_work_is_refused(tmp_path):
         Transfer(PGD(Linf(0.1), ToClean()), (OTHER, THIRD))
     with pytest.raises(UserError, match="5 classes"):
         Transfer(inner, (lambda x: OTHER(x)[:, :4],))(TARGET, X, LABELS, seed=0)
+
+
+def test_a_file_as_surrogate_on_two_devices(two_replicas, tmp_path):
+    model = keras.Sequential(
+        [keras.Input(X.shape[1:]), keras.layers.Flatten(), keras.layers.Dense(5)]
+    )
+    model.save(tmp_path / "surrogate.keras")
+    inner, work = PGD(Linf(0.2), steps=3), Work(X, LABELS, labels_only(X).numpy(), SEEDS)
+    attack = Transfer(inner, (tmp_path / "surrogate.keras",))
+    result = SlotSchedule(Program(labels_only, attack, 8, Devices(two_replicas)), work, 5)()
+    alone = SlotSchedule(Program(labels_only, Transfer(inner, (model,)), 8), work, 5)()
+    assert 0 < alone["broken"].sum() < len(X)
+    np.testing.assert_array_equal(result["broken"], alone["broken"])
+    np.testing.assert_allclose(result["images"], alone["images"], atol=1e-6)

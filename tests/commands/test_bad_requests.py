@@ -89,6 +89,7 @@ FLAGS = [
     ("evaluate", ["--norm=Linfinity"], "norm"),
     ("evaluate", ["--split=tests"], "split"),
     ("evaluate", ["--checks=some"], "checks"),
+    ("evaluate", ["--nan_counts=maybe"], "nan_counts"),
     ("evaluate", ["--strategy=tpu"], "strategy"),
     ("evaluate", ["--resume=again"], "resume"),
     ("evaluate", ["--jit_compile=often"], "jit_compile"),

@@ -1,4 +1,4 @@
-"""Batches of own and extra images: their shares, their order, and what stays as it was."""
+"""Batches of original and extra images: how many of each, in which order, and what does not change."""
 
 import numpy as np
 import pytest
@@ -114,7 +114,7 @@ def test_a_file_that_does_not_fit_is_refused(kind, tmp_path):
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.5, 1.5, "0.5", True, None, float("nan")])
-def test_a_share_that_is_none_is_refused(fraction, path):
+def test_an_invalid_fraction_is_refused(fraction, path):
     with pytest.raises(UserError, match="fraction"):
         mixed(path, fraction)
 

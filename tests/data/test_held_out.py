@@ -53,7 +53,7 @@ def test_the_choice_depends_on_the_seed_and_is_uniform():
     assert np.abs(chosen.mean(axis=0) - 0.25).max() < 5 * np.sqrt(0.25 * 0.75 / 800)
 
 
-def test_a_choice_is_the_same_for_ever():
+def test_a_choice_never_changes():
     assert hold_out(split_of(np.arange(20) % 2), 6, 3)[1].ids.tolist() == [0, 4, 9, 11, 12, 19]
 
 

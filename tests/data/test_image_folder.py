@@ -150,7 +150,7 @@ def test_bad_channels_are_refused(tree):
 
 
 @pytest.mark.parametrize("kind", ["EPS", "PDF", "TIFF", "PPM", "ICO", "TGA", "SGI"])
-def test_what_a_file_is_counts_and_not_what_it_is_called(tree, kind):
+def test_the_content_of_a_file_counts_and_not_its_name(tree, kind):
     content = io.BytesIO()
     Image.fromarray(np.zeros((6, 4, 3), np.uint8)).save(content, kind)
     (tree / "a" / "000.png").write_bytes(content.getvalue())
@@ -170,7 +170,7 @@ def test_the_five_formats_are_read_whatever_they_are_called(tree, kind):
     assert any(np.abs(image.astype(int) - 200).max() <= 3 for image in images)
 
 
-def test_what_is_no_regular_file_is_not_opened(tree):
+def test_only_regular_files_are_opened(tree):
     os.mkfifo(tree / "a" / "pipe.png")
     with pytest.raises(UserError, match=r"/a/pipe\.png is not a regular file"):
         image_folder(tree, 4)

@@ -58,7 +58,7 @@ def test_orders_are_uniform_and_differ_between_epochs_and_seeds():
     assert len(np.unique(orders, axis=0)) == 120
 
 
-def test_an_order_is_the_same_for_ever():
+def test_an_order_never_changes():
     assert order.draw_permutation(8, 3, 1).tolist() == [7, 3, 5, 6, 4, 0, 2, 1]
     assert order.draw_bits(3, 1, order.AUGMENTATION, 2).tolist() == [
         3390938318870188426,
@@ -227,7 +227,7 @@ def test_a_transform_that_changes_the_shape_is_refused():
         batches(augment=[lambda image, seed: image[1:]])
 
 
-def test_something_that_is_no_transform_is_refused():
+def test_other_values_than_transforms_are_refused():
     with pytest.raises(UserError, match=r"`augment` must be a sequence of callables.*'flip'"):
         batches(augment=["flip"])
     with pytest.raises(UserError, match=r"`augment` must be a sequence of callables.*Flip\(\)"):

@@ -116,7 +116,7 @@ def test_labels_only(small):
         (lambda m, x, y: (lambda q: m(q)[:, 0], x, y), "at least two classes"),
         (lambda m, x, y: (m, x, y + 3), "from 0 to 4"),
         (lambda m, x, y: (m, x[:0], y[:0]), "empty"),
-        (lambda m, x, y: (m, x[:5], y[:4]), "one each"),
+        (lambda m, x, y: (m, x[:5], y[:4]), "one for each image"),
         (lambda m, x, y: (m, x * 255, y), "Divide by 255"),
         (lambda m, x, y: (m, x * np.nan, y), "finite"),
         (lambda m, x, y: (keras.Sequential([keras.Input((3,))]), x, y), "fails on images of shape"),

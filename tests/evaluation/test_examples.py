@@ -63,7 +63,7 @@ def test_the_digits():
         (np.where(X > 0.5, np.nan, X), Y, None, "finite"),
         (X, Y + 0.5, None, "integers"),
         (X, np.eye(3)[Y], None, "one-hot"),
-        (X, Y[:6], None, "one each"),
+        (X, Y[:6], None, "one for each image"),
         (X[:0], Y[:0], None, "empty"),
         (X[..., 0], Y, None, "Add the channel"),
         (X, Y, np.zeros(7, int), "different"),

@@ -88,7 +88,7 @@ def test_what_was_no_number_is_a_line_of_its_own(tmp_path):
     assert [found["C42"].level for found in told] == ["warning", "severe"]
     assert told[0]["C27"].level == told[0]["C26"].level == "passed"
     text = write_reports(broken, X, tmp_path)
-    assert "without finite logits in the ball, count as broken" in text
+    assert "without finite logits in the ball, counted as broken" in text
     rows = list(csv.DictReader((tmp_path / "examples.csv").read_text().splitlines()))
     assert [row["unanswered"] == "true" for row in rows] == broken.unanswered.tolist()
     with pytest.raises(UserError, match="nan_counts"):

@@ -6,8 +6,10 @@ import tensorflow as tf
 
 from tfrobust import PGD, Linf
 from tfrobust.attacks import APGD
-from tfrobust.evaluation import evaluate, headline
+from tfrobust.evaluation import Evaluator, Subject, evaluate, headline
 from tfrobust.evaluation.engine.gate import vote
+from tfrobust.evaluation.engine.journal import Journal
+from tfrobust.evaluation.engine.shards import Shards
 from tfrobust.evaluation.reports.headline import find_doubts
 from tfrobust.losses import DLR, Margin
 
@@ -70,6 +72,20 @@ def test_an_attack_that_is_not_made_for_noise_is_doubted_and_judged_by_the_vote(
     # Without checks the suite says what the model is.
     plain = evaluate(noisy, (X, Y), [("apgd", APGD(TM, steps=2))], checks="none")
     assert plain.votes == 1
+
+
+def test_shards_keep_the_images_that_were_outvoted(tmp_path):
+    evaluator = Evaluator(Subject.of(noisy), [("apgd", APGD(TM, steps=4))], votes=20)
+    ids, folders = np.arange(COUNT), [tmp_path / "even", tmp_path / "odd"]
+    for first, folder in enumerate(folders):
+        part = ids[first::2]
+        kept = Journal(folder, {"examples": str(first)}, part)
+        evaluator(X[part], Y[part], part, kept)
+    merged = Shards(folders, {"examples": "all"}, ids, evaluator.attacks)
+    predictions, (outcome,), adversarial = evaluator(X, Y, ids, merged)
+    assert outcome.outvoted.any() and outcome.broken.any()
+    moved = (adversarial != X).reshape(COUNT, -1).any(axis=1)
+    np.testing.assert_array_equal(moved, outcome.held & (predictions == Y))
 
 
 def test_half_of_the_passes_make_it_wrong():

@@ -68,5 +68,5 @@ def test_a_damaged_state_is_told_and_the_evaluation_begins_again(tmp_path):
     told = io.StringIO()
     again = evaluated(tmp_path, checks="none", bar=Bar(told))
     assert "Skipped a saved state" in told.getvalue() and "arrays.npz" in told.getvalue()
-    assert "begins again" in told.getvalue()
+    assert "starts again" in told.getvalue()
     np.testing.assert_array_equal(again.robust, whole.robust)

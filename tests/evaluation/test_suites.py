@@ -12,8 +12,8 @@ from tfrobust.attacks.rays import RayS
 from tfrobust.attacks.square import Square
 from tfrobust.attacks.transfer import Transfer
 from tfrobust.errors import UserError
-from tfrobust.evaluation.presets import ALIASES, PRESETS
-from tfrobust.evaluation.suites import SUITES, Suite, as_suite, custom, list_suites, suite
+from tfrobust.evaluation.presets import ALIASES
+from tfrobust.evaluation.suites import NAMED, SUITES, Suite, as_suite, custom, list_suites, suite
 from tfrobust.losses import DLR, Margin, TargetedDLR
 from tfrobust.losses.objectives import LogitDifference
 from tfrobust.threat_models import L1, L2, Linf
@@ -109,7 +109,7 @@ def test_the_papers():
     l2 = L2("128/255")
     assert made("rat_l2", l2) == {"pgd-20": PGD(l2, steps=20, step_size="15/255", **unclipped)}
     others = {"autoattack_standard", "autoattack_plus", "autoattack_rand", "rat_l2"}
-    assert set(PRESETS) == set(expected) | others | BLACK_BOX
+    assert set(NAMED) == set(expected) | others | BLACK_BOX
 
 
 def test_black_boxes_take_images_from_each_surrogate(tmp_path):
@@ -140,7 +140,7 @@ def test_a_surrogate_counts_by_its_weights():
     assert made(1.0) == made(1.0) != made(2.0)
 
 
-@pytest.mark.parametrize("name", sorted(set(PRESETS) - BLACK_BOX))
+@pytest.mark.parametrize("name", sorted(set(NAMED) - BLACK_BOX))
 def test_every_suite_comes_back_from_its_configuration(name):
     made = suite(name, L2(0.5) if name == "rat_l2" else EPS)
     config = keras.saving.serialize_keras_object(made)
@@ -149,7 +149,7 @@ def test_every_suite_comes_back_from_its_configuration(name):
 
 
 def test_names_are_listed():
-    assert set(SUITES) == set(ALIASES) | set(PRESETS) == set(list_suites())
+    assert set(SUITES) == set(ALIASES) | set(NAMED) == set(list_suites())
     with pytest.raises(UserError, match="There is no suite 'auto'.*autoattack_standard"):
         suite("auto", EPS)
 

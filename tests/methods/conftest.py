@@ -3,7 +3,6 @@
 A new one joins by `CONTRACT = {"its_name": lambda classifier, **options: ...}` in its own test file.
 """
 
-import importlib.util
 import pathlib
 import warnings
 
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.contracts import contracts_of
 from tfrobust.attacks import PGD, Adam, Clean, Corner, EarlyStop, Gaussian
 from tfrobust.losses import Bregman, LinearityError, LossClipping, SquaredNorm, ToClean, ToLabel
 from tfrobust.methods import (
@@ -167,18 +167,6 @@ METHODS = {
         **o,
     ),
 }
-
-
-def contracts_of(folder):
-    """The cases that the test files of a folder bring along."""
-    cases = {}
-    for path in sorted(folder.glob("test_*.py")):
-        if "\nCONTRACT = " in path.read_text():
-            spec = importlib.util.spec_from_file_location(f"contract_of_{path.stem}", path)
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            cases |= module.CONTRACT
-    return cases
 
 
 METHODS |= contracts_of(pathlib.Path(__file__).parent)

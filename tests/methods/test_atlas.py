@@ -278,7 +278,7 @@ def test_gradient_of_the_whole_loss(name, train):
         (lambda c: recipes.jac(c, "Linf", 0.1, alpha=-1), "`weight` must"),
         (lambda c: recipes.jac(c, "Linf", 0.1, projections=0), "`projections` must"),
         (lambda c: trades_jac(c, KL, "x", 3.0), "`weight` must"),
-        (lambda c: Natural(c, regularizers=[Jacobian()] * 2), "the same name"),
+        (lambda c: Natural(c, regularizers=[Jacobian()] * 2), "need different names"),
     ],
 )
 def test_refusals(make, message):

@@ -184,7 +184,7 @@ def test_a_ramp_needs_the_length_of_an_epoch(make_method, make_classifier, data)
     method = make_method(make_classifier())
     method.compile("sgd")
     method.ramp = LinearRamp(3)
-    with pytest.raises(UserError, match="Give `steps_per_epoch` to fit"):
+    with pytest.raises(UserError, match="give `steps_per_epoch` to fit"):
         method.fit(data.repeat())
 
 

@@ -344,7 +344,7 @@ def test_stock_statistics_cannot_be_frozen():
         (lambda c: TRADES(c, ATTACK, beta=-1), "`beta` must be"),
         (lambda c: TRADES(c, ATTACK, label_divergence=SquaredNorm()), "`label_divergence` must"),
         (lambda c: FAIT(c, ATTACK), "keeps one iterate"),
-        (lambda c: Natural(c, regularizers=[MaximalEntropy()] * 2), "the same name"),
+        (lambda c: Natural(c, regularizers=[MaximalEntropy()] * 2), "need different names"),
     ],
 )
 def test_refusals(make, message):

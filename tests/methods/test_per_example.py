@@ -11,7 +11,7 @@ from tfrobust.attacks import PGD
 from tfrobust.errors import UserError
 from tfrobust.losses import cross_entropy
 from tfrobust.methods import ADV, AdversarialModel, Free
-from tfrobust.methods.per_example import per_example
+from tfrobust.methods.per_example import check_per_example
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.threat_models import Linf
 from tfrobust.weights import AWP
@@ -119,7 +119,7 @@ def test_what_shapes_leave_open_is_asserted_when_it_runs(fault):
 
     @tf.function(input_signature=[tf.TensorSpec(None), tf.TensorSpec([None], tf.int32)])
     def checked(values, y):
-        return per_example(values, y, "Mine.per_example_loss")
+        return check_per_example(values, y, "Mine.per_example_loss")
 
     values = {
         "kept mean": tf.zeros([1]),

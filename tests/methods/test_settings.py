@@ -56,11 +56,11 @@ class Given:
 
 
 def step_of(method):
-    """Logs and all variables after a training step, and what `evaluate` reports."""
+    """Logs and all variables after a training step, and what `evaluate` reports of an attack."""
     method.compile(keras.optimizers.SGD(0.1))
     method.steps_per_epoch = 2
     logs = method.train_on_batch(X, Y, return_dict=True)
-    judged = method.test_on_batch(X, Y, return_dict=True)
+    judged = method.test_on_batch(X, Y, return_dict=True) if method.eval_attack else {}
     return [sorted(logs.items()), sorted(judged.items()), method.name, *method.get_weights()]
 
 
@@ -91,15 +91,18 @@ def network(noise=0.0):
 
 
 def searched(attack):
-    """A call's result, and the last states of all runs, row by row."""
+    """The last states of all runs, row by row; a call's result for what belongs to a call."""
     averages = getattr(attack, "eot", 1) > 1 or attack in NOISY
     model = network(3.0 if averages else 0.0)
     y = np.argmax(network()(X), axis=1).astype("int32")
-    found = attack(model, X, y, seed=0)
-    seen = [found.x, found.survived, *found.path]
-    if getattr(attack, "jit_compile", False):
+    compiles, freezes = getattr(attack, "jit_compile", False), getattr(attack, "freeze", None)
+    seen = []
+    if compiles or freezes or attack.kept_steps:
+        found = attack(model, X, y, seed=0)
+        seen = [found.x, found.survived, *found.path]
+    if compiles:
         return [*seen, "compiled"] if is_compiled(attack, y) else seen
-    if getattr(attack, "freeze", None) is not None:
+    if freezes:
         return seen
     keys = ExampleKeys(tf.constant(np.arange(12).reshape(6, 2), tf.int32))
     x, radius = tf.constant(X), tf.constant(attack.threat_model.radius(), tf.float32)

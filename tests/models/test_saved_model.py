@@ -1,4 +1,4 @@
-"""A SavedModel is looked through before anything of it runs: what calculates passes, the rest is named."""
+"""The operations of a SavedModel are checked before it runs: computing is allowed, the rest is named."""
 
 import keras
 import numpy as np
@@ -81,7 +81,7 @@ def saved(folder, term, nested=False):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_reaches_out_is_named_and_not_run(tmp_path, name):
+def test_operations_with_outside_effects_are_named_and_not_run(tmp_path, name):
     victim = tmp_path / "victim"
     folder = saved(tmp_path / "m", lambda x: HOSTILE[name](str(victim)), nested=name == "WriteFile")
     before = sorted(tmp_path.iterdir())
@@ -161,7 +161,7 @@ def rich():
 
 
 @pytest.mark.parametrize("make", [digits_cnn, rich])
-def test_models_that_only_calculate_need_no_trust(tmp_path, make):
+def test_models_that_only_compute_need_no_trust(tmp_path, make):
     model = make()
     export_classifier(model, tmp_path / "export")
     loaded = load_saved_model(tmp_path / "export" / "saved_model")
@@ -190,7 +190,7 @@ def test_other_files_are_refused(tmp_path, text):
 
 
 @pytest.mark.parametrize("name", ["saved_model.cpb", "saved_model.pbtxt"])
-def test_a_second_graph_beside_the_one_that_is_looked_through_is_refused(tmp_path, name):
+def test_a_second_graph_beside_the_checked_one_is_refused(tmp_path, name):
     folder = saved(tmp_path / "m", lambda x: 0.0)
     (folder / name).touch()
     with pytest.raises(UserError, match=f"{name} beside saved_model.pb"):

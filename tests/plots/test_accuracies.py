@@ -1,4 +1,4 @@
-"""Bars stand where the reports' numbers are."""
+"""Bars have the heights of the numbers in the reports."""
 
 import json
 
@@ -32,7 +32,7 @@ def test_bars_have_the_heights_of_the_reports(tmp_path):
     assert axes.get_title() == "Linf(epsilon=0.15)"
 
 
-def test_what_cannot_be_drawn_is_told(tmp_path):
+def test_what_cannot_be_drawn_is_refused(tmp_path):
     with pytest.raises(UserError, match="one or more evaluations"):
         plot_accuracies([])
     with pytest.raises(UserError, match="has no attacks"):

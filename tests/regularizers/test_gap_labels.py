@@ -12,7 +12,7 @@ from tfrobust.models.batch_normalization import BatchNormalization
 from tfrobust.ops.global_batch import global_batch
 from tfrobust.ops.random import keys_of
 from tfrobust.regularizers import GapLabels
-from tfrobust.regularizers.gap_labels import gap_table
+from tfrobust.regularizers.gap_labels import make_gap_table
 
 RNG = np.random.default_rng(0)
 GAP = np.array([0.3, -0.2, 0.1, 0.0])
@@ -83,20 +83,20 @@ def test_the_statistic_is_the_last_kernels_gradient_summed_over_inputs(shifted, 
 
 
 def test_table():
-    table = gap_table(tf.constant(GAP)).numpy()
+    table = make_gap_table(tf.constant(GAP)).numpy()
     np.testing.assert_allclose(table.sum(axis=1), 1.0, rtol=1e-12)
     np.testing.assert_allclose(np.diag(table), 2 / 4, rtol=1e-12)
     # d = (5, 0, 3, 2) / 10.
     np.testing.assert_allclose(table[1], [0.25, 0.5, 0.15, 0.1], rtol=1e-12)
     np.testing.assert_allclose(table[0], [0.5, 0.0, 0.3, 0.2], rtol=1e-12, atol=1e-15)
-    moved = gap_table(tf.constant(7.0 * GAP - 3.0)).numpy()
+    moved = make_gap_table(tf.constant(7.0 * GAP - 3.0)).numpy()
     np.testing.assert_allclose(moved, table, rtol=1e-12, atol=1e-15)
-    assert np.abs(gap_table(tf.constant(-GAP)).numpy() - table).max() > 0.1
+    assert np.abs(make_gap_table(tf.constant(-GAP)).numpy() - table).max() > 0.1
 
 
 @pytest.mark.parametrize("gap", [np.zeros(4), np.full(4, 0.7), np.array([0.0, 0.0, 1.0, 0.0])])
 def test_table_where_the_reference_divides_by_zero(gap):
-    table = gap_table(tf.constant(gap)).numpy()
+    table = make_gap_table(tf.constant(gap)).numpy()
     uniform = np.full(3, 0.5 / 3)
     for row in range(4) if gap[2] == gap[0] else [2]:
         np.testing.assert_allclose(np.delete(table[row], row), uniform, rtol=1e-12)
@@ -173,7 +173,7 @@ def test_labels_are_constant(problem):
         loss = tf.reduce_sum(terms(context))
     gradient = tape.gradient(loss, adversarial)
     r, r_adv = (terms._row_sums(context, name) for name in ("clean", "adversarial"))
-    labels = tf.gather(gap_table(tf.abs(r) - tf.abs(r_adv)), context.y)
+    labels = tf.gather(make_gap_table(tf.abs(r) - tf.abs(r_adv)), context.y)
     np.testing.assert_allclose(gradient, 0.5 * (tf.nn.softmax(adversarial) - labels), atol=1e-12)
 
 

@@ -220,7 +220,7 @@ def test_the_model_is_not_changed_and_a_failed_export_leaves_the_former(tmp_path
     assert json.loads((folder / "export.json").read_text())["class_names"] == NAMES
 
 
-def test_what_cannot_be_exported_is_said(tmp_path):
+def test_what_cannot_be_exported_is_refused(tmp_path):
     folder = tmp_path / "export"
     with pytest.raises(UserError, match="must have 3 names, one for each logit. Received: 2"):
         export_classifier(sequential(), folder, class_names=["a", "b"])
@@ -237,7 +237,7 @@ def test_what_cannot_be_exported_is_said(tmp_path):
     assert not folder.exists()
 
 
-def test_only_what_an_export_left_is_replaced(tmp_path):
+def test_only_the_files_of_an_export_are_replaced(tmp_path):
     model = sequential()
     letters = tmp_path / "letters"
     letters.mkdir()

@@ -113,7 +113,7 @@ class APGD(IterativeAttack):
             )
         if sparse and self.rho != APGD.rho:
             raise UserError(
-                "`rho` says when steps are halved in Linf and L2; steps in L1 follow the number of "
+                "`rho` decides when steps are halved in Linf and L2; steps in L1 follow the number of "
                 f"pixels that change. Leave it out. Received: rho={self.rho}."
             )
 
@@ -143,7 +143,7 @@ class APGD(IterativeAttack):
         """Nothing: a run ends at the point with the largest objective."""
 
     def runs(self, num_classes: int) -> int:
-        # With fewer classes there are fewer to aim at.
+        # With fewer classes there are fewer targets.
         return self.restarts * max(min(self.targets, num_classes - 1), 1)
 
     def passes(self, num_classes: int) -> tuple[int, int]:

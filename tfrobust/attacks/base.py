@@ -69,7 +69,7 @@ class Attack(AttackTraits):
 
         Args:
             model: Keras model or callable, images to logits (b, k). Pass the same object every
-                time: for a new one the attack is traced anew.
+                time: for a new object the attack is traced again.
             x: clean images, shape (b, h, w, c): floating-point in [0, 1], or uint8, which means
                 k / 255. They are attacked in float64 where the model computes in it, otherwise in
                 float32.

@@ -19,7 +19,7 @@ def linearise(
     """The hyperplane on which the linearised z_t - z_y is 0.
 
     Args:
-        threat_model: whose norm says which hyperplane is nearest.
+        threat_model: whose norm decides which hyperplane is nearest.
         forward: function from images to logits (b, k).
         point: where the model is linearised, (b, h, w, c).
         y: labels, int32 (b,).
@@ -66,7 +66,7 @@ def step_to_boundary(
     """The point after a step towards a hyperplane, pulled towards the clean image; shape of `point`.
 
     Args:
-        threat_model: whose norm says what the shortest step is.
+        threat_model: whose norm decides what the shortest step is.
         x: clean images, (b, h, w, c).
         point: where the step begins, shape of `x`.
         gap: by how much <normal, .> must fall from `point` on to reach the hyperplane, (b,).

@@ -39,7 +39,7 @@ class FAB(IterativeAttack):
     pass that judges a step serves as the next step's where that is cheaper.
 
     Args:
-        threat_model: `Linf`, `L2` or `L1`; the radius bounds the starts of later restarts, and says when
+        threat_model: `Linf`, `L2` or `L1`; the radius bounds the starts of later restarts, and decides when
             an example is broken.
         steps: of a run, at least 1; 100 in AutoAttack.
         restarts: runs, at least 1: the first from the clean image, later ones from a random point at

@@ -1,4 +1,4 @@
-"""The settings of projected gradient ascent, and what they say about the attack."""
+"""The settings of projected gradient ascent, and the properties that follow from them."""
 
 import dataclasses
 

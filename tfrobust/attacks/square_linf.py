@@ -1,10 +1,17 @@
 """Proposals of the Square attack in Linf: a square of one colour."""
 
-from typing import NamedTuple
-
 import numpy as np
 import tensorflow as tf
 
+from tfrobust.attacks.square_draws import (
+    Proposal,
+    compute_sides,
+    cover_lines,
+    draw_coordinate,
+    make_channel_bits,
+    pack_flags,
+    take_bits,
+)
 from tfrobust.ops.random import ExampleKeys, Keys
 from tfrobust.threat_models.base import to_box
 
@@ -12,32 +19,8 @@ from tfrobust.threat_models.base import to_box
 AHEAD = 16
 # The largest table of known proposals that a row keeps.
 _MOST_PLACES = 2**14
-# Booleans in one integer, whose sign stays free.
-_BITS = 62
 # Channels whose colours a random word tells.
 MOST_CHANNELS = 22
-
-
-class Proposal(NamedTuple):
-    """What rows ask next.
-
-    Attributes:
-        image: (b, h, w, c).
-        found: whether there is something to ask, (b,).
-        index: number of the query, or of the one to go on from where nothing is found, int32 (b,).
-        memory: what the row remembers, before the answer.
-    """
-
-    image: tf.Tensor
-    found: tf.Tensor
-    index: tf.Tensor
-    memory: dict
-
-
-def compute_sides(shares: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Sides of the squares, int (queries,): round(sqrt(share h w)), half to even, at least 1."""
-    sides = np.rint(np.sqrt(shares * height * width)).astype(np.int32)
-    return np.clip(sides, 1, min(height, width))
 
 
 class LinfSquares:
@@ -103,14 +86,14 @@ class LinfSquares:
             x: clean images, (b, h, w, c).
             radius: scalar.
             s: state of the attack.
-            asks_all: pass over none, since the model answers anew each time; boolean scalar.
+            asks_all: ask all of them, since the model gives other logits each time; boolean scalar.
         """
         index, here = s["index"], tf.minimum(s["index"], len(self.sides) - 1)
         side, until = tf.gather(self.sides, here), tf.gather(self.until, here)
         numbers = index[:, None] + tf.range(AHEAD)
         there = numbers < until[:, None]
         top, left, colour = self._draw(ExampleKeys(s["seeds"]).words(numbers), side)
-        positive = tf.bitwise.bitwise_and(colour[..., None], bits(self.channels)) > 0
+        positive = tf.bitwise.bitwise_and(colour[..., None], make_channel_bits(self.channels)) > 0
         high, low = to_box(x + radius), to_box(x - radius)
         ask = self._changes(s["best"], high, low, top, left, side, positive)
         if self.remembers:
@@ -136,18 +119,18 @@ class LinfSquares:
 
     def _draw(self, words, side):
         """Places and colours from 64 random bits: 21 for each coordinate, one for each channel."""
-        top = coordinate(words, 43, self.height, side[:, None])
-        left = coordinate(words, 22, self.width, side[:, None])
-        return top, left, tf.cast(part(words, 0, self.channels), tf.int32)
+        top = draw_coordinate(words, 43, self.height, side[:, None])
+        left = draw_coordinate(words, 22, self.width, side[:, None])
+        return top, left, tf.cast(take_bits(words, 0, self.channels), tf.int32)
 
     def _changes(self, best, high, low, top, left, side, positive):
         """Whether a square of the colour differs from what is there, (b, m), by lines of bits."""
-        lines = within(top, side[:, None], self.height)[..., None]
-        columns = packed(within(left, side[:, None], self.width))[:, :, None]
+        lines = cover_lines(top, side[:, None], self.height)[..., None]
+        columns = pack_flags(cover_lines(left, side[:, None], self.width))[:, :, None]
         changes = tf.zeros_like(top, tf.bool)
         for channel in range(self.channels):
             here, of_high, of_low = (v[..., channel] for v in (best, high, low))
-            of_high, of_low = (packed(here != colour)[:, None] for colour in (of_high, of_low))
+            of_high, of_low = (pack_flags(here != colour)[:, None] for colour in (of_high, of_low))
             chosen = tf.where(positive[..., channel, None, None], of_high, of_low)
             there = lines & (tf.bitwise.bitwise_and(chosen, columns) > 0)
             changes |= tf.reduce_any(there, axis=[2, 3])
@@ -163,38 +146,7 @@ class LinfSquares:
         return tf.tensor_scatter_nd_update(wide, tf.stack([row, column], -1), ones)[:, :-1]
 
     def _paint(self, best, high, low, side, top, left, positive):
-        rows = within(top, side, self.height)[:, :, None, None]
-        columns = within(left, side, self.width)[:, None, :, None]
+        rows = cover_lines(top, side, self.height)[:, :, None, None]
+        columns = cover_lines(left, side, self.width)[:, None, :, None]
         colour = tf.where(positive[:, None, None, :], high, low)
         return tf.where(rows & columns, colour, best)
-
-
-def bits(channels: int) -> tf.Tensor:
-    """One bit for each channel, int32 (channels,)."""
-    return tf.constant(2 ** np.arange(channels), tf.int32)
-
-
-def packed(flags: tf.Tensor) -> tf.Tensor:
-    """Booleans (..., n) as the bits of integers, int64 (..., ceil(n / 62))."""
-    chunks = [flags[..., at : at + _BITS] for at in range(0, flags.shape[-1], _BITS)]
-    nothing = tf.zeros([], tf.int64)
-    ones = [tf.where(chunk, 2 ** np.arange(chunk.shape[-1]), nothing) for chunk in chunks]
-    return tf.stack([tf.reduce_sum(bits, axis=-1) for bits in ones], axis=-1)
-
-
-def part(words: tf.Tensor, shift: int, length: int) -> tf.Tensor:
-    """Some of the bits of random words, uint64."""
-    shifted = tf.bitwise.right_shift(words, tf.constant(shift, tf.uint64))
-    return tf.bitwise.bitwise_and(shifted, tf.constant(2**length - 1, tf.uint64))
-
-
-def coordinate(words: tf.Tensor, shift: int, length: int, side: tf.Tensor) -> tf.Tensor:
-    """int(U (length - side)), with U from 21 bits of random words: never the last place, but 0 if alone."""
-    fraction = tf.cast(tf.cast(part(words, shift, 21), tf.int32), tf.float32) * 2.0**-21
-    return tf.cast(fraction * tf.cast(length - side, tf.float32), tf.int32)
-
-
-def within(first: tf.Tensor, side: tf.Tensor, length: int) -> tf.Tensor:
-    """Which of `length` lines a square covers, boolean (..., length)."""
-    lines, first = tf.range(length), first[..., None]
-    return (lines >= first) & (lines < first + side[..., None])

@@ -3,7 +3,14 @@
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.attacks.square_linf import Proposal, bits, compute_sides, coordinate, part, within
+from tfrobust.attacks.square_draws import (
+    Proposal,
+    compute_sides,
+    cover_lines,
+    draw_coordinate,
+    make_channel_bits,
+    take_bits,
+)
 from tfrobust.errors import UserError
 from tfrobust.ops.random import ExampleKeys, Keys
 
@@ -102,12 +109,12 @@ class MovedMass:
         numbers, here = s["index"], tf.minimum(s["index"], len(self.sides) - 1)
         side = tf.gather(self.sides, here)
         words = ExampleKeys(s["seeds"]).words(tf.stack([2 * numbers, 2 * numbers + 1], axis=1))
-        tops = coordinate(words, 43, self.height, side[:, None])
-        lefts = coordinate(words, 22, self.width, side[:, None])
+        tops = draw_coordinate(words, 43, self.height, side[:, None])
+        lefts = draw_coordinate(words, 22, self.width, side[:, None])
         top, left = tops[:, 0], lefts[:, 0]
         first, second = self._mask(top, left, side), self._mask(tops[:, 1], lefts[:, 1], side)
-        colour = tf.cast(part(words, 0, self.channels), tf.int32)
-        positive = tf.bitwise.bitwise_and(colour[:, :1], bits(self.channels)) > 0
+        colour = tf.cast(take_bits(words, 0, self.channels), tf.int32)
+        positive = tf.bitwise.bitwise_and(colour[:, :1], make_channel_bits(self.channels)) > 0
         turned = tf.bitwise.bitwise_and(colour[:, 1], 1) > 0
         signs = tf.where(positive, tf.ones([], x.dtype), -tf.ones([], x.dtype))
         pattern = tf.cast(self._pattern(top, left, here, turned), x.dtype)[..., None]
@@ -148,7 +155,7 @@ class MovedMass:
         raise NotImplementedError
 
     def _mask(self, top, left, side):
-        rows, columns = within(top, side, self.height), within(left, side, self.width)
+        rows, columns = cover_lines(top, side, self.height), cover_lines(left, side, self.width)
         return rows[:, :, None, None] & columns[:, None, :, None]
 
     def _pattern(self, top, left, here, turned):

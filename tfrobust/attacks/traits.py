@@ -11,7 +11,7 @@ from tfrobust.threat_models.base import ThreatModel
 
 @dataclasses.dataclass(frozen=True)
 class AttackTraits(Spec):
-    """The base of `Attack`: answers with defaults that are true of an attack that says nothing.
+    """The base of `Attack`: defaults that hold for an attack that overrides nothing.
 
     Methods, reports and checks go by these, never by an attack's class or by its fields. Override what
     is different.
@@ -28,13 +28,13 @@ class AttackTraits(Spec):
     needs_scores = True
     """Whether it reads more of the logits than the predicted class."""
     eot = 1  # No field here: subclasses add it after theirs.
-    """Passes that each step averages. Above 1 the attack is made for models with noise, which their suite
-    says by it: what it finds is judged by a vote."""
+    """Passes that each step averages. Above 1 the attack is for models with noise, and what it finds is
+    judged by a vote."""
     measures: ClassVar[tuple[str, ...]] = ()
     """Names of what else a state tells at the end of a run, numbers (b,): "distance", "queries"."""
     trusts_answers = False
-    """Whether it saves passes whose answer is known if the model is deterministic. Who runs it finds out,
-    by five passes over clean images, and says so in `Case.is_random`."""
+    """Whether it saves passes whose answer is known if the model is deterministic. The caller tests the
+    model by five passes over clean images, and gives the result as `Case.is_random`."""
     counts_passes = False
     """Whether its states count the passes made for each row; reports leave them out otherwise."""
 

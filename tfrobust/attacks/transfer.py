@@ -38,8 +38,8 @@ class Transfer(IterativeAttack):
     backward ones, and m forward ones more where the objective begins with the clean logits.
 
     Args:
-        attack: `PGD` or `APGD`, with the threat model, and with its restarts and targets; classes to
-            aim at are ranked by the mean of the surrogates' logits.
+        attack: `PGD` or `APGD`, with the threat model, and with its restarts and targets; target
+            classes are ranked by the mean of the surrogates' logits.
         surrogates: tuple of Keras models, of functions from images to logits, or of paths of `.keras`
             files, which are loaded when they are first used. Only an attack with paths can be saved.
 
@@ -171,13 +171,13 @@ class Transfer(IterativeAttack):
     def _begun(self, models, case, state, first):
         """The state, where rows that are `first` begin with the surrogates' logits, not the target's."""
 
-        def anew():
+        def begin_again():
             logits = tf.add_n([model(case.x) for model in models]) / len(models)
             new = self.attack.begin(case._replace(logits=logits))
             new["surrogate_logits"] = logits
             return {n: tf.where(norms.expand(first, v), new[n], v) for n, v in state.items()}
 
-        return tf.cond(tf.reduce_any(first), anew, lambda: dict(state))
+        return tf.cond(tf.reduce_any(first), begin_again, lambda: dict(state))
 
     def _on_all(self, models):
         if len(models) == 1:

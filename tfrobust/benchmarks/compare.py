@@ -37,7 +37,7 @@ class SharedSuite:
     def __call__(
         self, classifier: keras.Model, examples: Examples, threat_model: ThreatModel
     ) -> dict[str, int]:
-        """How many examples stand before each attack and the ones before it.
+        """Counts the examples that are robust to each attack and the ones before it.
 
         Args:
             classifier: Keras model.

@@ -1,15 +1,15 @@
-"""Measures the robust accuracy of a classifier, and says when it should not be believed.
+"""Measures the robust accuracy of a classifier, and checks whether the number can be trusted.
 
     python bin/evaluate.py --model=runs/trades_mer
     python bin/evaluate.py --model=model.keras --data=cifar10 --epsilon=8/255
     python bin/evaluate.py --model=served/1 --data=test.npz --norm=L2 --epsilon=0.5 --suite=pgd_20
     python bin/evaluate.py --model=model.keras --data=cifar10 --norm=L1 --epsilon=12
 
-The first is AutoAttack on the test split and in the threat model of the run. Several processes may share
+The first is AutoAttack on the test split and in the threat model of the run. Several processes can share
 the work, each with --shard=0/2, --shard=1/2 ...; --merge=FOLDER,FOLDER ... then makes one report of them.
 
 The folder of the evaluation holds report.json, report.md, report.html and examples.csv. Give the same
-command again to go on with one that was stopped or killed.
+command again to continue one that was stopped or killed.
 
 Exit status: 0 done; 2 something in the request cannot work; 75 stopped by SIGTERM or SIGINT, the state is
 saved; with --strict also 4, a check found a reason not to trust the number.
@@ -44,7 +44,7 @@ def _define(values):
         "norm",
         None,
         ["Linf", "L2", "L1"],
-        "Of the threat model. Default: the run's, or Linf.",
+        "Norm of the threat model. Default: the run's, or Linf.",
         **given,
     )
     flags.DEFINE_string(
@@ -57,24 +57,30 @@ def _define(values):
         "data_dir", None, "Where prepared TFDS data sets are; overrides TFDS_DATA_DIR.", **given
     )
     flags.DEFINE_enum(
-        "split", "test", ["test", "validation", "train"], "Which part of the data.", **given
+        "split", "test", ["test", "validation", "train"], "The part of the data.", **given
     )
     flags.DEFINE_integer(
-        "examples", None, "Only the first so many examples.", lower_bound=1, **given
+        "examples", None, "Evaluate only so many examples, the first ones.", lower_bound=1, **given
     )
     flags.DEFINE_integer("seed", 0, "Seed of all random numbers.", 0, SEED_LIMIT - 1, **given)
     flags.DEFINE_multi_string("surrogate", [], "A run or .keras file to transfer from.", **given)
     flags.DEFINE_string(
         "workdir",
         None,
-        "Folder of the evaluation. Default: in the run's, by suite, or in runs/evaluation/.",
+        "Folder of the evaluation. Default: evaluation/SUITE in the run, or runs/evaluation/NAME/SUITE.",
         **given,
     )
-    flags.DEFINE_enum("resume", "auto", ["auto", "never", "must"], "As in bin/train.py.", **given)
-    flags.DEFINE_string(
-        "shard", None, "i/n: every n-th example from number i on (from 0).", **given
+    flags.DEFINE_enum(
+        "resume",
+        "auto",
+        ["auto", "never", "must"],
+        "auto continues what is in the folder, never refuses it, must needs it.",
+        **given,
     )
-    flags.DEFINE_list("merge", [], "Folders of all shards: one report of them.", **given)
+    flags.DEFINE_string(
+        "shard", None, "i/n: evaluate every n-th example, from number i (counted from 0).", **given
+    )
+    flags.DEFINE_list("merge", [], "Folders of all shards, to make one report of them.", **given)
     flags.DEFINE_enum(
         "checks",
         "full",
@@ -86,29 +92,32 @@ def _define(values):
         "nan_counts",
         "broken",
         ["broken", "robust"],
-        "What an example counts as that no attack broke, and for which the classifier gives NaN or infinity.",
+        "How to count an example that no attack broke and for which the classifier gives NaN or infinity.",
         **given,
     )
     flags.DEFINE_string(
-        "statement", "", "What the defence does, and which adaptive attack was tried.", **given
+        "statement",
+        "",
+        "What the defence does and which adaptive attack was tried, for the report.",
+        **given,
     )
     flags.DEFINE_bool(
         "strict", False, "Exit with 4 if a check found a reason not to trust the number.", **given
     )
     flags.DEFINE_bool(
-        "force", False, "Go on where a check before the attacks found an error.", **given
+        "force", False, "Continue where a check before the attacks found an error.", **given
     )
     flags.DEFINE_bool(
         "trust",
         False,
-        "Run code that gin files or the SavedModel name and that is not of tfrobust: read it before.",
+        "Run code outside tfrobust that gin files or the SavedModel name. Read it first.",
         **given,
     )
     flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial.npz.", **given)
     flags.DEFINE_integer(
         "slots", None, "The most rows of a batch. Default: 256.", 1, 2**20, **given
     )
-    flags.DEFINE_enum("strategy", "none", ["none", "mirrored"], "mirrored: on all GPUs.", **given)
+    flags.DEFINE_enum("strategy", "none", ["none", "mirrored"], "mirrored: use all GPUs.", **given)
     flags.DEFINE_bool("jit_compile", False, "Compile the attacks with XLA.", **given)
 
 
@@ -133,7 +142,8 @@ def _run(values):
     import tensorflow as tf
 
     from tfrobust import evaluation
-    from tfrobust.evaluation.folder import default_folder
+    from tfrobust.evaluation.folder import choose_folder
+    from tfrobust.evaluation.reports.headline import find_doubts
     from tfrobust.runs.signals import StopRequest
 
     if values.suite == "help":
@@ -146,7 +156,7 @@ def _run(values):
         data, threat_model = _choose_setting(values, subject.folder)
         examples, shard = _load_examples(values, data)
     suite = _make_suite(values, threat_model)
-    workdir = values.workdir or default_folder(values.model, subject.folder, suite.name, shard)
+    workdir = values.workdir or choose_folder(values.model, subject.folder, suite.name, shard)
     with StopRequest() as stop:
         result = evaluation.evaluate(
             subject,
@@ -170,8 +180,7 @@ def _run(values):
     page = evaluation.write_page(workdir)
     print(evaluation.headline(result))
     print(f"See {page.parent}: report.html, report.md, report.json, examples.csv.")
-    fired = any(finding.level in ("severe", "error") for finding in result.findings)
-    return DOUBTFUL if values.strict and fired else 0
+    return DOUBTFUL if values.strict and find_doubts(result.findings) else 0
 
 
 def _load_examples(values, source):

@@ -1,10 +1,13 @@
 """Clean and robust accuracy of a classifier, counted example by example."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.gate import look_again
 from tfrobust.ops.logits import correct, inference
@@ -25,24 +28,32 @@ class Measured:
 
 
 class Judge:
-    """Attacks batches of one classifier with one attack and says which examples stand. Traced once.
+    """Attacks batches of one classifier with one attack, and says which examples are robust. Traced once.
 
     Args:
         classifier: Keras model or callable, images in [0, 1] to logits.
         attack: `Attack` with a `threat_model`.
-        seed: whole number.
+        seed: whole number in [0, 2**62).
+
+    Example:
+    >>> from tfrobust.evaluation.accuracy import Judge
+    >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> judge = Judge(model, tfrobust.PGD(tfrobust.Linf("8/255"), steps=2))
+    >>> is_right, is_robust = judge(tf.fill((4, 2, 2, 1), 0.5), tf.constant([0, 0, 1, 1]))
+    >>> int(is_right.sum())
+    2
     """
 
-    def __init__(self, classifier, attack, seed=0):
+    def __init__(self, classifier: keras.Model | Callable, attack: Attack, seed: int = 0):
         self.attack = attack
         self._forward = inference(classifier)
         self._classifier = classifier
         self._seed = seed
         # Without AutoGraph, as in a Keras training step.
-        self._judge = tf.function(self._judged, autograph=False)
+        self._judge = tf.function(self._judge_batch, autograph=False)
 
-    def __call__(self, x, y, first=0):
-        """Which examples are right at the clean image, and which also at the adversarial one.
+    def __call__(self, x: tf.Tensor, y: tf.Tensor, first: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Says which examples are right at the clean image, and which also at the adversarial one.
 
         Args:
             x: images, float32 (b, h, w, c) in [0, 1].
@@ -67,7 +78,7 @@ class Judge:
                 )
         return is_right, is_robust
 
-    def _judged(self, x, y):
+    def _judge_batch(self, x, y):
         attack, threat_model = self.attack, self.attack.threat_model
         keys = content_keys(seed_pair(self._seed), x)
         found = attack(self._classifier, x, y, seed=keys).x
@@ -80,8 +91,12 @@ class Judge:
         return is_right, is_right & second.right, second.inside, finite
 
 
-def measure(judges, dataset, on_batch=lambda: None):
-    """Clean accuracy, and robust accuracy under the worst of several attacks, example by example.
+def measure(
+    judges: Judge | Sequence[Judge],
+    dataset: tf.data.Dataset,
+    on_batch: Callable[[], None] = lambda: None,
+) -> Measured:
+    """Measures clean accuracy, and robust accuracy under the worst of several attacks, example by example.
 
     Every adversarial image is checked before it counts: inside the ball
     (`ThreatModel.contains`), inside the pixel box, finite logits; and the prediction is
@@ -89,7 +104,7 @@ def measure(judges, dataset, on_batch=lambda: None):
     batch size nor the order matters.
 
     Args:
-        judges: a `Judge`, or several of one classifier; an example stands if it stands before all.
+        judges: a `Judge`, or several of one classifier; an example is robust if it is robust to all.
         dataset: `tf.data.Dataset` of (x, y, sample_weight); examples of weight 0 are left out.
         on_batch: called after every batch, and may raise to stop.
 

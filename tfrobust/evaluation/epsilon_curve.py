@@ -1,12 +1,15 @@
 """Accuracy against the radius, by a short attack."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
+import tensorflow as tf
 
 from tfrobust.attacks.apgd import APGD
 from tfrobust.losses.objectives import DLR
 from tfrobust.ops.random import content_keys
+from tfrobust.threat_models.base import ThreatModel
 
 FACTORS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
 
@@ -22,19 +25,30 @@ class EpsilonCurve:
         steps: of the attack at each radius.
         examples: how many of the first examples are attacked.
         factors: radii in units of the threat model's, growing from 0.
+
+    Example:
+    >>> from tfrobust.evaluation.epsilon_curve import EpsilonCurve
+    >>> EpsilonCurve(steps=4, factors=(0.0, 1.0, 2.0)).cost
+    20
     """
 
     steps: int = 20
     examples: int = 256
-    factors: tuple = FACTORS
+    factors: tuple[float, ...] = FACTORS
 
     @property
-    def cost(self):
+    def cost(self) -> int:
         """Passes for each example, at most."""
         return 2 * (self.steps + 1) * sum(factor > 0 for factor in self.factors)
 
-    def __call__(self, forward, x, y, threat_model):
-        """A dict of two lists, "epsilon" in pixel units and "accuracy".
+    def __call__(
+        self,
+        forward: Callable[[tf.Tensor], tf.Tensor],
+        x: np.ndarray,
+        y: np.ndarray,
+        threat_model: ThreatModel,
+    ) -> dict[str, list[float]]:
+        """Computes a dict of two lists, "epsilon" in pixel units and "accuracy".
 
         Args:
             forward: function from images to logits, differentiable.

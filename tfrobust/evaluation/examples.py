@@ -1,6 +1,7 @@
-"""The images and labels that an evaluation is made on."""
+"""The images and labels that a classifier is evaluated on."""
 
 import dataclasses
+import os
 import pathlib
 
 import numpy as np
@@ -23,6 +24,11 @@ class Examples:
         y: int (n,).
         ids: int (n,), all different.
         name: of the source, for reports.
+
+    Example:
+    >>> examples = tfrobust.evaluation.Examples.of(np.full((3, 8, 8, 1), 255, np.uint8), [0, 1, 2])
+    >>> examples.x.dtype.name, float(examples.x.max()), examples.shard(1, 2).ids.tolist()
+    ('float32', 1.0, [1])
     """
 
     x: np.ndarray
@@ -31,11 +37,13 @@ class Examples:
     name: str = "arrays"
 
     @staticmethod
-    def of(images, labels, ids=None, name="arrays"):
-        """Checked examples.
+    def of(
+        images: np.ndarray, labels: np.ndarray, ids: np.ndarray | None = None, name: str = "arrays"
+    ) -> "Examples":
+        """Checks images and labels, and makes `Examples` of them.
 
         Args:
-            images: (n, h, w, c), uint8 in 0..255 or float in [0, 1]; excess of up to 1e-6 is cut off.
+            images: (n, h, w, c), uint8 in 0..255 or float in [0, 1]; values up to 1e-6 outside are clipped.
             labels: integers, (n,).
             ids: integers, (n,), all different; 0, 1, ... if None.
             name: of the source.
@@ -43,18 +51,19 @@ class Examples:
         Raises:
             UserError: says which array, which example, what was expected and what to do.
         """
-        split = Split(images, labels, ids)
-        if len(np.unique(split.ids)) < len(split):
+        split = Split(images, labels) if ids is None else Split(images, labels, ids)
+        places = np.asarray(split.ids)
+        if len(np.unique(places)) < len(split):
             raise UserError("`ids` must all be different: noise and results are keyed by them.")
-        return Examples(contract.as_images(split.images).numpy(), split.labels, split.ids, name)
+        return Examples(contract.as_images(split.images).numpy(), split.labels, places, name)
 
-    def shard(self, index, count):
+    def shard(self, index: int, count: int) -> "Examples":
         """Every `count`-th example from number `index` on, for one of several processes."""
         if not 0 <= index < count:
             raise UserError(f"A shard is i/n with 0 <= i < n. Received: {index}/{count}.")
         return self._at(np.arange(index, len(self.y), count))
 
-    def first(self, number):
+    def first(self, number: int) -> "Examples":
         """The first `number` examples."""
         return self._at(np.arange(min(number, len(self.y))))
 
@@ -64,7 +73,7 @@ class Examples:
         return Examples(self.x[places], self.y[places], self.ids[places], self.name)
 
 
-def as_examples(given):
+def as_examples(given: Examples | tuple | tf.data.Dataset) -> Examples:
     """`Examples` of whatever a caller of `evaluate` has.
 
     Args:
@@ -89,7 +98,7 @@ def as_examples(given):
 def _of_dataset(dataset):
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise UserError(
-            "An evaluation needs a data set that ends. Leave `repeat` away, or `take` some."
+            "An evaluation needs a finite data set. Leave out `repeat`, or `take` some batches."
         )
     parts = [[np.asarray(part) for part in batch] for batch in dataset]
     if not parts:
@@ -106,8 +115,8 @@ def _of_dataset(dataset):
     return Examples.of(images, labels, name="data set")
 
 
-def load_examples(source, split="test"):
-    """Examples by name.
+def load_examples(source: Splits | str | os.PathLike, split: str = "test") -> Examples:
+    """Loads examples by name.
 
     Args:
         source: `data.Splits`; "digits"; the name of a TFDS set that is prepared (see
@@ -120,6 +129,11 @@ def load_examples(source, split="test"):
 
     Raises:
         UserError: there is no such source or split.
+
+    Example:
+    >>> digits = tfrobust.evaluation.load_examples("digits")
+    >>> digits.x.shape, digits.name
+    ((360, 8, 8, 1), 'digits test')
     """
     if split not in SPLITS:
         raise UserError(f"`split` must be one of {SPLITS}. Received: {split!r}.")
@@ -130,7 +144,7 @@ def load_examples(source, split="test"):
         return load_examples(data.digits(), split)
     if str(source).endswith(".npz"):
         return _of_file(pathlib.Path(source), split)
-    return load_examples(data.tfds_images(source), split)
+    return load_examples(data.tfds_images(str(source)), split)
 
 
 def _of_file(path, split):

@@ -1,26 +1,33 @@
-"""The folder of an evaluation, and what may be done with one that is not empty."""
+"""The folder of an evaluation: whether it may be written into, its lock and its marker."""
 
 import contextlib
 import hashlib
 import os
 import pathlib
+from collections.abc import Callable, Iterator, Sequence
 
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.journal import RESUME, check_same
 from tfrobust.runs import files, kinds
 
+Path = str | os.PathLike
 
-def check_folder(folder, resume="auto", merge=()):
+
+def check_folder(folder: Path | None, resume: str = "auto", merge: Sequence[Path] = ()) -> None:
     """Refuses a folder that an evaluation must not be written into; writes nothing.
 
     Args:
         folder: path, or None for no folder.
-        resume: "auto" goes on with an evaluation that is there, "never" refuses a folder with one, "must"
+        resume: "auto" continues an evaluation that is there, "never" refuses a folder with one, "must"
             one without.
         merge: folders of shards, none of which may be `folder`.
 
     Raises:
-        UserError: it is a shard's, holds anything else than an evaluation, or `resume` forbids it.
+        UserError: the folder is a shard's, holds anything but an evaluation, or `resume` forbids it.
+
+    Example:
+    >>> from tfrobust.evaluation.folder import check_folder
+    >>> check_folder("new")
     """
     if resume not in RESUME:
         raise UserError(f"`resume` must be one of {RESUME}. Received: resume={resume!r}.")
@@ -41,8 +48,10 @@ def check_folder(folder, resume="auto", merge=()):
 
 
 @contextlib.contextmanager
-def claim_folder(folder, fingerprint, resume="auto", merge=()):
-    """Makes the folder, or goes on with it, and keeps other processes out of it meanwhile.
+def claim_folder(
+    folder: Path | None, fingerprint: dict, resume: str = "auto", merge: Sequence[Path] = ()
+) -> Iterator[Callable[[], None]]:
+    """Makes the folder, or takes the one that is there, and keeps other processes out of it meanwhile.
 
     Args:
         folder, resume, merge: see `check_folder`, which is asked again under the lock.
@@ -67,19 +76,26 @@ def claim_folder(folder, fingerprint, resume="auto", merge=()):
         yield lambda: write_marker(folder, fingerprint)
 
 
-def write_marker(folder, fingerprint):
-    """Writes `evaluation.json`, by which a folder is known for one of an evaluation."""
+def write_marker(folder: Path, fingerprint: dict) -> None:
+    """Writes `evaluation.json`, which marks the folder of an evaluation."""
     files.write_json(pathlib.Path(folder, kinds.EVALUATION.marker), {"fingerprint": fingerprint})
 
 
-def default_folder(model, run_folder, suite, shard=""):
-    """Where an evaluation goes if nobody says where: in the run's folder, or by the file and its content.
+def choose_folder(
+    model: Path, run_folder: Path | None, suite: str, shard: str = ""
+) -> pathlib.Path:
+    """Returns the default folder of an evaluation: in the run's folder, or by the file and its content.
 
     Args:
         model: path of what is evaluated.
         run_folder: of the run that it belongs to, or None.
         suite: name of the suite.
         shard: ending of the name for one of several shards.
+
+    Example:
+    >>> from tfrobust.evaluation.folder import choose_folder
+    >>> choose_folder("run/export", "run", "pgd_20").as_posix()
+    'run/evaluation/pgd_20'
     """
     if run_folder is not None:
         return pathlib.Path(run_folder, "evaluation", f"{suite}{shard}")

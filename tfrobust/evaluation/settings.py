@@ -1,16 +1,19 @@
-"""On what, and against whom, a run was trained: read from its folder."""
+"""The data and the threat model of a run, read from its folder."""
 
+import os
 import pathlib
 
 from tfrobust.config.text import GinText, Reference
 from tfrobust.data.source import load_source
+from tfrobust.data.splits import Splits
 from tfrobust.errors import UserError
 from tfrobust.runs import kinds
+from tfrobust.threat_models.base import ThreatModel
 from tfrobust.threat_models.description import from_description
 
 
-def read_run_settings(folder):
-    """The data and the threat model of a run; nothing that its files name is imported or run.
+def read_run_settings(folder: str | os.PathLike) -> tuple[Splits, ThreatModel]:
+    """Reads the data and the threat model of a run; nothing that its files name is imported or run.
 
     Args:
         folder: the run's, with its `run.json`, or the `config.gin` that earlier versions kept alone.
@@ -20,11 +23,20 @@ def read_run_settings(folder):
 
     Raises:
         UserError: the files are missing, or do not say it.
+
+    Example:
+    >>> from tfrobust.runs import files
+    >>> settings = {"starts": [], "seed": 0, "data": {"source": {"name": "digits", "arguments": {}}}}
+    >>> settings["threat_model"] = {"norm": "Linf", "epsilon": "0.1"}
+    >>> files.write_json("run.json", settings)
+    >>> data, threat_model = tfrobust.evaluation.read_run_settings(".")
+    >>> data.info.name, threat_model.radius()
+    ('digits', 0.1)
     """
     content = kinds.RUN.read(folder) or {}
     data, threat_model = content.get("data"), content.get("threat_model")
     if "data" not in content:
-        data, threat_model = _former_settings(pathlib.Path(folder, "config.gin"))
+        data, threat_model = _read_gin_file(pathlib.Path(folder, "config.gin"))
     if not isinstance(data, dict) or not data.get("source") or not threat_model:
         raise UserError(
             f"The run in {folder} does not say where its data come from, or its threat model: give --data, "
@@ -33,7 +45,7 @@ def read_run_settings(folder):
     return load_source(data["source"]), from_description(threat_model)
 
 
-def _former_settings(path):
+def _read_gin_file(path):
     if not path.is_file():
         raise UserError(
             f"{path.parent} holds no run: there is no run.json, and no gin file {path}."

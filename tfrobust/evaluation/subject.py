@@ -1,6 +1,7 @@
 """What can be evaluated: a run, a file, a SavedModel, a Keras model, a function."""
 
 import dataclasses
+import os
 import pathlib
 import zipfile
 from collections.abc import Callable
@@ -29,9 +30,15 @@ class Subject:
         has_scores: whether its logits say more than the predicted class.
         model: what holds the variables; the Keras model, if it is one.
         folder: of the run it comes from, or None.
+
+    Example:
+    >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    >>> subject = tfrobust.evaluation.Subject.of(model)
+    >>> subject.has_gradient, subject.forward(tf.zeros((5, 2, 2, 1))).shape[1]
+    (True, 3)
     """
 
-    forward: Callable
+    forward: Callable[[tf.Tensor], tf.Tensor]
     description: str
     has_gradient: bool = True
     has_scores: bool = True
@@ -39,15 +46,18 @@ class Subject:
     folder: pathlib.Path | None = None
 
     @staticmethod
-    def of(model, trust=False):
-        """A `Subject` of whatever a caller has.
+    def of(model: Any, trust: bool = False) -> "Subject":
+        """Makes a `Subject` of a model, a function or a path.
 
         Args:
             model: `Subject`; Keras model; function in TensorFlow from images to logits; or a path of
                 a run's folder, of a `.keras` file, or of a SavedModel's folder. For a function that
                 is not in TensorFlow or gives labels only see `of_numpy`.
-            trust: load a SavedModel whose graph does more than calculate, too; see
+            trust: also load a SavedModel whose graph does more than calculate; see
                 `models.saved_model.load_saved_model`.
+
+        Returns:
+            `Subject`.
 
         Raises:
             UserError: for anything else, a path that holds no model, a SavedModel without a signature
@@ -55,7 +65,7 @@ class Subject:
         """
         if isinstance(model, Subject):
             return model
-        if isinstance(model, (str, pathlib.Path)):
+        if isinstance(model, (str, os.PathLike)):
             return _of_path(pathlib.Path(model), trust)
         contract.check_model(model, probabilities=True)
         if isinstance(model, keras.layers.Layer):
@@ -64,8 +74,13 @@ class Subject:
         return Subject(inference(model), f"function {name}", model=model)
 
     @staticmethod
-    def of_numpy(function, num_classes, labels_only=False, description=None):
-        """A `Subject` of a function outside of TensorFlow, such as another library or a remote service.
+    def of_numpy(
+        function: Callable[[np.ndarray], np.ndarray],
+        num_classes: int,
+        labels_only: bool = False,
+        description: str | None = None,
+    ) -> "Subject":
+        """Makes a `Subject` of a function outside TensorFlow, such as another library or a remote service.
 
         It has no gradient, so that only attacks that need none can be run on it.
 
@@ -75,6 +90,16 @@ class Subject:
             num_classes: k.
             labels_only: whether it gives classes instead of logits.
             description: what it is, for the report.
+
+        Returns:
+            `Subject`.
+
+        Example:
+        >>> def classify(x):
+        ...     return (x.mean(axis=(1, 2, 3)) > 0.5).astype(int)
+        >>> subject = tfrobust.evaluation.Subject.of_numpy(classify, 2, labels_only=True)
+        >>> subject.forward(tf.ones((1, 2, 2, 1))).numpy().tolist()
+        [[0.0, 1.0]]
         """
 
         def logits(x):
@@ -110,7 +135,7 @@ def _of_path(path, trust):
         state = "has ended, but its export/ is gone" if ended else "has not been finished"
         raise UserError(
             f"The run in {path} {state}: "
-            "there is no export/classifier.keras in it. Give the command that trained it again: it goes on "
+            "there is no export/classifier.keras in it. Give the command that trained it again: it continues "
             "from its checkpoints."
         )
     raise UserError(

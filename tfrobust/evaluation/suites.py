@@ -3,14 +3,19 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
+from tfrobust.evaluation.paper_presets import PAPER_PRESETS
 from tfrobust.evaluation.presets import ALIASES, PRESETS
 from tfrobust.spec import Spec, Written, check_kind, register
 from tfrobust.threat_models.base import ThreatModel
+
+NAMED = PRESETS | PAPER_PRESETS
 
 
 @register
@@ -18,20 +23,25 @@ from tfrobust.threat_models.base import ThreatModel
 class Suite(Spec):
     """Attacks that are run one after the other; an example is robust if none of them breaks it.
 
-    Use `suite` for the named ones, `custom` for others. A name other than "custom" belongs to one
-    configuration for a threat model: a suite with anything changed (a restart more, another order,
+    Use `suite` for the named ones, `custom` for others. A name other than "custom" stands for exactly one
+    list of attacks in a threat model: a suite with anything changed (one more restart, another order,
     another name of an attack, by which its noise is keyed) is "custom".
 
     Args:
-        name: one of `SUITES` that is no other one's alias, or "custom".
+        name: one of `SUITES` other than aliases, or "custom".
         attacks: pairs of a name and an `Attack`, or a dict of them, all of one threat model.
         individual: give every attack all examples that are right at the clean image, instead of
-            those that stood before the attacks before it. Use it to compare attacks; it takes
-            longer, and finds the same examples broken by all together.
+            those that the attacks before it did not break. Use it to compare attacks; it takes longer,
+            and all together break the same examples.
 
     Raises:
         UserError: for names that repeat, attacks of different threat models, or a name that belongs
             to other attacks.
+
+    Example:
+    >>> short = tfrobust.evaluation.suite("pgd_20", tfrobust.Linf("8/255"))
+    >>> short.name, [name for name, attack in short.attacks], len(short.hash)
+    ('pgd_20', ['pgd-20'], 12)
     """
 
     name: str
@@ -47,7 +57,7 @@ class Suite(Spec):
             object.__setattr__(self, "attacks", tuple(tuple(pair) for pair in pairs))
         super().__post_init__()
 
-    def check(self):
+    def check(self) -> None:
         if not isinstance(self.attacks, tuple) or not self.attacks:
             raise UserError(
                 "`attacks` must hold pairs of a name and an attack, such as (('pgd', PGD(Linf(0.1))),). "
@@ -70,20 +80,21 @@ class Suite(Spec):
                 )
         if self.name == "custom":
             return
-        surrogates = _surrogates(self.attacks)
-        if self.name in ALIASES or self.attacks != _built(self.name, self.threat_model, surrogates):
+        surrogates = _find_surrogates(self.attacks)
+        if self.name in ALIASES or self.attacks != _build(self.name, self.threat_model, surrogates):
             raise UserError(
                 f"The name {self.name!r} belongs to another list of attacks. Use suite({self.name!r}, "
                 "threat_model) for that, or custom(attacks) for yours."
             )
 
     @property
-    def threat_model(self):
+    def threat_model(self) -> ThreatModel:
+        """That of all attacks."""
         return self.attacks[0][1].threat_model
 
     @property
-    def hash(self):
-        """12 hexadecimal digits that stand for all settings of the attacks and their order.
+    def hash(self) -> str:
+        """12 hexadecimal digits, a hash of all settings of the attacks and their order.
 
         The same on any machine. Surrogates count by their path as it is written, models by their
         weights, functions by their name.
@@ -95,14 +106,20 @@ class Suite(Spec):
         return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def suite(name, threat_model, surrogates=(), individual=False):
-    """The suite of that name for a threat model.
+def suite(
+    name: str,
+    threat_model: ThreatModel | None,
+    surrogates: Sequence = (),
+    individual: bool = False,
+) -> Suite:
+    """Makes the suite of a name for a threat model.
 
     "autoattack" is "autoattack_standard"; in L1 its APGD-CE has five restarts and its APGD-T five
     targets, and both begin with larger radii. "autoattack_plus", for Linf and L2, and "autoattack_rand"
     are AutoAttack's other versions; "pgd_20" is a first look. Names that begin with "atlas_", "rat_",
-    "fait_" and "llr_" are what those papers ran, with their step sizes; what they leave open and was
-    inferred, `list_suites` says. The radius is always yours: papers that write 0.031 do not mean 8/255.
+    "fait_" and "llr_" are what those papers ran, with their step sizes; `list_suites` says
+    what the papers leave open and was inferred. You always give the radius: papers that write 0.031 do not
+    mean 8/255.
 
     Args:
         name: one of `SUITES`.
@@ -117,14 +134,19 @@ def suite(name, threat_model, surrogates=(), individual=False):
     Raises:
         UserError: for an unknown name, a threat model of a norm that the suite is not made for, or
             missing surrogates.
+
+    Example:
+    >>> standard = tfrobust.evaluation.suite("autoattack", tfrobust.L2(0.5))
+    >>> [name for name, attack in standard.attacks]
+    ['apgd-ce', 'apgd-t', 'fab-t', 'square']
     """
     check_kind("threat_model", threat_model, ThreatModel)
     name = ALIASES.get(name, name)
-    return Suite(name, _built(name, threat_model, surrogates), individual)
+    return Suite(name, _build(name, threat_model, surrogates), individual)
 
 
-def custom(attacks, individual=False):
-    """A suite of your own.
+def custom(attacks: Sequence | dict[str, Attack], individual: bool = False) -> Suite:
+    """Makes a suite of your own.
 
     Args:
         attacks: pairs of a name and an `Attack`, or a dict of them, all of one threat model.
@@ -132,12 +154,17 @@ def custom(attacks, individual=False):
 
     Returns:
         A `Suite` with the name "custom".
+
+    Example:
+    >>> attack = tfrobust.PGD(tfrobust.Linf("8/255"), steps=50)
+    >>> tfrobust.evaluation.custom({"pgd-50": attack}).name
+    'custom'
     """
-    return Suite("custom", attacks, individual)
+    return Suite("custom", attacks, individual)  # type: ignore[arg-type]
 
 
-def as_suite(value, threat_model=None):
-    """A `Suite` of whatever a caller has.
+def as_suite(value: Any, threat_model: ThreatModel | None = None) -> Suite:
+    """Makes a `Suite` of a name, an attack, several attacks or a suite.
 
     Args:
         value: `Suite`, name, `Attack`, or what `custom` takes.
@@ -145,6 +172,11 @@ def as_suite(value, threat_model=None):
 
     Raises:
         UserError: for a name without a threat model, or attacks of another one.
+
+    Example:
+    >>> suite = tfrobust.evaluation.as_suite(tfrobust.PGD(tfrobust.Linf("8/255")))
+    >>> [name for name, attack in suite.attacks]
+    ['pgd']
     """
     if isinstance(value, str):
         return suite(value, threat_model)
@@ -154,31 +186,36 @@ def as_suite(value, threat_model=None):
     if threat_model not in (None, result.threat_model):
         raise UserError(
             f"The attacks search {result.threat_model!r}, not threat_model={threat_model!r}. Leave "
-            "`threat_model` away, or give them the one that you mean."
+            "out `threat_model`, or give the attacks the one that you mean."
         )
     return result
 
 
-def list_suites():
-    """What each name that `suite` knows stands for: a dict of sentences."""
+def list_suites() -> dict[str, str]:
+    """Returns every name that `suite` knows, with a sentence on what it stands for.
+
+    Example:
+    >>> tfrobust.evaluation.list_suites()["autoattack"]
+    'the same as autoattack_standard'
+    """
     aliases = {name: f"the same as {other}" for name, other in ALIASES.items()}
-    return aliases | {name: build.__doc__ for name, build in PRESETS.items()}
+    return aliases | {name: build.__doc__ for name, build in NAMED.items()}
 
 
 SUITES = tuple(list_suites())
 
 
-def _built(name, threat_model, surrogates):
-    if name not in PRESETS:
+def _build(name, threat_model, surrogates):
+    if name not in NAMED:
         raise UserError(f"There is no suite {name!r}. Expected one of: {', '.join(SUITES)}.")
-    return PRESETS[name](threat_model, surrogates)
+    return NAMED[name](threat_model, surrogates)
 
 
 def _is_pair(value):
     return isinstance(value, (tuple, list)) and len(value) == 2 and isinstance(value[0], str)
 
 
-def _surrogates(attacks):
+def _find_surrogates(attacks):
     """The models that images come from, each once, in order."""
     found = []
     for _, attack in attacks:

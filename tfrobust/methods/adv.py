@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import keras
+import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.clipping import LossClipping
 from tfrobust.methods.base import AdversarialModel
+from tfrobust.methods.context import StepContext
 from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import Schedule
 from tfrobust.regularizers.base import Regularizer
@@ -46,6 +48,14 @@ class ADV(AdversarialModel):
             reproduces codes that attack in training mode.
         seed: whole number, the seed of training and validation.
         name: name of the Keras model.
+
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models
+        >>> attack = attacks.PGD(Linf("8/255"), steps=10, step_size="2/255")
+        >>> method = methods.ADV(models.digits_cnn(), attack)
+        >>> method.compile("sgd")  # and method.fit(dataset)
+        >>> method.parts
+        ('label_loss',)
 
     References: Madry et al., 2018 (multi-step); Wong, Rice, Kolter, "Fast is better than free",
     2020 (one step).
@@ -95,17 +105,18 @@ class ADV(AdversarialModel):
                 )
         self.clipping = clipping
 
-    def per_example_loss(self, context):
+    def per_example_loss(self, context: StepContext) -> tf.Tensor:
         logits = context.logits("adversarial")
         label = self.divergence.from_label(context.y, logits, self.label_smoothing)
         total = self.total(context, context.record("label_loss", label))
-        return self.clipped("total", total, logits)
+        return self.clip("total", total, logits)
 
-    def total(self, context, label):
+    def total(self, context: StepContext, label: tf.Tensor) -> tf.Tensor:
         """The whole loss of an example, (b,), with the loss `label` at the adversarial image in it."""
         return label
 
-    def clipped(self, term, values, logits):
+    def clip(self, term: str, values: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """`values`, clipped where `clipping` is for this term."""
-        clips = self.clipping is not None and self.clipping.term == term
-        return self.clipping(values, logits) if clips else values
+        if self.clipping is None or self.clipping.term != term:
+            return values
+        return self.clipping(values, logits)

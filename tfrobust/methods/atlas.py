@@ -10,6 +10,7 @@ from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.clipping import LossClipping
 from tfrobust.methods.adv import ADV
+from tfrobust.methods.context import StepContext
 from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.regularizers.jacobian import Jacobian
@@ -60,6 +61,13 @@ class ATLAS(ADV):
             by the "batch", or "batch_frozen"; see `AdversarialModel`.
         seed: whole number, the seed of training and validation.
         name: name of the Keras model.
+
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models
+        >>> attack = attacks.fgsm_rs(Linf("8/255"))
+        >>> method = methods.ATLAS(models.digits_cnn(), attack, beta=0.0)  # ATLAS-l
+        >>> method.parts
+        ('label_loss', 'jacobian')
 
     Reference: Lu and Kumar, ATLAS. What the paper leaves open: the attack in inference mode, the loss
     in training mode, clean and adversarial images forwarded separately, the Jacobian by the
@@ -118,19 +126,19 @@ class ATLAS(ADV):
             raise UserError(f"With beta=0 there is no divergence to clip: {self.clipping!r}.")
 
     @property
-    def parts(self):
+    def parts(self) -> tuple[str, ...]:  # type: ignore[override]
         optional = {"jacobian": self.alpha, "divergence": self.beta}
         return ("label_loss", *(name for name, weight in optional.items() if _is_used(weight)))
 
     @property
-    def watched(self):
+    def watched(self) -> tuple[str, ...]:  # type: ignore[override]
         return ("adversarial",) if _is_used(self.alpha) else ()
 
     @property
-    def differentiates_twice(self):
+    def differentiates_twice(self) -> bool:  # type: ignore[override]
         return _is_used(self.alpha)
 
-    def total(self, context, label):
+    def total(self, context: StepContext, label: tf.Tensor) -> tf.Tensor:
         loss, scale = label, at(self.scale, context.epoch)
         if _is_used(self.alpha):
             jacobian = context.record("jacobian", self._jacobian(context))
@@ -138,7 +146,7 @@ class ATLAS(ADV):
         if _is_used(self.beta):
             logits = context.logits("adversarial"), context.logits("clean")
             divergence = context.record("divergence", self.smoothness_divergence(*logits))
-            divergence = self.clipped("divergence", divergence, logits[0])
+            divergence = self.clip("divergence", divergence, logits[0])
             loss += tf.cast(scale * at(self.beta, context.epoch), loss.dtype) * divergence
         return loss
 

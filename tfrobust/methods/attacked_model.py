@@ -1,5 +1,8 @@
 """The classifier as the attack of a training step sees it."""
 
+from collections.abc import Callable
+
+import keras
 import tensorflow as tf
 
 from tfrobust.compat import all_layers
@@ -10,7 +13,9 @@ from tfrobust.ops.statistics import batch_statistics
 ATTACK_STATISTICS = ("running", "batch", "batch_frozen")
 
 
-def attacked_model(classifier, statistics):
+def make_attacked_model(
+    classifier: keras.Model, statistics: str
+) -> Callable[[tf.Tensor], tf.Tensor]:
     """The model or function to attack, for one of `ATTACK_STATISTICS`.
 
     "running" is inference mode, the classifier itself. The others are training mode: "batch" moves

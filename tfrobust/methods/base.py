@@ -1,11 +1,13 @@
 """The training step that all methods share."""
 
-import itertools
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
+import keras
 import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
+from tfrobust.attacks.case import Perturbation
 from tfrobust.contract import (
     after,
     check_classifier,
@@ -14,19 +16,18 @@ from tfrobust.contract import (
     require_logits,
     unpack,
 )
-from tfrobust.errors import UserError
 from tfrobust.losses.cross_entropy import cross_entropy
-from tfrobust.methods.attacked_model import ATTACK_STATISTICS, attacked_model
+from tfrobust.methods.arguments import check_names, check_parts, check_weights
+from tfrobust.methods.attacked_model import make_attacked_model
 from tfrobust.methods.context import Step, StepContext
 from tfrobust.methods.points import LivePoint, perturbed_inference, shifted_point
-from tfrobust.methods.second_derivatives import check_second_derivatives
-from tfrobust.methods.update import apply, shifted_decay, steps_made
+from tfrobust.methods.update import apply, compute_shifted_decay, count_steps_made
 from tfrobust.methods.wrapper import REPORTED, ClassifierWrapper
 from tfrobust.ops.global_batch import global_batch
 from tfrobust.ops.logits import correct, inference
 from tfrobust.ops.padding import is_present
 from tfrobust.ops.random import BatchKeys, content_keys, seed_pair
-from tfrobust.ops.schedules import at, check_schedule
+from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.ops.stand_in import mask_stand_in, rows_that_count, stand_in
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind
@@ -65,11 +66,22 @@ class AdversarialModel(ClassifierWrapper):
             (the default), by the "batch" as in training, moving the averages with every step of the
             attack as some reference codes do, or "batch_frozen", by the batch without moving them
             (with `tfrobust.models.BatchNormalization`). Dropout follows: off with "running".
-        seed: whole number; names every random number of training and validation.
+        seed: whole number; the seed of training and validation.
         name: of the Keras model.
 
     Raises:
         UserError: if a part is not of its kind.
+
+    Example:
+        >>> from tfrobust import Linf, attacks, losses, methods, models
+        >>> class CleanAndAdversarial(methods.AdversarialModel):
+        ...     def per_example_loss(self, context):
+        ...         y = context.y
+        ...         logits = context.logits("clean"), context.logits("adversarial")
+        ...         return losses.CrossEntropy()(y, logits[0]) + losses.CrossEntropy()(y, logits[1])
+        >>> method = CleanAndAdversarial(models.digits_cnn(), attacks.fgsm_rs(Linf(0.1)))
+        >>> method.settings[:3]
+        ('classifier', 'attack', 'regularizers')
     """
 
     parts: ClassVar[tuple[str, ...]] = ()
@@ -77,68 +89,47 @@ class AdversarialModel(ClassifierWrapper):
     watched: ClassVar[tuple[str, ...]] = ()
     # Whether the loss contains derivatives, so that training differentiates twice: True, or
     # "inference" where only passes in inference mode are differentiated so.
-    differentiates_twice = False
+    differentiates_twice: bool | str = False
 
     def __init__(
         self,
-        classifier,
-        attack,
+        classifier: keras.Model,
+        attack: Attack | None,
         *,
-        regularizers=(),
-        weight_perturbation=None,
-        attack_weights=None,
-        scale=1.0,
-        eval_attack=None,
-        attack_statistics="running",
-        seed=0,
-        name=None,
-    ):
+        regularizers: Sequence[Regularizer] = (),
+        weight_perturbation: WeightPerturbation | None = None,
+        attack_weights: WeightPerturbation | None = None,
+        scale: float | Schedule = 1.0,
+        eval_attack: Attack | None = None,
+        attack_statistics: str = "running",
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
         check_classifier(classifier)
         regularizers = tuple(regularizers)
         check_kind("attack", attack, Attack, optional="attack" not in self.settings)
         check_kind("eval_attack", eval_attack, Attack, optional=True)
-        check_kind("weight_perturbation", weight_perturbation, WeightPerturbation, optional=True)
-        check_kind("attack_weights", attack_weights, WeightPerturbation, optional=True)
-        for regularizer in regularizers:
-            check_kind("regularizers", regularizer, Regularizer)
-        if attack_statistics not in ATTACK_STATISTICS:
-            raise UserError(
-                f"`attack_statistics` must be one of {ATTACK_STATISTICS}. "
-                f"Received: {attack_statistics!r}."
-            )
-        if attack_weights is not None and attack_statistics != "running":
-            raise UserError(
-                "`attack_weights` are attacked in inference mode. Received with it: "
-                f"attack_statistics={attack_statistics!r}; leave one of them away."
-            )
-        twice = {part.differentiates_twice for part in (self, *regularizers)} - {False}
-        if twice:
-            check_second_derivatives(classifier, training=True in twice)
-        for regularizer in regularizers:
-            regularizer.check_classifier(classifier)
-        own = [(regularizer.name, *regularizer.parts) for regularizer in regularizers]
-        names = (*self.parts, *itertools.chain(*own))
-        if len({*names, *REPORTED}) < len(names) + len(REPORTED):
-            raise UserError(
-                f"Parts of the loss need different names, and none of {REPORTED}. Received: {names}."
-            )
+        check_weights(weight_perturbation, attack_weights, attack_statistics)
+        twice = check_parts(self, classifier, regularizers)
+        names = check_names(self, regularizers, REPORTED)
         super().__init__(classifier, names, seed, name)
-        self.attack = attack
-        self._second_derivatives = bool(twice)
+        self.attack: Attack = attack  # type: ignore[assignment]
+        self._second_derivatives = twice
         self.regularizers = regularizers
         self.weight_perturbation = weight_perturbation
         self.attack_weights = attack_weights
         self.scale = check_schedule(scale, "scale", 0.0, 1.0)
         self.eval_attack = eval_attack
-        self.evaluated = ("accuracy",) + ("robust_accuracy",) * (eval_attack is not None)
+        if eval_attack is not None:
+            self.evaluated = ("accuracy", "robust_accuracy")
         self.attack_statistics = attack_statistics
-        self._attacked_model = attacked_model(classifier, attack_statistics)
+        self._attacked_model = make_attacked_model(classifier, attack_statistics)
 
-    def per_example_loss(self, context):
+    def per_example_loss(self, context: StepContext) -> tf.Tensor:
         """The method's loss, shape (b,), from a `StepContext`. Regularizers are added by the step."""
         raise NotImplementedError(f"{type(self).__name__} does not define its loss.")
 
-    def perturb(self, step):
+    def perturb(self, step: Step) -> tuple[Perturbation, dict[str, tf.Tensor]]:
         """The adversary of a `Step`: its `Perturbation`, and the images at each named point."""
         # Images and labels have passed the door of the step.
         perturbation = self.attack.perturb(
@@ -151,7 +142,7 @@ class AdversarialModel(ClassifierWrapper):
         )
         return perturbation, {"clean": step.x, "adversarial": perturbation.x}
 
-    def attacked(self, step):
+    def attacked(self, step: Step) -> Callable[[tf.Tensor], tf.Tensor]:
         """The model or function that the attack of a `Step` sees."""
         if self.attack_weights is None:
             return self._attacked_model
@@ -159,11 +150,13 @@ class AdversarialModel(ClassifierWrapper):
             self.classifier, self.attack_weights, step.weight_keys, step.epoch
         )
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         with stand_in(*unpack(data, self.classifier)) as batch:
             return self.update(*batch)
 
-    def update(self, x, y, sample_weight):
+    def update(
+        self, x: tf.Tensor, y: tf.Tensor, sample_weight: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
         """A training step on a checked batch of at least one row; the numbers that are logged."""
         step = self._begin(x, y)
         batch = step.batch
@@ -176,20 +169,22 @@ class AdversarialModel(ClassifierWrapper):
         with tf.GradientTape() as tape:
             point = make_point()
             share, penalty, values, context = loss_at(point)
-            decay = tf.cast(shifted_decay(self.optimizer, point), penalty.dtype)
+            decay = tf.cast(compute_shifted_decay(self.optimizer, point), penalty.dtype)
             loss = self.optimizer.scale_loss(share + penalty + decay / batch.replicas)
         variables = self.classifier.trainable_variables
-        gradients = context.checked(tape.gradient(loss, variables))
+        gradients = context.hold_back(tape.gradient(loss, variables))
         gradients = after(self._check_logits(context), gradients)
         apply(self.optimizer, gradients, variables, batch.replicas)
         point.commit()
         return self.report_training(context, values + point.penalty(), sample_weight)
 
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         with stand_in(*unpack(data, self.classifier)) as batch:
             return self.judge(*batch)
 
-    def judge(self, x, y, sample_weight):
+    def judge(
+        self, x: tf.Tensor, y: tf.Tensor, sample_weight: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
         """A step of evaluation on a checked batch of at least one row; the numbers that are reported."""
         self.remember_inputs(x)
         forward = inference(self.classifier)
@@ -225,9 +220,11 @@ class AdversarialModel(ClassifierWrapper):
     def _per_example_total(self, context, regularizers):
         for regularizer in regularizers:
             regularizer.prepare(context)
-        total = context.of(self, self.per_example_loss)
+        total = context.evaluate(self, self.per_example_loss)
         for regularizer in regularizers:
-            term = context.record(regularizer.name, context.of(regularizer, regularizer.__call__))
+            term = context.record(
+                regularizer.name, context.evaluate(regularizer, regularizer.__call__)
+            )
             total += tf.cast(at(regularizer.weight, context.epoch), term.dtype) * term
         return total
 
@@ -260,4 +257,4 @@ class AdversarialModel(ClassifierWrapper):
         if logits is None:
             return None
         check_output_shape(logits.shape)
-        return require_logits(logits, when=tf.equal(steps_made(self.optimizer), 0))
+        return require_logits(logits, when=tf.equal(count_steps_made(self.optimizer), 0))

@@ -5,11 +5,11 @@ import tensorflow as tf
 
 from tfrobust.compat import all_layers, draws_random_numbers
 from tfrobust.errors import UserError
-from tfrobust.methods.update import clips, inner
+from tfrobust.methods.update import clips, unwrap
 
 
-def check_strategy(strategy, jit_compile):
-    """Several devices: MirroredStrategy, and no XLA around the whole step."""
+def check_strategy(strategy: tf.distribute.Strategy, jit_compile: bool | str) -> None:
+    """Refuses several devices without MirroredStrategy, and XLA around the whole step on several."""
     multiple = strategy.num_replicas_in_sync > 1
     if multiple and not isinstance(strategy, tf.distribute.MirroredStrategy):
         raise UserError(
@@ -23,8 +23,8 @@ def check_strategy(strategy, jit_compile):
         )
 
 
-def check_precision(method):
-    """Float16 needs loss scaling, which Keras gives by the policy of the outermost model."""
+def check_precision(method: keras.Model) -> None:
+    """Refuses float16 without loss scaling, which Keras adds by the policy of the outermost model."""
     half = [layer.name for layer in all_layers(method) if layer.compute_dtype == "float16"]
     if half and method.dtype_policy.name != "mixed_float16":
         raise UserError(
@@ -33,36 +33,36 @@ def check_precision(method):
         )
 
 
-def check_replicas(method):
-    """Layers and optimizers of Keras with which several replicas would train another model than one."""
+def check_replicas(method: keras.Model) -> None:
+    """Refuses layers and optimizers of Keras with which several replicas train a different model than one."""
     if method.distribute_strategy.num_replicas_in_sync == 1:
         return
     for layer in all_layers(method.classifier):
         if is_stock_batch_normalization(layer) and layer.trainable:
             raise UserError(
                 f"Layer {layer.name!r}, a keras.layers.BatchNormalization, normalises by each replica's "
-                "own part of the batch, so that several replicas would train another model than "
-                "one. Use tfrobust.models.with_exact_batch_normalization(classifier)."
+                "own part of the batch, so that several replicas would train a different model "
+                "than one. Use tfrobust.models.with_exact_batch_normalization(classifier)."
             )
         if draws_random_numbers(layer) and not getattr(layer, "draws_by_row", False):
             raise UserError(
                 f"Layer {layer.name!r}, a {type(layer).__name__}, draws the same numbers on every "
-                "replica, so that several replicas would train another model than one. Use "
+                "replica, so that several replicas would train a different model than one. Use "
                 "tfrobust.models.with_exact_batch_normalization(classifier) for dropout, and augment "
                 "images in the dataset."
             )
     if method.optimizer.gradient_accumulation_steps:
         raise UserError(
-            "Keras cannot accumulate gradients on several replicas. Leave "
-            "gradient_accumulation_steps away, or use one device."
+            "Keras cannot accumulate gradients on several replicas. Leave out "
+            "gradient_accumulation_steps, or use one device."
         )
-    if inner(method.optimizer) is not method.optimizer and clips(inner(method.optimizer)):
+    if unwrap(method.optimizer) is not method.optimizer and clips(unwrap(method.optimizer)):
         raise UserError(
-            "Gradients cannot be clipped as on one device on several replicas in float16. Use "
-            "mixed_bfloat16, leave the clipping away, or use one device."
+            "In float16 several replicas cannot clip gradients as one device does. Use "
+            "mixed_bfloat16, leave out the clipping, or use one device."
         )
 
 
-def is_stock_batch_normalization(layer):
+def is_stock_batch_normalization(layer: keras.layers.Layer) -> bool:
     """Whether a layer is Keras's own, which ignores `tfrobust.ops.statistics`."""
     return isinstance(layer, keras.layers.BatchNormalization)

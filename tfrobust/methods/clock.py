@@ -1,5 +1,7 @@
 """Where training is in time: a state of the method, saved with it."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -22,8 +24,8 @@ class Clock:
         length: float32 variable, training steps of an epoch, 0 where it is not known.
     """
 
-    def __init__(self, method):
-        def variable(name, dtype):
+    def __init__(self, method: keras.Model) -> None:
+        def variable(name: str, dtype: str) -> keras.Variable:
             return method.add_weight(name=name, initializer="zeros", dtype=dtype, trainable=False)
 
         self.steps = variable("steps", "int64")
@@ -32,7 +34,7 @@ class Clock:
         self.length = variable("steps_per_epoch", "float32")
         self._method = method
 
-    def epoch(self):
+    def epoch(self) -> tf.Tensor:
         """Epochs that have passed, a float32 scalar that grows with every step."""
         steps, first, epochs, length = (
             tf.convert_to_tensor(v) for v in (self.steps, self.first, self.epochs, self.length)
@@ -42,18 +44,18 @@ class Clock:
         passed = (epochs * length + tf.cast(steps - first, tf.float32)) / tf.maximum(length, 1.0)
         return tf.where(length > 0.0, passed, epochs)
 
-    def tick(self):
+    def tick(self) -> tf.Tensor:
         """The number of this step, an int64 scalar from 0 on; called once in each."""
         number = tf.identity(tf.convert_to_tensor(self.steps))
         self.steps.assign(number + 1)
         return number
 
-    def set_length(self, steps):
+    def set_length(self, steps: int) -> None:
         """From now on an epoch has `steps` training steps; what has passed stays what it was."""
         self.begin_at(self.epoch())
         self.length.assign(float(steps))
 
-    def begin_at(self, epochs):
+    def begin_at(self, epochs: float | tf.Tensor) -> None:
         """So many epochs have passed now."""
         self.epochs.assign(epochs)
         self.first.assign(self.steps)
@@ -62,18 +64,18 @@ class Clock:
 class CountEpochs(keras.callbacks.Callback):
     """Tells a `Clock` where an epoch of `fit` begins and ends; the first of all callbacks."""
 
-    def __init__(self, clock):
+    def __init__(self, clock: Clock) -> None:
         super().__init__()
         self.clock = clock
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.clock.begin_at(self.clock.epochs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.clock.begin_at(self.clock.epochs + 1.0)
 
 
-def with_first(callback, callbacks):
+def put_first(callback: keras.callbacks.Callback, callbacks: Any) -> Any:
     """Keras's `callbacks` argument, a callback, a list, a `CallbackList` or None, with one before all."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         others = [c for c in callbacks.callbacks if type(c) is not type(callback)]

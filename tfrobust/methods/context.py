@@ -1,13 +1,17 @@
 """What the parts of a step may see."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, cast
 
 import tensorflow as tf
 
+from tfrobust.attacks.case import Perturbation
 from tfrobust.errors import UserError
-from tfrobust.methods.per_example import per_example
+from tfrobust.methods.per_example import check_per_example
+from tfrobust.methods.points import Point
 from tfrobust.ops.global_batch import GlobalBatch
 from tfrobust.ops.random import BatchKeys
+from tfrobust.regularizers.context import Shifts
 
 
 class Step(NamedTuple):
@@ -47,24 +51,32 @@ class StepContext:
         declared: names that may be recorded, or None for any.
     """
 
-    def __init__(self, point, step, points, perturbation, watched=(), declared=None):
+    def __init__(
+        self,
+        point: Point,
+        step: Step,
+        points: dict[str, tf.Tensor],
+        perturbation: Perturbation | None,
+        watched: Iterable[str] = (),
+        declared: tuple[str, ...] | None = None,
+    ) -> None:
         self.point = point
         self.step = step
         self.y, self.batch, self.epoch = step.y, step.batch, step.epoch
         self.points = points
-        self.perturbation = perturbation
-        self.parts = {}
+        self.perturbation: Any = perturbation
+        self.parts: dict[str, tf.Tensor] = {}
         self.declared = declared
-        self._part, self._values = "A part of the loss", []
+        self._part, self._values = "A part of the loss", cast(list[tf.Tensor], [])
         self._watched = frozenset(watched)
-        self._logits = {}
-        self._tapes = {}
-        self._expected = {}
-        self._before = {}
-        self._derivatives = {}
-        self._shared = {}
+        self._logits: dict[str, tf.Tensor] = {}
+        self._tapes: dict[str, tf.GradientTape] = {}
+        self._expected: dict[str, tuple] = {}
+        self._before: dict[str, Any] = {}
+        self._derivatives: dict[str, tuple] = {}
+        self._shared: dict[Any, Any] = {}
 
-    def x(self, name):
+    def x(self, name: str) -> tf.Tensor:
         """The images at a point, (b, h, w, c)."""
         if name not in self.points:
             raise UserError(
@@ -72,7 +84,7 @@ class StepContext:
             )
         return self.points[name]
 
-    def logits(self, name):
+    def logits(self, name: str) -> tf.Tensor:
         """Logits at a point in training mode, shape (b, k): computed on first use, then shared."""
         if name not in self._logits:
             x = self.x(name)
@@ -95,7 +107,7 @@ class StepContext:
         self._derivatives[name] = (direction, derivatives)
         return logits
 
-    def expect(self, name, direction=None, order=1):
+    def expect(self, name: str, direction: Shifts | None = None, order: int = 1) -> None:
         """Says before a point's shared pass that a term will ask for `derivatives` or `logits_aside`.
 
         The pass then carries the derivatives along, and passes aside draw the same dropout masks. A
@@ -108,7 +120,7 @@ class StepContext:
         if self._expected.get(name, (None,))[0] is None:
             self._expected[name] = (direction, order)
 
-    def derivatives(self, name, direction, order=1):
+    def derivatives(self, name: str, direction: Shifts, order: int = 1) -> tuple[tf.Tensor, ...]:
         """Derivatives of a point's logits along a direction in weight space, by forward mode.
 
         They come from the shared pass if the direction (the same list) was `expect`ed before it,
@@ -127,7 +139,7 @@ class StepContext:
             return derivatives[:order]
         return self._aside(name).directional(self.x(name), direction, order)[1]
 
-    def logits_aside(self, name, shifts=None):
+    def logits_aside(self, name: str, shifts: Shifts | None = None) -> tf.Tensor:
         """Logits at a point, in training mode at the weights plus shifts, by a pass that leaves no trace.
 
         Running statistics do not move; without shifts it is the shared pass, where there is one.
@@ -143,13 +155,13 @@ class StepContext:
     def _aside(self, name, shifts=None):
         return self._before.get(name, self.point).shifted(shifts)
 
-    def once(self, key, make):
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """What `make()` returned for this key in this step, so that several terms share it."""
         if key not in self._shared:
             self._shared[key] = make()
         return self._shared[key]
 
-    def pullback(self, name, vectors):
+    def pullback(self, name: str, vectors: tf.Tensor) -> tf.Tensor:
         """J^T v: the gradient of <vectors, logits> with respect to the images at a point.
 
         It shares the point's forward pass and can be differentiated again, with respect to weights
@@ -168,18 +180,18 @@ class StepContext:
             logits, self.points[name], vectors, unconnected_gradients="zero"
         )
 
-    def checked(self, gradients):
+    def hold_back(self, gradients: Any) -> Any:
         """Gradients that wait until what was recorded has been found to be of shape (b,)."""
         with tf.control_dependencies([*self.parts.values(), *self._values]):
             return tf.nest.map_structure(
                 lambda g: g if g is None else tf.identity(g), gradients, expand_composites=True
             )
 
-    def computed(self):
+    def computed(self) -> dict[str, tf.Tensor]:
         """Names and logits of the points that have been forwarded."""
         return dict(self._logits)
 
-    def record(self, name, values):
+    def record(self, name: str, values: tf.Tensor) -> tf.Tensor:
         """Notes values per example, shape (b,), for the logs, and returns them.
 
         Raises:
@@ -191,13 +203,13 @@ class StepContext:
                 f"{self._part} records a part that it does not declare: {name!r}. Add the name to the "
                 f"class's `parts`, such as parts = ({name!r},). Declared are: {', '.join(self.declared)}."
             )
-        self.parts[name] = per_example(values, self.y, f"{self._part}'s part {name!r}")
+        self.parts[name] = check_per_example(values, self.y, f"{self._part}'s part {name!r}")
         return self.parts[name]
 
-    def of(self, part, function):
+    def evaluate(self, part: Any, function: Callable[["StepContext"], tf.Tensor]) -> tf.Tensor:
         """What a method or a regularizer, `part`, returns from this context: values of shape (b,)."""
         former, self._part = self._part, type(part).__name__
-        values = per_example(function(self), self.y, f"{self._part}.{function.__name__}")
+        values = check_per_example(function(self), self.y, f"{self._part}.{function.__name__}")
         self._part = former
         self._values.append(values)
         return values

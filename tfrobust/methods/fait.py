@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 import keras
+import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
+from tfrobust.attacks.case import Perturbation
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.clipping import LossClipping
+from tfrobust.methods.context import Step, StepContext
 from tfrobust.methods.trades import TRADES
 from tfrobust.ops.schedules import Schedule
 from tfrobust.regularizers.base import Regularizer
@@ -51,6 +54,14 @@ class FAIT(TRADES):
 
     Raises:
         UserError: if the attack does not keep exactly one iterate.
+
+    Example:
+        >>> from tfrobust import Linf, attacks, losses, methods, models
+        >>> start, to_clean = attacks.Gaussian(0.001), losses.ToClean()
+        >>> attack = attacks.PGD(Linf("8/255"), to_clean, start=start, keep=(2,))
+        >>> method = methods.FAIT(models.digits_cnn(), attack)
+        >>> method.attack.kept_steps
+        (2,)
 
     Reference: "Adversarial robustness from a Bregman view" (arXiv 2208.12511). BatchNormalization's
     mode is not stated there; here the attack sees running averages, and x, x*, x' are three
@@ -99,11 +110,11 @@ class FAIT(TRADES):
                 f"Received: {attack!r}."
             )
 
-    def perturb(self, step):
+    def perturb(self, step: Step) -> tuple[Perturbation, dict[str, tf.Tensor]]:
         perturbation, points = super().perturb(step)
         return perturbation, {**points, "intermediate": perturbation.path[0]}
 
-    def smoothness(self, context):
+    def smoothness(self, context: StepContext) -> tf.Tensor:
         """D(p(x), p(x*)) + D(p(x*), p(x')), shape (b,)."""
         clean, intermediate, adversarial = map(
             context.logits, ("clean", "intermediate", "adversarial")

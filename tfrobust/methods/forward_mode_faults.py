@@ -1,6 +1,8 @@
-"""Layers through which TensorFlow's forward mode does not get."""
+"""Layers that TensorFlow's forward mode cannot differentiate."""
 
 import contextlib
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -9,7 +11,7 @@ from tfrobust.compat import all_layers
 from tfrobust.errors import UserError
 
 
-def name_fault(classifier, along, plain):
+def name_fault(classifier: keras.Model, along: Callable[[], Any], plain: Callable[[], Any]) -> Any:
     """`along()`, or an error that names the layer in which it failed.
 
     A loop or a condition inside a layer (a recurrent one, `SpectralNormalization`) is what forward mode

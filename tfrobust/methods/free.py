@@ -10,6 +10,7 @@ from tfrobust.contract import after
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.methods.base import AdversarialModel
+from tfrobust.methods.context import StepContext
 from tfrobust.methods.points import LivePoint
 from tfrobust.methods.update import apply
 from tfrobust.ops.global_batch import sum_over_replicas
@@ -53,6 +54,13 @@ class Free(AdversarialModel):
 
     Raises:
         UserError: for another threat model; in training for a batch larger than `batch_shape`.
+
+    Example:
+        >>> from tfrobust import Linf, methods, models
+        >>> shape = (64, 8, 8, 1)
+        >>> method = methods.Free(models.digits_cnn(), Linf("8/255"), batch_shape=shape, replays=4)
+        >>> method.updates_per_step
+        4
 
     Reference: Shafahi et al., "Adversarial Training for Free!", 2019.
     """
@@ -103,15 +111,17 @@ class Free(AdversarialModel):
         )
 
     @property
-    def updates_per_step(self):
+    def updates_per_step(self) -> int:  # type: ignore[override]
         """Updates of the weights in a training step."""
         return self.replays
 
-    def per_example_loss(self, context):
+    def per_example_loss(self, context: StepContext) -> tf.Tensor:
         loss = self.divergence.from_label(context.y, context.logits("adversarial"))
         return context.record("label_loss", loss)
 
-    def update(self, x, y, sample_weight):
+    def update(
+        self, x: tf.Tensor, y: tf.Tensor, sample_weight: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
         rows, *image_shape = self.batch_shape
         if (x.shape[0] or 0) > rows or not x.shape[1:].is_compatible_with(image_shape):
             raise UserError(
@@ -142,7 +152,7 @@ class Free(AdversarialModel):
                 point, step, points, None, sample_weight, self.regularizers
             )
             loss = self.optimizer.scale_loss(share + penalty)
-        slopes = context.checked(tape.gradient(loss, [*variables, delta]))
+        slopes = context.hold_back(tape.gradient(loss, [*variables, delta]))
         *gradients, upward = after(self._check_logits(context), slopes)
         self._carry_over(x, delta, upward, batch)
         apply(self.optimizer, gradients, variables, batch.replicas)

@@ -11,6 +11,7 @@ from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.clipping import LossClipping
 from tfrobust.methods.adv import ADV
+from tfrobust.methods.context import StepContext
 from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import Schedule, at, check_schedule
@@ -64,6 +65,14 @@ class GAIRAT(ADV):
     Raises:
         UserError: for an attack that is not made of steps.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models
+        >>> attack = attacks.PGD(Linf("8/255"), steps=10, step_size="2/255")
+        >>> method = methods.GAIRAT(models.digits_cnn(), attack, burn_in=60)
+        >>> weights = method.raw_weights(tf.constant([0, 10]), tf.constant(61.0))
+        >>> [round(float(w), 3) for w in weights]
+        [1.0, 0.0]
+
     Reference: Zhang et al., "Geometry-aware Instance-reweighted Adversarial Training", 2021. Sample
     weights, where given, multiply w.
     """
@@ -108,6 +117,7 @@ class GAIRAT(ADV):
                 "GAIRAT counts an attack's steps, so it needs one that is made of steps, such as PGD. "
                 f"Received: {attack!r}."
             )
+        self._num_steps = float(attack.num_steps)
         if weighting not in WEIGHTINGS:
             raise UserError(
                 f"`weighting` must be one of {WEIGHTINGS}. Received: weighting={weighting!r}."
@@ -116,15 +126,15 @@ class GAIRAT(ADV):
         self.offset = offset if _is_infinite(offset) else check_schedule(offset, "offset", -20.0)
         self.weighting = weighting
 
-    def per_example_loss(self, context):
+    def per_example_loss(self, context: StepContext) -> tf.Tensor:
         raw = self.raw_weights(context.perturbation.survived, context.epoch)
         total = sum_over_replicas(mask_stand_in(tf.reduce_sum(raw)))
         loss = super().per_example_loss(context)
         return loss * tf.cast(raw * context.batch.size / total, loss.dtype)
 
-    def raw_weights(self, kappa, epoch):
+    def raw_weights(self, kappa: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
         """Weights before they are normalised, shape (b,), for `kappa` of shape (b,)."""
-        steps = float(self.attack.num_steps)
+        steps = self._num_steps
         kappa = tf.cast(kappa, tf.float32)
         if self.weighting == "discrete":
             raw = (steps + 1.0 - kappa) / (steps + 1.0)

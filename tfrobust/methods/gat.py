@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
+from tfrobust.attacks.case import Perturbation
 from tfrobust.attacks.pgd import PGD
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
@@ -14,6 +16,7 @@ from tfrobust.losses.clipping import LossClipping
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.losses.potentials import SquaredNorm
+from tfrobust.methods.context import Step
 from tfrobust.methods.trades import TRADES
 from tfrobust.ops.logits import full_precision
 from tfrobust.ops.schedules import Schedule, at
@@ -44,7 +47,7 @@ class GAT(TRADES):
     Args:
         classifier: Keras model, images (b, h, w, c) in [0, 1] to logits (b, k).
         attack: `PGD(Linf("8/255"), steps=1, relative_step_size=1.0, start=Corner(0.5))`; its
-            objective is the guided one, and stays away here.
+            objective is the guided one: leave it out here.
         beta: the paper's lambda, 10 on CIFAR-10 with `Steps((86,), (10, 40))`.
         alternate: whether a alternates; otherwise a = 1, as on MNIST.
         divergence: `Bregman` of the second term and of the guide.
@@ -65,6 +68,14 @@ class GAT(TRADES):
 
     Raises:
         UserError: for an attack with another objective.
+
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models
+        >>> threat_model, start = Linf("8/255"), attacks.Corner(0.5)
+        >>> attack = attacks.PGD(threat_model, steps=1, relative_step_size=1.0, start=start)
+        >>> method = methods.GAT(models.digits_cnn(), attack)
+        >>> method.beta
+        10.0
 
     Reference: Sriramanan et al., "Guided Adversarial Attack for Evaluating and Enhancing Adversarial
     Defenses", 2020. The pass that gives P does not move BatchNormalization's running averages here.
@@ -110,20 +121,21 @@ class GAT(TRADES):
         check_kind("attack", attack, PGD)
         if attack.objective != CrossEntropy():
             raise UserError(
-                "GAT brings the objective of its attack: leave `objective` away. "
+                "GAT brings the objective of its attack: leave out `objective`. "
                 f"Received: objective={attack.objective!r}."
             )
         check_kind("alternate", alternate, bool)
         self.alternate = alternate
 
-    def perturb(self, step):
+    def perturb(self, step: Step) -> tuple[Perturbation, dict[str, tf.Tensor]]:
         with batch_statistics(update=False):
             guide = tf.stop_gradient(full_precision(self.classifier(step.x, training=True)))
         weight = tf.cast(at(self.beta, step.epoch), guide.dtype)
         if self.alternate:
             weight *= tf.cast(step.number % 2, guide.dtype)
         guided = _Guided(self.divergence, guide, weight)
-        perturbation = dataclasses.replace(self.attack, objective=guided)(
+        attack: Any = self.attack
+        perturbation = dataclasses.replace(attack, objective=guided)(
             self.attacked(step),
             step.x,
             step.y,

@@ -6,11 +6,13 @@ import keras
 import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
+from tfrobust.attacks.case import Perturbation
 from tfrobust.contract import check_classifier
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.clipping import LossClipping
 from tfrobust.losses.cross_entropy import cross_entropy
+from tfrobust.methods.context import Step, StepContext
 from tfrobust.methods.trades import TRADES
 from tfrobust.ops.logits import inference
 from tfrobust.ops.numbers import number
@@ -63,6 +65,14 @@ class HAT(TRADES):
     Raises:
         UserError: if the helper is not a model of its own; for a `clipping` that is not of the
             divergence between clean and adversarial predictions.
+
+    Example:
+        >>> from tfrobust import Linf, attacks, losses, methods, models
+        >>> attack = attacks.PGD(Linf("8/255"), losses.ToClean(), start=attacks.Gaussian(0.001))
+        >>> helper = models.digits_cnn()  # trained naturally before
+        >>> method = methods.HAT(models.digits_cnn(), attack, helper=helper)
+        >>> method.parts
+        ('label_loss', 'divergence', 'helper_loss')
 
     Reference: Rade and Moosavi-Dezfooli, "Reducing Excessive Margin to Achieve a Better Accuracy vs.
     Robustness Trade-off", 2022.
@@ -132,19 +142,19 @@ class HAT(TRADES):
         self.reach = number(reach, "reach", 1e-9)
         self.adversarial_label = adversarial_label
 
-    def perturb(self, step):
+    def perturb(self, step: Step) -> tuple[Perturbation, dict[str, tf.Tensor]]:
         perturbation, points = super().perturb(step)
         helped = step.x + self.reach * (perturbation.x - step.x)
         return perturbation, {**points, "helped": helped}
 
-    def per_example_loss(self, context):
+    def per_example_loss(self, context: StepContext) -> tf.Tensor:
         total = super().per_example_loss(context)
         seen = inference(self.helper)(context.x("adversarial"))
         seen = tf.argmax(seen, axis=-1, output_type=tf.int32)
         helped = context.record("helper_loss", cross_entropy(seen, context.logits("helped")))
         return total + tf.cast(at(self.gamma, context.epoch), helped.dtype) * helped
 
-    def smoothness(self, context):
+    def smoothness(self, context: StepContext) -> tf.Tensor:
         """D(p(x), p(x')), or the cross-entropy at x', shape (b,)."""
         if self.adversarial_label:
             return cross_entropy(context.y, context.logits("adversarial"))

@@ -1,7 +1,7 @@
 """LLR: a loss that is linear around every image."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -13,6 +13,7 @@ from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.losses.linearity import inner_product
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.checks import is_stock_batch_normalization
+from tfrobust.methods.context import Step, StepContext
 from tfrobust.ops.layers import kinked_layer
 from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.ops.statistics import capture_statistics, impose_statistics
@@ -63,6 +64,14 @@ class LLR(AdversarialModel):
     Raises:
         UserError: for a trainable keras.layers.BatchNormalization, which cannot be normalised by the
             statistics of another pass.
+
+    Example:
+        >>> from tfrobust import Linf, attacks, losses, methods, models
+        >>> stepper, error = attacks.Adam(), losses.LinearityError()
+        >>> attack = attacks.PGD(Linf("8/255"), error, step_size=0.1, stepper=stepper)
+        >>> classifier = models.digits_cnn(activation="softplus")
+        >>> methods.LLR(classifier, attack).parts
+        ('label_loss', 'linearity_error', 'linear_change')
 
     Reference: Qin et al., "Adversarial Robustness through Local Linearization", 2019, CIFAR-10's
     WRN-28-8 as default: lam 4, s 0.5. Algorithm 1 there writes a minus sign and no absolute value;
@@ -115,12 +124,12 @@ class LLR(AdversarialModel):
         self.mu = check_schedule(mu, "mu", 0.0)
         self.w_nom = check_schedule(w_nom, "w_nom", 0.0)
 
-    def attacked(self, step):
+    def attacked(self, step: Step) -> Callable[[tf.Tensor], tf.Tensor]:
         with capture_statistics(update=False) as captured:
             self.classifier(step.x, training=False)
         return _imposed(lambda x: self.classifier(x, training=False), captured)
 
-    def per_example_loss(self, context):
+    def per_example_loss(self, context: StepContext) -> tf.Tensor:
         x, y = context.x("clean"), context.y
         delta = context.x("adversarial") - x
         with tf.GradientTape(watch_accessed_variables=False) as tape:

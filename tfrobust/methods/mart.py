@@ -10,6 +10,7 @@ from tfrobust.losses.boosted import boosted_cross_entropy
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.methods.base import AdversarialModel
+from tfrobust.methods.context import StepContext
 from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.regularizers.base import Regularizer
@@ -48,6 +49,13 @@ class MART(AdversarialModel):
             by the "batch", or "batch_frozen"; see `AdversarialModel`.
         seed: whole number, the seed of training and validation.
         name: name of the Keras model.
+
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models
+        >>> attack = attacks.PGD(Linf("8/255"), start=attacks.Gaussian(0.001))
+        >>> method = methods.MART(models.digits_cnn(), attack, beta=5.0)
+        >>> method.parts
+        ('boosted_loss', 'weighted_divergence')
 
     Reference: Wang et al., "Improving Adversarial Robustness Requires Revisiting Misclassified
     Examples", 2020. The code's 1e-12 inside logarithms is not needed here.
@@ -89,7 +97,7 @@ class MART(AdversarialModel):
         self.divergence = divergence
         self.offset = number(offset, "offset", 0.0, 1.0)
 
-    def per_example_loss(self, context):
+    def per_example_loss(self, context: StepContext) -> tf.Tensor:
         clean, adversarial = context.logits("clean"), context.logits("adversarial")
         boosted = boosted_cross_entropy(context.y, adversarial, self.offset)
         context.record("boosted_loss", boosted)

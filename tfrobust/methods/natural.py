@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 import keras
+import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
 from tfrobust.losses.bregman import Bregman
 from tfrobust.methods.base import AdversarialModel
+from tfrobust.methods.context import Step, StepContext
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
 from tfrobust.weights.base import WeightPerturbation
@@ -29,6 +31,13 @@ class Natural(AdversarialModel):
         eval_attack: `Attack` of `evaluate` and of validation, reported as `robust_accuracy`, or None.
         seed: whole number, the seed of training and validation.
         name: name of the Keras model.
+
+    Example:
+        >>> from tfrobust import methods, models
+        >>> method = methods.Natural(models.digits_cnn())
+        >>> method.compile("sgd")  # and method.fit(dataset)
+        >>> method(np.zeros((2, 8, 8, 1), "float32")).shape
+        TensorShape([2, 10])
     """
 
     parts = ("label_loss",)
@@ -56,9 +65,11 @@ class Natural(AdversarialModel):
         check_kind("divergence", divergence, Bregman)
         self.divergence = divergence
 
-    def perturb(self, step):
+    def perturb(  # type: ignore[override]
+        self, step: Step
+    ) -> tuple[None, dict[str, tf.Tensor]]:
         return None, {"clean": step.x}
 
-    def per_example_loss(self, context):
+    def per_example_loss(self, context: StepContext) -> tf.Tensor:
         loss = self.divergence.from_label(context.y, context.logits("clean"))
         return context.record("label_loss", loss)

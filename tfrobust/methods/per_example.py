@@ -1,5 +1,7 @@
 """Numbers per example: what parts of a loss must be."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from tfrobust.errors import UserError
@@ -9,11 +11,11 @@ _ADVICE = (
 )
 
 
-def per_example(values, y, what):
+def check_per_example(values: Any, y: tf.Tensor, what: str) -> tf.Tensor:
     """`values` if they are a floating-point number for each example.
 
-    A mean or a column would be broadcast against the other terms without a word, and the step be of
-    another length. What shapes leave open is asserted when the step runs.
+    A mean or a column would silently be broadcast against the other terms, and the step would have
+    a different length. What shapes leave open is asserted when the step runs.
 
     Args:
         values: anything that becomes a tensor.

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfrobust.methods.forward_mode_faults import name_fault
 from tfrobust.ops import forward_mode
 from tfrobust.ops.logits import full_precision
+from tfrobust.regularizers.context import Shifts
 
 
 class Point:
@@ -21,6 +22,20 @@ class Point:
         self.classifier = classifier
         self.shifts = shifts
         self._losses = None
+
+    def forward(self, x: tf.Tensor, training: bool = True) -> tf.Tensor:
+        """Logits at these weights, (b, k)."""
+        raise NotImplementedError
+
+    def directional(
+        self, x: tf.Tensor, direction: Shifts, order: int = 1
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+        """Logits, and their derivatives along a direction in weight space."""
+        raise NotImplementedError
+
+    def shifted(self, shifts: Shifts | None = None) -> "ShiftedPoint":
+        """The point at these weights plus shifts, from the present state."""
+        raise NotImplementedError
 
     @property
     def variables(self):

@@ -59,7 +59,7 @@ class Reporting:
         evaluated: names of those that `evaluate` updates, a tuple.
     """
 
-    evaluated = ("accuracy",)
+    evaluated: tuple[str, ...] = ("accuracy",)
 
     def prepare_reports(self):
         """Called by the constructor."""

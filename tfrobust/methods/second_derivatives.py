@@ -14,7 +14,7 @@ from tfrobust.ops.layers import activation_name, layers_and_operations
 _MAX_POOLING = (keras.layers.MaxPooling1D, keras.layers.MaxPooling2D, keras.layers.MaxPooling3D)
 
 
-def check_second_derivatives(classifier, training=True):
+def check_second_derivatives(classifier: keras.Model, training: bool = True) -> None:
     """Warns of layers whose second derivatives are wrong, refuses those that have none.
 
     Args:
@@ -29,18 +29,18 @@ def check_second_derivatives(classifier, training=True):
     for layer in layers_and_operations(classifier):
         reason, refused = _fault(layer, training)
         if refused:
-            raise UserError(_told(layer, reason))
+            raise UserError(_describe(layer, reason))
         if reason and reason not in seen:
             seen.add(reason)
-            warnings.warn(_told(layer, reason), stacklevel=4)
+            warnings.warn(_describe(layer, reason), stacklevel=5)
 
 
-def check_compiled(classifier):
+def check_compiled(classifier: keras.Model) -> None:
     """Warns of layers whose second derivatives are wrong where XLA compiles the step."""
     for layer in layers_and_operations(classifier):
         if isinstance(layer, _MAX_POOLING) and _overlaps(layer):
             warnings.warn(
-                _told(
+                _describe(
                     layer,
                     "has overlapping windows, whose second derivatives are wrong under XLA: gradients of "
                     "a penalty on the input gradient were off by 1 to 18 %. Call compile with "
@@ -51,7 +51,7 @@ def check_compiled(classifier):
             return
 
 
-def _told(layer, reason):
+def _describe(layer, reason):
     return f"Layer {layer.name!r}, a {type(layer).__name__}, {reason}."
 
 

@@ -10,6 +10,7 @@ from tfrobust.attacks.base import Attack
 from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.clipping import LossClipping
 from tfrobust.methods.base import AdversarialModel
+from tfrobust.methods.context import StepContext
 from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.regularizers.base import Regularizer
@@ -52,6 +53,14 @@ class TRADES(AdversarialModel):
             by the "batch", or "batch_frozen"; see `AdversarialModel`.
         seed: whole number, the seed of training and validation.
         name: name of the Keras model.
+
+    Example:
+        >>> from tfrobust import Linf, attacks, losses, methods, models
+        >>> attack = attacks.PGD(Linf("8/255"), losses.ToClean(), start=attacks.Gaussian(0.001))
+        >>> method = methods.TRADES(models.digits_cnn(), attack, beta=6.0)
+        >>> method.compile("sgd")  # and method.fit(dataset)
+        >>> method.parts
+        ('label_loss', 'divergence')
 
     Reference: Zhang et al., "Theoretically Principled Trade-off between Robustness and Accuracy",
     2019. The code forwards the clean batch twice; here once, which moves the running statistics
@@ -103,7 +112,7 @@ class TRADES(AdversarialModel):
                 clipping.check_divergence(one)
         self.clipping = clipping
 
-    def per_example_loss(self, context):
+    def per_example_loss(self, context: StepContext) -> tf.Tensor:
         logits = context.logits("clean")
         label_divergence = self.label_divergence or self.divergence
         label = label_divergence.from_label(context.y, logits, self.label_smoothing)
@@ -116,6 +125,6 @@ class TRADES(AdversarialModel):
             total = self.clipping(total, logits)
         return total
 
-    def smoothness(self, context):
+    def smoothness(self, context: StepContext) -> tf.Tensor:
         """D(p(x), p(x')), shape (b,)."""
         return self.divergence(context.logits("clean"), context.logits("adversarial"))

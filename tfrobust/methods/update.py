@@ -1,8 +1,12 @@
 """What a step asks of the optimizer, the same on one device and on several."""
 
+from collections.abc import Sequence
+
+import keras
 import tensorflow as tf
 
 from tfrobust.compat import step_counter
+from tfrobust.methods.points import Point
 from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.logits import full_precision
 
@@ -10,12 +14,12 @@ from tfrobust.ops.logits import full_precision
 class CoupledDecay:
     """What an optimizer says that adds its weight decay to the gradient, as PyTorch's do."""
 
-    def decay_of(self, variable):
+    def decay_of(self, variable: keras.Variable) -> float:
         """The factor of the variable in what is added to its gradient, a Python float of at least 0."""
         raise NotImplementedError
 
 
-def shifted_decay(optimizer, point):
+def compute_shifted_decay(optimizer: keras.optimizers.Optimizer, point: Point) -> tf.Tensor | float:
     """What moves coupled weight decay from the weights w to the point w + v at which the loss is taken.
 
     sum over variables of rate * <v, w>, whose gradient rate * v the optimizer's own rate * w lacks; 0
@@ -25,7 +29,7 @@ def shifted_decay(optimizer, point):
         optimizer: the compiled Keras optimizer.
         point: `LivePoint` or `ShiftedPoint`, in the tape that differentiates the loss.
     """
-    optimizer = inner(optimizer)
+    optimizer = unwrap(optimizer)
     if point.shifts is None or not isinstance(optimizer, CoupledDecay):
         return 0.0
     pairs = zip(point.variables, point.shifts, strict=True)
@@ -37,22 +41,27 @@ def shifted_decay(optimizer, point):
     return tf.add_n(terms) if terms else 0.0
 
 
-def steps_made(optimizer):
+def count_steps_made(optimizer: keras.optimizers.Optimizer) -> tf.Tensor:
     """Training steps so far. `iterations` counts updates: fewer, where gradients are accumulated."""
-    return step_counter(inner(optimizer))
+    return step_counter(unwrap(optimizer))
 
 
-def inner(optimizer):
+def unwrap(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     """The optimizer inside Keras's loss scaling."""
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
-def clips(optimizer):
+def clips(optimizer: keras.optimizers.Optimizer) -> bool:
     """Whether the optimizer clips gradients."""
     return bool(optimizer.clipnorm or optimizer.global_clipnorm or optimizer.clipvalue)
 
 
-def apply(optimizer, gradients, variables, replicas):
+def apply(
+    optimizer: keras.optimizers.Optimizer,
+    gradients: Sequence[tf.Tensor | None],
+    variables: Sequence[keras.Variable],
+    replicas: int,
+) -> None:
     """One step of the optimizer. What is clipped is the gradient of the global batch.
 
     Keras clips on each replica before it sums. So on several the sum is taken and clipped here; a
@@ -66,12 +75,12 @@ def apply(optimizer, gradients, variables, replicas):
     """
     if replicas > 1 and clips(optimizer):
         pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
-        gradients = _clipped(sum_over_replicas([g for g, _ in pairs]), optimizer)
-        gradients, variables = [g / replicas for g in gradients], [v for _, v in pairs]
+        clipped = _clip(sum_over_replicas([g for g, _ in pairs]), optimizer)
+        gradients, variables = [g / replicas for g in clipped], [v for _, v in pairs]
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
 
-def _clipped(gradients, optimizer):
+def _clip(gradients, optimizer):
     if optimizer.clipnorm:
         return [tf.clip_by_norm(gradient, optimizer.clipnorm) for gradient in gradients]
     if optimizer.global_clipnorm:

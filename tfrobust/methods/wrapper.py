@@ -7,9 +7,9 @@ from tfrobust import contract
 from tfrobust.compat import all_layers, build_on_batch, compiled_metrics
 from tfrobust.errors import UserError
 from tfrobust.methods import checks
-from tfrobust.methods.clock import Clock, CountEpochs, with_first
+from tfrobust.methods.clock import Clock, CountEpochs, put_first
 from tfrobust.methods.reporting import Means, Reporting
-from tfrobust.methods.schedules import length_of_epoch, uses_schedule
+from tfrobust.methods.schedules import count_steps, uses_schedule
 from tfrobust.methods.second_derivatives import check_compiled
 from tfrobust.methods.settings import Settings
 from tfrobust.ops.datasets import without_autotune
@@ -59,7 +59,8 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
         """
         if not self._called:
             self.build((None, *x.shape[1:]))
-            self(x, training=False)
+            # Without numbers: a pass in the step would be one that no method has.
+            self(keras.KerasTensor((None, *x.shape[1:]), dtype=x.dtype.name), training=False)
 
     @property
     def steps_per_epoch(self):
@@ -140,7 +141,7 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
             images = self._checked(images, *rest[:1])
             validation_data = (images, *rest) if rest else images
         if not self._length_is_given:
-            self.clock.set_length(length_of_epoch(x, batch_size, validation_split, steps_per_epoch))
+            self.clock.set_length(count_steps(x, batch_size, validation_split, steps_per_epoch))
         if initial_epoch:
             self.clock.begin_at(float(initial_epoch))
         self.check_clock()
@@ -151,7 +152,7 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
                 batch_size,
                 epochs,
                 verbose,
-                with_first(CountEpochs(self.clock), callbacks),
+                put_first(CountEpochs(self.clock), callbacks),
                 validation_split,
                 validation_data,
                 shuffle and not isinstance(x, tf.data.Dataset),
@@ -216,10 +217,10 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
             return self(rows, training=False)[: tf.shape(x)[0]]
 
     def check_clock(self):
-        """Raises `UserError` if a setting is a schedule and nothing tells how long its epochs are."""
+        """Raises `UserError` if a setting is a schedule and the length of an epoch is not known."""
         if uses_schedule(vars(self)) and not self.steps_per_epoch:
             raise UserError(
-                "A schedule counts epochs, and nothing tells how many steps an epoch has. Set "
+                "A schedule counts epochs, and it is not known how many steps an epoch has. Set "
                 "method.steps_per_epoch, or give `steps_per_epoch` to fit."
             )
 

@@ -24,7 +24,7 @@ def digits_cnn(
 
     Args:
         input_shape, num_classes, activation: see `tfrobust.models`.
-        batch_normalization: whether each convolution has BatchNormalization in place of its bias.
+        batch_normalization: whether each convolution has BatchNormalization instead of a bias.
 
     Returns:
         A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b, num_classes).

@@ -13,8 +13,8 @@ def mnist_cnn(
 ) -> keras.Model:
     """Two convolutions and two dense layers, with biases, without normalisation.
 
-    Use it for MNIST at Linf 0.3. `small` has 166,406 parameters for MNIST and is the one that quick
-    results use; `large` has 3,274,634 and is the one of Madry et al.
+    Use it for MNIST at Linf 0.3. "small" has 166,406 parameters for MNIST and gives quick results;
+    "large" has 3,274,634 and is the network of Madry et al.
 
         small: conv 4x4/2, 16 - conv 4x4/2, 32 - dense 100 - dense 10
         large: conv 5x5, 32 - max-pool 2 - conv 5x5, 64 - max-pool 2 - dense 1024 - dense 10

@@ -29,9 +29,9 @@ def mobilenet_v2(
 ) -> keras.Model:
     """MobileNetV2 for images of 32 by 32: 2,296,922 parameters for 10 classes.
 
-    Use it to see whether a method's gain carries over to a small network, as RAT does. Convolution
-    of 32 filters, BN, activation; 17 blocks in seven stages; convolution 1x1 of 1280 filters, BN,
-    activation, mean over all pixels, dense. Each block is
+    Use it to check that a method also helps a small network, as in the paper of RAT. It has a
+    convolution of 32 filters, BN, activation; 17 blocks in seven stages; a convolution 1x1 of 1280
+    filters, BN, activation, mean over all pixels, dense. Each block is
 
         branch = BN(conv 1x1 (activation(BN(depthwise 3x3/s (activation(BN(conv 1x1 (x))))))))
         out = branch, with stride 1 branch + shortcut,
@@ -56,7 +56,7 @@ def mobilenet_v2(
         (None, 100)
 
     Reference: Sandler et al. 2018, arXiv:1801.04381, in the form for CIFAR that is usual in PyTorch:
-    plain ReLU, and shortcuts also where the filters change. RAT's text says 19 blocks.
+    plain ReLU, and shortcuts also where the filters change. The paper of RAT mentions 19 blocks.
     """
     factor = number(width_factor, "width_factor", minimum=1e-9)
 

@@ -22,7 +22,7 @@ def preact_resnet18(
 ) -> keras.Model:
     """PreActResNet-18: 11,172,170 parameters at width 64 for 10 classes.
 
-    Use it for CIFAR-10, CIFAR-100 and SVHN; a smaller `width` for a quick look. Each block is
+    Use it for CIFAR-10, CIFAR-100 and SVHN; use a smaller `width` for quick results. Each block is
 
         h = activation(BN(x));  shortcut = conv 1x1/s (h) where the shape changes, x elsewhere
         out = conv 3x3 (activation(BN(conv 3x3/s (h)))) + shortcut
@@ -41,9 +41,8 @@ def preact_resnet18(
     Args:
         width: filters of the first stage, at least 1.
         input_shape, num_classes, activation, mean, std: see `tfrobust.models`.
-        shortcut_from: where the convolution of a shortcut begins: "activated", at h, or "input", at
-            x.
-        shortcut_kernel: its size, 1 or 3.
+        shortcut_from: what the convolution of a shortcut takes: "activated" for h, "input" for x.
+        shortcut_kernel: height and width of this convolution, 1 or 3.
         padding: at stride 2, "pytorch" or "tensorflow" (on the right and at the bottom).
         momentum: of BatchNormalization, the share of the old averages.
 

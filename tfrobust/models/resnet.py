@@ -19,8 +19,8 @@ def resnet18(
 ) -> keras.Model:
     """ResNet-18 for images of 32 by 32: 11,173,962 parameters at width 64 for 10 classes.
 
-    Use it where a paper says ResNet-18, as that of FAIT and MER does; a smaller `width` for a quick
-    look. Convolution, BN, activation, then four stages of two blocks, of width, 2 width, 4 width
+    Use it where a paper says ResNet-18, as that of FAIT and MER does; use a smaller `width` for quick
+    results. It has a convolution, BN, activation, then four stages of two blocks, of width, 2 width, 4 width
     and 8 width filters, the last three with stride 2; mean over all pixels, dense. Each block is
 
         branch = BN(conv 3x3 (activation(BN(conv 3x3/s (x)))))
@@ -33,7 +33,7 @@ def resnet18(
     Args:
         width: filters of the first stage, at least 1.
         input_shape, num_classes, activation, mean, std: see `tfrobust.models`.
-        activate_branch: an activation on the branch before the addition too, as in GAT's code.
+        activate_branch: whether the branch also has an activation before the addition, as in GAT's code.
 
     Returns:
         A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b, num_classes).

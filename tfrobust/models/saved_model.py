@@ -50,9 +50,11 @@ def load_saved_model(folder: str | os.PathLike, trust: bool = False) -> Any:
             the message names them.
 
     Example:
-        >>> folder = tfrobust.serving.export_classifier(tfrobust.models.digits_cnn(), "export")
-        >>> sorted(load_saved_model(folder / "saved_model").signatures)
-        ['pixels', 'serving_default']
+        >>> module = tf.Module()
+        >>> module.double = tf.function(lambda x: 2 * x, input_signature=[tf.TensorSpec([None])])
+        >>> tf.saved_model.save(module, "double")
+        >>> load_saved_model("double").double([1.0, 2.5]).numpy().tolist()
+        [2.0, 5.0]
     """
     folder = pathlib.Path(folder)
     content = _read_content(folder)

@@ -18,7 +18,7 @@ def senet18(
 ) -> keras.Model:
     """SENet-18: 11,260,354 parameters at width 64 for 10 classes.
 
-    Use it to see whether a method's gain belongs to one network, as the paper of FAIT and MER does.
+    Use it to check that a method does not help one network only, as in the paper of FAIT and MER.
     It is PreActResNet-18 with BN and activation after the first convolution instead of before the
     mean over all pixels, and squeeze-and-excitation on each branch:
 

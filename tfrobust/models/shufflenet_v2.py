@@ -26,10 +26,10 @@ def shufflenet_v2(
 ) -> keras.Model:
     """ShuffleNetV2 for images of 32 by 32: 1,263,854 parameters for 10 classes, 352,042 at size 0.5.
 
-    Use it to see whether a method's gain carries over to a small network, as the paper of FAIT and
-    MER does. Convolution of 24 filters, BN, activation; three stages, each of one block that halves
-    the image and 3, 7 and 3 more; convolution 1x1 of 1024 filters, BN, activation, mean over all
-    pixels, dense. With f the block's filters, the blocks are
+    Use it to check that a method also helps a small network, as in the paper of FAIT and MER. It has a
+    convolution of 24 filters, BN, activation; three stages, each of one block that halves the image
+    and 3, 7 and 3 more; a convolution 1x1 of 1024 filters, BN, activation, mean over all pixels, dense.
+    The blocks of f filters are
 
         halving: left = act(BN(conv 1x1, f/2 (BN(depthwise 3x3/2 (x)))))
                  right = act(BN(conv 1x1, f/2 (BN(depthwise 3x3/2 (act(BN(conv 1x1, f/2 (x))))))))
@@ -41,7 +41,7 @@ def shufflenet_v2(
     uniform on +-1/sqrt(fan_in).
 
     Args:
-        size: 0.5, 1, 1.5 or 2. Which one the paper of FAIT has is not stated there.
+        size: 0.5, 1, 1.5 or 2. The paper of FAIT does not state which one it uses.
         input_shape, num_classes, activation, mean, std: see `tfrobust.models`.
 
     Returns:

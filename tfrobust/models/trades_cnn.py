@@ -16,7 +16,7 @@ def trades_cnn(
 ) -> keras.Model:
     """Four convolutions and three dense layers: 312,202 parameters for MNIST.
 
-    Use it for MNIST as TRADES does; a smaller `width` for a quick look.
+    Use it for MNIST, as in the paper of TRADES; use a smaller `width` for quick results.
 
         conv 3x3, w - conv 3x3, w - max-pool 2 - conv 3x3, 2 w - conv 3x3, 2 w - max-pool 2
         - dense 200 - dropout - dense 200 - dense 10
@@ -29,7 +29,7 @@ def trades_cnn(
         width: w, at least 1.
         input_shape: (height, width, channels), at least 16 pixels high and wide.
         num_classes, activation: see `tfrobust.models`.
-        dropout: rate, in [0, 1); active in training's loss, not in attacks.
+        dropout: rate, in [0, 1); active in the loss of training, and not in attacks.
 
     Returns:
         A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b, num_classes).

@@ -18,9 +18,9 @@ def vgg16(
 ) -> keras.Model:
     """VGG-16 with BatchNormalization and one dense layer: 14,728,266 parameters for CIFAR-10.
 
-    Use it to see whether a method's gain belongs to one network, as RAT and the paper of FAIT and
-    MER do; a smaller `width` for a quick look. Thirteen times convolution 3x3 with bias, BN,
-    activation, with a max-pooling over 2 by 2 (M) after some, and a dense layer:
+    Use it to check that a method does not help one network only, as in the papers of RAT and of FAIT
+    and MER; use a smaller `width` for quick results. It has thirteen convolutions 3x3 with bias, each
+    followed by BN and activation, with max-pooling over 2 by 2 (M) after some, and a dense layer:
 
         w, w, M, 2w, 2w, M, 4w, 4w, 4w, M, 8w, 8w, 8w, M, 8w, 8w, 8w, M with w = width
 
@@ -42,7 +42,7 @@ def vgg16(
         (None, 100)
 
     Reference: Simonyan and Zisserman 2015, arXiv:1409.1556, in the form for CIFAR that is usual in
-    PyTorch. RAT's text speaks of several dense layers; its code for this network is not published.
+    PyTorch. The paper of RAT mentions several dense layers; its code for this network is not published.
     """
     integer(width, "width", minimum=1)
 

@@ -25,8 +25,8 @@ def wide_resnet(
     """WRN-depth-width_factor without dropout: WRN-28-10 has 36,479,194 parameters for 10 classes.
 
     Use it where a paper does: 28-8 (23,354,842 parameters) for ATLAS and LLR, 34-10 (46,160,474)
-    for TRADES, AWP, FAT, MART and RAT, 40-8 (35,748,314) for LLR; 10-1 or 16-2 for a quick look.
-    A convolution of 16 filters, three groups of (depth - 4) / 6 blocks of 16, 32 and 64 times
+    for TRADES, AWP, FAT, MART and RAT, 40-8 (35,748,314) for LLR; 10-1 or 16-2 for quick results.
+    It has a convolution of 16 filters, three groups of (depth - 4) / 6 blocks of 16, 32 and 64 times
     `width_factor` filters, the last two groups with stride 2 in their first block; BN, activation,
     mean over all pixels, dense. Each block is
 

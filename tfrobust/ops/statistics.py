@@ -1,4 +1,4 @@
-"""Contexts that say which statistics BatchNormalization normalises by during a forward pass.
+"""Contexts that choose the statistics by which BatchNormalization normalises in a forward pass.
 
 Without a context the `training` argument decides, as everywhere in Keras. A context overrides it
 for every `tfrobust.models.BatchNormalization` that is called inside.

@@ -10,6 +10,7 @@ from tfrobust.ops import norms
 from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.ops.statistics import batch_statistics, running_statistics
 from tfrobust.regularizers.base import Regularizer
+from tfrobust.regularizers.context import TermContext
 from tfrobust.spec import register
 
 
@@ -41,6 +42,14 @@ class Curvature(Regularizer):
     Raises:
         UserError: for settings outside of this.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models, regularizers
+        >>> term = regularizers.Curvature(4.0)
+        >>> attack = attacks.fgsm_rs(Linf("8/255"))
+        >>> method = methods.ADV(models.digits_cnn(), attack, regularizers=[term])
+        >>> [term.name for term in method.regularizers]
+        ['curvature_clean']
+
     Reference: Moosavi-Dezfooli et al., "Robustness via Curvature Regularization, and Vice Versa", 2019.
     """
 
@@ -50,10 +59,10 @@ class Curvature(Regularizer):
     statistics: str = "running"
 
     @property
-    def differentiates_twice(self):
+    def differentiates_twice(self) -> bool | str:
         return "inference" if self.statistics == "running" else True
 
-    def check(self):
+    def check(self) -> None:
         check_schedule(self.weight, "weight", 0.0)
         check_schedule(self.h, "h", 1e-12)
         if self.power not in (1, 2):
@@ -66,10 +75,10 @@ class Curvature(Regularizer):
             )
 
     @property
-    def name(self):
+    def name(self) -> str:
         return f"curvature_{self.point}"
 
-    def __call__(self, context):
+    def __call__(self, context: TermContext) -> tf.Tensor:
         by_batch = self.statistics == "batch"
 
         def forward(x):

@@ -2,10 +2,13 @@
 
 import dataclasses
 
+import tensorflow as tf
+
 from tfrobust.errors import UserError
 from tfrobust.losses.bregman import Bregman
 from tfrobust.ops.schedules import check_schedule
 from tfrobust.regularizers.base import Regularizer
+from tfrobust.regularizers.context import TermContext
 from tfrobust.spec import check_kind, register
 
 
@@ -25,21 +28,29 @@ class MaximalEntropy(Regularizer):
         point: "clean", "adversarial", or another point that the method forwards.
         divergence: the `Bregman` whose entropy is meant; the method's own, as a rule.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models, regularizers
+        >>> term = regularizers.MaximalEntropy(1.0)
+        >>> attack = attacks.fgsm_rs(Linf("8/255"))
+        >>> method = methods.ADV(models.digits_cnn(), attack, regularizers=[term])
+        >>> [term.name for term in method.regularizers]
+        ['negative_entropy_clean']
+
     Reference: "Adversarial robustness from a Bregman view" (arXiv 2208.12511), MER.
     """
 
     point: str = "clean"
     divergence: Bregman = Bregman()
 
-    def check(self):
+    def check(self) -> None:
         check_schedule(self.weight, "weight", 0.0)
         check_kind("divergence", self.divergence, Bregman)
         if not isinstance(self.point, str):
             raise UserError(f"`point` must be a name such as 'clean'. Received: {self.point!r}.")
 
     @property
-    def name(self):
+    def name(self) -> str:
         return f"negative_entropy_{self.point}"
 
-    def __call__(self, context):
+    def __call__(self, context: TermContext) -> tf.Tensor:
         return -self.divergence.entropy(context.logits(self.point))

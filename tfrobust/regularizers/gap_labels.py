@@ -13,6 +13,7 @@ from tfrobust.ops.numbers import parse_number
 from tfrobust.ops.schedules import Schedule, check_schedule
 from tfrobust.ops.stand_in import mask_stand_in
 from tfrobust.regularizers.base import Regularizer
+from tfrobust.regularizers.context import TermContext
 from tfrobust.spec import register
 
 
@@ -29,7 +30,7 @@ class GapLabels(Regularizer):
 
         r_c = mean over examples of (p_c - 1[y = c]) * sum_i features_i,
 
-    t' the same at x', and R the table of `gap_table`. `second` is the same with t = r^2 and, as in
+    t' the same at x', and R the table of `make_gap_table`. `second` is the same with t = r^2 and, as in
     the code, R(t' - t) in both divergences. The labels are constants. No derivative with respect to
     weights is regularised.
 
@@ -50,6 +51,14 @@ class GapLabels(Regularizer):
         UserError: for settings outside their ranges, and for a classifier whose last Dense layer
             does not give the logits.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models, regularizers
+        >>> term = regularizers.GapLabels(0.2)
+        >>> attack = attacks.fgsm_rs(Linf("8/255"))
+        >>> method = methods.ADV(models.digits_cnn(), attack, regularizers=[term])
+        >>> [term.name for term in method.regularizers]
+        ['gap_labels']
+
     Reference: Jin et al., "Randomized Adversarial Training via Taylor Expansion", 2023, and its
     code. Two training passes in place of eight, so running statistics move less often; the code's
     NaN for a gap without direction is a uniform row here.
@@ -63,13 +72,13 @@ class GapLabels(Regularizer):
 
     seen_by_weight_perturbation = False
 
-    def check(self):
+    def check(self) -> None:
         check_schedule(self.weight, "weight", 0.0, 1.0)
         self.store(second_weight=parse_number(self.second_weight, "second_weight", 0.0))
         if self.order not in (1, 2) or isinstance(self.order, bool):
             raise UserError(f"`order` must be 1 or 2. Received: order={self.order!r}.")
 
-    def check_classifier(self, classifier):
+    def check_classifier(self, classifier: keras.Model) -> None:
         layer = last_dense(classifier)
         shape = getattr(classifier, "output_shape", None) if classifier.built else None
         if (
@@ -85,26 +94,26 @@ class GapLabels(Regularizer):
             )
 
     @property
-    def name(self):
+    def name(self) -> str:
         return "gap_labels"
 
     @property
-    def parts(self):
+    def parts(self) -> tuple[str, ...]:
         return ("gap_labels_first", "gap_labels_second")[: self.order]
 
-    def prepare(self, context):
+    def prepare(self, context: TermContext) -> None:
         for name in ("clean", "adversarial"):
             context.expect(name, self._ones(context))
 
-    def __call__(self, context):
+    def __call__(self, context: TermContext) -> tf.Tensor:
         y, (clean, adversarial) = context.y, map(context.logits, ("clean", "adversarial"))
         r, r_adv = (self._row_sums(context, name) for name in ("clean", "adversarial"))
         gaps = [tf.abs(r) - tf.abs(r_adv), tf.square(r) - tf.square(r_adv)][: self.order]
         values = []
         for second, (name, gap) in enumerate(zip(self.parts, gaps, strict=True)):
             slip = second and not self.fix_second_order_slip
-            labels = tf.gather(gap_table(-gap), y)
-            labels_adv = labels if slip else tf.gather(gap_table(gap), y)
+            labels = tf.gather(make_gap_table(-gap), y)
+            labels_adv = labels if slip else tf.gather(make_gap_table(gap), y)
             value = 0.5 * (_divergence(labels_adv, adversarial) + _divergence(labels, clean))
             values.append(context.record(name, value))
         total = values[0]
@@ -132,7 +141,7 @@ class GapLabels(Regularizer):
         return context.once("ones on the last kernel", ones)
 
 
-def gap_table(gap):
+def make_gap_table(gap: tf.Tensor) -> tf.Tensor:
     """Soft labels for every class from a gap of class statistics; constant under a * gap + b, a > 0.
 
     Row c has 2/C on the diagonal and the rest in proportion to d_j elsewhere, with d = gap - min
@@ -143,6 +152,10 @@ def gap_table(gap):
 
     Returns:
         Shape (k, k); rows sum to 1.
+
+    Example:
+        >>> make_gap_table(tf.constant([0.0, 1.0, 3.0], tf.float64)).numpy().round(2).tolist()
+        [[0.67, 0.08, 0.25], [0.0, 0.67, 0.33], [0.0, 0.33, 0.67]]
     """
     classes = tf.shape(gap)[0]
     others = 1.0 - tf.eye(classes, dtype=gap.dtype)

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import zlib
+from typing import Any
 
 import tensorflow as tf
 
@@ -13,11 +14,12 @@ from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.ops.stand_in import mask_stand_in
 from tfrobust.regularizers.base import Regularizer
+from tfrobust.regularizers.context import TermContext
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
 
 
-def gradient_alignment_weight(epsilon):
+def gradient_alignment_weight(epsilon: float | str) -> float:
     """GradAlign's weight for a radius, log-linear: 0.063 at 4/255, 0.2 at 8/255, 2 at 16/255.
 
     0.02 * 10^(epsilon / (8/255)), the rule for CIFAR-10. Other data need their own: SVHN's list is
@@ -55,6 +57,14 @@ class GradientAlignment(Regularizer):
     Raises:
         UserError: for settings outside of this.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models, regularizers
+        >>> term = regularizers.GradientAlignment(0.2, Linf("8/255"))
+        >>> attack = attacks.fgsm_rs(Linf("8/255"))
+        >>> method = methods.ADV(models.digits_cnn(), attack, regularizers=[term])
+        >>> [term.name for term in method.regularizers]
+        ['gradient_alignment']
+
     Reference: Andriushchenko, Flammarion, "Understanding and Improving Fast Adversarial Training",
     2020. The code attacks in training mode: `attack_statistics="batch"`.
     """
@@ -64,31 +74,32 @@ class GradientAlignment(Regularizer):
     detach_clean: bool = False
 
     @property
-    def watched(self):
+    def watched(self) -> tuple[str, ...]:
         return ("clean",)
 
     @property
-    def differentiates_twice(self):
+    def differentiates_twice(self) -> bool | str:
         return True
 
-    def check(self):
+    def check(self) -> None:
         check_schedule(self.weight, "weight", 0.0)
         check_kind("threat_model", self.threat_model, ThreatModel)
         check_schedule(self.scale, "scale", 0.0, 1.0)
 
     @property
-    def name(self):
+    def name(self) -> str:
         return "gradient_alignment"
 
-    def __call__(self, context):
+    def __call__(self, context: TermContext) -> tf.Tensor:
         x, y, logits = context.x("clean"), context.y, context.logits("clean")
         labels = tf.one_hot(y, logits.shape[-1], dtype=logits.dtype)
         first = context.pullback("clean", tf.nn.softmax(logits) - labels)
         if self.detach_clean:
             first = tf.stop_gradient(first)
-        radius = self.threat_model.radius(tf.cast(at(self.scale, context.epoch), x.dtype))
+        ball: Any = self.threat_model
+        radius = ball.radius(tf.cast(at(self.scale, context.epoch), x.dtype))
         keys = context.step.loss_keys.fold_in(zlib.crc32(self.name.encode()) & 0x7FFFFFFF)
-        other = self.threat_model.random_point(x, tf.cast(radius, x.dtype), keys)
+        other = ball.random_point(x, tf.cast(radius, x.dtype), keys)
         _, second = loss_and_gradient(context.point.forward, other, y)
         first, some = _directions(first)
         second, others = _directions(second)

@@ -9,6 +9,7 @@ from tfrobust.ops import norms
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.schedules import check_schedule
 from tfrobust.regularizers.base import Regularizer
+from tfrobust.regularizers.context import TermContext
 from tfrobust.spec import register
 
 KINDS = ("sphere", "rademacher", "basis")
@@ -48,6 +49,14 @@ class Jacobian(Regularizer):
     Raises:
         UserError: for settings outside of this.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models, regularizers
+        >>> term = regularizers.Jacobian(0.01)
+        >>> attack = attacks.fgsm_rs(Linf("8/255"))
+        >>> method = methods.ADV(models.digits_cnn(), attack, regularizers=[term])
+        >>> [term.name for term in method.regularizers]
+        ['jacobian_clean']
+
     References: Hoffman, Roberts, Yaida, "Robust learning with Jacobian regularization", 2019, whose
     code returns half of it.
     """
@@ -57,7 +66,7 @@ class Jacobian(Regularizer):
     kind: str = "sphere"
     half: bool = False
 
-    def check(self):
+    def check(self) -> None:
         check_schedule(self.weight, "weight", 0.0)
         integer(self.projections, "projections", 1)
         if not isinstance(self.point, str):
@@ -73,18 +82,18 @@ class Jacobian(Regularizer):
             raise UserError(f"`half` must be True or False. Received: {self.half!r}.")
 
     @property
-    def name(self):
+    def name(self) -> str:
         return f"jacobian_{self.point}"
 
     @property
-    def watched(self):
+    def watched(self) -> tuple[str, ...]:
         return (self.point,)
 
     @property
-    def differentiates_twice(self):
+    def differentiates_twice(self) -> bool | str:
         return True
 
-    def __call__(self, context):
+    def __call__(self, context: TermContext) -> tf.Tensor:
         logits = context.logits(self.point)
         squares = [
             tf.reduce_sum(tf.square(norms.flat(context.pullback(self.point, v))), axis=1)

@@ -3,6 +3,7 @@
 import dataclasses
 import warnings
 
+import keras
 import tensorflow as tf
 
 from tfrobust.errors import UserError
@@ -13,6 +14,7 @@ from tfrobust.ops.numbers import integer, parse_number
 from tfrobust.ops.schedules import Schedule, check_schedule
 from tfrobust.ops.weight_noise import check_weight_noise, gaussian_shifts
 from tfrobust.regularizers.base import Regularizer
+from tfrobust.regularizers.context import TermContext
 from tfrobust.spec import register
 
 _FORMS = ("exact", "finite", "one_sided")
@@ -56,6 +58,14 @@ class TaylorTerms(Regularizer):
             cannot resolve. It warns of order 2 in exact form on a network with ReLU, whose second
             derivative misses the kinks, and of differences of logits in half precision.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models, regularizers
+        >>> term = regularizers.TaylorTerms(0.3, order=1)
+        >>> attack = attacks.fgsm_rs(Linf("8/255"))
+        >>> method = methods.ADV(models.digits_cnn(), attack, regularizers=[term])
+        >>> [term.name for term in method.regularizers]
+        ['taylor']
+
     Reference: Jin et al., "Randomized Adversarial Training via Taylor Expansion", 2023, its Eq. 8.
     Its code does something else, for which see `GapLabels`. Passes at w +- u are in training mode
     and move no running statistics; clean and adversarial images are separate passes; the
@@ -74,7 +84,7 @@ class TaylorTerms(Regularizer):
 
     seen_by_weight_perturbation = False
 
-    def check(self):
+    def check(self) -> None:
         check_schedule(self.weight, "weight", 0.0)
         self.store(sigma=parse_number(self.sigma, "sigma", 0.0))
         check_weight_noise(self.sigma, self.noise, self.parameters)
@@ -98,40 +108,40 @@ class TaylorTerms(Regularizer):
         if len(self.points) != 2 or not all(isinstance(name, str) for name in self.points):
             raise UserError(f"`points` must be two names. Received: points={self.points!r}.")
 
-    def check_classifier(self, classifier):
+    def check_classifier(self, classifier: keras.Model) -> None:
         kinked, half = kinked_layer(classifier), half_precision_layer(classifier)
         if self.form == "exact" and self.order == 2 and kinked:
             warnings.warn(
                 f"Layer {kinked!r} is piecewise linear, and the exact second derivative misses its kinks: "
                 "it is off by about 100 %. Use form='finite', or a smooth activation.",
-                stacklevel=4,
+                stacklevel=5,
             )
         if self.form != "exact" and half:
             warnings.warn(
                 f"Layer {half!r} computes in half precision, in which differences of logits are mostly "
                 "rounding. Use form='exact', or float32.",
-                stacklevel=4,
+                stacklevel=5,
             )
 
     @property
-    def name(self):
+    def name(self) -> str:
         return "taylor"
 
     @property
-    def parts(self):
+    def parts(self) -> tuple[str, ...]:
         return ("taylor_first", "taylor_second")[: self.order]
 
     @property
-    def differentiates_twice(self):
+    def differentiates_twice(self) -> bool | str:
         return self.form == "exact"
 
-    def prepare(self, context):
+    def prepare(self, context: TermContext) -> None:
         direction = self._draw(context, 0) if self.form == "exact" else None
         for name in self.points:
             context.expect(name, direction, self.order)
 
-    def __call__(self, context):
-        values = [[] for _ in range(self.order)]
+    def __call__(self, context: TermContext) -> tf.Tensor:
+        values: list[list[tf.Tensor]] = [[] for _ in range(self.order)]
         for index in range(self.draws):
             shifts = self._draw(context, index)
             pairs = (self._derivatives(context, name, shifts) for name in self.points)

@@ -12,6 +12,13 @@ class Bar:
 
     Args:
         stream: where to write; None for silence.
+
+    Example:
+    >>> import sys
+    >>> bar = tfrobust.evaluation.Bar(sys.stdout)
+    >>> bar.begin("apgd-ce")
+    >>> bar.end("apgd-ce", "robust accuracy <= 45.00 %")
+    apgd-ce  robust accuracy <= 45.00 %
     """
 
     def __init__(self, stream: TextIO | None = sys.stdout) -> None:

@@ -1,6 +1,7 @@
 """What a run builds before it begins, and before anything is written."""
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -128,6 +129,7 @@ def build(
     _check(classifier, splits)
     settings = {"threat_model": threat_model, "eval_attack": eval_attack}
     settings = {name: value for name, value in settings.items() if value is not None}
+    _check_takes(method, settings)
     built = make_part("method", method, AdversarialModel, classifier, **settings, seed=seed)
     updates = steps_per_epoch * built.updates_per_step
     if callable(learning_rate) and not isinstance(learning_rate, Schedule):
@@ -194,3 +196,19 @@ def _fill_replicas(count):
     """Rounds a number of images up to a multiple of the number of replicas."""
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     return -(-count // replicas) * replicas
+
+
+def _check_takes(method, settings):
+    """Raises `UserError` for settings of a recipe beside a method's class, whose attack has them."""
+    if not callable(method):
+        return  # `made` says so.
+    parameters = inspect.signature(method).parameters
+    if any(p.kind == p.VAR_KEYWORD for p in parameters.values()):
+        return
+    for name, value in settings.items():
+        if name not in parameters:
+            raise UserError(
+                f"`{name}` is for recipes, and {getattr(method, '__name__', method)} takes none: its attack "
+                f"names its own. Bind a recipe such as recipes.trades, or training.train.{name} = None. "
+                f"Received: {name}={value!r}."
+            )

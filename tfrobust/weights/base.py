@@ -1,7 +1,11 @@
 """Another point in weight space at which the loss is taken."""
 
 import dataclasses
+from collections.abc import Callable
 
+import tensorflow as tf
+
+from tfrobust.ops.random import BatchKeys
 from tfrobust.spec import Spec
 
 
@@ -10,9 +14,24 @@ class WeightPerturbation(Spec):
     """Moves the weights for the length of one loss; nothing is ever assigned.
 
     Penalties on the weights, and coupled weight decay, are of the moved weights.
+
+    Example:
+        >>> import dataclasses
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Shrink(tfrobust.WeightPerturbation):
+        ...     def __call__(self, loss_at, weights, keys, epoch):
+        ...         return [-0.5 * weight for weight in weights]
+        >>> Shrink()(None, [tf.ones([2])], None, 0.0)[0].numpy().tolist()
+        [-0.5, -0.5]
     """
 
-    def __call__(self, loss_at, weights, keys, epoch):
+    def __call__(
+        self,
+        loss_at: Callable[[list[tf.Tensor]], tf.Tensor],
+        weights: list[tf.Tensor],
+        keys: BatchKeys,
+        epoch: tf.Tensor,
+    ) -> list[tf.Tensor]:
         """The shift of every weight, a list of tensors, constant for the gradient that follows.
 
         Args:

@@ -1,10 +1,12 @@
 """Gaussian noise on the weights."""
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from tfrobust.ops.numbers import parse_number
+from tfrobust.ops.random import BatchKeys
 from tfrobust.ops.weight_noise import check_weight_noise, gaussian_shifts
 from tfrobust.spec import register
 from tfrobust.weights.base import WeightPerturbation
@@ -29,6 +31,14 @@ class WeightNoise(WeightPerturbation):
         parameters: "kernels", of rank above 1; "conv_kernels", of rank above 2, with sigma 1e-4 as
             in the reference code of RAT; or "all", with biases and BatchNormalization.
 
+    Example:
+        >>> from tfrobust import weights
+        >>> noise = weights.WeightNoise(sigma=0.1)
+        >>> w = [tf.ones([3, 2]), tf.ones([2])]
+        >>> kernel, bias = noise(None, w, tfrobust.ops.random.keys_of(0), tf.constant(0.0))
+        >>> kernel.shape, float(tf.norm(bias))
+        (TensorShape([3, 2]), 0.0)
+
     Reference: Jin et al., "Randomized Adversarial Training via Taylor Expansion", 2023. Its code
     goes by names and so leaves out the convolutions of some shortcuts.
     """
@@ -37,11 +47,17 @@ class WeightNoise(WeightPerturbation):
     noise: str = "absolute"
     parameters: str = "kernels"
 
-    def check(self):
+    def check(self) -> None:
         self.store(sigma=parse_number(self.sigma, "sigma", 0.0))
         check_weight_noise(self.sigma, self.noise, self.parameters)
 
-    def __call__(self, loss_at, weights, keys, epoch):
+    def __call__(
+        self,
+        loss_at: Callable[[list[tf.Tensor]], tf.Tensor],
+        weights: list[tf.Tensor],
+        keys: BatchKeys,
+        epoch: tf.Tensor,
+    ) -> list[tf.Tensor]:
         shifts = gaussian_shifts(weights, keys, self.sigma, self.noise, self.parameters)
         return [
             tf.zeros_like(weight) if shift is None else shift

@@ -12,9 +12,11 @@ from tfrobust.attacks import APGD, Clean
 from tfrobust.attacks.case import make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.errors import Interrupted, UserError
+from tfrobust.evaluation.engine import slots as slots_module
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.journal import Journal
+from tfrobust.evaluation.engine.pool import balance_rows
 from tfrobust.evaluation.engine.shards import Shards
 from tfrobust.evaluation.examples import Examples
 from tfrobust.evaluation.subject import Subject
@@ -73,9 +75,8 @@ def test_slots_are_a_most(whole, small):
     wide = Evaluator(Subject.of(network), ATTACKS, slots=512)
     # As many rows as examples: those that are computed are those of a batch of 54, not of 512.
     assert [o.passes for o in wide(images, labels, IDS)[1]] == [o.passes for o in outcomes]
-    narrow = Evaluator(Subject.of(network), ATTACKS, slots=50)
     # Two waves of 27, not one of 50 and one of 4.
-    assert narrow._rows(54) == 27 and narrow._rows(50) == 50 and narrow._rows(3) == 3
+    assert [balance_rows(n, 50) for n in (54, 50, 3)] == [27, 50, 3]
 
 
 def test_one_by_one_every_attack_gets_all_and_the_union_is_the_same(whole, small):
@@ -141,17 +142,22 @@ def test_what_is_stopped_anywhere_goes_on_to_the_same_flags(whole, small, tmp_pa
 
 
 @pytest.mark.parametrize("slots", [2, 13])
-def test_it_goes_on_with_another_number_of_slots(whole, small, tmp_path, slots):
-    """Killed with five slots, resumed with others, killed again, and resumed with five."""
+def test_it_goes_on_with_another_number_of_slots(whole, small, tmp_path, slots, monkeypatch):
+    """Killed with five slots of which some are busy, resumed with others, killed again, resumed with five."""
     _, (_, outcomes, adversarial) = whole
     network, images, labels = small
-    for number in (5, slots):
+    given, busy = (images, labels, IDS), []
+    # A look after every step, so that runs are under way.
+    monkeypatch.setattr(slots_module, "_LOOK", 1e-9)
+    for number, looks in ((5, 23), (slots, 1)):
         evaluator = Evaluator(Subject.of(network), ATTACKS, slots=number)
-        answers = iter([False, True])
+        answers = iter([False] * looks + [True])
         with pytest.raises(Interrupted):
-            evaluator(images, labels, IDS, journal(tmp_path), stop=functools.partial(next, answers))
+            evaluator(*given, journal(tmp_path), stop=functools.partial(next, answers))
+        busy.append(int((journal(tmp_path).current()["host/example"] >= 0).sum()))
+    assert 2 < busy[0] and 0 < busy[1]
     last = Evaluator(Subject.of(network), ATTACKS, slots=5)
-    found = last(images, labels, IDS, journal(tmp_path, resume="must"))
+    found = last(*given, journal(tmp_path, resume="must"))
     assert flags(found[1]) == flags(outcomes)
     np.testing.assert_array_equal(found[2], adversarial)
     for outcome, other in zip(found[1], outcomes, strict=True):

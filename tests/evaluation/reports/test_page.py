@@ -98,8 +98,25 @@ def test_the_page_has_the_numbers(folder):
         assert told in text
     assert "robust accuracy, upper bound" in text
     assert "not trustworthy" not in text
-    assert "3 of 10 examples withstand them" in text
+    assert "3 of 10 examples are robust" in text
     assert "103, label 0: apgd-t" in text
+
+
+def test_text_and_page_say_how_random_models_and_lost_logits_were_counted(ten_examples, tmp_path):
+    first, *others = ten_examples.outcomes
+    lost = dataclasses.replace(first, unanswered=np.arange(10) == 7)
+    evaluation = dataclasses.replace(ten_examples, outcomes=(lost, *others), votes=20)
+    clean = np.full((10, 3, 4, 1), 0.5, np.float32)
+    text = write_reports(evaluation, clean, tmp_path)
+    text_of_page = "".join(page(tmp_path)[1].text)
+    for told in (text, text_of_page):
+        told = " ".join(told.split())
+        assert "judged by a vote of 20 passes" in told
+        assert "For 1 of 10 examples, which no attack broke, the model gives NaN" in told
+        assert "They count as broken" in told
+        # 6 and 5 are robust; 7 would be.
+        assert "without finite logits in the ball, counted as broken" in told
+        assert "2 / 10" in told and "1 / 10" in told
 
 
 def test_findings_are_told_and_words_are_safe(ten_examples, tmp_path):

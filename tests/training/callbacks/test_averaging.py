@@ -226,7 +226,9 @@ def run(workdir, average, stop=None):
 def test_an_interrupted_run_ends_with_the_same_bits(average, tmp_path, monkeypatch):
     """Stopped at the end of epoch 2 and in the validation of epoch 3."""
     saved = []
-    monkeypatch.setattr(training.run, "export_classifier", lambda c, *_, **__: saved.append(c))
+    monkeypatch.setattr(
+        "tfrobust.training.finish.export_classifier", lambda c, *_, **__: saved.append(c)
+    )
     run(tmp_path / "whole", average)
     exported = saved[0]
     workdir = tmp_path / "stopped"

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfrobust import data, training
+from tfrobust import data
 from tfrobust.attacks import PGD
 from tfrobust.data import Splits
 from tfrobust.errors import UserError
@@ -183,7 +183,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_an_interrupted_run_ends_alike(case, splits, tmp_path, monkeypatch, capsys):
     """Interrupted in the middle of an epoch that counts: the same bits; then it stays stopped."""
-    monkeypatch.setattr(training.run, "export_classifier", lambda *a, **k: None)
+    monkeypatch.setattr("tfrobust.training.finish.export_classifier", lambda *a, **k: None)
     values, callback, epochs = CASES[case]
     run(tmp_path / "whole", splits, values, callback)
     with pytest.raises(KeyboardInterrupt):

@@ -21,7 +21,7 @@ class Setting(NamedTuple):
 
 
 # Most checks that compare accuracies ignore what a single example can change.
-LEAST = Setting(2, "so many examples at least make a share that is above its limit")
+LEAST = Setting(2, "fewer examples than this never count as above the limit")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,13 +1,18 @@
-"""Nothing counts before it has been looked at once more."""
+"""Whatever an attack found is looked at once more before it counts."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfrobust.ops.logits import all_finite, correct
+from tfrobust.threat_models.base import ThreatModel
+
+VERDICTS = ("broken", "rejected", "outvoted", "unanswered")
 
 
-class Second(NamedTuple):
+class SecondLook(NamedTuple):
     """A second look at adversarial images, boolean tensors of shape (b,).
 
     Attributes:
@@ -23,8 +28,16 @@ class Second(NamedTuple):
     answered: tf.Tensor
 
 
-def look_again(forward, threat_model, found, x, y, scale=1.0, passes=1):
-    """Looks at adversarial images as at any other ones: distance, box, fresh logits.
+def look_again(
+    forward: Callable[[tf.Tensor], tf.Tensor],
+    threat_model: ThreatModel,
+    found: tf.Tensor,
+    x: tf.Tensor,
+    y: tf.Tensor,
+    scale: float = 1.0,
+    passes: int = 1,
+) -> SecondLook:
+    """Checks adversarial images as if they came from anywhere: distance, pixel box, fresh logits.
 
     Args:
         forward: function from images to full-precision logits in inference mode.
@@ -36,7 +49,15 @@ def look_again(forward, threat_model, found, x, y, scale=1.0, passes=1):
         passes: how many; with several, for models with noise, the label must win more than half.
 
     Returns:
-        `Second`.
+        `SecondLook`.
+
+    Example:
+    >>> from tfrobust.evaluation.engine.gate import look_again
+    >>> x, found = tf.zeros((2, 1, 1, 1)), tf.reshape([0.1, 0.2], (2, 1, 1, 1))
+    >>> forward = lambda x: tf.concat([x[:, 0, 0], 0.15 - x[:, 0, 0]], axis=1)
+    >>> seen = look_again(forward, tfrobust.Linf(0.1), found, x, tf.constant([0, 0]))
+    >>> seen.right.numpy().tolist(), seen.inside.numpy().tolist()
+    ([True, True], [True, False])
     """
     near = threat_model.contains(found, x, threat_model.radius(scale))
     pixels = tf.range(1, tf.rank(x))
@@ -44,11 +65,13 @@ def look_again(forward, threat_model, found, x, y, scale=1.0, passes=1):
     boxed = tf.reduce_all((found >= 0.0) & (found <= 1.0), axis=pixels)
     finite = tf.reduce_all(tf.math.is_finite(found), axis=pixels)
     right, is_answer = vote(forward, found, y, passes)
-    return Second(right, near & boxed, finite, is_answer)
+    return SecondLook(right, near & boxed, finite, is_answer)
 
 
-def vote(forward, x, y, passes):
-    """Whether the label wins more than half of some passes, and whether all had finite logits, (b,)."""
+def vote(
+    forward: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, y: tf.Tensor, passes: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Says whether the label wins more than half of the passes, and whether all had finite logits, (b,)."""
 
     def once(wins, is_answer):
         logits = forward(x)
@@ -63,3 +86,30 @@ def vote(forward, x, y, passes):
             (tf.constant(1), wins, is_answer),
         )
     return 2 * wins > passes, is_answer
+
+
+def judge_claims(claims: np.ndarray, seen: tuple, votes: int) -> dict[str, np.ndarray]:
+    """Says what becomes of examples that an attack says it broke, or whose model gave no finite logits.
+
+    Args:
+        claims: boolean (m,): those that it says it broke.
+        seen: fields of a `SecondLook`, boolean (m,) each.
+        votes: passes of the second look.
+
+    Returns:
+        `VERDICTS` -> boolean (m,); an example has one of them at most, see `Outcome`.
+
+    Example:
+    >>> from tfrobust.evaluation.engine.gate import judge_claims
+    >>> right, yes = np.array([False, True]), np.array([True, True])
+    >>> verdicts = judge_claims(yes, (right, yes, yes, yes), votes=1)
+    >>> verdicts["broken"].tolist(), verdicts["rejected"].tolist()
+    ([True, False], [False, True])
+    """
+    right, inside, finite, is_answer = seen
+    valid = inside & finite
+    stands = claims & valid & is_answer & ~right
+    lost = valid & ~is_answer
+    outvoted = claims & valid & is_answer & right & (votes > 1)
+    rejected = claims & ~stands & ~lost & ~outvoted
+    return dict(zip(VERDICTS, (stands, rejected, outvoted, lost), strict=True))

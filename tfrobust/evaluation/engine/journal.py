@@ -1,41 +1,61 @@
-"""What an evaluation has found so far, on disk, whole or absent."""
+"""What an evaluation has found so far, on disk; a kill loses nothing that was saved."""
 
 import dataclasses
+import os
 import pathlib
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.outcome import Outcome
 from tfrobust.runs import checkpoint
+from tfrobust.runs.bar import Bar
 
 RESUME = ("auto", "never", "must")
 
 
 class Journal:
-    """Keeps finished attacks, and the slots of the one that is going on, so that nothing is done twice.
+    """Saves finished attacks, and the slots of the one that is running, so that nothing is done twice.
 
     Args:
         folder: holds the journal of one evaluation, and nothing else.
         fingerprint: dict of JSON values that names the evaluation: model, data, suite, seed. A journal
             of another one is refused.
         ids: int (n,), of the examples.
-        resume: "auto" goes on with what is there, "never" refuses a folder with a journal, "must" one
+        resume: "auto" continues what is there, "never" refuses a folder with a journal, "must" one
             without.
         seconds: time between two saves.
 
     Raises:
         UserError: the folder holds another evaluation, or `resume` forbids it.
+
+    Example:
+    >>> from tfrobust.evaluation.engine.journal import Journal
+    >>> journal = Journal("state", {"suite": "pgd_20", "seed": 0}, ids=np.arange(10))
+    >>> journal.has_begun, journal.finished(0, tfrobust.PGD(tfrobust.Linf(0.1))) is None
+    (False, True)
     """
 
-    def __init__(self, folder, fingerprint, ids, resume="auto", seconds=60):
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        fingerprint: dict,
+        ids: np.ndarray,
+        resume: str = "auto",
+        seconds: float = 60,
+    ):
         if resume not in RESUME:
             raise UserError(f"`resume` must be one of {RESUME}. Received: resume={resume!r}.")
         self.folder = pathlib.Path(folder)
         self._fingerprint, self._seconds = fingerprint, seconds
         self._saved = time.monotonic()
-        self._records, self._arrays, self._current = [], {"ids": np.asarray(ids)}, None
+        self._records: list[dict] = []
+        self._arrays = {"ids": np.asarray(ids)}
+        self._current: dict[str, np.ndarray] | None = None
         saved, self.skipped = checkpoint.load_newest(self.folder)
         self._number = 0 if saved is None else saved.step
         if saved is None and resume == "must":
@@ -60,23 +80,32 @@ class Journal:
         self._current = current or None
 
     @property
-    def has_begun(self):
+    def has_begun(self) -> bool:
         """Whether anything has been saved."""
         return self._number > 0
 
-    def finished(self, place, attack):
-        """The `Outcome` number `place` and its images, or None if it is not finished."""
+    def report_skipped(self, bar: Bar | None) -> None:
+        """Says which saved states are damaged, and whether one is left to continue."""
+        lines = [f"Skipped a saved state that is damaged: {reason}" for reason in self.skipped]
+        if self.skipped and not self.has_begun:
+            lines.append("No saved state is left: the evaluation starts again.")
+        if bar is not None:
+            for line in lines:
+                bar.write(line)
+
+    def finished(self, place: int, attack: Attack) -> tuple[Outcome, np.ndarray] | None:
+        """Returns the `Outcome` number `place` and its images, or None if it is not finished."""
         if place >= len(self._records):
             return None
         return read_outcome(self._records[place], self._arrays, place, attack)
 
-    def current(self):
-        """The snapshot of the attack that was going on, or None; it is given once."""
+    def current(self) -> dict[str, np.ndarray] | None:
+        """Returns the snapshot of the attack that was running, or None; only the first call has it."""
         current, self._current = self._current, None
         return current
 
-    def add(self, outcome, images):
-        """Notes a finished attack with its images (m, h, w, c), of the m examples of `outcome.held`."""
+    def add(self, outcome: Outcome, images: np.ndarray) -> None:
+        """Saves a finished attack with its images (m, h, w, c), of the m examples of `outcome.held`."""
         place, record = len(self._records), {}
         for field in dataclasses.fields(outcome):
             value = getattr(outcome, field.name)
@@ -90,12 +119,12 @@ class Journal:
         self._records.append(record)
         self.save()
 
-    def due(self):
+    def due(self) -> bool:
         """Whether it is time to save."""
         return time.monotonic() - self._saved >= self._seconds
 
-    def save(self, snapshot=None):
-        """Writes what is finished, and the `snapshot` of what goes on."""
+    def save(self, snapshot: Mapping[str, np.ndarray] | None = None) -> None:
+        """Writes the finished attacks, and the `snapshot` of the running one."""
         current = {f"current:{name}": array for name, array in (snapshot or {}).items()}
         self._number += 1
         state = {"fingerprint": self._fingerprint, "outcomes": self._records}
@@ -103,7 +132,7 @@ class Journal:
         self._saved = time.monotonic()
 
 
-def check_same(folder, former, now):
+def check_same(folder: str | os.PathLike, former: dict, now: dict) -> None:
     """Raises `UserError` if two fingerprints differ."""
     changed = sorted(
         name for name in former.keys() | now.keys() if former.get(name) != now.get(name)
@@ -115,10 +144,14 @@ def check_same(folder, former, now):
         )
 
 
-def read_outcome(record, arrays, place, attack):
-    """An `Outcome`, and the images of `Outcome.held`, from what a journal wrote."""
+def read_outcome(
+    record: dict, arrays: Mapping[str, np.ndarray], place: int, attack: Attack
+) -> tuple[Outcome, np.ndarray]:
+    """Makes an `Outcome`, and the images of `Outcome.held`, from what a journal wrote."""
     prefix = f"{place}:"
-    mine = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+    mine: dict[str, Any] = {
+        n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)
+    }
     images = mine.pop("images")
     measures = {n: mine.pop(f"measure/{n}") for n in attack.measures}
     record = {**record, "passes": tuple(record["passes"])}

@@ -11,7 +11,7 @@ from tfrobust.threat_models.base import ThreatModel
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Outcome:
-    """What one attack did to the n examples of an evaluation. Everything broken was re-checked.
+    """What one attack did to the n examples of an evaluation. Everything broken was checked again.
 
     Args:
         name: of the attack in its suite, such as "apgd-ce".
@@ -19,10 +19,9 @@ class Outcome:
         attempted: boolean (n,): which examples it was given.
         broken: boolean (n,): which of them it broke, by a fresh float32 pass in inference mode, inside
             ball and box.
-        rejected: boolean (n,): examples whose result did not stand that check, and count as not
-            broken.
-        outvoted: boolean (n,): examples whose result was classified right in more than half of the
-            passes of a model with noise, and count as not broken.
+        rejected: boolean (n,): examples whose result failed that check, and count as not broken.
+        outvoted: boolean (n,): examples whose result more than half of the passes of a model with
+            noise classify right, and count as not broken.
         unanswered: boolean (n,): examples that it did not break, for which the model gives no finite
             logits at an image inside ball and box.
         run: int (n,): which run (restart, target) broke it, from 0; -1 where none did.
@@ -33,6 +32,14 @@ class Outcome:
         busy: share of the slots' steps that worked on an unfinished run, in [0, 1].
         traces: how often the search was traced: once, and again for fewer rows where that paid.
         seconds: wall time, tracing included; `tracing_seconds` of it were the traces.
+
+    Example:
+    >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> data = np.full((4, 2, 2, 1), 0.5, "float32"), np.array([0, 0, 1, 1])
+    >>> attack = tfrobust.PGD(tfrobust.Linf("8/255"), steps=1)
+    >>> (outcome,) = tfrobust.evaluate(model, data, attack, checks="none").outcomes
+    >>> outcome.name, int(outcome.attempted.sum())
+    ('pgd', 2)
     """
 
     name: str
@@ -74,24 +81,32 @@ class Evaluation:
         suite: name of the suite; "custom" for a list of attacks.
         threat_model: the `ThreatModel`, with epsilon as the user wrote it.
         num_classes: k.
-        seed: whole number.
+        seed: whole number in [0, 2**62).
         individual: every attack got all examples that are right at the clean image; otherwise those
-            that stood before the attacks before it.
+            that the attacks before it did not break.
         ids: int (n,): the examples' places in their source.
         labels: int (n,).
         predictions: int (n,): at the clean images.
         outcomes: an `Outcome` for each attack, in order.
-        adversarial: images (n, h, w, c) by the first attack that broke each example; where none did,
+            adversarial: images (n, h, w, c) by the first attack that broke each example; where none did,
             the first that was outvoted, or the clean one; None unless kept.
-        suite_hash: what stands for all settings of the suite; "" where it has none.
+        suite_hash: hash of all settings of the suite; "" where it has none.
         findings: of the checks.
         environment: versions, platform, devices, commit.
         seconds: wall time of the whole evaluation.
         nan_counts: "broken" or "robust": what examples count as for which the model gives no finite
             logits at an image of the threat model.
-        thresholds: settings of checks that are not the default, by the check's id.
-        votes: passes in which images were judged; with several, for models with noise, an image is
-            misclassified that is so in at least half of them.
+            thresholds: settings of checks that are not the default, by the check's id.
+        votes: passes in which images were judged; with several, for models with noise, an image counts as
+            misclassified if at least half of them misclassify it.
+
+    Example:
+    >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> data = np.full((4, 2, 2, 1), 0.5, "float32"), np.array([0, 0, 1, 1])
+    >>> attack = tfrobust.PGD(tfrobust.Linf(0.0), steps=1)
+    >>> evaluation = tfrobust.evaluate(model, data, attack, checks="none")
+    >>> (evaluation.robust == evaluation.clean).all().item(), evaluation.first_broken_by.tolist()
+    (True, [-1, -1, -1, -1])
     """
 
     model: str
@@ -115,17 +130,17 @@ class Evaluation:
     thresholds: dict = dataclasses.field(default_factory=dict)
 
     @property
-    def clean(self):
+    def clean(self) -> np.ndarray:
         """Boolean (n,): right at the clean image."""
         return self.predictions == self.labels
 
     @property
-    def robust(self):
+    def robust(self) -> np.ndarray:
         """Boolean (n,): right at the clean image, and no attack broke it."""
         return self.standing & ~self.unanswered if self.nan_counts == "broken" else self.standing
 
     @property
-    def standing(self):
+    def standing(self) -> np.ndarray:
         """Boolean (n,): right at the clean image, and no attack found a misclassified image."""
         standing = self.clean
         for outcome in self.outcomes:
@@ -133,13 +148,13 @@ class Evaluation:
         return standing
 
     @property
-    def unanswered(self):
-        """Boolean (n,): of those that stand, with an image at which the logits are not finite."""
+    def unanswered(self) -> np.ndarray:
+        """Boolean (n,): of those that no attack broke, with an image whose logits are not finite."""
         found = [outcome.unanswered for outcome in self.outcomes]
         return self.standing & np.any([np.zeros(len(self.ids), bool), *found], axis=0)
 
     @property
-    def first_broken_by(self):
+    def first_broken_by(self) -> np.ndarray:
         """Int (n,): which attack in the order of the suite broke it first; -1 where none did."""
         first = np.full(len(self.ids), -1)
         for place, outcome in reversed(list(enumerate(self.outcomes))):

@@ -1,6 +1,8 @@
 """The programs of one attack, of several numbers of rows; none is traced that does not pay."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+import numpy as np
 
 from tfrobust.evaluation.engine.program import Program
 
@@ -11,6 +13,14 @@ class ProgramPool:
     Args:
         make: function from a number of rows to a `Program`.
         count: number of devices, of which rows are a multiple.
+
+    Example:
+    >>> from tfrobust.evaluation.engine.pool import ProgramPool
+    >>> from tfrobust.evaluation.engine.program import Program
+    >>> attack = tfrobust.PGD(tfrobust.Linf(0.1))
+    >>> pool = ProgramPool(lambda rows: Program(lambda x: x[:, 0, 0], attack, rows), count=2)
+    >>> pool.choose(7).rows, pool.choose(5).rows
+    (8, 8)
     """
 
     def __init__(self, make: Callable[[int], Program], count: int = 1):
@@ -64,3 +74,26 @@ class ProgramPool:
     def tracing_seconds(self) -> float:
         """Time that these traces took."""
         return sum(program.tracing_seconds for program in self.programs.values())
+
+
+def balance_rows(items: int, most: int, least: int = 0) -> int:
+    """Chooses rows for a number of runs: as many in each wave, so that the last one is as full as the others.
+
+    Args:
+        items: number of runs.
+        most: the most rows.
+        least: the fewest, where `most` allows them.
+
+    Example:
+    >>> from tfrobust.evaluation.engine.pool import balance_rows
+    >>> balance_rows(54, 50), balance_rows(3, 50)
+    (27, 3)
+    """
+    waves = max(1, -(-items // most))
+    return max(1, -(-items // waves), min(least, most))
+
+
+def count_rows(snapshot: Mapping[str, np.ndarray], items: int, rows: int) -> int:
+    """Counts the rows to continue a snapshot with: the busy ones, and `rows` while any of `items` wait."""
+    busy = int(np.sum(snapshot["host/example"] >= 0))
+    return max(busy, rows) if snapshot["host/cursor"] < items else busy

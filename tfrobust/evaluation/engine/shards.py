@@ -1,33 +1,43 @@
-"""Several processes evaluate parts of one set of examples; their journals make one evaluation."""
+"""One evaluation out of the journals of processes that evaluated parts of the examples."""
 
+import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
+from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.journal import check_same, read_outcome
 from tfrobust.evaluation.engine.merge import merge_outcomes
+from tfrobust.evaluation.engine.outcome import Outcome
 from tfrobust.runs import checkpoint
 
 
 class Shards:
     """The finished journals of shards, read as the journal of the whole evaluation.
 
-    Everything but the attacks is done again by whoever reads them: the clean pass, the second look's
-    counts, checks and reports. What differs from one process is only what is measured in seconds, and
-    the computed passes.
+    Only the attacks are taken from them: the clean pass, checks and reports are made again. The result
+    differs from that of one process in nothing but seconds and the computed passes.
 
     Args:
         folders: of the journals, in any order.
         fingerprint: of the whole evaluation, see `Journal`; the examples' part may differ.
         ids: int (n,), of all examples in order.
+        attacks: sequence of (name, `Attack`), of the suite.
 
     Raises:
-        UserError: a journal is missing, of another evaluation or not finished, or the shards are not
-            the whole.
+        UserError: a journal is missing, of another evaluation or not finished, or the shards are not all
+            of the examples, each once.
     """
 
-    def __init__(self, folders, fingerprint, ids, attacks):
+    def __init__(
+        self,
+        folders: Sequence[str | os.PathLike],
+        fingerprint: dict,
+        ids: np.ndarray,
+        attacks: Sequence[tuple[str, Attack]],
+    ):
         parts = [self._read(pathlib.Path(folder), fingerprint, attacks) for folder in folders]
         found = np.concatenate([part.arrays["ids"] for part in parts])
         if sorted(found.tolist()) != sorted(np.asarray(ids).tolist()):
@@ -48,12 +58,12 @@ class Shards:
         done = len(saved.state["outcomes"])
         if done < len(attacks):
             raise UserError(
-                f"The shard in {folder} has finished {done} of {len(attacks)} attacks: let it end first."
+                f"The shard in {folder} has finished {done} of {len(attacks)} attacks: let it finish first."
             )
         return saved
 
-    def finished(self, place, attack):
-        """The `Outcome` number `place` on all examples, and the images of what it broke, or was outvoted."""
+    def finished(self, place: int, attack: Attack) -> tuple[Outcome, np.ndarray]:
+        """Returns the `Outcome` number `place` on all examples, and its images, those of `Outcome.held`."""
         outcomes, images = zip(
             *(
                 read_outcome(p.state["outcomes"][place], p.arrays, place, attack)
@@ -70,10 +80,16 @@ class Shards:
         number = number[self._order]
         return whole, found[number[number >= 0]]
 
-    def current(self):
-        """Nothing is going on."""
+    def current(self) -> None:
+        """Returns None: no attack is running."""
         return None
 
-    def due(self):
-        """Nothing is ever to be saved."""
+    def add(self, outcome: Outcome, images: np.ndarray) -> None:
+        """Does nothing: all attacks are saved already."""
+
+    def save(self, snapshot: object = None) -> None:
+        """Does nothing, as `add`."""
+
+    def due(self) -> bool:
+        """Returns False: there is never anything to save."""
         return False

@@ -1,15 +1,20 @@
-"""Continuous batching: an attack runs on a fixed number of slots that are never idle for long."""
+"""Continuous batching: an attack runs on slots that are refilled as soon as their run is over."""
 
 import dataclasses
 import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
+
+from tfrobust.evaluation.engine.pool import ProgramPool
+from tfrobust.evaluation.engine.program import Program
 
 # Seconds between two looks of the host, which refills slots, shows progress and saves.
 _LOOK = 0.5
 
 
-def _sum(former, value):
+def _add(former, value):
     return value if np.isnan(former) else former + value
 
 
@@ -47,7 +52,14 @@ class SlotSchedule:
             stay with `program`.
     """
 
-    def __init__(self, program, work, num_classes, scale=1.0, pool=None):
+    def __init__(
+        self,
+        program: Program,
+        work: Work,
+        num_classes: int,
+        scale: float = 1.0,
+        pool: ProgramPool | None = None,
+    ):
         self.program, self.work, self.scale, self.pool = program, work, scale, pool
         self.runs = program.attack.runs(num_classes)
         size, rows = len(work.y), program.rows
@@ -67,10 +79,12 @@ class SlotSchedule:
             "cursor": np.zeros((), np.int64),
             **{name: np.full(size, np.nan) for name in program.attack.measures},
         }
-        self.bank = None
+        self.bank: dict[str, Any] = {}
         self._steps = 8
 
-    def __call__(self, on_look=lambda schedule: None):
+    def __call__(
+        self, on_look: Callable[["SlotSchedule"], None] = lambda schedule: None
+    ) -> dict[str, np.ndarray]:
         """Runs to the end. `on_look(self)` is called between ticks, and may raise to stop.
 
         Returns:
@@ -81,8 +95,8 @@ class SlotSchedule:
         while self._refill():
             began, traced = time.perf_counter(), self.program.tracing_seconds
             patience = self.program.rows // 16 if self._is_waiting else self.program.rows
-            self.bank, counts = self.program.tick(self.bank, self._steps, patience, self.scale)
-            counts = np.array(self.program.devices.join(counts))
+            self.bank, made = self.program.tick(self.bank, self._steps, patience, self.scale)
+            counts = np.array(self.program.devices.join(made))
             self.host["counts"] += counts
             self._harvest()
             steps = max(1, counts[1] // self.program.rows)
@@ -94,8 +108,8 @@ class SlotSchedule:
         return self.host
 
     @property
-    def share(self):
-        """How much of the queue has been given out and is finished, in [0, 1]; for a progress bar."""
+    def share(self) -> float:
+        """How much of the queue is done, in [0, 1], for a progress bar; half of what is running counts."""
         total = self.runs * len(self.work.y)
         return 1.0 if not total else (int(self.host["cursor"]) - self._occupied.sum() / 2) / total
 
@@ -123,7 +137,7 @@ class SlotSchedule:
             return False
         take = np.zeros(self.program.rows, bool)
         take[taken] = True
-        if self.bank is None:
+        if not self.bank:
             self.bank = self.program.open(self._incoming(), ~take, self.scale)
         elif taken or not self._occupied.all():
             idle = ~self._occupied
@@ -142,7 +156,7 @@ class SlotSchedule:
         }
 
     def _harvest(self):
-        """Notes what finished rows found, and frees them."""
+        """Records what finished rows found, and frees them."""
         host, state = self.host, self.bank["state"]
         names = (
             "done",
@@ -162,7 +176,7 @@ class SlotSchedule:
             np.add.at(host[name], examples, found[name][finished])
         for name in self.program.attack.measures:
             # Over an example's runs: the smallest distance, all queries.
-            combine = np.fmin if name == "distance" else _sum
+            combine = np.fmin if name == "distance" else _add
             for example, value in zip(examples, found[name][finished], strict=True):
                 host[name][example] = combine(host[name][example], value)
         winners = finished[found["broken"][finished]]
@@ -215,25 +229,19 @@ class SlotSchedule:
             for part, values in bank.items()
         }
 
-    def snapshot(self):
-        """All that is needed to go on later, as a dict of arrays."""
-        bank = {} if self.bank is None else self.program.devices.join(self.bank)
+    def snapshot(self) -> dict[str, np.ndarray]:
+        """Returns all that is needed to continue later, as a dict of arrays."""
+        bank = self.program.devices.join(self.bank)
         flat = {f"host/{name}": value for name, value in self.host.items()}
         for part in ("rows", "state"):
             flat |= {f"{part}/{name}": value for name, value in bank.get(part, {}).items()}
         return flat
 
-    def restore(self, arrays):
-        """Goes on from a `snapshot` of the same attack and work, whose busy rows fit into the program."""
-        parts = {"host": {}, "rows": {}, "state": {}}
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Continues from a `snapshot` of the same attack and work, whose busy rows fit into the program."""
+        parts: dict[str, dict] = {"host": {}, "rows": {}, "state": {}}
         for name, value in arrays.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = value
         self.host = {name: np.array(value) for name, value in parts["host"].items()}
         self._seat({"rows": parts["rows"], "state": parts["state"]})
-
-
-def count_rows(snapshot, items, rows):
-    """How many rows go on from a snapshot: its busy ones, and at least `rows` while some of `items` wait."""
-    busy = int(np.sum(snapshot["host/example"] >= 0))
-    return max(busy, rows) if snapshot["host/cursor"] < items else busy

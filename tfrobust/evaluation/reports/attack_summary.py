@@ -2,19 +2,27 @@
 
 import numpy as np
 
+from tfrobust.evaluation.engine.outcome import Evaluation
 from tfrobust.evaluation.reports.passes import count_theoretical_passes
 from tfrobust.ops.interval import binomial_interval
 
 
-def count_right(flags):
-    """How many are true of how many, with the accuracy and its 95 % interval."""
+def count_right(flags: np.ndarray) -> dict:
+    """Counts how many of how many are true, with the accuracy and its 95 % interval.
+
+    Example:
+    >>> from tfrobust.evaluation.reports.attack_summary import count_right
+    >>> count = count_right(np.array([True, True, False, True]))
+    >>> count["right"], count["total"], count["accuracy"]
+    (3, 4, 0.75)
+    """
     right, total = int(np.sum(flags)), len(flags)
     interval = binomial_interval(right, total)
     return {"right": right, "total": total, "accuracy": right / total, "interval": interval}
 
 
-def summarize_attacks(evaluation):
-    """A dict of values for each attack of an `Evaluation`, in order."""
+def summarize_attacks(evaluation: Evaluation) -> list[dict]:
+    """Returns a dict of values for each attack of an `Evaluation`, in order."""
     clean = standing = evaluation.clean
     first, rows = evaluation.first_broken_by, []
     for place, outcome in enumerate(evaluation.outcomes):
@@ -38,8 +46,8 @@ def summarize_attacks(evaluation):
                 "marginal": count_right(clean & ~outcome.broken) if complete else None,
                 "cumulative": count_right(standing),
                 "passes": {
-                    "needed": _passes(outcome, outcome.attempted),
-                    "needed_where_not_broken": _passes(outcome, stood),
+                    "needed": _average_passes(outcome, outcome.attempted),
+                    "needed_where_not_broken": _average_passes(outcome, stood),
                     "theory_where_not_broken": theory,
                     "computed": outcome.passes if outcome.attack.counts_passes else None,
                 },
@@ -49,27 +57,27 @@ def summarize_attacks(evaluation):
                 "seconds": outcome.seconds,
                 "tracing_seconds": outcome.tracing_seconds,
                 "examples_per_second": attempted / outcome.seconds if outcome.seconds else None,
-                "distance": _distance(outcome, clean if complete else None),
-                "queries": _quantiles(outcome.measures.get("queries"), outcome.attempted),
+                "distance": _summarize_distance(outcome, clean if complete else None),
+                "queries": _summarize(outcome.measures.get("queries"), outcome.attempted),
             }
         )
     return rows
 
 
-def _passes(outcome, which):
+def _average_passes(outcome, which):
     """Mean forward and backward passes of some examples, None if there are none, or were not counted."""
     if not outcome.attack.counts_passes or not which.any():
         return None
     return float(outcome.forwards[which].mean()), float(outcome.backwards[which].mean())
 
 
-def _distance(outcome, clean):
+def _summarize_distance(outcome, clean):
     """Distances to the boundary; "adbd" counts examples that are wrong when clean as 0, as its authors do.
 
     It is None for an attack that was not given all examples, or that ends within the radius.
     Examples for which no misclassified image was found have none, and are counted as "missing".
     """
-    measured = _quantiles(outcome.measures.get("distance"), outcome.attempted)
+    measured = _summarize(outcome.measures.get("distance"), outcome.attempted)
     if measured is None:
         return None
     known = clean is not None and outcome.attack.measures_boundary
@@ -80,7 +88,7 @@ def _distance(outcome, clean):
     return {**measured, "adbd": adbd}
 
 
-def _quantiles(values, attempted):
+def _summarize(values, attempted):
     if values is None:
         return None
     values = values[attempted]

@@ -1,8 +1,10 @@
 """The checklist of Carlini et al., and what an evaluation has to say to each of its items."""
 
 import dataclasses
+from collections.abc import Iterable
 
-from tfrobust.evaluation.checks.finding import LEVELS
+from tfrobust.evaluation.checks.finding import LEVELS, Finding
+from tfrobust.evaluation.engine.outcome import Evaluation
 
 STATES = ("answered", "partly", "in doubt", "not answered")
 
@@ -20,7 +22,7 @@ class Item:
     """
 
     text: str
-    checks: tuple = ()
+    checks: tuple[str, ...] = ()
     stated: str | None = None
 
 
@@ -45,18 +47,18 @@ ITEMS = (
 )
 
 
-def collect_statements(evaluation):
-    """What an evaluation states by itself: a dict of truth values, see `Item.stated`."""
+def collect_statements(evaluation: Evaluation) -> dict[str, bool]:
+    """Returns what an evaluation states by itself: a dict of truth values, see `Item.stated`."""
     attacks = [outcome.attack for outcome in evaluation.outcomes]
     aims = {attack.is_targeted for attack in attacks}
     return {"always": True, "several": len(attacks) > 1, "targeted": len(aims) == 2}
 
 
-def fill_checklist(evaluation):
-    """The checklist as a table.
+def fill_checklist(evaluation: Evaluation) -> list[dict]:
+    """Answers the checklist.
 
     "answered": the report states it, and every check for it was made and passed; "partly": some
-    were, or one has something to note; "in doubt": one fired; "not answered": none was made, nor
+    were, or one has a remark; "in doubt": one fired; "not answered": none was made, nor
     is it stated.
 
     Args:
@@ -69,10 +71,10 @@ def fill_checklist(evaluation):
     Reference: Carlini et al., "On Evaluating Adversarial Robustness", 2019.
     """
     stated = collect_statements(evaluation)
-    return [_row(item, stated, evaluation.findings) for item in ITEMS]
+    return [_make_row(item, stated, evaluation.findings) for item in ITEMS]
 
 
-def _row(item, stated, findings):
+def _make_row(item, stated, findings):
     mine = [f for f in findings if f.made and any(_belongs(f.id, c) for c in item.checks)]
     fired = {f.id for f in mine if f.fired}
     found = [[f for f in mine if _belongs(f.id, check)] for check in item.checks]
@@ -103,6 +105,6 @@ def _belongs(id, check):
     )
 
 
-def rank_findings(findings):
-    """Findings, the worst level first, in their order within a level."""
+def rank_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """Sorts findings, the worst level first, in their order within a level."""
     return sorted(findings, key=lambda finding: -LEVELS.index(finding.level))

@@ -1,17 +1,27 @@
 """The reports of an evaluation, in its folder."""
 
+import os
 import pathlib
 
+import numpy as np
+
+from tfrobust.evaluation.engine.outcome import Evaluation
 from tfrobust.evaluation.reports import report_files
 from tfrobust.evaluation.reports.report_text import format_report
 from tfrobust.evaluation.reports.summary import summarize_evaluation
 from tfrobust.runs import files, kinds
 
 
-def write_reports(evaluation, x, folder, keep_images=False, curve=None):
+def write_reports(
+    evaluation: Evaluation,
+    x: np.ndarray,
+    folder: str | os.PathLike,
+    keep_images: bool = False,
+    curve: dict | None = None,
+) -> str:
     """Writes `examples.csv`, `samples.npz`, `report.json` and `report.md`, each whole or not at all.
 
-    `plots.write_page` makes `report.html` of them.
+    `write_page` makes `report.html` of them.
 
     Args:
         evaluation: `Evaluation` of at least one example.
@@ -24,8 +34,16 @@ def write_reports(evaluation, x, folder, keep_images=False, curve=None):
         The text of `report.md`.
 
     Raises:
-        UserError: images are asked for that were not kept, the curve is none, or the folder holds
+        UserError: images are asked for that were not kept, the curve is malformed, or the folder holds
             anything else.
+
+    Example:
+    >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> x, y = np.full((4, 2, 2, 1), 0.5, "float32"), np.array([0, 0, 1, 1])
+    >>> attack = tfrobust.PGD(tfrobust.Linf("8/255"), steps=1)
+    >>> evaluation = tfrobust.evaluate(model, (x, y), attack, checks="none")
+    >>> tfrobust.evaluation.write_reports(evaluation, x, "report").splitlines()[0][:22]
+    '# Accuracy under pgd: '
     """
     folder = pathlib.Path(folder)
     known = kinds.check_ours(folder, kinds.EVALUATION)

@@ -1,31 +1,43 @@
-"""The one sentence of an evaluation, and whether it may be believed."""
+"""The one sentence of an evaluation, and whether it can be trusted."""
 
+from collections.abc import Iterable
+
+from tfrobust.evaluation.checks.finding import Finding
+from tfrobust.evaluation.engine.outcome import Evaluation
 from tfrobust.ops.interval import binomial_interval
 
 DISTRUST = ("severe", "error")
-# A list of so many attacks may be called an estimate, whatever its name.
+# A suite of so many attacks may be called an estimate, whatever its name.
 SEVERAL = 4
 
 
-def find_doubts(findings):
-    """The findings that say that the number is not trustworthy."""
+def find_doubts(findings: Iterable[Finding]) -> list[Finding]:
+    """Returns the findings for which the number is not trustworthy."""
     return [finding for finding in findings if finding.level in DISTRUST]
 
 
-def is_estimate(evaluation):
+def is_estimate(evaluation: Evaluation) -> bool:
     """Whether the suite is strong enough to be called an estimate of robust accuracy."""
     count = len(evaluation.outcomes)
     return count > 0 and (evaluation.suite.startswith("autoattack") or count >= SEVERAL)
 
 
-def headline(evaluation):
-    """One sentence: the accuracy under the suite, as the upper bound that it is.
+def headline(evaluation: Evaluation) -> str:
+    """Returns one sentence: the accuracy under the suite, an upper bound of robust accuracy.
 
     Only AutoAttack's versions and lists of at least four attacks are said to estimate robust accuracy; a
     shorter one is named, and its number is that of accuracy under it.
 
     Args:
         evaluation: `Evaluation` of at least one example, with its findings.
+
+    Example:
+    >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> data = np.full((4, 2, 2, 1), 0.5, "float32"), np.array([0, 0, 1, 1])
+    >>> attack = tfrobust.PGD(tfrobust.Linf(0.0), steps=1)
+    >>> evaluation = tfrobust.evaluate(model, data, attack, checks="none")
+    >>> tfrobust.evaluation.headline(evaluation).split(" (")[0]
+    'accuracy under pgd: 50.00 %'
     """
     total, count = len(evaluation.ids), len(evaluation.outcomes)
     right = int(evaluation.robust.sum())
@@ -33,9 +45,7 @@ def headline(evaluation):
     value = f"{100 * right / total:.2f} %"
     size = f"{total} example{'' if total == 1 else 's'}, 95 % interval {100 * low:.2f} to {100 * high:.2f} %"
     if not count:
-        text = (
-            f"clean accuracy {value} ({size}); no attack was run, so nothing is said of robustness"
-        )
+        text = f"clean accuracy {value} ({size}); no attack was run, so robustness is unknown"
     elif is_estimate(evaluation):
         union = f"union of {count} attack{'' if count == 1 else 's'}"
         text = f"robust accuracy <= {value} (upper bound by {evaluation.suite}; {union}, {size})"

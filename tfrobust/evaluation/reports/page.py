@@ -1,6 +1,7 @@
 """`report.html`: an evaluation on one page that needs nothing else."""
 
 import base64
+import os
 import pathlib
 import re
 
@@ -9,6 +10,7 @@ import markupsafe
 
 from tfrobust.errors import UserError, one_line
 from tfrobust.evaluation.reports import tables
+from tfrobust.evaluation.reports.headline import DISTRUST
 from tfrobust.evaluation.reports.page_files import ReportFiles
 from tfrobust.plots import report_figures
 from tfrobust.plots.inline_svg import inline_svg
@@ -18,11 +20,11 @@ from tfrobust.runs import files
 _HERE = pathlib.Path(__file__).parent
 
 
-def write_page(folder):
+def write_page(folder: str | os.PathLike) -> pathlib.Path:
     """Writes `report.html` from the other files in the folder of an evaluation, whole or not at all.
 
-    One file without scripts and links, in which pictures and style are contained; it can be sent as
-    it is. Whatever the files say is escaped.
+    One file without scripts and links that contains its pictures and style, to be sent as it is. All text
+    of the other files is escaped.
 
     Args:
         folder: holds `report.json` and `examples.csv`, and `samples.npz` if there are images.
@@ -31,7 +33,15 @@ def write_page(folder):
         The path of the page.
 
     Raises:
-        UserError: the folder holds no report, one of a newer version, or one that somebody has changed.
+        UserError: the folder holds no report, one of a newer version, or one that was changed.
+
+    Example:
+    >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> data = np.full((4, 2, 2, 1), 0.5, "float32"), np.array([0, 0, 1, 1])
+    >>> attack = tfrobust.PGD(tfrobust.Linf("8/255"), steps=1)
+    >>> evaluation = tfrobust.evaluate(model, data, attack, checks="none", workdir="report")
+    >>> tfrobust.evaluation.write_page("report").name
+    'report.html'
     """
     report = ReportFiles.read(folder)
     path = pathlib.Path(folder, "report.html")
@@ -39,8 +49,8 @@ def write_page(folder):
         text = _render(report)
     except (LookupError, TypeError, ValueError, AttributeError, jinja2.UndefinedError) as error:
         raise UserError(
-            f"{folder} holds a report.json that is not as an evaluation writes it ({one_line(error, 200)}). "
-            "Give the same evaluation again, it writes its reports."
+            f"{folder} holds a report.json that no evaluation wrote ({one_line(error, 200)}). "
+            "Run the same evaluation again; it writes its reports."
         ) from error
     files.write_text(path, text)
     return path
@@ -61,8 +71,8 @@ def _render(report):
         title=_title(ours),
         is_bound=ours["robust"] is not None and ours["estimate"],
         shown=shown,
-        interval=tables.write_interval(shown),
-        doubts=[f["id"] for f in told if f["level"] in ("severe", "error")],
+        interval=tables.format_interval(shown),
+        doubts=[f["id"] for f in told if f["level"] in DISTRUST],
         told=told,
         passed=len(ours["findings"]) - len(told),
         answered=sum(item["state"] == "answered" for item in ours["checklist"]),
@@ -80,12 +90,12 @@ def _title(ours):
 
 
 def _mark_code(text):
-    """Text in which what stands between backticks is code."""
+    """Escapes text, and marks what is between backticks as code."""
     return markupsafe.Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(markupsafe.escape(text))))
 
 
 def _charts(report):
-    """The curves that there are numbers for, as SVG."""
+    """Draws the curves that there are numbers for, as SVG."""
     for name, draw in report_figures.PICTURES.items():
         svg = inline_svg(lambda draw=draw: draw(report), name, name.replace("_", " "))
         if svg is not None:
@@ -93,7 +103,7 @@ def _charts(report):
 
 
 def _images(samples):
-    """Clean, adversarial and amplified differences of the samples."""
+    """Encodes clean and adversarial images of the samples, and their amplified differences."""
     if samples is None:
         return
     names = ("clean", "images", "ids", "labels", "attacks")

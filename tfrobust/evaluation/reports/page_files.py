@@ -1,8 +1,9 @@
-"""What pictures of an evaluation are made from: the files in its folder."""
+"""The files of an evaluation from which its page and pictures are made."""
 
 import csv
 import dataclasses
 import math
+import os
 import pathlib
 
 import numpy as np
@@ -28,7 +29,7 @@ class ReportFiles:
     samples: dict | None
 
     @staticmethod
-    def read(folder):
+    def read(folder: str | os.PathLike) -> "ReportFiles":
         """Reads the files in the folder of an evaluation.
 
         Raises:
@@ -41,8 +42,8 @@ class ReportFiles:
                 rows = list(csv.DictReader(file))
         except OSError as error:
             raise UserError(
-                f"{folder} holds no examples.csv beside its report.json. Give the same evaluation again, "
-                "it goes on where it was and writes its reports."
+                f"{folder} holds no examples.csv beside its report.json. Run the same evaluation "
+                "again; it continues and writes its reports."
             ) from error
         samples = folder / "samples.npz"
         if not samples.exists():
@@ -51,11 +52,11 @@ class ReportFiles:
             return ReportFiles(content, rows, dict(arrays))
 
     @property
-    def ours(self):
-        """The part of `report.json` that is ours."""
+    def ours(self) -> dict:
+        """The part of `report.json` with tfrobust's own keys."""
         return self.content["tfrobust"]
 
-    def distances(self):
-        """The smallest distance of each example that has one, float (m,)."""
+    def distances(self) -> np.ndarray:
+        """Returns the smallest distance of each example that has one, float (m,)."""
         values = [float(row["distance"]) for row in self.rows if row["distance"]]
         return np.array([value for value in values if math.isfinite(value)])

@@ -1,14 +1,16 @@
 """What an attack costs for an example that it does not break."""
 
-# AutoAttack's standard version on ten classes for an example that stands: F + B.
+from tfrobust.attacks.base import Attack
+
+# AutoAttack's standard version on ten classes for a robust example: F + B.
 AUTOATTACK = 7852 + 1910
 
 
-def count_theoretical_passes(attack, num_classes):
-    """Forward and backward passes for an example that nothing breaks, from the attack's settings.
+def count_theoretical_passes(attack: Attack, num_classes: int) -> tuple[int, int] | None:
+    """Computes the passes for an example that nothing breaks, from the attack's settings.
 
-    Use it to plan, and to see next to the passes that were needed whether an attack did what it
-    should. With r = `attack.runs(k)` runs:
+    Use it to plan an evaluation, and to compare with the passes that were made. With r =
+    `attack.runs(k)` runs:
 
         PGD          r (steps + 1) eot F,  r steps eot B   the last ones judge
         APGD         r looks eot F and B   looks is steps + 1, or steps + 3 with larger radii
@@ -26,6 +28,11 @@ def count_theoretical_passes(attack, num_classes):
 
     Returns:
         `(forward, backward)`, whole numbers, or None for attacks that do not say (`Attack.passes`).
+
+    Example:
+    >>> from tfrobust.evaluation.reports.passes import count_theoretical_passes
+    >>> count_theoretical_passes(tfrobust.attacks.APGD(tfrobust.Linf("8/255"), steps=100), 10)
+    (101, 101)
 
     Reference: Croce and Hein, 2020, for AutoAttack; counted on its code.
     """

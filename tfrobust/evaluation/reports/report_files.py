@@ -2,11 +2,13 @@
 
 import csv
 import io
+import os
 import pathlib
 
 import numpy as np
 
 from tfrobust.errors import UserError
+from tfrobust.evaluation.engine.outcome import Evaluation
 from tfrobust.evaluation.reports.summary import SCHEMA
 from tfrobust.runs import files
 
@@ -29,8 +31,8 @@ COLUMNS = (
 MOST_SAMPLES = 16
 
 
-def read_report(path):
-    """The content of a `report.json`, as it was written.
+def read_report(path: str | os.PathLike) -> dict:
+    """Reads a `report.json`.
 
     Args:
         path: the file, or the folder of an evaluation that holds it.
@@ -39,28 +41,36 @@ def read_report(path):
         A dict, see `summary.summarize_evaluation`.
 
     Raises:
-        UserError: it is none, or a newer version wrote it.
+        UserError: it is no report, or a newer version wrote it.
+
+    Example:
+    >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> data = np.full((4, 2, 2, 1), 0.5, "float32"), np.array([0, 0, 1, 1])
+    >>> attack = tfrobust.PGD(tfrobust.Linf("8/255"), steps=1)
+    >>> evaluation = tfrobust.evaluate(model, data, attack, checks="none", workdir="report")
+    >>> tfrobust.evaluation.read_report("report")["tfrobust"]["examples"]
+    4
     """
     path = pathlib.Path(path)
     return files.read_json(path / REPORT if path.is_dir() else path, "tfrobust", SCHEMA)
 
 
-def write_table(path, evaluation):
+def write_table(path: str | os.PathLike, evaluation: Evaluation) -> None:
     """Writes a row for each example, by `COLUMNS`; what does not apply or was not measured stays empty.
 
     "broken_by" is the attack that broke it first, "run" and "step" are of that attack and count from
     0; "distance" is the smallest at which any attack found a misclassified image, "queries", "forwards"
-    and "backwards" are those of all attacks together. "unanswered" examples stand, but have an image
-    without finite logits.
+    and "backwards" are those of all attacks together. "unanswered" examples were not broken, but
+    have an image without finite logits.
     """
     outcomes, size = evaluation.outcomes, len(evaluation.ids)
     first, nothing = evaluation.first_broken_by, np.full(size, np.nan)
 
-    def measured(name):
+    def get(name):
         return np.array([o.measures.get(name, nothing) for o in outcomes] or [nothing], float)
 
     lost = evaluation.unanswered
-    distances, queries = measured("distance"), measured("queries")
+    distances, queries = get("distance"), get("queries")
     smallest = np.min(np.where(np.isnan(distances), np.inf, distances), axis=0)
     asked = np.where(np.isnan(queries).all(axis=0), np.nan, np.nansum(queries, axis=0))
     text = io.StringIO()
@@ -87,7 +97,7 @@ def write_table(path, evaluation):
     files.write_text(path, text.getvalue())
 
 
-def write_images(path, evaluation):
+def write_images(path: str | os.PathLike, evaluation: Evaluation) -> None:
     """Writes the adversarial images of all broken examples.
 
     The arrays are "images", float32 (m, h, w, c), "ids", "labels", and "attacks", names, all (m, ...).
@@ -97,12 +107,12 @@ def write_images(path, evaluation):
     """
     if evaluation.adversarial is None:
         raise UserError(
-            "The adversarial images were not kept: evaluate with keep_images, or --images."
+            "The adversarial images were not kept. Evaluate with keep_images=True, or --images."
         )
-    _write_arrays(path, _at(evaluation, np.flatnonzero(evaluation.first_broken_by >= 0)))
+    _write_arrays(path, _select(evaluation, np.flatnonzero(evaluation.first_broken_by >= 0)))
 
 
-def write_samples(path, evaluation, x):
+def write_samples(path: str | os.PathLike, evaluation: Evaluation, x: np.ndarray) -> None:
     """Writes up to 16 pairs of "clean" and adversarial images, as `write_images`, spread over all.
 
     Where nothing was broken, or no images were kept, there is no such file afterwards.
@@ -118,10 +128,10 @@ def write_samples(path, evaluation, x):
         return
     count = min(MOST_SAMPLES, len(places))
     places = places[np.arange(count) * len(places) // count]
-    _write_arrays(path, {**_at(evaluation, places), "clean": np.asarray(x[places], np.float32)})
+    _write_arrays(path, {**_select(evaluation, places), "clean": np.asarray(x[places], np.float32)})
 
 
-def _at(evaluation, places):
+def _select(evaluation, places):
     names = np.array([outcome.name for outcome in evaluation.outcomes], dtype=str)
     return {
         "images": np.asarray(evaluation.adversarial[places], np.float32),

@@ -1,29 +1,28 @@
 """`report.md`: what an evaluation found, for people."""
 
 from tfrobust.evaluation.reports import tables
+from tfrobust.evaluation.reports.headline import DISTRUST
 from tfrobust.runs.markdown import cell, plain, sentence, table
 
-_WORSE = ("warning", "severe", "error")
+_WORSE = ("warning", *DISTRUST)
 
 
-def format_report(report):
-    """Markdown: the headline, what makes it doubtful, attacks, setting, checks, checklist, costs.
+def format_report(report: dict) -> str:
+    """Returns Markdown: the headline, what makes it doubtful, attacks, setting, checks, checklist, costs.
 
     Args:
         report: what `summary.summarize_evaluation` or `read_report` returns.
     """
     ours = report["tfrobust"]
-    accuracies = _table(
-        ("", "accuracy", "95 % interval", "right / all"), tables.accuracy_rows(ours)
-    )
+    rules = "".join(f"\n{plain(rule)}\n" for rule in tables.list_rules(ours))
     parts = [
         _head(ours),
-        accuracies,
+        _table(tables.ACCURACIES, tables.list_accuracies(ours)) + rules,
         _attacks(ours["attacks"]),
-        "## Setting\n\n" + _facts(tables.setting_facts(ours)),
+        "## Setting\n\n" + _facts(tables.list_settings(ours)),
         _checks(ours["findings"]),
         _checklist(ours["checklist"]),
-        "## Costs\n\n" + _facts(tables.cost_facts(ours["costs"])),
+        "## Costs\n\n" + _facts(tables.list_costs(ours["costs"])),
         "Numbers of every kind: `report.json`. A row for each example: `examples.csv`.\n",
     ]
     return "\n".join(part for part in parts if part)
@@ -31,7 +30,7 @@ def format_report(report):
 
 def _head(ours):
     title = ours["headline"]
-    doubts = [f for f in ours["findings"] if f["level"] in ("severe", "error")]
+    doubts = [f for f in ours["findings"] if f["level"] in DISTRUST]
     warnings = [f for f in ours["findings"] if f["level"] == "warning"]
     lines = [f"# {plain(title[:1].upper() + title[1:])}", ""]
     if doubts:
@@ -40,7 +39,7 @@ def _head(ours):
         lines += ["Warnings:", ""]
         lines += [f"- {_name(f)}: {sentence(f['text'])}" for f in warnings] + [""]
     if not ours["findings"]:
-        lines += ["Nothing was checked: no finding speaks for the number or against it.", ""]
+        lines += ["No checks were made: nothing says whether to trust the number.", ""]
     return "\n".join(lines)
 
 
@@ -51,14 +50,14 @@ def _name(finding):
 def _attacks(attacks):
     if not attacks:
         return "No attack was run.\n"
-    text = f"## Attacks\n\n{_table(tables.ATTACKS, tables.attack_rows(attacks))}\n{tables.ATTACKS_NOTE}\n"
-    return text + "".join(f"\n{plain(note)}\n" for note in tables.attack_notes(attacks))
+    text = f"## Attacks\n\n{_table(tables.ATTACKS, tables.list_attacks(attacks))}\n{tables.ATTACKS_NOTE}\n"
+    return text + "".join(f"\n{plain(note)}\n" for note in tables.list_attack_notes(attacks))
 
 
 def _checks(findings):
     if not findings:
         return ""
-    rows = [list(map(cell, row)) for row in tables.check_rows(findings)]
+    rows = [list(map(cell, row)) for row in tables.list_checks(findings)]
     for row in rows:
         row[2] = f"**{row[2]}**" if row[2] in _WORSE else row[2]
     told = [
@@ -70,8 +69,8 @@ def _checks(findings):
 def _checklist(items):
     return (
         "## Checklist of Carlini et al. (2019)\n\n"
-        + _table(tables.CHECKLIST, tables.checklist_rows(items))
-        + "\nWhat belongs to no check is stated in this report, or not at all.\n"
+        + _table(tables.CHECKLIST, tables.list_checklist(items))
+        + "\nItems without a check are stated in this report, or not answered.\n"
     )
 
 

@@ -1,10 +1,12 @@
 """What `report.json` says of an evaluation, as plain values."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from tfrobust.errors import UserError
+from tfrobust.evaluation.engine.outcome import Evaluation
 from tfrobust.evaluation.reports import checklist
 from tfrobust.evaluation.reports.attack_summary import count_right, summarize_attacks
 from tfrobust.evaluation.reports.curves import (
@@ -19,8 +21,8 @@ from tfrobust.spec import as_config
 SCHEMA = 1
 
 
-def summarize_evaluation(evaluation, curve=None):
-    """The content of `report.json`: RobustBench's keys, and our own under "tfrobust".
+def summarize_evaluation(evaluation: Evaluation, curve: dict | None = None) -> dict:
+    """Makes the content of `report.json`: RobustBench's keys, and our own under "tfrobust".
 
     RobustBench's accuracies are percentages, written as strings with two decimals; "autoattack_acc" is
     filled by the suite of that meaning only. Ours are numbers in [0, 1], and counts. What is not known
@@ -34,7 +36,7 @@ def summarize_evaluation(evaluation, curve=None):
         A dict of JSON values.
 
     Raises:
-        UserError: a curve that is none.
+        UserError: the curve is malformed.
     """
     _check_curve(curve)
     epsilon = as_config(evaluation.threat_model.epsilon)
@@ -87,18 +89,26 @@ def summarize_evaluation(evaluation, curve=None):
                 "unanswered": count_right(evaluation.unanswered) if attacked else None,
                 "robust": robust if attacked else None,
                 "attacks": summarize_attacks(evaluation),
-                "curves": {"epsilon": curve, **_curves(evaluation)},
-                "findings": [_finding(f) for f in checklist.rank_findings(evaluation.findings)],
+                "curves": {"epsilon": curve, **_make_curves(evaluation)},
+                "findings": [
+                    _make_finding(f) for f in checklist.rank_findings(evaluation.findings)
+                ],
                 "checklist": checklist.fill_checklist(evaluation),
-                "costs": _costs(evaluation),
+                "costs": _sum_costs(evaluation),
                 "environment": evaluation.environment,
             },
         }
     )
 
 
-def plain(value):
-    """A value as JSON has it: numpy's kinds as Python's, tuples as lists, None for what is not finite."""
+def plain(value: Any) -> Any:
+    """Converts a value to JSON values: NumPy's to Python's, tuples to lists, what is not finite to None.
+
+    Example:
+    >>> from tfrobust.evaluation.reports.summary import plain
+    >>> plain({"a": np.float32(0.5), "b": (1, float("nan"))})
+    {'a': 0.5, 'b': [1, None]}
+    """
     if isinstance(value, dict):
         return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, np.ndarray):
@@ -123,7 +133,7 @@ def _check_curve(curve):
         )
 
 
-def _curves(evaluation):
+def _make_curves(evaluation):
     outcomes = evaluation.outcomes
     curves = {
         "step": {o.name: compute_accuracy_by_step(o) for o in outcomes},
@@ -136,7 +146,7 @@ def _curves(evaluation):
     }
 
 
-def _finding(finding):
+def _make_finding(finding):
     return {
         "id": finding.id,
         "title": finding.title,
@@ -148,7 +158,7 @@ def _finding(finding):
     }
 
 
-def _costs(evaluation):
+def _sum_costs(evaluation):
     """Totals; a forward pass of each example at its clean image and the second looks are left out.
 
     So are attacks that do not count their passes: they are named under "uncounted".

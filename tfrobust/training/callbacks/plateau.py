@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from tfrobust.errors import UserError
-from tfrobust.methods.update import inner
+from tfrobust.methods.update import unwrap
 from tfrobust.ops.numbers import integer, number
 
 
@@ -62,7 +62,7 @@ class Plateau(keras.callbacks.Callback):
 
     def set_model(self, model: keras.Model) -> None:
         super().set_model(model)
-        if isinstance(inner(model.optimizer).get_config()["learning_rate"], dict):
+        if isinstance(unwrap(model.optimizer).get_config()["learning_rate"], dict):
             raise UserError(
                 "`Plateau` sets the learning rate itself, so it must be a plain number. Received: a "
                 "schedule; give training.train.learning_rate (or the optimizer) a number."
@@ -81,7 +81,7 @@ class Plateau(keras.callbacks.Callback):
             self.model.stop_training = True
         elif self.since_change >= self.patience:
             self.since_change = 0
-            optimizer = inner(self.model.optimizer)
+            optimizer = unwrap(self.model.optimizer)
             optimizer.learning_rate = float(optimizer.learning_rate) / self.divisor
 
     def get_state(self) -> Any:

@@ -22,18 +22,18 @@ _SHARES = {
         "the same; more are severe. Honest models of the tests have at most 0.02, those that hide their "
         "gradients 0.02 to 0.29",
     ),
-    "least": Setting(3, "so many examples at least"),
+    "least": Setting(3, "fewer examples than this never make it fire"),
 }
-_WHY = "It sees less than a gradient attack does; where it finds more, gradients mislead."
+_WHY = "Such an attack knows less than one with gradients; if it finds more, the gradients mislead."
 _WHAT_TO_DO = (
-    "Look at C7, C18a and C30, attack a smooth stand-in of the model, and don't report the number as "
+    "Look at C7, C18a and C30, attack a smooth stand-in of the model, and do not report the number as "
     "robustness."
 )
 
 BLACK_BOX = Check(
     "C8",
     "black box against white box",
-    measures="How many examples attacks without gradients break that those with gradients before them left.",
+    measures="How many examples are broken by attacks without gradients, after those with gradients failed.",
     why=_WHY,
     advice=_WHAT_TO_DO,
     settings={
@@ -45,8 +45,8 @@ BLACK_BOX = Check(
 TRANSFER = Check(
     "C19",
     "transfer",
-    measures="How many examples images that were made on other models break, and the model's own gradients "
-    "don't.",
+    measures="How many examples are broken by images made on other models, and not by the model's own "
+    "gradients.",
     why=_WHY,
     advice=_WHAT_TO_DO,
     settings=_SHARES,
@@ -54,7 +54,7 @@ TRANSFER = Check(
 HARD_LABEL = Check(
     "C20",
     "hard label",
-    measures="How many examples RayS breaks, which sees the predicted class only, and the gradients don't.",
+    measures="How many examples are broken by RayS, which sees only the class, and not by gradients.",
     why=_WHY,
     advice=_WHAT_TO_DO,
     settings=_SHARES,

@@ -26,7 +26,7 @@ PASSES = Check(
     advice="Report both beside robust accuracy, and average gradients in the attacks (suite "
     "`autoattack_rand`); Square and FAB are unreliable.",
     settings={
-        "passes": Setting(20, "of each image; as many vote on every image of a random model")
+        "passes": Setting(20, "of each image; as many passes vote on every image of a random model")
     },
 )
 

@@ -17,13 +17,13 @@ SECOND_LOOK = Check(
     "second look",
     measures="Whether all that attacks called a success lies inside ball and box, is finite, and is "
     "misclassified in a fresh float32 pass.",
-    why="What is not is not counted, and the attack or the model is not what it seems.",
-    advice="Look whether the model is random or in low precision; otherwise the attack is at fault.",
+    why="Other results are not counted, and show that the attack or the model is faulty.",
+    advice="Check whether the model is random or in low precision; if not, report the attack as a fault.",
 )
 UNANSWERED = Check(
     "C42",
     "logits under attack",
-    measures="How many examples no attack broke though the model gave NaN or infinity in the ball.",
+    measures="How many examples no attack broke although the model gave NaN or infinity in the ball.",
     why="A classifier that gives no number is not robust there. Severe if such examples count as robust.",
     advice="Find the operation that does so: a logarithm, a division, a root.",
 )
@@ -31,7 +31,7 @@ ACCOUNTING = Check(
     "C27",
     "accounting",
     measures="Whether every example is counted once, and each attack got the examples that it should.",
-    why="Accuracies that don't add up mean nothing.",
+    why="Accuracies that do not add up mean nothing.",
     advice="Report it: this is a fault of tfrobust.",
 )
 INTERVAL = Check(

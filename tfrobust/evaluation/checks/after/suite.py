@@ -30,14 +30,14 @@ DISTANCES = Check(
     "distances",
     measures="The median distance at which FAB or RayS broke examples, beside the radius.",
     why="It says how far from the radius the decision boundary is; it judges nothing.",
-    advice="Nothing; report it.",
+    advice="Report it.",
 )
 ADAPTIVE = Check(
     "C34",
     "adaptive attack",
     measures="Whether the evaluation states what the defence does and which attack was made for it.",
     why="A defence that does more than plain training needs an attack on what it does.",
-    advice="Write it as `statement` (`--statement`).",
+    advice="Describe both in `statement` (`--statement`).",
 )
 
 

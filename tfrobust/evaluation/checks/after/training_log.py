@@ -11,9 +11,9 @@ from tfrobust.evaluation.checks.finding import Finding
 COLLAPSE = Check(
     "C21",
     "training log",
-    measures="Whether validation accuracy under attack collapsed in training, and clean accuracy did not.",
-    why="Training with one step can overfit to its step, and then only that step is resisted.",
-    advice="Take a checkpoint from before, with `training.train.checkpoint_rule = 'best_robust'`.",
+    measures="Whether validation accuracy under attack collapsed in training while clean accuracy did not.",
+    why="One-step training can overfit to its own step; the classifier then resists that step only.",
+    advice="Take an earlier checkpoint, with `training.train.checkpoint_rule = 'best_robust'`.",
     settings={
         "fall": Setting(0.1, "of validation accuracy under attack, below the best one before")
     },

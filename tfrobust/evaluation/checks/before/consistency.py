@@ -19,9 +19,9 @@ DETERMINISM = Check(
     "C5",
     "determinism",
     measures="Whether five passes of the same images give the same logits.",
-    why="Of a random model one lucky pass says nothing, and a single gradient is noise.",
+    why="A single pass of a random model proves nothing, and a single gradient is noise.",
     advice="Average gradients (suite `autoattack_rand`, `eot=20`); images are then judged by a vote (C22).",
-    settings={"difference": Setting(1e-4, "of two vectors of logits of length 1")},
+    settings={"difference": Setting(1e-4, "between two vectors of logits, scaled to length 1")},
 )
 BATCH = Check(
     "C4",
@@ -39,13 +39,13 @@ EXECUTION = Check(
     "C6",
     "eager and graph",
     measures="Whether logits and gradients are the same eagerly and in a graph.",
-    why="The attacks run in graphs; Python code that runs once makes another model of it there.",
+    why="The attacks run in graphs; Python code that runs only while tracing makes it another model.",
     advice="Write the model in TensorFlow operations.",
     settings={
         "difference": Setting(1e-3, "of logits, relative to the largest"),
         "cosine": Setting(0.999, "of two gradients that agree"),
         "share": Setting(0.95, "of gradients that must agree"),
-        "examples": Setting(32, "so many are run eagerly, the first ones"),
+        "examples": Setting(32, "how many examples are run eagerly"),
     },
 )
 

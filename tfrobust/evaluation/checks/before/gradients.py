@@ -46,9 +46,11 @@ DIFFERENCES = Check(
     settings={
         "step": Setting(0.05, "of the difference, in radii"),
         "low": Setting(0.5, "the smallest ratio of difference and slope that counts as right"),
-        "high": Setting(2.0, "the largest one"),
+        "high": Setting(2.0, "the largest such ratio"),
         "share": Setting(0.9, "of examples that must be right"),
-        "negated_share": Setting(0.25, "right but for their sign; more are severe"),
+        "negated_share": Setting(
+            0.25, "of examples whose gradient is right except for its sign; more are severe"
+        ),
     },
 )
 OPERATIONS = Check(

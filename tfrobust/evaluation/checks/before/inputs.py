@@ -17,20 +17,20 @@ PIXELS = Check(
     why="Attacks stay in [0, 1]; with other units the radius means something else.",
     advice="Give pixels in [0, 1], put the normalisation into the model (`tfrobust.adapt`), and write the "
     "radius as '8/255'.",
-    settings={"slack": Setting(1e-6, "pixels may leave [0, 1] by so much")},
+    settings={"slack": Setting(1e-6, "how far pixels may lie outside [0, 1]")},
 )
 LABELS = Check(
     "C3",
     "labels",
     measures="Whether the labels are integers from 0 to k - 1, one for each example.",
-    why="Of other labels no accuracy can be computed.",
-    advice="Give class numbers; of one-hot rows take the argmax.",
+    why="Without them no accuracy can be computed.",
+    advice="Give class numbers, for example the argmax of one-hot rows.",
 )
 CLEAN_ACCURACY = Check(
     "C37",
     "clean accuracy",
     measures="The accuracy at the clean images, against guessing.",
-    why="A classifier that guesses was given labels, an order or a preprocessing that are not its own.",
+    why="If it only guesses, the labels, their order or the preprocessing do not match the classifier.",
     advice="Compare the accuracy with what the classifier had when it was trained.",
     settings={"sigmas": Setting(3.0, "standard deviations above guessing that it should reach")},
 )
@@ -38,14 +38,14 @@ RADIUS_ZERO = Check(
     "C38",
     "radius 0",
     measures="Whether an attack of radius 0 leaves all images as they are.",
-    why="If it moves one, projections don't do what they should, and no radius can be trusted.",
-    advice="Look at the threat model's `project`, and at pixels outside [0, 1].",
+    why="If it moves one, projections are wrong, and no radius can be trusted.",
+    advice="Check the threat model's `project`, and look for pixels outside [0, 1].",
 )
 SAMPLE = Check(
     "C28",
     "number of examples",
-    measures="The number of examples, and of those of each class.",
-    why="On a few examples a difference of some points is chance.",
+    measures="The number of examples, in all and of each class.",
+    why="With few examples, a difference of a few points is chance.",
     advice="Take more examples, and report the interval (C40).",
     settings={
         "few": Setting(100, "examples; fewer are a warning"),
@@ -96,7 +96,7 @@ def check_labels(y: np.ndarray, num_classes: int) -> Finding:
         seen = f"{y.dtype} of shape {y.shape}"
     text = (
         f"Labels must be whole numbers from 0 to {num_classes - 1}, one for each example; they are {seen}. "
-        "Of one-hot rows take the argmax."
+        "Take the argmax of one-hot rows."
     )
     return LABELS.finding("error", None, None, text)
 

@@ -17,14 +17,14 @@ COST = Check(
     advice="Raise `share` or `floor` for the checks that it names.",
     settings={
         "examples": Setting(
-            256, "the checks before and beside the attacks look at so many, the first"
+            256, "how many of the first examples the checks before and beside the attacks look at"
         ),
         "steps": Setting(
             50, "of the attacks that the checks run; C12 and others take twice as many"
         ),
         "targets": Setting(3, "classes that their targeted attack aims at"),
         "share": Setting(0.25, "passes that they may make, as a share of those of the attacks"),
-        "floor": Setting(24_000, "passes that they may make in any case"),
+        "floor": Setting(24_000, "passes that they may always make"),
     },
 )
 

@@ -27,15 +27,15 @@ LOSSES = Check(
 NOISE = Check(
     "C15",
     "random noise",
-    measures="Which examples random points of the ball break that no gradient attack broke.",
+    measures="How many examples are broken by random points of the ball and not by the gradient attacks.",
     why="An attack that is weaker than chance is misled by its gradients.",
     advice="Look at C7, C17 and C18a, and attack without gradients.",
     settings={
         "samples": Setting(100, "points of every ball"),
         "long_samples": Setting(
-            10_000, "points of each of the first examples, as far as passes are left"
+            10_000, "points of each of the first examples, while passes are left"
         ),
-        "long_examples": Setting(100, "so many first examples"),
+        "long_examples": Setting(100, "how many first examples"),
     },
 )
 

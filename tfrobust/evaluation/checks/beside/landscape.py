@@ -18,7 +18,7 @@ LINEARITY = Check(
     "local linearity",
     measures="What a step of the radius along the gradient gains, against what the slope promises, and "
     "how far the cross-entropy departs from its tangent in the ball.",
-    why="Where the two have little in common gradients say little about the ball.",
+    why="Where they differ much, gradients say little about the ball.",
     advice="Trust Square and RayS, or take many more steps.",
     settings={
         "ratio": Setting(0.3, "of gain and promise, the median; less is a warning"),
@@ -31,8 +31,8 @@ STORAGE = Check(
     "C23",
     "8-bit images",
     measures="How many adversarial images are classified right again when stored in 8 bits.",
-    why="These can't be written to an image file; the threat model allows them all the same.",
-    advice="Say so if images are stored before they are classified.",
+    why="They cannot be stored in an image file, although the threat model allows them.",
+    advice="Report it if images are stored before they are classified.",
     settings={"share": Setting(0.01, "of such images; more are worth a note")},
 )
 TEXTURE = Check(

@@ -27,7 +27,7 @@ NO_BOUND = Check(
     measures="Robust accuracy where every image may become mid-grey, and where every image is allowed.",
     why="At mid-grey one answer serves all examples, so that at most the examples of its class can be right; "
     "with every image allowed none can.",
-    advice="The attack fails, not the classifier: no number of it can be trusted.",
+    advice="The attack fails, not the classifier: none of its results can be trusted.",
     settings={"sigmas": Setting(3.0, "standard deviations above guessing that are still chance")},
 )
 RADII_CURVE = Check(

@@ -10,7 +10,7 @@ from tfrobust.evaluation.checks.finding import Finding
 ONE_STEP = Check(
     "C9",
     "one step against many",
-    measures="How many examples one step breaks that many steps don't.",
+    measures="How many examples are broken by one step and not by many steps.",
     why="A long attack contains the short one; if it finds less, gradients mislead it or its steps are too "
     "long.",
     advice="Take another step size, other losses, or attacks without gradients.",
@@ -19,9 +19,9 @@ ONE_STEP = Check(
 CONVERGENCE = Check(
     "C12",
     "convergence",
-    measures="What twice as many steps break that nothing else does, and whether the loss still rises at the "
-    "end.",
-    why="An attack that has not converged is stopped, not beaten.",
+    measures="How many examples only an attack of twice as many steps breaks, and whether its loss still "
+    "rises at the end.",
+    why="An attack that has not converged says nothing about robustness.",
     advice="Take more steps until nothing changes, or APGD.",
     settings={
         "share": Setting(
@@ -29,7 +29,7 @@ CONVERGENCE = Check(
         ),
         "late_steps": Setting(10, "the last steps of the attack"),
         "late_progress": Setting(
-            0.05, "part of the loss's rise that they bring where it still rises"
+            0.05, "share of the loss's rise in these steps, above which it still rises"
         ),
         "late_share": Setting(0.1, "of robust examples whose loss still rises; more are a warning"),
         "least": LEAST,
@@ -38,11 +38,11 @@ CONVERGENCE = Check(
 RESTARTS = Check(
     "C13",
     "restarts",
-    measures="What twice as many random starts break that nothing else does.",
+    measures="How many examples only twice as many random starts break.",
     why="If another start finds more, so will the next one.",
     advice="Take more restarts, or more attacks.",
     settings={
-        "restarts": Setting(2, "restarts; twice as many are tried"),
+        "restarts": Setting(2, "number of restarts; twice as many are tried"),
         "share": Setting(0.005, "of examples that only the later ones break; more are a warning"),
         "least": LEAST,
     },
@@ -58,7 +58,7 @@ SEEDS = Check(
     "C33",
     "seeds",
     measures="The difference of robust accuracy between two seeds.",
-    why="It is the part of the result that is chance.",
+    why="It shows how much of the result is chance.",
     advice="Report several seeds, or take restarts.",
     settings={
         "difference": Setting(0.01, "of robust accuracy; more is worth a note"),

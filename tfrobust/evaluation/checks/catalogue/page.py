@@ -23,7 +23,7 @@ error before the attacks stops it, unless it is forced).
 
 `checks="full"` makes all checks, `"contract"` leaves out those beside the attacks, `"none"` makes none; in
 `bin/evaluate.py` it is `--checks`. Limits and sizes are settings of the check that uses them, and are
-changed by its id; the report lists what was changed:
+changed from Python by its id; the report lists what was changed:
 
 ```python
 tfrobust.evaluate(model, (images, labels), attack, thresholds={{"C8": {{"share": 0.01}}}})
@@ -39,7 +39,7 @@ float32 becomes exactly 1. All other defaults are our own choice.
 A pass is a forward or a backward pass of one example. The checks before the attacks make about forty passes
 of each of the first {examples} examples, those after the attacks {votes} of each example (C22). Those beside
 the attacks may make {share:.0%} of the passes that the attacks made, and {floor:,} in any case, which is what
-AutoAttack makes for {robust:.1f} robust examples of ten classes. After a suite that is cheap itself they
+AutoAttack makes for {robust:.1f} robust examples of ten classes. After a cheap suite they
 look at {fewest} examples, and make C9, C11, C12, C14, C16, C18b, C23, C31 and, as far as passes are left,
 the others. With a report folder, a quarter of their share goes to the curve of accuracy against the radius.
 C36 says what was spent and what was left out; its settings `share` and `floor` change it.
@@ -73,7 +73,9 @@ def _entry(check: Check) -> str:
     lines = [
         f"### {check.id}: {check.title}",
         "",
-        f"{check.measures} {check.why}",
+        f"*Measures:* {check.measures}",
+        "",
+        f"*Why:* {check.why}",
         "",
         f"*What to do:* {check.advice}",
     ]

@@ -1,0 +1,49 @@
+"""What tells one evaluation from another."""
+
+import hashlib
+
+import numpy as np
+
+from tfrobust.evaluation.engine.evaluator import Evaluator
+from tfrobust.evaluation.examples import Examples
+from tfrobust.evaluation.suites import Suite
+
+
+def compute_fingerprint(evaluator: Evaluator, examples: Examples, suite: Suite) -> dict:
+    """A dict of JSON values: hashes of the model, of the examples and of the suite, the seed, and votes.
+
+    A classifier is known by its weights, or by its logits for some noise if it shows none.
+
+    Example:
+    >>> from tfrobust.evaluation import Evaluator, Examples, Subject, suite
+    >>> from tfrobust.evaluation.fingerprint import compute_fingerprint
+    >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    >>> examples = Examples.of(np.zeros((4, 2, 2, 1)), np.arange(4) % 3)
+    >>> short = suite("pgd_20", tfrobust.Linf("8/255"))
+    >>> evaluator = Evaluator(Subject.of(model), short.attacks)
+    >>> sorted(compute_fingerprint(evaluator, examples, short))
+    ['examples', 'model', 'seed', 'suite']
+    """
+    votes = {"votes": evaluator.votes} if evaluator.votes > 1 else {}
+    return {
+        "model": _digest(*_take_weights(evaluator, examples.x.shape[1:])),
+        "examples": _digest(examples.x, examples.y, examples.ids),
+        "suite": suite.hash,
+        "seed": evaluator.seed,
+        **votes,
+    }
+
+
+def _take_weights(evaluator, image_shape):
+    variables = getattr(evaluator.subject.model, "variables", None)
+    if variables:
+        return [np.asarray(variable) for variable in variables]
+    noise = np.random.default_rng(0).random((8, *image_shape), np.float32)
+    return [evaluator.logits(noise)]
+
+
+def _digest(*arrays):
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
