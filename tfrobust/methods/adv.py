@@ -49,6 +49,14 @@ class ADV(AdversarialModel):
         seed: whole number, the seed of training and validation.
         name: name of the Keras model.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models
+        >>> attack = attacks.PGD(Linf("8/255"), steps=10, step_size="2/255")
+        >>> method = methods.ADV(models.digits_cnn(), attack)
+        >>> method.compile("sgd")  # and method.fit(dataset)
+        >>> method.parts
+        ('label_loss',)
+
     References: Madry et al., 2018 (multi-step); Wong, Rice, Kolter, "Fast is better than free",
     2020 (one step).
     """

@@ -62,6 +62,13 @@ class ATLAS(ADV):
         seed: whole number, the seed of training and validation.
         name: name of the Keras model.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models
+        >>> attack = attacks.fgsm_rs(Linf("8/255"))
+        >>> method = methods.ATLAS(models.digits_cnn(), attack, beta=0.0)  # ATLAS-l
+        >>> method.parts
+        ('label_loss', 'jacobian')
+
     Reference: Lu and Kumar, ATLAS. What the paper leaves open: the attack in inference mode, the loss
     in training mode, clean and adversarial images forwarded separately, the Jacobian by the
     adversarial pass.

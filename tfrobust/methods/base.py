@@ -71,6 +71,17 @@ class AdversarialModel(ClassifierWrapper):
 
     Raises:
         UserError: if a part is not of its kind.
+
+    Example:
+        >>> from tfrobust import Linf, attacks, losses, methods, models
+        >>> class CleanAndAdversarial(methods.AdversarialModel):
+        ...     def per_example_loss(self, context):
+        ...         y = context.y
+        ...         logits = context.logits("clean"), context.logits("adversarial")
+        ...         return losses.CrossEntropy()(y, logits[0]) + losses.CrossEntropy()(y, logits[1])
+        >>> method = CleanAndAdversarial(models.digits_cnn(), attacks.fgsm_rs(Linf(0.1)))
+        >>> method.settings[:3]
+        ('classifier', 'attack', 'regularizers')
     """
 
     parts: ClassVar[tuple[str, ...]] = ()

@@ -55,6 +55,14 @@ class FAIT(TRADES):
     Raises:
         UserError: if the attack does not keep exactly one iterate.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, losses, methods, models
+        >>> start, to_clean = attacks.Gaussian(0.001), losses.ToClean()
+        >>> attack = attacks.PGD(Linf("8/255"), to_clean, start=start, keep=(2,))
+        >>> method = methods.FAIT(models.digits_cnn(), attack)
+        >>> method.attack.kept_steps
+        (2,)
+
     Reference: "Adversarial robustness from a Bregman view" (arXiv 2208.12511). BatchNormalization's
     mode is not stated there; here the attack sees running averages, and x, x*, x' are three
     training passes.

@@ -55,6 +55,13 @@ class Free(AdversarialModel):
     Raises:
         UserError: for another threat model; in training for a batch larger than `batch_shape`.
 
+    Example:
+        >>> from tfrobust import Linf, methods, models
+        >>> shape = (64, 8, 8, 1)
+        >>> method = methods.Free(models.digits_cnn(), Linf("8/255"), batch_shape=shape, replays=4)
+        >>> method.updates_per_step
+        4
+
     Reference: Shafahi et al., "Adversarial Training for Free!", 2019.
     """
 

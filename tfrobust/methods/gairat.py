@@ -65,6 +65,14 @@ class GAIRAT(ADV):
     Raises:
         UserError: for an attack that is not made of steps.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models
+        >>> attack = attacks.PGD(Linf("8/255"), steps=10, step_size="2/255")
+        >>> method = methods.GAIRAT(models.digits_cnn(), attack, burn_in=60)
+        >>> weights = method.raw_weights(tf.constant([0, 10]), tf.constant(61.0))
+        >>> [round(float(w), 3) for w in weights]
+        [1.0, 0.0]
+
     Reference: Zhang et al., "Geometry-aware Instance-reweighted Adversarial Training", 2021. Sample
     weights, where given, multiply w.
     """

@@ -69,6 +69,14 @@ class GAT(TRADES):
     Raises:
         UserError: for an attack with another objective.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models
+        >>> threat_model, start = Linf("8/255"), attacks.Corner(0.5)
+        >>> attack = attacks.PGD(threat_model, steps=1, relative_step_size=1.0, start=start)
+        >>> method = methods.GAT(models.digits_cnn(), attack)
+        >>> method.beta
+        10.0
+
     Reference: Sriramanan et al., "Guided Adversarial Attack for Evaluating and Enhancing Adversarial
     Defenses", 2020. The pass that gives P does not move BatchNormalization's running averages here.
     """

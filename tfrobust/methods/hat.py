@@ -66,6 +66,14 @@ class HAT(TRADES):
         UserError: if the helper is not a model of its own; for a `clipping` that is not of the
             divergence between clean and adversarial predictions.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, losses, methods, models
+        >>> attack = attacks.PGD(Linf("8/255"), losses.ToClean(), start=attacks.Gaussian(0.001))
+        >>> helper = models.digits_cnn()  # trained naturally before
+        >>> method = methods.HAT(models.digits_cnn(), attack, helper=helper)
+        >>> method.parts
+        ('label_loss', 'divergence', 'helper_loss')
+
     Reference: Rade and Moosavi-Dezfooli, "Reducing Excessive Margin to Achieve a Better Accuracy vs.
     Robustness Trade-off", 2022.
     """

@@ -65,6 +65,14 @@ class LLR(AdversarialModel):
         UserError: for a trainable keras.layers.BatchNormalization, which cannot be normalised by the
             statistics of another pass.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, losses, methods, models
+        >>> stepper, error = attacks.Adam(), losses.LinearityError()
+        >>> attack = attacks.PGD(Linf("8/255"), error, step_size=0.1, stepper=stepper)
+        >>> classifier = models.digits_cnn(activation="softplus")
+        >>> methods.LLR(classifier, attack).parts
+        ('label_loss', 'linearity_error', 'linear_change')
+
     Reference: Qin et al., "Adversarial Robustness through Local Linearization", 2019, CIFAR-10's
     WRN-28-8 as default: lam 4, s 0.5. Algorithm 1 there writes a minus sign and no absolute value;
     ascent on |e| is meant.

@@ -50,6 +50,13 @@ class MART(AdversarialModel):
         seed: whole number, the seed of training and validation.
         name: name of the Keras model.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models
+        >>> attack = attacks.PGD(Linf("8/255"), start=attacks.Gaussian(0.001))
+        >>> method = methods.MART(models.digits_cnn(), attack, beta=5.0)
+        >>> method.parts
+        ('boosted_loss', 'weighted_divergence')
+
     Reference: Wang et al., "Improving Adversarial Robustness Requires Revisiting Misclassified
     Examples", 2020. The code's 1e-12 inside logarithms is not needed here.
     """

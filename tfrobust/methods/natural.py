@@ -31,6 +31,13 @@ class Natural(AdversarialModel):
         eval_attack: `Attack` of `evaluate` and of validation, reported as `robust_accuracy`, or None.
         seed: whole number, the seed of training and validation.
         name: name of the Keras model.
+
+    Example:
+        >>> from tfrobust import methods, models
+        >>> method = methods.Natural(models.digits_cnn())
+        >>> method.compile("sgd")  # and method.fit(dataset)
+        >>> method(np.zeros((2, 8, 8, 1), "float32")).shape
+        TensorShape([2, 10])
     """
 
     parts = ("label_loss",)

@@ -54,6 +54,14 @@ class TRADES(AdversarialModel):
         seed: whole number, the seed of training and validation.
         name: name of the Keras model.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, losses, methods, models
+        >>> attack = attacks.PGD(Linf("8/255"), losses.ToClean(), start=attacks.Gaussian(0.001))
+        >>> method = methods.TRADES(models.digits_cnn(), attack, beta=6.0)
+        >>> method.compile("sgd")  # and method.fit(dataset)
+        >>> method.parts
+        ('label_loss', 'divergence')
+
     Reference: Zhang et al., "Theoretically Principled Trade-off between Robustness and Accuracy",
     2019. The code forwards the clean batch twice; here once, which moves the running statistics
     once less.

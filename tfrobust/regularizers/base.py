@@ -16,6 +16,16 @@ class Regularizer(Spec):
 
     Args:
         weight: factor, a number or a `Schedule`.
+
+    Example:
+        >>> import dataclasses
+        >>> from tfrobust.losses.margin import margin
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class LargeMargin(tfrobust.Regularizer):
+        ...     def __call__(self, context):
+        ...         return margin(context.y, context.logits("clean"))
+        >>> LargeMargin(0.1)
+        LargeMargin(weight=0.1)
     """
 
     weight: float | Schedule = 1.0

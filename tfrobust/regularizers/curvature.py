@@ -42,6 +42,14 @@ class Curvature(Regularizer):
     Raises:
         UserError: for settings outside of this.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models, regularizers
+        >>> term = regularizers.Curvature(4.0)
+        >>> attack = attacks.fgsm_rs(Linf("8/255"))
+        >>> method = methods.ADV(models.digits_cnn(), attack, regularizers=[term])
+        >>> [term.name for term in method.regularizers]
+        ['curvature_clean']
+
     Reference: Moosavi-Dezfooli et al., "Robustness via Curvature Regularization, and Vice Versa", 2019.
     """
 

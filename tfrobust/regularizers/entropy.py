@@ -28,6 +28,14 @@ class MaximalEntropy(Regularizer):
         point: "clean", "adversarial", or another point that the method forwards.
         divergence: the `Bregman` whose entropy is meant; the method's own, as a rule.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models, regularizers
+        >>> term = regularizers.MaximalEntropy(1.0)
+        >>> attack = attacks.fgsm_rs(Linf("8/255"))
+        >>> method = methods.ADV(models.digits_cnn(), attack, regularizers=[term])
+        >>> [term.name for term in method.regularizers]
+        ['negative_entropy_clean']
+
     Reference: "Adversarial robustness from a Bregman view" (arXiv 2208.12511), MER.
     """
 

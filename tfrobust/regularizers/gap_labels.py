@@ -51,6 +51,14 @@ class GapLabels(Regularizer):
         UserError: for settings outside their ranges, and for a classifier whose last Dense layer
             does not give the logits.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models, regularizers
+        >>> term = regularizers.GapLabels(0.2)
+        >>> attack = attacks.fgsm_rs(Linf("8/255"))
+        >>> method = methods.ADV(models.digits_cnn(), attack, regularizers=[term])
+        >>> [term.name for term in method.regularizers]
+        ['gap_labels']
+
     Reference: Jin et al., "Randomized Adversarial Training via Taylor Expansion", 2023, and its
     code. Two training passes in place of eight, so running statistics move less often; the code's
     NaN for a gap without direction is a uniform row here.
@@ -144,6 +152,10 @@ def make_gap_table(gap: tf.Tensor) -> tf.Tensor:
 
     Returns:
         Shape (k, k); rows sum to 1.
+
+    Example:
+        >>> make_gap_table(tf.constant([0.0, 1.0, 3.0], tf.float64)).numpy().round(2).tolist()
+        [[0.67, 0.08, 0.25], [0.0, 0.67, 0.33], [0.0, 0.33, 0.67]]
     """
     classes = tf.shape(gap)[0]
     others = 1.0 - tf.eye(classes, dtype=gap.dtype)

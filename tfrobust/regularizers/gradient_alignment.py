@@ -57,6 +57,14 @@ class GradientAlignment(Regularizer):
     Raises:
         UserError: for settings outside of this.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models, regularizers
+        >>> term = regularizers.GradientAlignment(0.2, Linf("8/255"))
+        >>> attack = attacks.fgsm_rs(Linf("8/255"))
+        >>> method = methods.ADV(models.digits_cnn(), attack, regularizers=[term])
+        >>> [term.name for term in method.regularizers]
+        ['gradient_alignment']
+
     Reference: Andriushchenko, Flammarion, "Understanding and Improving Fast Adversarial Training",
     2020. The code attacks in training mode: `attack_statistics="batch"`.
     """

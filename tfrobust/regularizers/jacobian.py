@@ -49,6 +49,14 @@ class Jacobian(Regularizer):
     Raises:
         UserError: for settings outside of this.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models, regularizers
+        >>> term = regularizers.Jacobian(0.01)
+        >>> attack = attacks.fgsm_rs(Linf("8/255"))
+        >>> method = methods.ADV(models.digits_cnn(), attack, regularizers=[term])
+        >>> [term.name for term in method.regularizers]
+        ['jacobian_clean']
+
     References: Hoffman, Roberts, Yaida, "Robust learning with Jacobian regularization", 2019, whose
     code returns half of it.
     """

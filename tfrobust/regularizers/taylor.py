@@ -58,6 +58,14 @@ class TaylorTerms(Regularizer):
             cannot resolve. It warns of order 2 in exact form on a network with ReLU, whose second
             derivative misses the kinks, and of differences of logits in half precision.
 
+    Example:
+        >>> from tfrobust import Linf, attacks, methods, models, regularizers
+        >>> term = regularizers.TaylorTerms(0.3, order=1)
+        >>> attack = attacks.fgsm_rs(Linf("8/255"))
+        >>> method = methods.ADV(models.digits_cnn(), attack, regularizers=[term])
+        >>> [term.name for term in method.regularizers]
+        ['taylor']
+
     Reference: Jin et al., "Randomized Adversarial Training via Taylor Expansion", 2023, its Eq. 8.
     Its code does something else, for which see `GapLabels`. Passes at w +- u are in training mode
     and move no running statistics; clean and adversarial images are separate passes; the

@@ -27,6 +27,14 @@ class AWP(WeightPerturbation):
         gamma: relative size of the shift: 5e-3 for TRADES, 1e-2 for plain adversarial training. A
             `Schedule` that starts at 0 gives the papers' warm-up.
 
+    Example:
+        >>> from tfrobust import weights
+        >>> awp = weights.AWP(gamma=0.5)
+        >>> w = [tf.constant([[3.0, 4.0]])]
+        >>> shift = awp(lambda w: tf.reduce_sum(w[0]), w, None, tf.constant(0.0))
+        >>> round(float(tf.norm(shift[0])), 3)  # gamma * ||w||
+        2.5
+
     Reference: Wu, Xia, Wang, "Adversarial Weight Perturbation Helps Robust Generalization", 2020.
     The code finds G with a proxy optimizer as a difference of weights; here it is the gradient
     itself, which is the same direction without the loss of digits. BatchNormalization's statistics

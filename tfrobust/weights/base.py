@@ -14,6 +14,15 @@ class WeightPerturbation(Spec):
     """Moves the weights for the length of one loss; nothing is ever assigned.
 
     Penalties on the weights, and coupled weight decay, are of the moved weights.
+
+    Example:
+        >>> import dataclasses
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Shrink(tfrobust.WeightPerturbation):
+        ...     def __call__(self, loss_at, weights, keys, epoch):
+        ...         return [-0.5 * weight for weight in weights]
+        >>> Shrink()(None, [tf.ones([2])], None, 0.0)[0].numpy().tolist()
+        [-0.5, -0.5]
     """
 
     def __call__(

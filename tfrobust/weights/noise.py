@@ -31,6 +31,14 @@ class WeightNoise(WeightPerturbation):
         parameters: "kernels", of rank above 1; "conv_kernels", of rank above 2, with sigma 1e-4 as
             in the reference code of RAT; or "all", with biases and BatchNormalization.
 
+    Example:
+        >>> from tfrobust import weights
+        >>> noise = weights.WeightNoise(sigma=0.1)
+        >>> w = [tf.ones([3, 2]), tf.ones([2])]
+        >>> kernel, bias = noise(None, w, tfrobust.ops.random.keys_of(0), tf.constant(0.0))
+        >>> kernel.shape, float(tf.norm(bias))
+        (TensorShape([3, 2]), 0.0)
+
     Reference: Jin et al., "Randomized Adversarial Training via Taylor Expansion", 2023. Its code
     goes by names and so leaves out the convolutions of some shortcuts.
     """

@@ -1,6 +1,7 @@
-"""Stops a run whose numbers are no longer numbers."""
+"""Stops a run whose loss is NaN or infinite."""
 
 import math
+from typing import Any
 
 import keras
 
@@ -10,7 +11,7 @@ from tfrobust.errors import NotFiniteError
 class StopOnNaN(keras.callbacks.Callback):
     """Raises `NotFiniteError` after the step whose loss was a NaN or an infinity."""
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
             step = int(self.model.optimizer.iterations.numpy())
