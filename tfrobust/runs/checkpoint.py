@@ -81,7 +81,7 @@ def save(
     text = json.dumps({"arrays": described, "state": state}, default=_number, indent=1)
     path = _path(folder, step)
     if os.path.lexists(path) and step not in _ours(folder):
-        raise UserError(f"{path} is no checkpoint: move it away, or choose another folder.")
+        raise UserError(f"{path} is not a checkpoint: move it elsewhere, or choose another folder.")
     with files.write_folder(path) as unfinished:
         numbered = {f"{i:06d}": array for i, array in enumerate(arrays.values())}
         np.savez(unfinished / ARRAYS, **numbered)
@@ -158,7 +158,7 @@ def load(folder: str | os.PathLike, step: int) -> Checkpoint:
 
 
 def load_newest(folder: str | os.PathLike) -> tuple[Checkpoint | None, list[str]]:
-    """Loads the newest checkpoint that is what was written, after clearing what killed saves left.
+    """Loads the newest checkpoint that is intact, after removing what killed saves left.
 
     Args:
         folder: holds the checkpoints of one run; may be absent.

@@ -96,12 +96,12 @@ def read_json(path: str | os.PathLike, block: str, newest: int) -> dict[str, Any
         ) from error
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise UserError(
-            f"{path} is no report: it is not JSON, or has no {block!r} with a schema number. Give the "
+            f"{path} is not a report: it is not JSON, or has no {block!r} with a schema number. Give the "
             "report.json of an evaluation."
         ) from error
     if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
         raise UserError(
-            f"{path} is no report: its schema is {schema!r}, not a whole number of at least 1."
+            f"{path} is not a report: its schema is {schema!r}, not a whole number of at least 1."
         )
     if schema > newest:
         raise UserError(

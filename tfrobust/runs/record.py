@@ -70,7 +70,7 @@ class RunRecord:
             return {**content, "starts": list(content["starts"])}
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"{self.path} is not the record of a run. Move it away or choose another --workdir."
+                f"{self.path} is not the record of a run. Move it elsewhere or choose another --workdir."
             ) from error
 
 

@@ -260,9 +260,9 @@ def test_values_become_plain():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("{}", "is no report"),
-        ("[1]", "is no report"),
-        ("no json", "is no report"),
+        ("{}", "is not a report"),
+        ("[1]", "is not a report"),
+        ("no json", "is not a report"),
         ('{"tfrobust": {"schema": "1"}}', "schema is '1'"),
         ('{"tfrobust": {"schema": 2}}', "schema 2, this version reads up to 1. Install a newer"),
     ],

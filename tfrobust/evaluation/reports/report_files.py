@@ -41,7 +41,7 @@ def read_report(path: str | os.PathLike) -> dict:
         A dict, see `summary.summarize_evaluation`.
 
     Raises:
-        UserError: it is no report, or a newer version wrote it.
+        UserError: it is not a report, or a newer version wrote it.
 
     Example:
     >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])

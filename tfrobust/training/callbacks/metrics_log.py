@@ -63,7 +63,7 @@ class MetricsLog:
                 rows[-1]["epoch"] + 0
             except (ValueError, TypeError, KeyError) as error:
                 raise UserError(
-                    f"{path}, line {n}: not a row of metrics with an epoch. Move the file away."
+                    f"{path}, line {n}: not a row of metrics with an epoch. Move the file elsewhere."
                 ) from error
         return rows
 
