@@ -67,7 +67,7 @@ def _check(values):
     for name in ("model", "width", "batch_size", "image_size", "repeats", "methods", "layers"):
         if values[name].present and values.evaluate:
             raise UserError(
-                f"--{name} is of no use with --evaluate, which measures runs. Leave it away."
+                f"--{name} does not apply to --evaluate, which measures runs. Leave it out."
             )
 
 

@@ -76,7 +76,7 @@ class Command:
         for name in values:
             empty = values[name].present and values[name].value in ("", [], [""])
             if empty and name not in self.may_be_empty:
-                raise UserError(f"--{name} is empty. Give a value, or leave the flag away.")
+                raise UserError(f"--{name} is empty. Give a value, or leave the flag out.")
         if self.arguments is not None:
             return (rest,)
         if rest:

@@ -104,7 +104,7 @@ def _refuse_pixel(images, name):
     elif low < 0:
         put = "input_range=(-1, 1)" if low >= -1 and high <= 1 else "input_range, mean, std"
         advice = (
-            "Undo the normalisation, which belongs into the model: "
+            "Undo the normalisation, which belongs in the model: "
             f"tfrobust.adapt(model, {put}) puts it there"
         )
     else:

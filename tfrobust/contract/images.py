@@ -19,7 +19,7 @@ def range_message(low: tf.Tensor, high: tf.Tensor) -> tuple[str | tf.Tensor, ...
         low,
         ", maximum",
         high,
-        ". Divide 0..255 by 255 or give uint8; undo a normalisation, which belongs into the model: "
+        ". Divide 0..255 by 255 or give uint8; undo a normalisation, which belongs in the model: "
         "tfrobust.adapt(model, input_range, mean, std) puts it there.",
     )
 

@@ -199,16 +199,17 @@ def _fill_replicas(count):
 
 
 def _check_takes(method, settings):
-    """Raises `UserError` for settings of a recipe beside a method's class, whose attack has them."""
-    if not callable(method):
-        return  # `made` says so.
-    parameters = inspect.signature(method).parameters
-    if any(p.kind == p.VAR_KEYWORD for p in parameters.values()):
+    """Raises `UserError` for settings of a recipe beside a method's class, whose attack has its own."""
+    if not (isinstance(method, type) and issubclass(method, AdversarialModel)):
         return
+    # gin puts a class of its own before it, which takes anything.
+    taken = {
+        name for kind in method.__mro__ for name in inspect.signature(kind.__init__).parameters
+    }
     for name, value in settings.items():
-        if name not in parameters:
+        if name not in taken:
             raise UserError(
-                f"`{name}` is for recipes, and {getattr(method, '__name__', method)} takes none: its attack "
-                f"names its own. Bind a recipe such as recipes.trades, or training.train.{name} = None. "
-                f"Received: {name}={value!r}."
+                f"`method`: {method.__name__} takes no `{name}`, which is for recipes: the attack of a "
+                "method's class has its own. Bind a recipe such as recipes.trades, or "
+                f"training.train.{name} = None. Received: {name}={value!r}."
             )

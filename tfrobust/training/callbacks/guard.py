@@ -7,6 +7,9 @@ import keras
 
 from tfrobust.errors import NotFiniteError
 
+# What to do about it, wherever it shows first.
+ADVICE = "Lower the learning rate, lengthen the warm-up or clip gradients (optimizer argument `clipnorm`)."
+
 
 class StopOnNaN(keras.callbacks.Callback):
     """Raises `NotFiniteError` after the step whose loss was a NaN or an infinity."""
@@ -15,7 +18,4 @@ class StopOnNaN(keras.callbacks.Callback):
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
             step = int(self.model.optimizer.iterations.numpy())
-            raise NotFiniteError(
-                f"The loss became {loss} at step {step}. Lower the learning rate, lengthen the "
-                "warm-up or clip gradients (optimizer argument `clipnorm`)."
-            )
+            raise NotFiniteError(f"The loss became {loss} at step {step}. {ADVICE}")

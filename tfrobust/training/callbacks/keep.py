@@ -10,6 +10,7 @@ import numpy as np
 
 from tfrobust.errors import Interrupted, NotFiniteError
 from tfrobust.runs import checkpoint, variables
+from tfrobust.training.callbacks.guard import ADVICE
 from tfrobust.training.callbacks.protocols import Remembers, RemembersArrays
 
 _CALLBACK = "callback/"
@@ -138,7 +139,9 @@ def check_finite(arrays: dict[str, np.ndarray]) -> None:
     for name, array in arrays.items():
         # Kind V is bfloat16 and its like, which NumPy does not count among the floats.
         if array.dtype.kind in "fV" and not np.isfinite(array.astype(np.float64)).all():
-            raise NotFiniteError(f"{name} is not finite; the last good checkpoint is kept.")
+            raise NotFiniteError(
+                f"{name} is not finite; the last good checkpoint is kept. {ADVICE}"
+            )
 
 
 class KeepBest(keras.callbacks.Callback):
