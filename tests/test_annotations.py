@@ -11,14 +11,20 @@ PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "tfrobust"
 # Folders of the package, a line each; subfolders are included.
 POLISHED = (
     "attacks",
+    "benchmarks",
+    "commands",
+    "config",
+    "contract",
     "data",
     "evaluation",
     "losses",
     "models",
     "ops",
     "plots",
+    "runs",
     "serving",
     "threat_models",
+    "training",
 )
 
 

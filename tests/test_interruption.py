@@ -116,5 +116,5 @@ def test_sigterm_saves_and_a_corrupt_newest_checkpoint_is_skipped(uninterrupted,
     arrays.write_bytes(arrays.read_bytes()[:-100])
     status, out, err = finish(start(workdir))
     assert status == 0, err
-    assert "Skipped a checkpoint" in out and f"step-{newest:09d}" in out
+    assert "Skipped a damaged checkpoint" in out and f"step-{newest:09d}" in out
     assert_same(workdir, uninterrupted)

@@ -22,7 +22,7 @@ class Interrupted(Exception):
     """A signal asked the run to stop; its state is saved. The scripts in `bin/` exit with status 75."""
 
 
-def one_line(error, longest=1000):
+def one_line(error: object, longest: int = 1000) -> str:
     """What an error says, as one printable line without what gin adds about the call.
 
     Args:

@@ -2,14 +2,16 @@
 
 import dataclasses
 import fractions
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import keras
 
 from tfrobust.errors import UserError
 
+T = TypeVar("T")
 
-def register(cls):
+
+def register(cls: type[T]) -> type[T]:
     """Registers a class with Keras under the package name `tfrobust`."""
     return keras.saving.register_keras_serializable(package="tfrobust")(cls)
 
@@ -67,7 +69,7 @@ class Spec:
                 object.__setattr__(self, field.name, tuple(value))
         self.check()
 
-    def check(self):
+    def check(self) -> None:
         """Raises `UserError` if the fields do not make sense. Called by the constructor."""
 
     def store(self, **fields: Any) -> None:
@@ -77,20 +79,24 @@ class Spec:
 
     def __getstate__(self):
         # What a copy or a pickle holds: the fields, not what was compiled for them on the way.
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {field.name: getattr(self, field.name) for field in _list_fields(self)}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             field.name: keras.saving.serialize_keras_object(as_config(getattr(self, field.name)))
-            for field in dataclasses.fields(self)
+            for field in _list_fields(self)
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
 
 
-def check_kind(name, value, kind, optional=False):
+def _list_fields(value: Any) -> tuple[dataclasses.Field, ...]:
+    return dataclasses.fields(value)
+
+
+def check_kind(name: str, value: Any, kind: type, optional: bool = False) -> None:
     """Raises `UserError` unless `value` is an instance of `kind`, or None where that is allowed."""
     if isinstance(value, kind) or (optional and value is None):
         return
@@ -102,7 +108,7 @@ def check_kind(name, value, kind, optional=False):
     )
 
 
-def public_names(namespace):
+def public_names(namespace: dict[str, Any]) -> list[str]:
     """The classes and functions of this package in a room's namespace: what its `__init__` hands on.
 
     A new one joins by its import, `from tfrobust.methods.alp import ALP as ALP`. Tests and gin go by

@@ -215,7 +215,7 @@ def test_what_cannot_work_is_refused(tmp_path):
         ((), "tuple"),
         (OTHER, "tuple"),
         (("nowhere.keras",), "does not exist"),
-        ((tmp_path / "text.keras",), "is none"),
+        ((tmp_path / "text.keras",), "is not one"),
         ((unbuilt,), "no weights"),
         ((5,), "Each of"),
     ):

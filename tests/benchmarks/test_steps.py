@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfrobust import PGD, Gaussian, Linf, ToClean, UserError
 from tfrobust.benchmarks import benchmark_table, costs, passes
+from tfrobust.benchmarks import calls as calls_room
 from tfrobust.benchmarks import steps as benchmark
 from tfrobust.benchmarks.costs import Cost
 from tfrobust.models.batch_normalization import BatchNormalization
@@ -57,7 +58,7 @@ def test_steps_are_made_of_the_passes_that_the_table_counts(name, batch):
     h = keras.layers.Conv2D(3, 3)(inputs)
     outputs = keras.layers.Dense(10)(keras.layers.Flatten()(counting(h)))
     subject = benchmark.METHODS[name]
-    step = benchmark.RepeatedStep(subject, keras.Model(inputs, outputs), *batch)
+    step = calls_room.RepeatedStep(subject, keras.Model(inputs, outputs), *batch)
     for _ in range(2):
         counting.runs.update(dict.fromkeys(counting.runs, 0))
         step()
@@ -70,7 +71,7 @@ def test_steps_are_made_of_the_passes_that_the_table_counts(name, batch):
 
 
 def test_a_trace_too_many_is_seen(batch):
-    step = benchmark.RepeatedStep(benchmark.METHODS["Natural"], classifier(), *batch)
+    step = calls_room.RepeatedStep(benchmark.METHODS["Natural"], classifier(), *batch)
     step()
     x, y = batch
     step._batches = iter(tf.data.Dataset.from_tensors((x[:3], y[:3])).repeat())
@@ -120,7 +121,7 @@ def test_both_layers_compute_the_same():
 def test_the_update_moves_nothing_without_gradients():
     model = classifier()
     before = [v.numpy() for v in model.trainable_variables]
-    benchmark.make_update(model)()
+    calls_room.make_update(model)()
     for old, new in zip(before, model.trainable_variables, strict=True):
         np.testing.assert_array_equal(old, new.numpy())
 
@@ -129,7 +130,7 @@ def test_calls_run_as_often_as_they_are_counted():
     ran = []
     named = {name: functools.partial(ran.append, name) for name in passes.PASSES}
     subject = benchmark.MeasuredMethod(None, forward=1, to_input=3, to_weights=2)
-    calls = benchmark.list_calls({"m": subject}, named, {"m": lambda: ran.append("step")})
+    calls = calls_room.list_calls({"m": subject}, named, {"m": lambda: ran.append("step")})
     assert list(calls) == [("passes", "m"), ("step", "m")]
     measured = costs.measure_calls(calls, 2)
     once = ["forward"] + 3 * ["to the input"] + 2 * ["to the weights"]

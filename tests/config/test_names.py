@@ -179,11 +179,11 @@ def test_a_run_says_itself_and_its_configuration_is_not_looked_at(tmp_path):
             "not a regular file",
         ),
         ({"data": {"source": {"name": "digits", "arguments": {"validation": {}}}}}, "validation"),
-        ({"threat_model": {"norm": "os", "epsilon": 1}}, "no threat model"),
-        ({"threat_model": {"norm": [], "epsilon": 1}}, "no threat model"),
+        ({"threat_model": {"norm": "os", "epsilon": 1}}, "does not describe a threat model"),
+        ({"threat_model": {"norm": [], "epsilon": 1}}, "does not describe a threat model"),
         ({"threat_model": {"norm": "Linf", "epsilon": "__import__('os')"}}, "epsilon"),
         ({"threat_model": {"norm": "Linf", "epsilon": [1]}}, "epsilon"),
-        ({"threat_model": "Linf(1)"}, "no threat model"),
+        ({"threat_model": "Linf(1)"}, "does not describe a threat model"),
     ],
 )
 def test_a_record_that_somebody_has_changed_is_refused(tmp_path, change, told):

@@ -1,6 +1,10 @@
 """The tables of bin/benchmark.py: costs in, lines of text out."""
 
-from tfrobust.benchmarks.costs import add_costs, compute_ratios, take_median
+from collections.abc import Sequence
+from typing import Any
+
+from tfrobust.benchmarks.costs import Cost, add_costs, compute_ratios, take_median
+from tfrobust.benchmarks.steps import MeasuredMethod
 
 PASS_HEAD = ("", "ours ms", "Keras's ms", "ours/Keras's", "CPU", "peak MiB")
 STEP_HEAD = (
@@ -18,7 +22,7 @@ STEP_HEAD = (
 )
 
 
-def format_pass_rows(costs, names):
+def format_pass_rows(costs: dict[Any, list[Cost]], names: Sequence[str]) -> list[tuple[str, ...]]:
     """A row for each pass: with our layers, with Keras's, and the first in units of the second.
 
     Args:
@@ -42,7 +46,9 @@ def format_pass_rows(costs, names):
     return rows
 
 
-def format_step_rows(subjects, costs, traces):
+def format_step_rows(
+    subjects: dict[str, MeasuredMethod], costs: dict[Any, list[Cost]], traces: dict[str, int]
+) -> list[tuple[str, ...]]:
     """A row for each method: its step in units of its passes, and of the steps of ADV-1 and ADV-10.
 
     Args:
@@ -75,7 +81,7 @@ def format_step_rows(subjects, costs, traces):
     return rows
 
 
-def format_table(head, rows):
+def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of words under a head as lines of text, the first column to the left, the rest to the right."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = []

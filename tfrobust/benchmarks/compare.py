@@ -1,19 +1,23 @@
 """Many methods under one budget, judged alike: the README's table of methods."""
 
 import json
+import os
 import pathlib
 import re
 import statistics
+from typing import Any
 
 import keras
 
 from tfrobust.contract.keras_file import read_keras_file
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.evaluator import Evaluator
+from tfrobust.evaluation.examples import Examples
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import suite
 from tfrobust.runs import files
 from tfrobust.runs.markdown import link, plain
+from tfrobust.threat_models.base import ThreatModel
 
 # One size for all models, so that those of one architecture share their traces: all test digits at once.
 SLOTS = 360
@@ -26,12 +30,14 @@ class SharedSuite:
         name: of the suite, the strongest of this project by default.
     """
 
-    def __init__(self, name="autoattack"):
+    def __init__(self, name: str = "autoattack") -> None:
         self.name = name
-        self._evaluators = {}
+        self._evaluators: dict[tuple, tuple[keras.Model, Evaluator]] = {}
 
-    def __call__(self, classifier, examples, threat_model):
-        """How many examples stand before each attack and the ones before it.
+    def __call__(
+        self, classifier: keras.Model, examples: Examples, threat_model: ThreatModel
+    ) -> dict[str, int]:
+        """Counts the examples that are robust to each attack and the ones before it.
 
         Args:
             classifier: Keras model.
@@ -61,7 +67,7 @@ class SharedSuite:
         return counts
 
 
-def read_report(folder):
+def read_report(folder: str | os.PathLike) -> dict[str, Any]:
     """The content of a finished run's report.json.
 
     Raises:
@@ -90,7 +96,9 @@ def _read(path, advice, check):
     return content
 
 
-def judge_run(folder, examples, threat_model, shared):
+def judge_run(
+    folder: str | os.PathLike, examples: Examples, threat_model: ThreatModel, shared: SharedSuite
+) -> dict[str, Any]:
     """The report of a finished run with the count of a suite added; computed once a run.
 
     Args:
@@ -112,7 +120,7 @@ def judge_run(folder, examples, threat_model, shared):
     return {**report, "suite": counted}
 
 
-def format_comparison(results):
+def format_comparison(results: dict[str, list[dict[str, Any]]]) -> str:
     """A Markdown table with a row for each gin file, means and standard deviations over its runs.
 
     Args:

@@ -2,7 +2,8 @@
 
 import statistics
 import time
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -24,7 +25,7 @@ class Cost(NamedTuple):
     memory: int | None = None
 
 
-def measure_calls(calls, repeats):
+def measure_calls(calls: dict[Any, Callable[[], Any]], repeats: int) -> dict[Any, list[Cost]]:
     """What calls cost, measured in turns, so that whatever else the machine does meets them all.
 
     Args:
@@ -37,7 +38,7 @@ def measure_calls(calls, repeats):
     memory = Memory()
     for call in calls.values():
         call()
-    costs = {name: [] for name in calls}
+    costs: dict[Any, list[Cost]] = {name: [] for name in calls}
     order = list(calls)
     for _ in range(repeats):
         for name in order:
@@ -52,13 +53,13 @@ def measure_calls(calls, repeats):
     return costs
 
 
-def take_median(costs):
+def take_median(costs: Sequence[Cost]) -> Cost:
     """One `Cost` of several: medians of the times, the largest memory."""
     wall, cpu, memory = zip(*costs, strict=True)
     return Cost(statistics.median(wall), statistics.median(cpu), _take_largest(memory))
 
 
-def compute_ratios(costs, units):
+def compute_ratios(costs: Sequence[Cost], units: Sequence[Cost]) -> tuple[float, float]:
     """Wall and CPU time of calls in units of others of the same rounds: medians of the rounds' ratios."""
     pairs = list(zip(costs, units, strict=True))
     return (
@@ -67,7 +68,7 @@ def compute_ratios(costs, units):
     )
 
 
-def add_costs(costs, others):
+def add_costs(costs: Sequence[Cost], others: Sequence[Cost]) -> list[Cost]:
     """The costs of two calls one after the other, round by round."""
     return [_add(pair) for pair in zip(costs, others, strict=True)]
 

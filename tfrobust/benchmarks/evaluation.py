@@ -6,6 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.evaluation.engine.evaluator import Evaluator
+from tfrobust.evaluation.examples import Examples
+from tfrobust.evaluation.subject import Subject
+from tfrobust.evaluation.suites import Suite
 from tfrobust.losses.margin import margin
 from tfrobust.runs.bar import Bar
 
@@ -30,7 +33,13 @@ HEAD = (
 )
 
 
-def measure_suite(subject, examples, suite, slots="auto", jit_compile=False):
+def measure_suite(
+    subject: Subject,
+    examples: Examples,
+    suite: Suite,
+    slots: int | str = "auto",
+    jit_compile: bool = False,
+) -> list[tuple[str, ...]]:
     """Rows of a table, one for each attack and one for the whole suite; the second of two runs counts.
 
     F and B are a forward pass and a backward pass to the input of one example; "needed" is the mean

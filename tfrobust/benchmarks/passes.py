@@ -1,5 +1,8 @@
 """Passes through a classifier, in which the cost of a training step is counted."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -11,7 +14,7 @@ from tfrobust.ops.logits import full_precision, inference
 PASSES = ("forward", "training forward", "to the input", "to the weights")
 
 
-def make_passes(model, x, y):
+def make_passes(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict[str, Callable[[], Any]]:
     """The `PASSES` of a classifier at a batch, with the cross-entropy: name -> function."""
 
     def forward():
@@ -34,21 +37,23 @@ def make_passes(model, x, y):
     return _trace(forward, training_forward, to_input, to_weights)
 
 
-def pair_passes(ours, theirs):
+def pair_passes(
+    ours: dict[str, Callable[[], Any]], theirs: dict[str, Callable[[], Any]]
+) -> dict[tuple[str, str], Callable[[], Any]]:
     """Passes with our layers and with Keras's, each beside its like: ("ours", name) -> function."""
-    calls = {}
+    calls: dict[tuple[str, str], Callable[[], Any]] = {}
     for name in PASSES:
         calls |= {("ours", name): ours[name], ("Keras's", name): theirs[name]}
     return calls
 
 
-def find_normalized_shapes(model, batch_size):
+def find_normalized_shapes(model: keras.Model, batch_size: int) -> list[tuple[int, ...]]:
     """The different shapes (b, h, w, c) that the BatchNormalization layers of a model see."""
     layers = [layer for layer in model.layers if isinstance(layer, BatchNormalization)]
     return list(dict.fromkeys((batch_size, *layer.input.shape[1:]) for layer in layers))
 
 
-def make_normalization_passes(shape):
+def make_normalization_passes(shape: tuple[int, ...]) -> dict[tuple[str, str], Callable[[], Any]]:
     """`pair_passes` of both BatchNormalization layers alone, at a normal input of shape (b, h, w, c).
 
     Back to the weights includes back to the input, as it does inside a network.

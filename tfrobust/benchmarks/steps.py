@@ -1,11 +1,9 @@
 """Which methods' training steps are measured, and the passes that each is made of."""
 
 import dataclasses
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
-import tensorflow as tf
 
 from tfrobust.attacks import PGD, Adam, Clean, Corner, EarlyStop, Gaussian
 from tfrobust.benchmarks.passes import PASSES
@@ -24,7 +22,6 @@ from tfrobust.methods import (
     Free,
     Natural,
 )
-from tfrobust.ops.datasets import without_autotune
 from tfrobust.regularizers import (
     Curvature,
     GapLabels,
@@ -63,7 +60,7 @@ class MeasuredMethod:
     in_inference_mode: int = 0
     training_forward: int = 0
 
-    def counts(self):
+    def counts(self) -> dict[str, int]:
         """How often a step goes through each of `PASSES`."""
         to_weights = self.to_weights + self.jacobians
         counts = (self.forward, self.training_forward, self.to_input, to_weights)
@@ -171,7 +168,7 @@ METHODS = {
 }
 
 
-def choose_methods(names):
+def choose_methods(names: Sequence[str]) -> dict[str, MeasuredMethod]:
     """The subjects of these names, in this order; all of them for an empty list.
 
     Raises:
@@ -181,72 +178,3 @@ def choose_methods(names):
         if name not in METHODS:
             raise UserError(f"There is no method {name!r}. There are: {', '.join(METHODS)}.")
     return {name: METHODS[name] for name in names or METHODS}
-
-
-def list_calls(subjects, passes, steps):
-    """What is measured of the methods: all passes of a step one after the other, then the step.
-
-    Args:
-        subjects: dict from a name to its `Subject`.
-        passes: dict from each of `PASSES` to a function.
-        steps: dict from a name to its `Step`.
-
-    Returns:
-        Dict from ("passes", name) and ("step", name) to a function without arguments.
-    """
-    calls = {}
-    for name, subject in subjects.items():
-        sequence = [passes[p] for p, count in subject.counts().items() for _ in range(count)]
-        calls["passes", name] = functools.partial(_call_all, sequence)
-        calls["step", name] = steps[name]
-    return calls
-
-
-def _call_all(functions):
-    for function in functions:
-        function()
-
-
-class RepeatedStep:
-    """A method's training step, the one that `fit` runs, on the same batch again and again.
-
-    Attributes:
-        traces: how often it has been traced.
-    """
-
-    def __init__(self, subject, classifier, x, y):
-        self.traces = 0
-        method = subject.make(classifier)
-        method.compile(_make_optimizer())
-        method.optimizer.build(method.trainable_variables)
-        step = method.train_step
-
-        def counted(data):
-            self.traces += 1
-            return step(data)
-
-        method.train_step = counted
-        method.make_train_function()
-        self._method = method
-        batches = tf.data.Dataset.from_tensors((x, y)).repeat()
-        self._batches = iter(without_autotune(batches))
-
-    def __call__(self):
-        return self._method.train_function(self._batches)
-
-
-def make_update(model):
-    """The optimizer's update of all weights, which every step makes once and no pass contains."""
-    optimizer, variables = _make_optimizer(), model.trainable_variables
-    optimizer.build(variables)
-    gradients = [tf.zeros(v.shape) for v in variables]
-
-    def apply():
-        optimizer.apply_gradients(zip(gradients, variables, strict=True))
-
-    return tf.function(apply)
-
-
-def _make_optimizer():
-    # The rate is small so that a thousand steps on one batch stay finite.
-    return keras.optimizers.SGD(1e-4, momentum=0.9)

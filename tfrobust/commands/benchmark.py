@@ -67,7 +67,7 @@ def _check(values):
     for name in ("model", "width", "batch_size", "image_size", "repeats", "methods", "layers"):
         if values[name].present and values.evaluate:
             raise UserError(
-                f"--{name} is of no use with --evaluate, which measures runs. Leave it away."
+                f"--{name} does not apply to --evaluate, which measures runs. Leave it out."
             )
 
 
@@ -81,6 +81,7 @@ def _measure_steps(values):
 
     from tfrobust import __version__
     from tfrobust.benchmarks import benchmark_table, passes
+    from tfrobust.benchmarks import calls as calls_room
     from tfrobust.benchmarks import steps as benchmark
     from tfrobust.benchmarks.costs import measure_calls, take_median
     from tfrobust.benchmarks.memory import measure_process_peak
@@ -118,9 +119,12 @@ def _measure_steps(values):
             compare(title, passes.make_normalization_passes(shape), 20 * values.repeats)
 
     steps = {
-        name: benchmark.RepeatedStep(subject, model, x, y) for name, subject in subjects.items()
+        name: calls_room.RepeatedStep(subject, model, x, y) for name, subject in subjects.items()
     }
-    calls = {"update": benchmark.make_update(model), **benchmark.list_calls(subjects, ours, steps)}
+    calls = {
+        "update": calls_room.make_update(model),
+        **calls_room.list_calls(subjects, ours, steps),
+    }
     costs = measure_calls(calls, values.repeats)
     traces = {name: step.traces for name, step in steps.items()}
     _print(benchmark_table.STEP_HEAD, benchmark_table.format_step_rows(subjects, costs, traces))

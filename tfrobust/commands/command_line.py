@@ -6,7 +6,8 @@ import errno
 import os
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from absl import flags, logging
 
@@ -43,7 +44,7 @@ class Command:
     arguments: str | None = None
     may_be_empty: tuple = ()
 
-    def main(self, argv=None):
+    def main(self, argv: Sequence[str] | None = None) -> int:
         """Runs the command.
 
         Args:
@@ -75,7 +76,7 @@ class Command:
         for name in values:
             empty = values[name].present and values[name].value in ("", [], [""])
             if empty and name not in self.may_be_empty:
-                raise UserError(f"--{name} is empty. Give a value, or leave the flag away.")
+                raise UserError(f"--{name} is empty. Give a value, or leave the flag out.")
         if self.arguments is not None:
             return (rest,)
         if rest:
@@ -83,7 +84,7 @@ class Command:
         return ()
 
 
-def run_and_tell(run):
+def run_and_tell(run: Callable[[], int | None]) -> int:
     """Calls `run` and returns its status, or that of the error that it ends with, told in one line.
 
     Only what a user can cause is told in one line; anything else is a fault of ours and keeps its traceback.
@@ -112,7 +113,7 @@ def run_and_tell(run):
         raise
 
 
-def tell(what, error, status):
+def tell(what: str, error: Any, status: int) -> int:
     """Prints one line on standard error and returns the status."""
     line = "at once" if isinstance(error, KeyboardInterrupt) else one_line(error)
     print(f"{what}: {line}", file=sys.stderr)
@@ -120,7 +121,7 @@ def tell(what, error, status):
 
 
 @contextlib.contextmanager
-def use_data_dir(folder):
+def use_data_dir(folder: str | None) -> Iterator[None]:
     """TFDS finds its prepared data sets in `folder` within the block; None changes nothing."""
     former = os.environ.get("TFDS_DATA_DIR")
     if folder is not None:
@@ -134,7 +135,7 @@ def use_data_dir(folder):
             os.environ["TFDS_DATA_DIR"] = former
 
 
-def require_flag(values, name):
+def require_flag(values: flags.FlagValues, name: str) -> Any:
     """The value of a flag that must be given."""
     if values[name].value is None:
         raise UserError(f"Which {name}? Give --{name}=..., see --help.")

@@ -4,8 +4,8 @@
     python bin/compare.py --readme=docs/results.md   and puts the table between the file's markers
     python bin/compare.py --gin_file=gin/trades.gin --gin_file=gin/adv.gin --seeds=0
 
-Runs that are complete are not repeated, and an interrupted one goes on. AutoAttack is its standard version;
-an example stands if it stands before all four attacks.
+Runs that are complete are not repeated, and an interrupted one resumes. AutoAttack is its standard version;
+an example is robust if it survives all four attacks.
 
 Exit status: 0 done; 2 something cannot work; 3 a run diverged; 75 stopped by a signal, call again to go on.
 """

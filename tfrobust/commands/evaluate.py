@@ -114,9 +114,7 @@ def _define(values):
         **given,
     )
     flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial.npz.", **given)
-    flags.DEFINE_integer(
-        "slots", None, "The most rows of a batch. Default: 256.", 1, 2**20, **given
-    )
+    flags.DEFINE_integer("slots", None, "The largest batch size. Default: 256.", 1, 2**20, **given)
     flags.DEFINE_enum("strategy", "none", ["none", "mirrored"], "mirrored: use all GPUs.", **given)
     flags.DEFINE_bool("jit_compile", False, "Compile the attacks with XLA.", **given)
 

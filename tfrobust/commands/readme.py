@@ -20,7 +20,7 @@ class Place:
         UserError: there is no such file, or not this place in it.
     """
 
-    def __init__(self, path, begin, end):
+    def __init__(self, path: str | os.PathLike, begin: str, end: str) -> None:
         self.path = pathlib.Path(path)
         self._begin, self._end = begin, end
         self._parts()
@@ -42,7 +42,7 @@ class Place:
             )
         return before, parts[1]
 
-    def put(self, table):
+    def put(self, table: str) -> None:
         """Puts the text between the markers; the file is written whole or not at all.
 
         Links to files of the repository, `[adv](gin/adv.gin)`, are made to lead there from this file.

@@ -9,8 +9,10 @@ Exit status: 0 done; 2 something in the request cannot work.
 """
 
 import json
+import os
 import pathlib
 import re
+from typing import Any
 
 from absl import flags
 
@@ -53,7 +55,7 @@ def _run(values, folders):
         Place(values.readme, BEGIN, END).put(table)
 
 
-def format_row(folder):
+def format_row(folder: str | os.PathLike) -> str:
     """One line of the table.
 
     Raises:
@@ -65,7 +67,8 @@ def format_row(folder):
         gin = result["gin_files"][-1] if result["gin_files"] else "-"
         clean, robust = (result[key]["right"] / result[key]["total"] for key in ("clean", "robust"))
         low, high = result["robust"]["interval"]
-        epsilon = re.search(r"epsilon=([^)]*)", result["threat_model"])[1].strip("'")
+        found: Any = re.search(r"epsilon=([^)]*)", result["threat_model"])
+        epsilon = found[1].strip("'")
         return (
             f"| {link(pathlib.Path(gin).stem, gin)} | {plain(result['method'])} | {plain(result['data'])} "
             f"| {plain(result['threat_model'].split('(')[0])} {plain(epsilon)} "

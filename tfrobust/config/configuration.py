@@ -4,6 +4,8 @@ import inspect
 import os
 import pathlib
 import re
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import gin
 
@@ -33,7 +35,13 @@ class Configuration:
         UserError: a file is missing, says something that nothing understands, or names what it may not.
     """
 
-    def __init__(self, files, bindings=(), root=".", trust=False):
+    def __init__(
+        self,
+        files: Sequence[str],
+        bindings: Sequence[str] = (),
+        root: str | os.PathLike = ".",
+        trust: bool = False,
+    ) -> None:
         gin.clear_config()
         # Files only: gin would import a package in which to look for an included file.
         search_gin_files([str(pathlib.Path(root).resolve()), ""], [(open, os.path.isfile)])
@@ -55,7 +63,7 @@ class Configuration:
         self.given = gin.config_str()
         self.files = [_shorten_path(path, root) for path in paths]
 
-    def bind(self, function):
+    def bind(self, function: Callable) -> Callable[..., Any]:
         """The function with the arguments that the configuration binds to it.
 
         Called with arguments by name it raises `UserError` before it begins if one that it needs is missing,
@@ -103,11 +111,11 @@ class Configuration:
                 f"The configuration cannot be built: {one_line(error)}{where}"
             ) from error
 
-    def format_used(self):
+    def format_used(self) -> str:
         """All values that have been used so far, defaults included, as gin text."""
         return gin.operative_config_str()
 
-    def check_all_used(self):
+    def check_all_used(self) -> None:
         """Raises `UserError` for bindings that nothing has used; call it when everything is built."""
         unused = sorted(set(_list_bindings(gin_bindings())) - _list_used_bindings())
         if unused:

@@ -7,6 +7,7 @@ program of his. What the rooms of tfrobust offer, and Keras's optimizers and the
 import importlib
 import inspect
 import pathlib
+from collections.abc import Callable, Sequence
 
 import gin
 import keras
@@ -41,7 +42,7 @@ _KERAS = (
 )
 
 
-def check_names(paths, bindings, found):
+def check_names(paths: Sequence[str], bindings: Sequence[str], found: Callable[[str], str]) -> None:
     """Refuses gin that names anything else; nothing that it names is imported or run for it.
 
     Args:
@@ -58,7 +59,7 @@ def check_names(paths, bindings, found):
         _check_text("\n".join(bindings), "--gin_bindings", found, set())
 
 
-def check_objects():
+def check_objects() -> None:
     """Refuses what gin has parsed if it would call anything else; for names that only gin can resolve.
 
     Raises:

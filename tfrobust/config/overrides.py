@@ -6,6 +6,8 @@ A file says `training.train.epochs = %EPOCHS` and `EPOCHS = 60`; whoever runs it
 
 import contextlib
 import pathlib
+from collections.abc import Iterator
+from typing import Any
 
 import gin
 
@@ -20,10 +22,10 @@ class Overrides:
     Use it as a context manager around the parsing, then call `drop_unused`.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._sources = [_COMMAND_LINE]
-        self._written = {}  # binding -> where it was bound last
-        self._replaced = []  # (former value, where it was replaced)
+        self._written: dict[tuple, str] = {}  # binding -> where it was bound last
+        self._replaced: list[tuple[Any, str]] = []  # (former value, where it was replaced)
 
     def __enter__(self):
         self._former = gin.config.bind_parameter, gin.config.parse_config_file
@@ -49,7 +51,7 @@ class Overrides:
         self._written[binding] = source
         return self._former[0](key, value)
 
-    def drop_unused(self):
+    def drop_unused(self) -> None:
         """Removes bindings that only a replaced value has used.
 
         One that stands beside the line that replaces stays: who wrote both meant something by it.
@@ -110,7 +112,7 @@ def _references(values):
 
 
 @contextlib.contextmanager
-def track_overrides():
+def track_overrides() -> Iterator[None]:
     """Within the block gin parses; at its end what only replaced values have used is gone."""
     with Overrides() as overrides:
         yield

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from gin import config_parser
@@ -38,17 +39,20 @@ class GinText:
             which is as far as gin gets too.
     """
 
-    def __init__(self, text):
-        self.imports, self.includes, self.unknown = [], [], []
-        self._roots, self._macros = {}, {}
-        self._bound, self._names = collections.defaultdict(dict), {}
-        self.error = None
+    def __init__(self, text: str) -> None:
+        self.imports: list[Any] = []
+        self.includes: list[str] = []
+        self._roots: dict[str, str] = {}
+        self._macros: dict[str, Any] = {}
+        self._bound: dict[tuple, dict] = collections.defaultdict(dict)
+        self._names: dict[str, Any] = {}
+        self.error: Exception | None = None
         try:
             for statement in config_parser.ConfigParser(text, _Delegate(self._note)):
                 self._add(statement)
         except Exception as error:  # the parser's own and the tokenizer's, which are many
             self.error = error
-        self.names = sorted({self.dotted(name) for name in self._names} - {None})
+        self.names = sorted(set(filter(None, map(self.dotted, self._names))))
         self.unknown = sorted(name for name in self._names if self.dotted(name) is None)
 
     def _add(self, statement):
@@ -68,7 +72,7 @@ class GinText:
             scope = f"{statement.scope}/" if statement.scope else ""
             self._macros[scope + statement.selector] = statement.value
 
-    def dotted(self, name):
+    def dotted(self, name: str) -> str | None:
         """A name from the root of its package; None if no import provides it."""
         root, *rest = name.split(".")
         if root == "gin":
@@ -76,12 +80,12 @@ class GinText:
         module = self._roots.get(root)
         return None if module is None else ".".join((module, *rest))
 
-    def bound(self, name, scope=()):
+    def bound(self, name: str, scope: Sequence[str] = ()) -> dict[str, Any]:
         """The arguments that are bound to a dotted name for a call in a scope, a dict.
 
         Macros are replaced by their values; a reference comes as a `Reference`.
         """
-        found = {}
+        found: dict[str, Any] = {}
         for depth in range(len(scope) + 1):
             found |= self._bound.get((tuple(scope[:depth]), name), {})
         return {argument: self._value(value) for argument, value in found.items()}

@@ -1,5 +1,7 @@
 """A model of any pixel range, with or without a last softmax, as a classifier of this package."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -13,7 +15,15 @@ from tfrobust.errors import UserError
 from tfrobust.ops.numbers import number
 
 
-def adapt(model, input_range=(0, 255), mean=None, std=None, *, image_shape=None, name=None):
+def adapt(
+    model: keras.Model,
+    input_range: tuple[float, float] = (0, 255),
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    *,
+    image_shape: Sequence[int] | None = None,
+    name: str | None = None,
+) -> keras.Model:
     """A plain Keras model from pixels in [0, 1] to logits, around a model that wants something else.
 
         logits(x) = model without its last softmax, of (low + (high - low) x - mean) / std
@@ -41,26 +51,29 @@ def adapt(model, input_range=(0, 255), mean=None, std=None, *, image_shape=None,
             be taken off, or if the result does not predict what the model does.
 
     Example:
-        classifier = tfrobust.adapt(keras.applications.MobileNetV2(), input_range=(-1, 1))
+    >>> model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(5)])
+    >>> classifier = tfrobust.adapt(model, input_range=(-1, 1))
+    >>> classifier(tf.ones((2, 4, 4, 3))).shape
+    TensorShape([2, 5])
     """
     shape = _check_shape(model, image_shape)
     low, high = _check_range(input_range)
-    dtype = image_dtype(model).name
-    mean, std = _check_units(mean, std, (low, high), shape[-1])
+    dtype = tf.as_dtype(image_dtype(model)).name
+    means, deviations = _check_units(mean, std, (low, high), shape[-1])
     pixels = keras.Input(shape, dtype=dtype, name="pixels")
     x = pixels
     if (low, high) != (0.0, 1.0):
         x = keras.layers.Rescaling(high - low, low, dtype=dtype, name="rescale")(x)
-    if mean is not None:
+    if means is not None:
         # One layer for (x - mean) / std: Keras's Normalization takes variances.
         x = keras.layers.Rescaling(
-            (1 / std).tolist(), (-mean / std).tolist(), dtype=dtype, name="normalise"
+            (1 / deviations).tolist(), (-means / deviations).tolist(), dtype=dtype, name="normalise"
         )(x)
     end = find_tail(model)
     inner = without_activation(model) if end.kind == "probabilities" else model
     logits = _as_rows(inner(x))
     adapted = keras.Model(pixels, logits, name=name or f"{model.name}_adapted")
-    _check_same(model, adapted, end.activation, (low, high, mean, std), shape)
+    _check_same(model, adapted, end.activation, (low, high, means, deviations), shape)
     check_classifier(adapted)
     return adapted
 
@@ -126,7 +139,7 @@ def _check_units(mean, std, input_range, channels):
     return mean, std
 
 
-def without_activation(model):
+def without_activation(model: keras.Model) -> keras.Model:
     """A functional model that shares a model's layers and leaves out the softmax or sigmoid at its end.
 
     Raises:

@@ -1,5 +1,8 @@
 """Images and labels in memory: looked at whole, and the first offender is named."""
 
+from typing import Any
+
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -10,7 +13,9 @@ from tfrobust.contract.labels import check_counts
 from tfrobust.errors import UserError
 
 
-def check_arrays(classifier, x, y, name="x", labels_name="y"):
+def check_arrays(
+    classifier: keras.Model, x: Any, y: Any, name: str = "x", labels_name: str = "y"
+) -> None:
     """Looks at arrays before the first step; others than arrays are left to the step, which looks again.
 
     Args:
@@ -21,6 +26,13 @@ def check_arrays(classifier, x, y, name="x", labels_name="y"):
 
     Raises:
         UserError: says which array, which example, what was expected and what to do.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    >>> contract.check_arrays(model, np.zeros((2, 2, 2, 1)), np.array([0, 3]))
+    Traceback (most recent call last):
+    tfrobust.errors.UserError: `y`[1] is 3: labels must be from 0 to 2. ...
     """
     if not hasattr(x, "__array__"):
         return
@@ -34,7 +46,7 @@ def check_arrays(classifier, x, y, name="x", labels_name="y"):
     check_counts(len(x), len(y))
 
 
-def check_images(images, name="images"):
+def check_images(images: Any, name: str = "images") -> np.ndarray:
     """Returns images as a uint8 or float32 array, or says what is wrong with them.
 
     Args:
@@ -46,6 +58,11 @@ def check_images(images, name="images"):
 
     Raises:
       UserError: wrong rank or type, no images, NaN, infinity, or a float outside [0, 1].
+
+    Example:
+    >>> from tfrobust import contract
+    >>> contract.check_images(np.zeros((2, 4, 4, 3))).dtype.name
+    'float32'
     """
     images = np.asarray(images)
     check_image_dtype(images.dtype, f"`{name}`")
@@ -87,7 +104,7 @@ def _refuse_pixel(images, name):
     elif low < 0:
         put = "input_range=(-1, 1)" if low >= -1 and high <= 1 else "input_range, mean, std"
         advice = (
-            "Undo the normalisation, which belongs into the model: "
+            "Undo the normalisation, which belongs in the model: "
             f"tfrobust.adapt(model, {put}) puts it there"
         )
     else:
@@ -101,7 +118,7 @@ def _refuse_pixel(images, name):
     )
 
 
-def check_labels(labels, name="labels", num_classes=None):
+def check_labels(labels: Any, name: str = "labels", num_classes: int | None = None) -> np.ndarray:
     """Returns labels as an int64 array, or says what is wrong with them.
 
     Args:
@@ -114,6 +131,11 @@ def check_labels(labels, name="labels", num_classes=None):
 
     Raises:
       UserError: wrong rank or type, or a label out of range.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> contract.check_labels([0, 2, 1], num_classes=3).dtype.name
+    'int64'
     """
     labels = np.asarray(labels)
     if labels.ndim != 1:

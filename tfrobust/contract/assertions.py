@@ -2,6 +2,8 @@
 
 import contextlib
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import tensorflow as tf
 
@@ -11,7 +13,7 @@ _MARK = "tfrobust:"
 _ASSERTED = re.compile(rf"assertion failed: \[{_MARK}\] \[(.*)\]")
 
 
-def require(holds, *parts):
+def require(holds: tf.Tensor | bool, *parts: str | tf.Tensor) -> tf.Operation | None:
     """Raises `UserError` unless a condition holds.
 
     In a graph it is an assertion, which XLA leaves out; `as_user_error` makes one line of it.
@@ -30,8 +32,14 @@ def require(holds, *parts):
     return None
 
 
-def after(assertion, tensors):
-    """A structure of tensors (or None) that is not computed before an assertion of `require` held."""
+def after(assertion: tf.Operation | None, tensors: Any) -> Any:
+    """A structure of tensors (or None) that is not computed before an assertion of `require` held.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> float(contract.after(None, tf.constant(2.0)))
+    2.0
+    """
     if assertion is None:
         return tensors
     with tf.control_dependencies([assertion]):
@@ -43,8 +51,16 @@ def _join(parts):
 
 
 @contextlib.contextmanager
-def as_user_error():
-    """Raises what an assertion of `require` said in a graph as `UserError`."""
+def as_user_error() -> Iterator[None]:
+    """Raises what an assertion of `require` said in a graph as `UserError`.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> with contract.as_user_error():
+    ...     contract.require_logits(tf.constant([[0.25, 0.75]]), few=True)
+    Traceback (most recent call last):
+    tfrobust.errors.UserError: The model gives probabilities, ...
+    """
     try:
         yield
     except tf.errors.InvalidArgumentError as error:

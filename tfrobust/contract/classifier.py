@@ -1,5 +1,7 @@
 """What a classifier is: one input of images, one output of logits (b, k), weights that can be trained."""
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -8,7 +10,11 @@ from tfrobust.contract.tail import find_tail, has_graph
 from tfrobust.errors import UserError
 
 
-def check_model(model, name="model", probabilities=False):
+def check_model(
+    model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor],
+    name: str = "model",
+    probabilities: bool = False,
+) -> None:
     """Looks at the structure of a classifier, as far as it can be seen without a pass.
 
     Args:
@@ -20,6 +26,13 @@ def check_model(model, name="model", probabilities=False):
         UserError: for a model of another library, a bound method such as `model.predict`, two inputs, two
             outputs or a dictionary of them, outputs that are not (b, k), and a softmax or sigmoid at the
             end.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    >>> contract.check_model(model)
+    Traceback (most recent call last):
+    tfrobust.errors.UserError: The model gives probabilities, ...
     """
     if not isinstance(model, keras.layers.Layer):
         _check_function(model, name)
@@ -33,8 +46,16 @@ def check_model(model, name="model", probabilities=False):
         )
 
 
-def check_classifier(classifier, name="classifier"):
-    """As `check_model`, of what is to be trained: it must be a Keras model."""
+def check_classifier(classifier: keras.Model, name: str = "classifier") -> None:
+    """As `check_model`, of what is to be trained: it must be a Keras model.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> contract.check_classifier(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]))
+    >>> contract.check_classifier(keras.Model)
+    Traceback (most recent call last):
+    tfrobust.errors.UserError: `classifier` must be a keras.Model ...
+    """
     if not isinstance(classifier, keras.Model):
         _check_library(classifier, name)
         raise UserError(
@@ -50,8 +71,17 @@ def _describe(value):
     return type(value).__name__
 
 
-def check_trainable(classifier):
-    """Raises `UserError` if a classifier that is built has no weight to train."""
+def check_trainable(classifier: keras.Model) -> None:
+    """Raises `UserError` if a classifier that is built has no weight to train.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    >>> model.trainable = False
+    >>> contract.check_trainable(model)
+    Traceback (most recent call last):
+    tfrobust.errors.UserError: The classifier ... has no trainable weight: ...
+    """
     if classifier.built and not classifier.trainable_variables:
         raise UserError(
             f"The classifier {classifier.name!r} has no trainable weight: nothing could be trained. Set "
@@ -121,13 +151,21 @@ def _read_structure(model):
     return None if isinstance(model, keras.Sequential) else model.output
 
 
-def num_classes(model):
-    """The number of logits, or None where a model or function does not tell before a pass."""
+def num_classes(model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor]) -> int | None:
+    """The number of logits, or None where a model or function does not tell before a pass.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> contract.num_classes(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]))
+    3
+    """
     shape = _read_shape(model, "output_shape")
     return shape[-1] if shape and isinstance(shape[-1], int) else None
 
 
-def image_shape(model):
+def image_shape(
+    model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor],
+) -> tuple[int | None, ...] | None:
     """The shape (h, w, c) of the images that a model takes, None where any size or not known."""
     shape = _read_shape(model, "input_shape")
     return tuple(shape[1:]) if shape and not isinstance(shape[0], tuple) else None
@@ -143,12 +181,17 @@ def _read_shape(model, attribute):
         return None
 
 
-def image_dtype(model):
+def image_dtype(model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor]) -> tf.DType | None:
     """The dtype in which images enter: float64 where the classifier computes in it, float32 otherwise.
 
     A classifier in half precision gets float32 images and rounds them itself: an attack's small steps
     would be lost in bfloat16, of which one is 1/256 wide next to 1. None for functions, which take what
     they are given.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> contract.image_dtype(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])).name
+    'float32'
     """
     if not isinstance(model, keras.layers.Layer):
         return None

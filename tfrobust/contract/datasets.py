@@ -1,5 +1,8 @@
 """Data sets of TensorFlow: batches of (images, labels)."""
 
+from typing import Any
+
+import keras
 import tensorflow as tf
 
 from tfrobust.contract.batch import check_image_shape
@@ -11,7 +14,7 @@ from tfrobust.errors import UserError
 _DICTIONARY = {"image", "label"}
 
 
-def as_pairs(dataset, model=None, labels=True):
+def as_pairs(dataset: Any, model: keras.Model | None = None, labels: bool = True) -> Any:
     """A batched data set of (x, y) or (x, y, sample_weight), looked at by the types of its elements.
 
     What its batches hold is looked at when they come.
@@ -28,6 +31,13 @@ def as_pairs(dataset, model=None, labels=True):
     Raises:
         UserError: for a data set that is not batched, dtypes and shapes that cannot be those of images
             and labels, or missing labels.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> examples = {"image": np.zeros((4, 2, 2, 1), "uint8"), "label": np.arange(4)}
+    >>> dataset = tf.data.Dataset.from_tensor_slices(examples).batch(2)
+    >>> contract.as_pairs(dataset).element_spec[1].shape
+    TensorShape([None])
     """
     if not isinstance(dataset, tf.data.Dataset):
         return dataset

@@ -1,5 +1,7 @@
 """Images: pixels in [0, 1] in the precision of the classifier; uint8 means k / 255."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -10,19 +12,19 @@ SLACK = 1e-6
 """Pixels that leave [0, 1] by so little, a few units in the last place of float32, are clipped."""
 
 
-def range_message(low, high):
+def range_message(low: tf.Tensor, high: tf.Tensor) -> tuple[str | tf.Tensor, ...]:
     """The parts of a message about pixels between `low` and `high`, numbers or scalar tensors."""
     return (
         "Images must have all pixels in [0, 1], without NaN. Received: minimum",
         low,
         ", maximum",
         high,
-        ". Divide 0..255 by 255 or give uint8; undo a normalisation, which belongs into the model: "
+        ". Divide 0..255 by 255 or give uint8; undo a normalisation, which belongs in the model: "
         "tfrobust.adapt(model, input_range, mean, std) puts it there.",
     )
 
 
-def check_image_dtype(dtype, name="Images"):
+def check_image_dtype(dtype: Any, name: str = "Images") -> None:
     """Raises `UserError` unless a dtype of NumPy or TensorFlow is uint8 or a floating-point one."""
     dtype = tf.as_dtype(dtype)
     if dtype != tf.uint8 and not dtype.is_floating:
@@ -32,15 +34,21 @@ def check_image_dtype(dtype, name="Images"):
         )
 
 
-def from_uint8(x, dtype=tf.float32):
-    """uint8 tensors as k / 255; others as they are."""
+def from_uint8(x: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
+    """uint8 tensors as k / 255; others as they are.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> float(contract.from_uint8(tf.constant(255, tf.uint8)))
+    1.0
+    """
     if x.dtype != tf.uint8:
         return x
     # A table, since in a graph TensorFlow makes of a division a product with a rounded 1/255.
     return tf.gather(tf.constant(np.arange(256) / 255, dtype), tf.cast(x, tf.int32))
 
 
-def as_images(x, dtype=None):
+def as_images(x: np.ndarray | tf.Tensor, dtype: tf.DType | None = None) -> tf.Tensor:
     """Images as a tensor that everything behind the door may rely on.
 
     Args:
@@ -53,6 +61,12 @@ def as_images(x, dtype=None):
     Raises:
         UserError: for other dtypes, and for pixels outside of [0, 1] or NaN; in a graph it is an
             assertion.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> x = contract.as_images(np.array([[0, 51, 255]], "uint8"))
+    >>> [round(float(pixel), 6) for pixel in x[0]]
+    [0.0, 0.2, 1.0]
     """
     x = _convert(x)
     check_image_dtype(x.dtype)

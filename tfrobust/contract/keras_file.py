@@ -1,5 +1,6 @@
 """`.keras` files, from anybody: read without running code that they bring along."""
 
+import os
 import pathlib
 import re
 import zipfile
@@ -16,7 +17,7 @@ _UNSAFE = re.compile(
 _UNKNOWN = re.compile(r"Could not locate (?:class|function) '?([\w.>]+)'?")
 
 
-def read_keras_file(path):
+def read_keras_file(path: str | os.PathLike) -> keras.Model:
     """The Keras model of a `.keras` file, not compiled.
 
     Keras's safe mode is on, always: a file that brings Python code, or an operation that loads another

@@ -1,12 +1,13 @@
 """Labels: one class number for each image."""
 
+import numpy as np
 import tensorflow as tf
 
 from tfrobust.contract.assertions import after, require
 from tfrobust.errors import UserError
 
 
-def check_label_spec(dtype, shape):
+def check_label_spec(dtype: tf.DType, shape: tf.TensorShape) -> None:
     """Raises `UserError` unless a dtype and a shape, known as far as it is, are those of labels (b,)."""
     if not dtype.is_integer or shape.rank not in (None, 1):
         raise UserError(
@@ -16,7 +17,7 @@ def check_label_spec(dtype, shape):
         )
 
 
-def check_counts(images, labels):
+def check_counts(images: int | None, labels: int | None) -> None:
     """Raises `UserError` unless there are as many labels as images; None is not known."""
     if None not in (images, labels) and images != labels:
         raise UserError(
@@ -24,7 +25,7 @@ def check_counts(images, labels):
         )
 
 
-def as_labels(y, num_classes=None):
+def as_labels(y: np.ndarray | tf.Tensor | None, num_classes: int | None = None) -> tf.Tensor:
     """Labels as an int32 tensor.
 
     Args:

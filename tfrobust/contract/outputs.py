@@ -1,7 +1,10 @@
 """What a classifier gives: logits, one for each class."""
 
 import weakref
+from collections.abc import Callable, Sequence
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from tfrobust.contract.assertions import require
@@ -21,10 +24,17 @@ PROBABILITIES = (
 )
 
 
-def are_probabilities(outputs):
+def are_probabilities(outputs: np.ndarray | tf.Tensor) -> tf.Tensor:
     """Whether all rows of outputs, (b, k), are non-negative and sum to 1: a boolean scalar.
 
     Rows of zeros and a one are classes, not probabilities. No rows are none.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> bool(contract.are_probabilities([[0.25, 0.75]]))
+    True
+    >>> bool(contract.are_probabilities([[0.25, 0.7]]))
+    False
     """
     outputs = tf.convert_to_tensor(outputs)
     return sum_to_one(outputs) & tf.reduce_any((outputs > 0) & (outputs < 1))
@@ -50,12 +60,21 @@ def sum_to_one(outputs: tf.Tensor) -> tf.Tensor:
     return tf.reduce_all(outputs >= 0) & tf.reduce_all(errors < slack)
 
 
-def check_output_shape(shape, num_classes=None):
+def check_output_shape(
+    shape: Sequence[int | None] | tf.TensorShape, num_classes: int | None = None
+) -> None:
     """Raises `UserError` unless a shape, known as far as it is, is that of logits (b, k), k > 1.
 
     Args:
         shape: `tf.TensorShape` or a tuple.
         num_classes: k where the data say it, or None.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> contract.check_output_shape((None, 10))
+    >>> contract.check_output_shape((None, 1))
+    Traceback (most recent call last):
+    tfrobust.errors.UserError: A classifier gives logits of shape (b, k), ...
     """
     shape = tf.TensorShape(shape)
     expected = "k" if num_classes is None else num_classes
@@ -78,7 +97,9 @@ def check_output_shape(shape, num_classes=None):
     )
 
 
-def require_logits(logits, when=True, few=False):
+def require_logits(
+    logits: tf.Tensor, when: tf.Tensor | bool = True, few: bool = False
+) -> tf.Operation | None:
     """Raises `UserError` where a batch's logits are probabilities; in a graph it is an assertion.
 
     Args:
@@ -88,19 +109,32 @@ def require_logits(logits, when=True, few=False):
 
     Returns:
         The assertion of a graph, for `after`.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> contract.require_logits(tf.constant([[2.0, -1.0]]), few=True)
+    >>> contract.require_logits(tf.constant([[0.25, 0.75]]), few=True)
+    Traceback (most recent call last):
+    tfrobust.errors.UserError: The model gives probabilities, ...
     """
     if not few:
         when &= tf.shape(logits)[0] >= _ENOUGH
     return require(~(when & are_probabilities(logits)), PROBABILITIES)
 
 
-def check_outputs(outputs, num_classes=None, probabilities=False):
+def check_outputs(
+    outputs: np.ndarray | tf.Tensor, num_classes: int | None = None, probabilities: bool = False
+) -> None:
     """Raises `UserError` unless what a model gives for a few images may be logits.
 
     Args:
         outputs: what it gave, which may be anything.
         num_classes: k where the data say it, or None.
         probabilities: whether to go on with them.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> contract.check_outputs(tf.constant([[2.0, -1.0]]), num_classes=2)
     """
     outputs = tf.convert_to_tensor(full_precision(outputs))
     check_output_shape(outputs.shape, num_classes)
@@ -116,14 +150,19 @@ def check_outputs(outputs, num_classes=None, probabilities=False):
 _seen: weakref.WeakSet = weakref.WeakSet()
 
 
-def look_once(model, x):
+def look_once(model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> None:
     """`check_on_images` at a few images, the first time that a model or function is met."""
     if model not in _seen and x.shape[0]:
         check_on_images(model, x[:_ENOUGH])
         _seen.add(model)
 
 
-def check_on_images(model, x, num_classes=None, probabilities=False):
+def check_on_images(
+    model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor],
+    x: tf.Tensor,
+    num_classes: int | None = None,
+    probabilities: bool = False,
+) -> tf.Tensor:
     """What a model gives for a few images, if it may be logits.
 
     Args:
@@ -137,6 +176,12 @@ def check_on_images(model, x, num_classes=None, probabilities=False):
 
     Raises:
         UserError: if they cannot be logits, or if the model fails on such images.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    >>> contract.check_on_images(model, tf.zeros((2, 2, 2, 1))).shape
+    TensorShape([2, 3])
     """
     try:
         outputs = inference(model)(x)

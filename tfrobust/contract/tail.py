@@ -1,6 +1,6 @@
 """How the graph of a functional or sequential model ends."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
@@ -31,7 +31,7 @@ class Tail(NamedTuple):
     name: str = ""
 
 
-def find_tail(model):
+def find_tail(model: keras.layers.Layer) -> Tail:
     """The `Tail` of a Keras model or layer; models at its end are looked into."""
     operation = find_last_operation(model)
     while isinstance(operation, keras.layers.Layer) and has_graph(operation):
@@ -47,7 +47,7 @@ def find_tail(model):
     return Tail("unknown", name=operation.name)
 
 
-def find_activation(operation):
+def find_activation(operation: keras.Operation) -> str:
     """The name of what a layer or operation does to each number at its end, such as "softmax", or ""."""
     if isinstance(operation, keras.layers.Softmax):
         return "softmax"
@@ -56,7 +56,7 @@ def find_activation(operation):
     return type(operation).__name__.lower()
 
 
-def find_last_operation(model):
+def find_last_operation(model: keras.layers.Layer) -> keras.Operation | None:
     """The layer or operation that gives a model's only output, but for those that leave it as it is.
 
     None where code of its own decides.
@@ -74,20 +74,20 @@ def find_last_operation(model):
     return find_origin(tensor)[0]
 
 
-def is_activation(operation):
+def is_activation(operation: keras.Operation) -> bool:
     """Whether an operation is an activation and nothing else, such as Softmax or `keras.ops.softmax`."""
     alone = (keras.layers.Activation, keras.layers.Softmax)
     return isinstance(operation, alone) or not isinstance(operation, keras.layers.Layer)
 
 
-def is_silent(operation):
+def is_silent(operation: keras.Operation) -> bool:
     """Whether an operation hands on the numbers that it gets."""
     if isinstance(operation, keras.layers.Activation):
         return find_activation(operation) == "linear"
     return isinstance(operation, _SILENT)
 
 
-def has_graph(model):
+def has_graph(model: Any) -> bool:
     """Whether a model is functional or sequential, so that its layers can be followed."""
     if isinstance(model, keras.Sequential):
         return True

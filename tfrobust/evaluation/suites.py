@@ -94,7 +94,7 @@ class Suite(Spec):
 
     @property
     def hash(self) -> str:
-        """12 hexadecimal digits that stand for all settings of the attacks and their order.
+        """12 hexadecimal digits, a hash of all settings of the attacks and their order.
 
         The same on any machine. Surrogates count by their path as it is written, models by their
         weights, functions by their name.

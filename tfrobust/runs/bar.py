@@ -1,6 +1,7 @@
 """What a person sees while something goes on."""
 
 import sys
+from typing import TextIO
 
 import tqdm.auto
 import tqdm.notebook
@@ -20,13 +21,13 @@ class Bar:
     apgd-ce  robust accuracy <= 45.00 %
     """
 
-    def __init__(self, stream=sys.stdout):
+    def __init__(self, stream: TextIO | None = sys.stdout) -> None:
         self.stream = stream
         in_notebook = issubclass(tqdm.auto.tqdm, tqdm.notebook.tqdm)
         self._is_live = stream is not None and (stream.isatty() or in_notebook)
         self._bar, self.title = None, ""
 
-    def begin(self, title, share=0.0):
+    def begin(self, title: str, share: float = 0.0) -> None:
         """Something begins, or goes on where `share` of it, in [0, 1], is done already."""
         self.close()
         self.title = title
@@ -41,25 +42,25 @@ class Bar:
                 bar_format="{desc} {percentage:3.0f}%|{bar}| {remaining} left{postfix}",
             )
 
-    def show(self, share, note):
+    def show(self, share: float, note: str) -> None:
         """`share` of it is done; `note` says what has been found."""
         if self._bar is not None:
             self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(share - self._bar.n)
 
-    def write(self, text):
+    def write(self, text: str) -> None:
         """A line that stays."""
         if self._bar is not None:
             self._bar.write(text, file=self.stream)
         elif self.stream is not None:
             print(text, file=self.stream, flush=True)
 
-    def end(self, title, note):
+    def end(self, title: str, note: str) -> None:
         """It is over, or was before."""
         self.close()
         self.write(f"{title}  {note}")
 
-    def close(self):
+    def close(self) -> None:
         """Takes the bar away."""
         if self._bar is not None:
             self._bar.close()

@@ -14,6 +14,8 @@ import os
 import pathlib
 import re
 import zipfile
+from collections.abc import Mapping
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -47,7 +49,9 @@ class Checkpoint:
     path: pathlib.Path
 
 
-def save(folder, step, arrays, state, keep=2):
+def save(
+    folder: str | os.PathLike, step: int, arrays: Mapping[str, Any], state: Any, keep: int = 2
+) -> pathlib.Path:
     """Saves a checkpoint, whole or not at all, then removes those that are no longer needed.
 
     Those are all but the `keep` newest, and any of a later step: a run that went back to an earlier
@@ -82,7 +86,7 @@ def save(folder, step, arrays, state, keep=2):
         numbered = {f"{i:06d}": array for i, array in enumerate(arrays.values())}
         np.savez(unfinished / ARRAYS, **numbered)
         (unfinished / STATE).write_text(text, encoding="utf-8")
-        manifest = {"format": FORMAT, "step": step, "files": {}}
+        manifest: dict[str, Any] = {"format": FORMAT, "step": step, "files": {}}
         for name in (ARRAYS, STATE):
             manifest["files"][name] = _fingerprint(unfinished / name)
         (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
@@ -93,7 +97,7 @@ def save(folder, step, arrays, state, keep=2):
     return path
 
 
-def list_steps(folder):
+def list_steps(folder: str | os.PathLike) -> list[int]:
     """The steps that `folder` has checkpoints of, valid or not, ascending."""
     folder = pathlib.Path(folder)
     paths = [p for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
@@ -111,7 +115,7 @@ def _path(folder, step):
     return pathlib.Path(folder, f"step-{step:09d}")
 
 
-def load(folder, step):
+def load(folder: str | os.PathLike, step: int) -> Checkpoint:
     """Loads one checkpoint after comparing every file with the manifest.
 
     Args:
@@ -153,7 +157,7 @@ def load(folder, step):
         raise CorruptCheckpoint(f"{path}: not readable ({what})") from error
 
 
-def load_newest(folder):
+def load_newest(folder: str | os.PathLike) -> tuple[Checkpoint | None, list[str]]:
     """Loads the newest checkpoint that is what was written, after clearing what killed saves left.
 
     Args:
@@ -164,7 +168,7 @@ def load_newest(folder):
         newer one that had to be skipped, for the caller to print.
     """
     files.recover_folder(folder)
-    skipped = []
+    skipped: list[str] = []
     for step in reversed(list_steps(folder)):
         try:
             return load(folder, step), skipped

@@ -12,6 +12,8 @@ import re
 import secrets
 import shutil
 import stat
+from collections.abc import Iterator
+from typing import Any
 
 import filelock
 
@@ -27,7 +29,7 @@ _OURS = re.compile(
 )
 
 
-def write_text(path, text):
+def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes `text` to `path` whole: a reader sees the former content or all of the new one.
 
     Args:
@@ -37,7 +39,7 @@ def write_text(path, text):
     write_bytes(path, text.encode("utf-8"))
 
 
-def write_bytes(path, content):
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
     """Writes bytes to `path`, whole (see `write_text`)."""
     path = pathlib.Path(os.path.realpath(path))
     unfinished = _beside(path, UNFINISHED)
@@ -65,12 +67,12 @@ def write_bytes(path, content):
     sync(path.parent)
 
 
-def write_json(path, value):
+def write_json(path: str | os.PathLike, value: Any) -> None:
     """Writes `value` as indented JSON, whole (see `write_text`)."""
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
-def read_json(path, block, newest):
+def read_json(path: str | os.PathLike, block: str, newest: int) -> dict[str, Any]:
     """Reads a JSON file of this package, if it is one and not of a newer version.
 
     Args:
@@ -110,7 +112,7 @@ def read_json(path, block, newest):
 
 
 @contextlib.contextmanager
-def write_folder(path):
+def write_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Yields an empty folder to write into, which becomes `path` when the block ends well.
 
     What stood at `path` is replaced; if the process is killed in the instant between, `recover_folder` brings
@@ -143,7 +145,7 @@ def write_folder(path):
         _remove(replaced)
 
 
-def remove_folder(path):
+def remove_folder(path: str | os.PathLike) -> None:
     """Removes a folder; killed on the way, it leaves nothing that looks like the folder."""
     path = pathlib.Path(path)
     recover_folder(path.parent, path.name)
@@ -152,7 +154,7 @@ def remove_folder(path):
     _remove(discarded)
 
 
-def recover_folder(folder, name=None):
+def recover_folder(folder: str | os.PathLike, name: str | None = None) -> None:
     """Clears what killed processes left in `folder`, and puts back a folder that had stepped aside.
 
     Only names that this module makes are touched.
@@ -174,13 +176,13 @@ def recover_folder(folder, name=None):
                 _remove(leftover)
 
 
-def list_visible(folder):
+def list_visible(folder: str | os.PathLike) -> list[str]:
     """Sorted names of what a folder holds, without hidden ones, ours among them."""
     return [path.name for path in _entries(pathlib.Path(folder)) if path.name[0] != "."]
 
 
 @contextlib.contextmanager
-def lock_folder(folder):
+def lock_folder(folder: str | os.PathLike) -> Iterator[None]:
     """Keeps other processes that ask for it out of an existing folder, within the block.
 
     Raises:
@@ -210,7 +212,7 @@ def lock_folder(folder):
         lock.release()
 
 
-def sync(path):
+def sync(path: str | os.PathLike) -> None:
     """Waits until a file, or the list of names in a folder, is on the disk."""
     if os.name == "nt" and os.path.isdir(path):
         return  # Windows opens no folders

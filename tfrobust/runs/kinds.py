@@ -8,8 +8,10 @@ what is unfinished.
 import contextlib
 import dataclasses
 import json
+import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from tfrobust.errors import UserError
 from tfrobust.runs import files
@@ -34,7 +36,7 @@ class Kind:
     former: tuple | None = None
     begun: tuple = ()
 
-    def read(self, folder):
+    def read(self, folder: str | os.PathLike) -> dict[str, Any] | None:
         """The content of the marker in a folder of this kind; None if the folder is of no such kind."""
         for marker, is_ours in filter(None, ((self.marker, self.is_ours), self.former)):
             try:
@@ -64,12 +66,12 @@ EXPORT = Kind("an export", "export.json", lambda c: {"num_classes", "image_shape
 KINDS = (RUN, EVALUATION, EXPORT)
 
 
-def find_kind(folder):
+def find_kind(folder: str | os.PathLike) -> Kind | None:
     """The `Kind` of a folder, None if it is none of ours."""
     return next((kind for kind in KINDS if kind.read(folder) is not None), None)
 
 
-def check_ours(folder, kind):
+def check_ours(folder: str | os.PathLike, kind: Kind) -> bool:
     """Refuses a folder that `kind` must not be written into.
 
     Args:
@@ -106,7 +108,7 @@ def check_ours(folder, kind):
 
 
 @contextlib.contextmanager
-def claim_folder(folder, kind):
+def claim_folder(folder: str | os.PathLike, kind: Kind) -> Iterator[bool]:
     """Makes a folder for `kind`, or goes on with one, and keeps other processes out of it meanwhile.
 
     Yields:

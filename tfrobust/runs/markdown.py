@@ -1,9 +1,12 @@
 """Values as text in Markdown: whatever they hold, they stay one line of text, one cell, one span of code."""
 
+import os
 import re
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 
-def plain(value):
+def plain(value: Any) -> str:
     """Any value as text in which nothing is markup; a dash for None.
 
     No line breaks, HTML, code, emphasis, links, cells or headings come out of it.
@@ -13,18 +16,18 @@ def plain(value):
     return _at_the_beginning(_escaped(_one_line(value)))
 
 
-def cell(value):
+def cell(value: Any) -> str:
     """As `plain`, for the cell of a table, where nothing begins a line."""
     return "-" if value is None else _escaped(_one_line(value))
 
 
-def code(value):
+def code(value: Any) -> str:
     """Any value as a span of code, or as plain text if it holds what could end the span, or HTML or bars."""
     text = _one_line(value)
     return plain(text) if not text or re.search(r"[`|]|<[A-Za-z/!?]|!\[", text) else f"`{text}`"
 
 
-def sentence(value):
+def sentence(value: Any) -> str:
     """Text in which what stands between backticks is code, as in messages of ours."""
     parts = _one_line(value).split("`")
     if len(parts) % 2 == 0:
@@ -33,12 +36,12 @@ def sentence(value):
     return _at_the_beginning("".join(spans))
 
 
-def link(text, target):
+def link(text: Any, target: str | os.PathLike) -> str:
     """A link to a file beside the text; only the text if the name of the file is no plain one."""
     return f"[{plain(text)}]({target})" if re.fullmatch(r"[\w./-]+", str(target)) else plain(text)
 
 
-def table(head, rows):
+def table(head: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
     """Lines of a table; `rows` are cells that are Markdown already."""
     lines = [head, ["---"] * len(head), *rows]
     return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)

@@ -10,6 +10,8 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import tensorflow as tf
 
@@ -33,7 +35,13 @@ class RunRecord:
         UserError: the file exists and is not a run's record.
     """
 
-    def __init__(self, path, seed, command=None, resumed_from=None):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        seed: int,
+        command: str | None = None,
+        resumed_from: int | None = None,
+    ) -> None:
         self.path = pathlib.Path(path)
         former = self._read() if self.path.exists() else {"starts": []}
         this = {
@@ -47,7 +55,7 @@ class RunRecord:
         self.content = {**former, "seed": seed, "starts": [*former["starts"], this]}
         files.write_json(self.path, self.content)
 
-    def finish(self, status):
+    def finish(self, status: str) -> None:
         """Notes when and how this start ended.
 
         Args:
@@ -67,7 +75,7 @@ class RunRecord:
 
 
 @contextlib.contextmanager
-def note_end(record):
+def note_end(record: RunRecord) -> Iterator[None]:
     """Notes in a `RunRecord` how the block ended."""
     try:
         yield
@@ -83,7 +91,7 @@ def note_end(record):
     record.finish("done")
 
 
-def describe_environment():
+def describe_environment() -> dict[str, Any]:
     """What a result may depend on besides its configuration.
 
     Returns:
@@ -105,7 +113,7 @@ def describe_environment():
     }
 
 
-def find_commit(folder):
+def find_commit(folder: str | os.PathLike) -> str | None:
     """The commit of a folder that git tracks, with " and changes" if it has any; None if none does."""
     # An installed package may lie inside a repository that does not track it.
     tracked = _git(folder, "ls-files", "--error-unmatch", "__init__.py")

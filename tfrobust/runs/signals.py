@@ -3,6 +3,8 @@
 import contextlib
 import os
 import signal
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from tfrobust.errors import Interrupted
 
@@ -18,19 +20,19 @@ class AskedToStop:
         function: without arguments, true once the work shall be saved and stop.
     """
 
-    def __init__(self, function):
+    def __init__(self, function: Callable[[], Any]) -> None:
         self._function = function
 
     def __bool__(self):
         return bool(self._function())
 
-    def leave(self):
+    def leave(self) -> None:
         """Raises `Interrupted` if it is time to stop; call it where there is nothing to save."""
         if self:
             raise Interrupted(_NOTHING_LOST)
 
     @contextlib.contextmanager
-    def at_once(self):
+    def at_once(self) -> Iterator[None]:
         """A block in which there is nothing to save."""
         self.leave()
         yield
@@ -47,13 +49,13 @@ class StopRequest(AskedToStop):
         signals: the signals to note.
     """
 
-    def __init__(self, signals=(signal.SIGTERM, signal.SIGINT)):
+    def __init__(self, signals: Iterable[signal.Signals] = (signal.SIGTERM, signal.SIGINT)) -> None:
         super().__init__(lambda: self.received is not None)
         self.signals = tuple(signals)
         self.received = None
         """The `signal.Signals` that came first, or None."""
         self._interrupted = self._at_once = False
-        self._former = {}
+        self._former: dict[int, Any] = {}
 
     def __enter__(self):
         self.received, self._interrupted = None, False
@@ -68,7 +70,7 @@ class StopRequest(AskedToStop):
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     @contextlib.contextmanager
-    def at_once(self):
+    def at_once(self) -> Iterator[None]:
         """A block in which there is nothing to save, and which a signal ends with `Interrupted`."""
         self.leave()
         self._at_once = True

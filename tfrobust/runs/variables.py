@@ -1,13 +1,16 @@
 """Everything a Keras model carries from one step to the next, by name, to the last bit."""
 
 import re
+from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from tfrobust.errors import UserError
 
 
-def collect_variables(model):
+def collect_variables(model: keras.Model) -> dict[str, keras.Variable]:
     """All variables of a model: what to save so that training goes on as if never interrupted.
 
     Those are the weights, the statistics, the states of seed generators, the optimizer's variables
@@ -40,7 +43,7 @@ def collect_variables(model):
     return named
 
 
-def snapshot(model):
+def snapshot(model: keras.Model) -> dict[str, np.ndarray]:
     """The values of `collect_variables(model)`, copied.
 
     Returns:
@@ -57,7 +60,7 @@ def snapshot(model):
     return arrays
 
 
-def restore(model, arrays):
+def restore(model: keras.Model, arrays: dict[str, np.ndarray]) -> None:
     """Assigns what `snapshot` returned to a model that is made the same way; all of it or nothing.
 
     Args:
@@ -67,10 +70,12 @@ def restore(model, arrays):
     Raises:
         UserError: names, shapes or dtypes differ; they are listed, and no variable has changed.
     """
-    saved = {}
+    saved: dict[str, list[np.ndarray]] = {}
     for key, array in arrays.items():
         saved.setdefault(re.sub(r"@\d+$", "", key), []).append(array)
-    missing, differing, assignments = [], [], []
+    missing: list[str] = []
+    differing: list[str] = []
+    assignments: list[tuple[Any, np.ndarray]] = []
     for name, variable in collect_variables(model).items():
         copies, values = list_copies(variable), saved.pop(name, [])
         wanted = f"{variable.dtype} {tuple(variable.shape)}"
@@ -98,7 +103,7 @@ def restore(model, arrays):
         copy.assign(array)
 
 
-def list_copies(variable):
+def list_copies(variable: keras.Variable) -> list[tf.Variable]:
     """The `tf.Variable`s behind a Keras variable: one, or one for each replica."""
     value = variable.value
     return list(getattr(value, "values", (value,)))

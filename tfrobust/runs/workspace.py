@@ -2,7 +2,10 @@
 
 import contextlib
 import difflib
+import os
 import pathlib
+from collections.abc import Iterator
+from typing import Any
 
 from tfrobust.errors import UserError
 from tfrobust.runs import files, kinds
@@ -27,7 +30,7 @@ class Workspace:
             are listed.
     """
 
-    def __init__(self, path, given, resume):
+    def __init__(self, path: str | os.PathLike, given: str, resume: str) -> None:
         self.path = pathlib.Path(path)
         self.given = given
         self.config = self.path / "config.gin"
@@ -66,7 +69,7 @@ class Workspace:
             )
 
     @property
-    def is_complete(self):
+    def is_complete(self) -> bool:
         """Whether the run has ended and all that it leaves at its end is there."""
         last = (self.path / "report.json", self.report, self.export / "export.json")
         exported = (
@@ -76,7 +79,9 @@ class Workspace:
         return self.has_run and all(path.is_file() for path in (*last, *exported))
 
     @contextlib.contextmanager
-    def claim(self, used, seed, data, threat_model):
+    def claim(
+        self, used: str, seed: int, data: dict[str, Any], threat_model: dict[str, Any] | None
+    ) -> Iterator[None]:
         """Begins the run or goes on with it, and keeps others out meanwhile.
 
         Everything is compared again under the lock, since another process may have been here.
@@ -96,7 +101,7 @@ class Workspace:
             content |= {"data": data, "threat_model": threat_model, "starts": []}
             if there:
                 self._check_existing()
-                former = kinds.RUN.read(self.path)
+                former = kinds.RUN.read(self.path) or {}
                 self._check_data(former.get("data"), data)
                 # What an earlier version did not write.
                 content |= former

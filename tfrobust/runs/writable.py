@@ -11,7 +11,7 @@ LEAST_FREE = 2**20
 """Bytes below which a disk counts as full."""
 
 
-def check_writable(folder, name="--workdir"):
+def check_writable(folder: str | os.PathLike, name: str = "--workdir") -> None:
     """Raises `UserError` if files cannot be made in a folder, which need not exist; writes nothing.
 
     Args:

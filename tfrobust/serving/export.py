@@ -107,7 +107,8 @@ def check_replaceable(folder: str | os.PathLike) -> None:
     """
     if not kinds.check_ours(folder, kinds.EXPORT):
         return
-    left = set(kinds.EXPORT.read(folder).get("files", _FORMER_FILES)) | {kinds.EXPORT.marker}
+    content = kinds.EXPORT.read(folder) or {}
+    left = set(content.get("files", _FORMER_FILES)) | {kinds.EXPORT.marker}
     others = [name for name in _list_files(folder) if name not in left]
     if others:
         raise UserError(

@@ -1,4 +1,4 @@
-"""The run: loop, checkpoints, records, signals."""
+"""Training runs: `train`, and the callbacks, optimizers and schedules that configure it."""
 
 from tfrobust.ops.schedules import LinearRamp, PiecewiseLinear, Steps, WarmUp
 from tfrobust.training.callbacks.averaging import EMA, SWA

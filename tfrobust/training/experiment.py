@@ -1,7 +1,9 @@
-"""What a run has built before it begins, and before anything is written."""
+"""What a run builds before it begins, and before anything is written."""
 
 import dataclasses
 import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -22,7 +24,7 @@ from tfrobust.training.optimizers.learning_rate import make_learning_rate
 from tfrobust.training.parts import check_function, check_functions, make_part
 
 MOST = 10**9
-"""Epochs, and images in a batch, that nobody has ever wanted."""
+"""The largest number of epochs, and of images in a batch."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +53,9 @@ class Experiment:
     seed: int
     gin_files: tuple = ()
 
-    def training_dataset(self, epoch=0, step=0, epochs=None):
+    def training_dataset(
+        self, epoch: int = 0, step: int = 0, epochs: int | None = None
+    ) -> tf.data.Dataset:
         """All training batches from a step of an epoch on."""
         return data_room.training_dataset(
             self.splits.train,
@@ -63,14 +67,14 @@ class Experiment:
             first_step=step,
         )
 
-    def evaluation_dataset(self, split):
+    def evaluation_dataset(self, split: data_room.Split) -> tf.data.Dataset:
         """Every example of a split once, the last batch padded at weight 0."""
         return data_room.evaluation_dataset(
             split, min(self.evaluation_batch_size, _fill_replicas(len(split)))
         )
 
 
-def check_plain(checkpoint_rule, save_seconds, image_epochs):
+def check_plain(checkpoint_rule: str, save_seconds: float, image_epochs: int) -> None:
     """Raises `UserError` for settings of `train` that no part of a run is built from."""
     if not isinstance(checkpoint_rule, str) or checkpoint_rule not in KeepBest.RULES:
         raise UserError(
@@ -82,23 +86,23 @@ def check_plain(checkpoint_rule, save_seconds, image_epochs):
 
 def build(
     *,
-    data,
-    model,
-    method,
-    optimizer,
-    test_attack,
-    epochs,
-    batch_size,
-    learning_rate,
-    threat_model,
-    eval_attack,
-    augment,
-    evaluation_batch_size,
-    checkpoint_rule,
-    seed,
-    gin_files,
-):
-    """An `Experiment` out of the settings of `run.train`, each looked at.
+    data: Callable[[], data_room.Splits],
+    model: Callable[[], keras.Model],
+    method: Callable[..., AdversarialModel],
+    optimizer: Callable[..., keras.Optimizer],
+    test_attack: Attack,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float | Schedule | Callable[..., Any],
+    threat_model: ThreatModel | None,
+    eval_attack: Attack | None,
+    augment: Sequence[Callable] | None,
+    evaluation_batch_size: int | None,
+    checkpoint_rule: str,
+    seed: int,
+    gin_files: tuple[str, ...],
+) -> Experiment:
+    """Builds an `Experiment` from the settings of `run.train`, and checks each of them.
 
     Raises:
         UserError: names the setting that cannot work.
@@ -156,17 +160,19 @@ def build(
 
 
 def _check(classifier, splits):
-    """Asks the contract about the classifier, at a few images of the training split."""
+    """Checks the classifier against the contract, on a few images of the training split."""
     contract.check_classifier(classifier, "model")
     few = contract.as_images_of(classifier, splits.train.images[:32])
     contract.check_on_images(classifier, few, splits.info.num_classes)
 
 
-def build_callbacks(callbacks, experiment):
+def build_callbacks(
+    callbacks: Sequence[Callable[[], keras.callbacks.Callback]], experiment: Experiment
+) -> list[keras.callbacks.Callback]:
     """The Keras callbacks that the functions in `callbacks` return, with the method and the data.
 
     Raises:
-        UserError: one is none, refuses the experiment, or has the name of another one whose state is kept.
+        UserError: one is not a callback, refuses the experiment, or has the name of another one with a state.
     """
     check_functions("callbacks", callbacks, keras.callbacks.Callback)
     extra = [
@@ -176,7 +182,7 @@ def build_callbacks(callbacks, experiment):
     names = ["best", "time", *(c.name for c in extra if isinstance(c, Remembers))]
     if len(set(names)) < len(names):
         raise UserError(
-            "Callbacks that remember something need different names, and neither 'best' nor 'time'. "
+            "Callbacks with a state need different names, other than 'best' and 'time'. "
             f"Received: {', '.join(names[2:])}."
         )
     for callback in extra:
@@ -187,22 +193,23 @@ def build_callbacks(callbacks, experiment):
 
 
 def _fill_replicas(count):
-    """At least so many images, as many on each replica."""
+    """Rounds a number of images up to a multiple of the number of replicas."""
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     return -(-count // replicas) * replicas
 
 
 def _check_takes(method, settings):
-    """Raises `UserError` for settings of a recipe beside a method's class, whose attack has them."""
-    if not callable(method):
-        return  # `made` says so.
-    parameters = inspect.signature(method).parameters
-    if any(p.kind == p.VAR_KEYWORD for p in parameters.values()):
+    """Raises `UserError` for settings of a recipe beside a method's class, whose attack has its own."""
+    if not (isinstance(method, type) and issubclass(method, AdversarialModel)):
         return
+    # gin puts a class of its own before it, which takes anything.
+    taken = {
+        name for kind in method.__mro__ for name in inspect.signature(kind.__init__).parameters
+    }
     for name, value in settings.items():
-        if name not in parameters:
+        if name not in taken:
             raise UserError(
-                f"`{name}` is for recipes, and {getattr(method, '__name__', method)} takes none: its attack "
-                f"names its own. Bind a recipe such as recipes.trades, or training.train.{name} = None. "
-                f"Received: {name}={value!r}."
+                f"`method`: {method.__name__} takes no `{name}`, which is for recipes: the attack of a "
+                "method's class has its own. Bind a recipe such as recipes.trades, or "
+                f"training.train.{name} = None. Received: {name}={value!r}."
             )

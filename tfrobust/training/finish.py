@@ -1,21 +1,32 @@
 """The end of a run: the test, the export and the report of its best epoch."""
 
 import time
+from typing import Any
 
 from tfrobust.errors import Interrupted
-from tfrobust.evaluation.accuracy import Judge, measure
+from tfrobust.evaluation.accuracy import Judge, Measured, measure
 from tfrobust.runs import checkpoint, variables
+from tfrobust.runs.signals import AskedToStop
+from tfrobust.runs.workspace import Workspace
 from tfrobust.serving.export import export_classifier
+from tfrobust.training.callbacks.record import RecordMetrics
+from tfrobust.training.experiment import Experiment
 from tfrobust.training.report import write_report
 
 
-def finish(experiment, workspace, checkpoint_rule, metrics, stop):
-    """Judges, exports and reports the classifier of the best epoch.
+def finish(
+    experiment: Experiment,
+    workspace: Workspace,
+    checkpoint_rule: str,
+    metrics: RecordMetrics,
+    stop: AskedToStop,
+) -> Measured:
+    """Tests, exports and reports the classifier of the best epoch.
 
     Args:
         experiment: `experiment.Experiment`.
         workspace: `Workspace`, with a checkpoint of the best epoch.
-        checkpoint_rule: by which it was chosen.
+        checkpoint_rule: the rule that chose the epoch.
         metrics: `RecordMetrics` of the run.
         stop: `StopRequest`.
 
@@ -23,9 +34,9 @@ def finish(experiment, workspace, checkpoint_rule, metrics, stop):
         `Measured`.
 
     Raises:
-        Interrupted: `stop` was asked for; nothing is lost but the part of the test that was done.
+        Interrupted: a stop was requested; only the part of the test that was done is lost.
     """
-    best, _ = checkpoint.load_newest(workspace.best)
+    best: Any = checkpoint.load_newest(workspace.best)[0]
     variables.restore(experiment.method, best.arrays)
     classifier = experiment.method.classifier
 

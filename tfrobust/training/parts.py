@@ -1,8 +1,10 @@
-"""What settings bind: functions that make the parts of a run, called and looked at."""
+"""The parts of a run, made by the functions that settings bind."""
 
 import inspect
 import pathlib
 import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -12,20 +14,26 @@ from tfrobust.errors import Interrupted, NotFiniteError, UserError, one_line
 _PASSED_ON = (UserError, Interrupted, NotFiniteError, MemoryError, tf.errors.ResourceExhaustedError)
 
 
-def make_part(name, function, kind, *arguments, **options):
-    """Calls the function that a setting binds, and looks at what it returns.
+def make_part(
+    name: str,
+    function: Callable,
+    kind: type | tuple[type, ...] | None,
+    *arguments: Any,
+    **options: Any,
+) -> Any:
+    """Calls the function that a setting binds, and checks what it returns.
 
     Args:
         name: of the setting.
         function: what is bound to it.
-        kind: class, or tuple of classes, of which the result must be one; None if the caller looks.
+        kind: class, or tuple of classes, of which the result must be one; None if the caller checks.
         arguments, options: given to the function.
 
     Returns:
         What the function returned.
 
     Raises:
-        UserError: it is no function, it fails, or it returns something else.
+        UserError: it is not a function, it fails, or it returns something else.
     """
     if kind is not None:
         check_function(name, function, kind)
@@ -46,19 +54,23 @@ def make_part(name, function, kind, *arguments, **options):
     return result
 
 
-def check_function(name, function, kind):
+def check_function(name: str, function: Callable, kind: type | tuple[type, ...]) -> None:
     """Raises `UserError` unless a setting binds a function; says what to write in its place."""
     if callable(function) and not isinstance(function, kind):
         return
     hint = " In gin a name without quotes and with @ is a function, such as @training.CoupledSGD."
     if isinstance(function, kind):
-        hint = " Leave the parentheses away: in gin @name is the function, @name() what it returns."
+        hint = (
+            " Leave out the parentheses: in gin @name is the function, @name() is what it returns."
+        )
     raise UserError(
         f"`{name}` must be a function that returns {_name_kind(kind)}. Received: {_show(function)}.{hint}"
     )
 
 
-def check_functions(name, functions, kind):
+def check_functions(
+    name: str, functions: Sequence[Callable], kind: type | tuple[type, ...]
+) -> None:
     """Raises `UserError` unless a setting binds a sequence of functions."""
     if not isinstance(functions, (list, tuple)):
         raise UserError(

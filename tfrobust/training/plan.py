@@ -1,4 +1,4 @@
-"""What a run would cost, measured on a few steps."""
+"""The cost of a run, estimated from a few steps."""
 
 import time
 
@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfrobust.benchmarks.memory import measure_process_peak
+from tfrobust.training.experiment import Experiment
 
 
 class _StepTimes(keras.callbacks.Callback):
@@ -24,7 +25,7 @@ class _StepTimes(keras.callbacks.Callback):
     on_test_batch_end = on_train_batch_end
 
 
-def print_plan(experiment, seconds=5.0, most_steps=50):
+def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 50) -> None:
     """Traces and times a few training and validation steps and prints what the whole run would take.
 
     The classifier's weights change in memory; nothing is written.
@@ -32,7 +33,7 @@ def print_plan(experiment, seconds=5.0, most_steps=50):
     Args:
         experiment: `experiment.Experiment`.
         seconds: time to spend on training steps, after tracing.
-        most_steps: at most so many of them.
+        most_steps: the largest number of them.
     """
     method = experiment.method
     training = _StepTimes(seconds)

@@ -1,9 +1,15 @@
 """`report.md` and `report.json`: what came out of a run, and how."""
 
+from typing import Any
+
+from tfrobust.evaluation.accuracy import Measured
 from tfrobust.ops.interval import binomial_interval
 from tfrobust.runs import files
 from tfrobust.runs.markdown import code, plain
+from tfrobust.runs.workspace import Workspace
 from tfrobust.training.callbacks.keep import KeepBest
+from tfrobust.training.callbacks.record import RecordMetrics
+from tfrobust.training.experiment import Experiment
 
 _CHOICE = {
     "best_robust": "the highest validation accuracy under the evaluation attack",
@@ -12,7 +18,15 @@ _CHOICE = {
 }
 
 
-def write_report(workspace, experiment, measured, best, rule, metrics, test_seconds):
+def write_report(
+    workspace: Workspace,
+    experiment: Experiment,
+    measured: Measured,
+    best: dict[str, Any],
+    rule: str,
+    metrics: RecordMetrics,
+    test_seconds: float,
+) -> str:
     """Writes `report.json`, then `report.md`, and returns the text of the latter.
 
     Args:
@@ -51,10 +65,10 @@ def write_report(workspace, experiment, measured, best, rule, metrics, test_seco
 {_format_row("clean", result["clean"])}
 {_format_row("under the test attack", result["robust"])}
 
-- Test attack: {code(result["test_attack"])}. Counted after a fresh forward pass, in inference mode, with
-  the distance and the pixel box of every image checked. Intervals are Wilson's.
+- Test attack: {code(result["test_attack"])}. Each image that it found was checked by a fresh forward pass
+  in inference mode, and so were its distance and its pixel range. Intervals are Wilson's.
 - Checkpoint: epoch {best["epoch"] + 1} of {experiment.epochs}, {_CHOICE[rule]}{value}.
-  The test split had no part in the choice.
+  The test split was not used for the choice.
 - Training: {metrics.seconds:.0f} s; test: {test_seconds:.0f} s. Seed {experiment.seed}.
 - Data: {len(splits.train)} training, {len(splits.validation)} validation, {len(splits.test)} test images.
 - Configuration: `config.gin` as given, `config_used.gin` with every value used. Versions, devices and

@@ -1,15 +1,27 @@
 """A run: from a configuration to a robust classifier, its report and its export."""
 
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
 import numpy as np
 
+from tfrobust.attacks.base import Attack
+from tfrobust.config import Configuration
 from tfrobust.data.fingerprint import fingerprint
+from tfrobust.data.splits import Splits
 from tfrobust.errors import UserError
+from tfrobust.evaluation.accuracy import Measured
+from tfrobust.methods.base import AdversarialModel
+from tfrobust.ops.schedules import Schedule
 from tfrobust.ops.seeds import check_seed
 from tfrobust.runs import checkpoint
 from tfrobust.runs.record import RunRecord, note_end
 from tfrobust.runs.signals import StopRequest
 from tfrobust.runs.workspace import Workspace
 from tfrobust.runs.writable import check_writable
+from tfrobust.threat_models.base import ThreatModel
 from tfrobust.threat_models.description import describe
 from tfrobust.training.callbacks.guard import StopOnNaN
 from tfrobust.training.callbacks.keep import KeepBest, KeepState, restore_callbacks
@@ -20,42 +32,43 @@ from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.callbacks.tensorboard import TensorBoardLog
 from tfrobust.training.experiment import build, build_callbacks, check_plain
 from tfrobust.training.finish import finish
+from tfrobust.training.fit import fit_from
 from tfrobust.training.plan import print_plan
 from tfrobust.training.runtime import Runtime
 
 
 def train(
     *,
-    data,
-    model,
-    method,
-    optimizer,
-    test_attack,
-    epochs,
-    batch_size,
-    learning_rate,
-    workdir,
-    threat_model=None,
-    eval_attack=None,
-    augment=None,
-    evaluation_batch_size=None,
-    checkpoint_rule="best_robust",
-    seed=0,
-    strategy="none",
-    devices=(),
-    deterministic=True,
-    precision="float32",
-    save_seconds=60,
-    image_epochs=5,
-    callbacks=(),
-    resume="auto",
-    dry_run=False,
-    configuration=None,
-):
+    data: Callable[[], Splits],
+    model: Callable[[], keras.Model],
+    method: Callable[..., AdversarialModel],
+    optimizer: Callable[..., keras.Optimizer],
+    test_attack: Attack,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float | Schedule | Callable[..., Any],
+    workdir: str | os.PathLike,
+    threat_model: ThreatModel | None = None,
+    eval_attack: Attack | None = None,
+    augment: Sequence[Callable] | None = None,
+    evaluation_batch_size: int | None = None,
+    checkpoint_rule: str = "best_robust",
+    seed: int = 0,
+    strategy: str = "none",
+    devices: tuple[str, ...] = (),
+    deterministic: bool = True,
+    precision: str = "float32",
+    save_seconds: float = 60,
+    image_epochs: int = 5,
+    callbacks: Sequence[Callable[[], keras.callbacks.Callback]] = (),
+    resume: str = "auto",
+    dry_run: bool = False,
+    configuration: Configuration | None = None,
+) -> Measured | None:
     """Trains a classifier, keeps everything about the run in a folder, reports and exports the result.
 
-    A run that was interrupted at any moment goes on where it was saved, and ends with the same weights to the
-    last bit (on CPUs) as one that was not.
+    A run that was interrupted at any moment resumes from where it was saved. On CPUs it ends with exactly the
+    same weights as a run that was not interrupted.
 
     Args:
         data: function without arguments that returns `data.Splits`.
@@ -71,18 +84,18 @@ def train(
         workdir: the run's folder.
         threat_model: `ThreatModel` of a recipe; None for a method whose attack has its own.
         eval_attack: `Attack` of validation; None for that of the recipe or method.
-        augment: sequence of augmentations; None for those that are usual with the data set, () for none.
+        augment: sequence of augmentations; None for the usual ones of the data set, () for none.
         evaluation_batch_size: for validation and test; `batch_size` if None.
-        checkpoint_rule: which epoch counts: "best_robust", "best_clean" (both on the validation
-            split), "last".
-        seed: whole number; names every random number of the run.
+        checkpoint_rule: which epoch is tested and exported: "best_robust", "best_clean" (both on the
+            validation split), "last".
+        seed: whole number, the seed of all random numbers of the run.
         strategy, devices, deterministic, precision: see `Runtime`.
-        save_seconds: at most so many seconds of training are lost by a kill.
+        save_seconds: if the run is killed, at most this many seconds of training are lost.
         image_epochs: epochs between two image grids in TensorBoard.
-        callbacks: functions without arguments that return Keras callbacks, such as `Plateau`. One that
-            remembers something from epoch to epoch needs `get_state()` and `set_state(value)`, and an
-            attribute `name`, to be resumed; for arrays `get_arrays()` and `set_arrays(value)` beside
-            them. One that needs the data has `set_experiment(experiment)`.
+        callbacks: functions without arguments that return Keras callbacks, such as `Plateau`. To be resumed,
+            a callback with a state needs `get_state()`, `set_state(value)` and an attribute `name`; for
+            arrays also `get_arrays()` and `set_arrays(value)`. `set_experiment(experiment)` is called if
+            it has that method, with the data and the method.
         resume: "auto", "never" or "must"; see `Workspace`.
         dry_run: build everything, time a few steps, print the plan, write nothing.
         configuration: `config.Configuration` the call comes from, or None.
@@ -94,6 +107,15 @@ def train(
         UserError: something cannot work; nothing has been written.
         NotFiniteError: training diverged; the last good checkpoint is kept.
         Interrupted: SIGTERM or SIGINT; the state is saved.
+
+    Example:
+    >>> settings = {"data": tfrobust.data.digits, "model": tfrobust.models.digits_cnn}
+    >>> settings |= {"method": tfrobust.recipes.trades, "threat_model": tfrobust.Linf(0.15)}
+    >>> settings |= {"test_attack": tfrobust.PGD(tfrobust.Linf(0.15), steps=20)}
+    >>> settings |= {"optimizer": tfrobust.training.CoupledSGD, "learning_rate": 0.05, "batch_size": 128}
+    >>> tfrobust.training.train(**settings, epochs=0, workdir="runs/trades")
+    Traceback (most recent call last):
+    tfrobust.errors.UserError: `epochs` must be a whole number of at least 1 and at most ... epochs=0.
     """
     check_writable(workdir)
     workspace = Workspace(workdir, configuration.given if configuration else "", resume)
@@ -129,7 +151,7 @@ def train(
             return None
         if workspace.report.is_file():
             print(
-                f"{workspace.path} has a report, but its export or report.json is not whole: it goes on."
+                f"{workspace.path} has a report, but its export or report.json is missing: the run continues."
             )
         splits = experiment.splits
         described = {
@@ -145,15 +167,14 @@ def train(
 def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra):
     saved, skipped = checkpoint.load_newest(workspace.latest)
     for reason in skipped:
-        print(f"Skipped a checkpoint that is not what was written: {reason}")
+        print(f"Skipped a damaged checkpoint: {reason}")
     if skipped and saved is None:
         raise UserError(
-            f"No checkpoint in {workspace.latest} is what was written. Remove that folder to start over."
+            f"All checkpoints in {workspace.latest} are damaged. Remove that folder to start over."
         )
     if saved is not None:
-        _check_best(workspace, saved.state["stateful"]["best"]["epoch"])
-    if saved is not None:
         state = saved.state
+        _check_best(workspace, state["stateful"]["best"]["epoch"])
         print(f"Resuming at epoch {state['epoch'] + 1}, step {state['step']} of it.")
     epoch, step = (saved.state["epoch"], saved.state["step"]) if saved else (0, 0)
     record = RunRecord(
@@ -178,14 +199,14 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
             ),
         ]
         if epoch < experiment.epochs and not (saved and saved.state["stopped"]):
-            _fit(experiment, epoch, step, callbacks)
+            fit_from(experiment, epoch, step, callbacks)
         else:
             restore_callbacks(stateful, saved)
         return finish(experiment, workspace, checkpoint_rule, metrics, stop)
 
 
 def _check_best(workspace, epoch):
-    """At the start and not after hours: a lost best epoch cannot be had back."""
+    """Raises `UserError` at the start, in place of after hours, if the best epoch so far is lost."""
     best, skipped = checkpoint.load_newest(workspace.best)
     if epoch is None or best is not None:
         return
@@ -200,41 +221,9 @@ def _open_log(workspace, epoch, saved):
     log = MetricsLog(workspace.path, first_epoch=epoch)
     if log.lost:
         lost = ", ".join(str(number + 1) for number in log.lost)
-        print(
-            f"metrics.jsonl and metrics.csv have lost the rows of epochs {lost}; the run goes on."
-        )
+        print(f"metrics.jsonl and metrics.csv lack the rows of epochs {lost}; the run continues.")
     if saved is None and log.dropped:
         print(
-            f"No checkpoint is left: the run begins again, and {log.dropped} rows of metrics went."
+            f"There is no checkpoint: the run starts over, and {log.dropped} rows of metrics were dropped."
         )
     return log
-
-
-def _fit(experiment, epoch, step, callbacks):
-    options = {
-        "validation_data": experiment.evaluation_dataset(experiment.splits.validation),
-        "callbacks": callbacks,
-        "verbose": 0,
-    }
-    method, steps = experiment.method, experiment.steps_per_epoch
-    if step:
-        # The rest of an epoch that was interrupted, so that the epochs after it have their full length.
-        rest = experiment.training_dataset(epoch, step, epochs=epoch + 1)
-        method.fit(
-            rest,
-            steps_per_epoch=steps - step,
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            **options,
-        )
-        epoch += 1
-        if method.stop_training:
-            return
-    if epoch < experiment.epochs:
-        method.fit(
-            experiment.training_dataset(epoch),
-            steps_per_epoch=steps,
-            initial_epoch=epoch,
-            epochs=experiment.epochs,
-            **options,
-        )

@@ -1,4 +1,4 @@
-"""Devices, determinism, seeds: what must be settled before TensorFlow computes anything."""
+"""Devices, determinism and seeds, which must be set before TensorFlow computes anything."""
 
 import contextlib
 import dataclasses
@@ -21,10 +21,10 @@ class Runtime(Spec):
 
     Args:
         strategy: "none" for one device, "mirrored" for copies of the model on several.
-        devices: names such as ("GPU:0", "GPU:1"); empty means all GPUs, or the CPU. Naming "CPU:1" splits the
-            CPU into logical devices, which is for trying things out.
-        deterministic: use deterministic kernels only, so that a seed names a run to the last bit. Costs some
-            speed on GPUs.
+        devices: names such as ("GPU:0", "GPU:1"); empty means all GPUs, or the CPU. "CPU:1" splits the CPU
+            into logical devices, to try several replicas without GPUs.
+        deterministic: use deterministic kernels only, so that two runs with one seed are equal to the last
+            bit. Somewhat slower on GPUs.
         precision: Keras's dtype policy: "float32", "mixed_bfloat16" or "mixed_float16".
     """
 
@@ -33,7 +33,7 @@ class Runtime(Spec):
     deterministic: bool = True
     precision: str = "float32"
 
-    def check(self):
+    def check(self) -> None:
         for name, allowed in (("strategy", STRATEGIES), ("precision", PRECISIONS)):
             value = getattr(self, name)
             if not isinstance(value, str) or value not in allowed:
@@ -55,11 +55,11 @@ class Runtime(Spec):
                 f"Several devices need strategy='mirrored'. Received: devices={self.devices}."
             )
 
-    def start(self, seed):
+    def start(self, seed: int) -> contextlib.AbstractContextManager:
         """Applies the settings and returns the context under which models are made.
 
         Args:
-            seed: whole number; names the initial weights and Keras's own random numbers.
+            seed: whole number, the seed of the initial weights and of Keras's own random numbers.
         """
         self._split_cpu()
         if self.deterministic:
@@ -86,5 +86,5 @@ class Runtime(Spec):
         there = [d.name.split("device:")[1] for d in tf.config.list_logical_devices()]
         missing = [d for d in self.devices if d not in there]
         if missing:
-            raise UserError(f"There is no device {missing[0]!r} here. There are: {there}.")
+            raise UserError(f"There is no device {missing[0]!r}. Available: {there}.")
         return list(self.devices)

@@ -154,7 +154,7 @@ def test_swa_of_one_snapshot_is_that_snapshot_with_its_statistics():
 
 
 def test_statistics_need_data():
-    with pytest.raises(UserError, match="give them as `data`"):
+    with pytest.raises(UserError, match="Give them as `data`"):
         network(BatchNormalization).fit(batches(), shuffle=False, verbose=0, callbacks=[SWA(0)])
     for make in (lambda: SWA(-1), lambda: EMA(1.0), lambda: EMA(0.9, -1)):
         with pytest.raises(UserError, match="must"):

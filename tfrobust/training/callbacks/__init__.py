@@ -1,1 +1,1 @@
-"""Keras callbacks of a run, whose memory survives a kill."""
+"""Keras callbacks of a run, whose state is restored when an interrupted run resumes."""

@@ -1,33 +1,37 @@
 """An exponential moving average as a part of the training step."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
 import tensorflow as tf
 
 
 class AverageInStep:
-    """For `EMA` where Keras runs several steps in one execution, of which a callback hears once.
+    """Averages inside the training step: for `EMA` where Keras runs several steps in one execution.
 
     Args:
         variables: of the model, which are averaged.
-        decay: the largest share of the old mean.
+        decay: the largest weight of the old mean.
     """
 
-    def __init__(self, variables, decay):
+    def __init__(self, variables: Sequence[Any], decay: float) -> None:
         self.variables = variables
         self.decay = decay
         self.means = [tf.Variable(tf.convert_to_tensor(v), trainable=False) for v in variables]
         self.count = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.begun = tf.Variable(False, trainable=False)
 
-    def begin(self, values, count):
-        """From now on the means count, from these values and a number of steps on."""
+    def begin(self, values: Iterable[Any], count: int) -> list[tf.Variable]:
+        """Starts averaging from these values, after a number of steps."""
         for mean, value in zip(self.means, values, strict=True):
             mean.assign(value)
         self.count.assign(count)
         self.begun.assign(True)
         return self.means
 
-    def enter(self, model):
-        """Makes it a part of the model's training step."""
+    def enter(self, model: keras.Model) -> None:
+        """Adds the averaging to the model's training step."""
         step = model.train_step
 
         def averaged(data):
@@ -45,7 +49,7 @@ class AverageInStep:
         model.train_step = averaged
         model.make_train_function(force=True)
 
-    def leave(self, model):
-        """Takes it out again."""
+    def leave(self, model: keras.Model) -> None:
+        """Removes the averaging from the model's training step."""
         del model.train_step
         model.train_function = None

@@ -1,6 +1,10 @@
 """Averages of weights along a run, with which it is validated, chosen, tested and exported."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfrobust.errors import UserError
@@ -17,55 +21,55 @@ from tfrobust.training.callbacks.recompute import (
 class WeightAveraging(keras.callbacks.Callback):
     """Base of the averages: the model has the averaged weights from validation to the next step.
 
-    So whatever looks at the model at an epoch's end, such as validation and the choice of the best
-    epoch, sees the average, and `fit` ends with it; training goes on with its own weights. The
-    others are kept here, and with the checkpoints of a run.
+    Validation, the choice of the best epoch and everything else at an epoch's end sees the average,
+    and `fit` ends with it; training continues with its own weights. The weights that the model does
+    not have are kept here, and in the checkpoints of a run.
     """
 
     name = "averaging"
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.shown = False
         self.count = 0
         self._epoch = 0
-        self._others = []
+        self._others: list[tf.Variable] = []
 
-    def list_exchanged(self):
+    def list_exchanged(self) -> list[Any]:
         """The model's variables that are exchanged, a list."""
         return self.classifier().trainable_variables
 
-    def collect(self):
+    def collect(self) -> bool:
         """Makes the average ready to be seen; returns whether there is one."""
         return bool(self._others)
 
-    def classifier(self):
+    def classifier(self) -> keras.Model:
         """The classifier of a method, or the model itself."""
         return getattr(self.model, "classifier", self.model)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if self.shown:
             self._exchange()
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._show()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._show()  # where there was no validation
 
-    def get_state(self):
+    def get_state(self) -> Any:
         return {"shown": self.shown, "count": self.count}
 
-    def set_state(self, value):
+    def set_state(self, value: Any) -> None:
         self.shown, self.count = value["shown"], value["count"]
 
-    def get_arrays(self):
+    def get_arrays(self) -> dict[str, np.ndarray]:
         return {f"{i:04d}": variable.numpy() for i, variable in enumerate(self._others)}
 
-    def set_arrays(self, arrays):
+    def set_arrays(self, arrays: dict[str, np.ndarray]) -> None:
         self._keep(arrays[name] for name in sorted(arrays))
 
     def _keep(self, values):
@@ -76,7 +80,7 @@ class WeightAveraging(keras.callbacks.Callback):
             self._exchange()
             self.prepare()
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Called when the model has just got the average."""
 
     def _exchange(self):
@@ -94,8 +98,8 @@ class SWA(WeightAveraging):
     w_swa <- (n w_swa + w) / (n + 1), and BatchNormalization's statistics by a pass over the clean
     training data, augmented as in training, at every epoch's end.
 
-    Use it with any method, from about where the learning rate falls first, against robust overfitting. It
-    costs a forward pass over the training data an epoch.
+    Use it with any method against robust overfitting, from about the epoch where the learning rate first
+    falls. It costs a forward pass over the training data an epoch.
 
     Args:
         start: epochs before the first one that counts, at least 0.
@@ -105,34 +109,39 @@ class SWA(WeightAveraging):
     Raises:
         UserError: when training begins, if there is no data for the statistics.
 
+    Example:
+    >>> swa = tfrobust.training.SWA(start=75)  # method.fit(..., callbacks=[swa])
+    >>> swa.get_state()
+    {'shown': False, 'count': 0}
+
     Reference: Izmailov et al., 2018; for robust training Chen et al., "Robust Overfitting May Be
     Mitigated by Properly Learned Smoothening", 2021.
     """
 
     name = "swa"
 
-    def __init__(self, start, data=None):
+    def __init__(self, start: int, data: Iterable[Any] | None = None) -> None:
         super().__init__()
         self.start = integer(start, "start", 0)
         self.data = data
         self._experiment = None
 
-    def set_experiment(self, experiment):
+    def set_experiment(self, experiment: Any) -> None:
         """Called by `train`: where the data comes from."""
         self._experiment = experiment
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         nothing = self.data is None and self._experiment is None
         if nothing and find_normalizing_layers(self.classifier()):
             raise UserError(
-                "`SWA` computes BatchNormalization's statistics anew, for which it needs the training "
-                "images: give them as `data`, a dataset of batches."
+                "`SWA` recomputes BatchNormalization's statistics and needs the training images for it. "
+                "Give them as `data`, a dataset of batches."
             )
 
-    def list_exchanged(self):
+    def list_exchanged(self) -> list[Any]:
         return [*super().list_exchanged(), *find_running_statistics(self.classifier())]
 
-    def collect(self):
+    def collect(self) -> bool:
         if self._epoch < self.start:
             return False
         live = [tf.convert_to_tensor(v) for v in self.list_exchanged()]
@@ -144,8 +153,8 @@ class SWA(WeightAveraging):
         self.count += 1
         return True
 
-    def prepare(self):
-        data = self.data
+    def prepare(self) -> None:
+        data: Any = self.data
         if data is None and self._experiment is not None:
             data = self._experiment.training_dataset(self._epoch, epochs=self._epoch + 1)
         recompute_statistics(self.classifier(), data, self.model.distribute_strategy)
@@ -163,35 +172,46 @@ class EMA(WeightAveraging):
         decay: the largest t, in [0, 1).
         warm_up: epochs before averaging begins, at least 0; 2.5 % of the run in the reference.
 
+    Raises:
+        UserError: for settings outside of these ranges.
+
+    Example:
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse", run_eagerly=True)
+    >>> ema = tfrobust.training.EMA(decay=0.9)
+    >>> history = model.fit(np.ones((4, 2)), np.ones((4, 1)), batch_size=2, verbose=0, callbacks=[ema])
+    >>> ema.get_state()
+    {'shown': True, 'count': 2}
+
     Reference: Rade and Moosavi-Dezfooli, 2022, and Pang et al., 2022, code; Gowal et al., 2020.
     """
 
     name = "ema"
 
-    def __init__(self, decay=0.995, warm_up=0):
+    def __init__(self, decay: float = 0.995, warm_up: int = 0) -> None:
         super().__init__()
         self.decay = number(decay, "decay", 0.0, 1.0 - 1e-9)
         self.warm_up = integer(warm_up, "warm_up", 0)
-        self._update = None
-        self._inside = None
+        self._update: Any = None
+        self._inside: AverageInStep | None = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         # A callback is called once for all the steps of an execution: then the step itself averages.
         if self.model.steps_per_execution > 1 and self._inside is None:
             self._inside = AverageInStep(self.list_exchanged(), self.decay)
             self._inside.enter(self.model)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self._inside is not None:
             self._inside.leave(self.model)
             self._inside = None
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         super().on_train_batch_begin(batch, logs)
         if not self._others and self._epoch >= self.warm_up:
             self._keep(tf.convert_to_tensor(v) for v in self.list_exchanged())
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if self._others and self._inside is not None:
             self.count = int(self._inside.count.numpy())
         elif self._others:

@@ -1,4 +1,6 @@
-"""Training ends where one-step training overfits to its step, at the weights from before."""
+"""Stops one-step training when it overfits to its step, and restores the weights from before."""
+
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,31 +18,36 @@ class StopAtCollapse(keras.callbacks.Callback):
     the epoch before, and training stops.
 
     Use it with one-step methods, beside a checkpoint rule or in a `fit` of your own, where the last
-    weights count. It survives an interruption as `Plateau` does; the weights from before are kept
-    with the checkpoint.
+    weights count. `train` restores its state after an interruption, as with `Plateau`; the weights of the
+    epoch before are part of the checkpoint.
 
     Args:
         fall: in units of accuracy, in (0, 1).
         monitor: name in the logs of the accuracy.
 
     Raises:
-        UserError: for settings outside of this; at an epoch's end for logs without `monitor`.
+        UserError: for settings outside of these ranges; at an epoch's end for logs without `monitor`.
 
-    Reference: Wong, Rice, Kolter, "Fast is better than free", 2020, code: PGD-5 on the first batch of the
-    training set decides there. Here it is the validation's robust accuracy, which is computed anyway, on
-    more images, with the same noise every time.
+    Example:
+    >>> stop = tfrobust.training.StopAtCollapse(fall=0.1)
+    >>> stop.fall, stop.monitor
+    (0.1, 'val_robust_accuracy')
+
+    Reference: Wong, Rice, Kolter, "Fast is better than free", 2020, code. There PGD-5 on the first batch of
+    the training set decides. Here the robust accuracy of validation decides: it is computed anyway, on more
+    images, and with the same noise every time.
     """
 
     name = "stop_at_collapse"
 
-    def __init__(self, fall=0.2, monitor="val_robust_accuracy"):
+    def __init__(self, fall: float = 0.2, monitor: str = "val_robust_accuracy") -> None:
         super().__init__()
         self.fall = number(fall, "fall", 1e-9, 1.0)
         self.monitor = monitor
-        self.before = None
-        self._weights = {}
+        self.before: float | None = None
+        self._weights: dict[str, np.ndarray] = {}
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         value = read_monitored(self, logs)
         if self.before is not None and value < self.before - self.fall:
             print(
@@ -58,14 +65,14 @@ class StopAtCollapse(keras.callbacks.Callback):
         classifier = getattr(self.model, "classifier", self.model)
         return {f"{i:04d}": v for i, v in enumerate(classifier.weights)}
 
-    def get_state(self):
+    def get_state(self) -> Any:
         return {"before": self.before}
 
-    def set_state(self, value):
+    def set_state(self, value: Any) -> None:
         self.before = value["before"]
 
-    def get_arrays(self):
+    def get_arrays(self) -> dict[str, np.ndarray]:
         return self._weights
 
-    def set_arrays(self, arrays):
+    def set_arrays(self, arrays: dict[str, np.ndarray]) -> None:
         self._weights = arrays

@@ -1,11 +1,15 @@
 """Trains the helper of HAT before the run's first step."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 
 from tfrobust.errors import UserError
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.natural import Natural
 from tfrobust.ops.numbers import integer
+from tfrobust.ops.schedules import Schedule
 from tfrobust.training.optimizers.learning_rate import make_learning_rate
 
 
@@ -14,7 +18,7 @@ class TrainHelper(keras.callbacks.Callback):
 
     Use it in `tfrobust.training.train` with an untrained helper, where there is no naturally
     trained classifier yet. It happens once: a run that is resumed has the helper's weights in its
-    checkpoint. A signal that arrives meanwhile is heard after it.
+    checkpoint. A signal to stop that arrives during this training takes effect when it has ended.
 
     Args:
         optimizer: function of `learning_rate` that returns a Keras optimizer.
@@ -24,20 +28,30 @@ class TrainHelper(keras.callbacks.Callback):
     Raises:
         UserError: if the method has no helper.
 
-    Reference: see `HAT`. The code keeps the epoch of the best accuracy; here it is the last one.
+    Example:
+    >>> train_helper = tfrobust.training.TrainHelper(tfrobust.training.CoupledSGD, 0.1, epochs=20)
+    >>> train_helper.get_state()
+    {'trained': False}
+
+    Reference: see `HAT`. The reference code keeps the epoch of the best accuracy, this class the last epoch.
     """
 
     name = "train_helper"
 
-    def __init__(self, optimizer, learning_rate, epochs):
+    def __init__(
+        self,
+        optimizer: Callable[..., keras.Optimizer],
+        learning_rate: float | Schedule | Callable[..., Any],
+        epochs: int,
+    ) -> None:
         super().__init__()
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.epochs = integer(epochs, "epochs", 1)
         self.trained = False
-        self._experiment = None
+        self._experiment: Any = None
 
-    def set_model(self, model):
+    def set_model(self, model: keras.Model) -> None:
         super().set_model(model)
         if not isinstance(model, AdversarialModel) or "helper" not in model.settings:
             raise UserError(
@@ -45,10 +59,10 @@ class TrainHelper(keras.callbacks.Callback):
                 f"Received: {type(model).__name__}, which has none."
             )
 
-    def set_experiment(self, experiment):
+    def set_experiment(self, experiment: Any) -> None:
         """Called by `train`: where the data comes from."""
         self._experiment = experiment
-        self._optimizer()  # where it may refuse, before anything is written
+        self._optimizer()  # may raise, before anything is written
 
     def _optimizer(self):
         steps = self._experiment.steps_per_epoch
@@ -61,7 +75,7 @@ class TrainHelper(keras.callbacks.Callback):
             )
         return made
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         # Not earlier: only by now a run that is resumed has its state back.
         if self.trained:
             return
@@ -81,8 +95,8 @@ class TrainHelper(keras.callbacks.Callback):
             helper.trainable = False
         print(f"Helper: {self.epochs} epochs, training accuracy {logs['accuracy'][-1]:.4f}.")
 
-    def get_state(self):
+    def get_state(self) -> Any:
         return {"trained": self.trained}
 
-    def set_state(self, value):
+    def set_state(self, value: Any) -> None:
         self.trained = value["trained"]

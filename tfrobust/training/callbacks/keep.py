@@ -1,23 +1,26 @@
-"""A Keras callback by which a run survives being killed at any moment."""
+"""Keras callbacks that save the state of a run, so that it can be killed at any moment."""
 
+import os
 import pathlib
 import time
+from typing import Any
 
 import keras
 import numpy as np
 
 from tfrobust.errors import Interrupted, NotFiniteError
 from tfrobust.runs import checkpoint, variables
-from tfrobust.training.callbacks.protocols import RemembersArrays
+from tfrobust.training.callbacks.guard import ADVICE
+from tfrobust.training.callbacks.protocols import Remembers, RemembersArrays
 
 _CALLBACK = "callback/"
 
 
 class KeepState(keras.callbacks.Callback):
-    """Saves the whole state of a run, and puts a saved one back.
+    """Saves the whole state of a run, and restores a saved one.
 
-    It saves at the end of every epoch, after `seconds` within one, and when `stop` asks for it,
-    after which it raises `Interrupted`. It belongs last in the list, so that the other callbacks
+    It saves at the end of every epoch, after `seconds` within one, and when `stop` is true,
+    after which it raises `Interrupted`. It must be the last in the list, so that the other callbacks
     have seen the epoch.
 
     A signal during validation costs one step: at the beginning of an epoch's last step the state is kept in
@@ -27,12 +30,20 @@ class KeepState(keras.callbacks.Callback):
         folder: holds the checkpoints of the run.
         steps_per_epoch: steps of a whole epoch.
         stop: object that is true once the run shall stop, such as `StopRequest`.
-        seconds: at most this much work is lost by a kill, beyond the present step.
+        seconds: a killed run loses at most this much work, and the current step.
         stateful: name -> callback that `Remembers`, and perhaps `RemembersArrays`.
         resume_from: `checkpoint.Checkpoint` to put back when training begins, or None.
     """
 
-    def __init__(self, folder, steps_per_epoch, stop, seconds, stateful, resume_from=None):
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        steps_per_epoch: int,
+        stop: object,
+        seconds: float,
+        stateful: dict[str, Remembers],
+        resume_from: checkpoint.Checkpoint | None = None,
+    ) -> None:
         super().__init__()
         self.folder = pathlib.Path(folder)
         self.steps_per_epoch = steps_per_epoch
@@ -41,10 +52,10 @@ class KeepState(keras.callbacks.Callback):
         self.stateful = stateful
         self.resume_from = resume_from
         self._epoch = self._first_step = 0
-        self._before_last_step = None
+        self._before_last_step: tuple[int, Any] | None = None
         self._saved_at = time.monotonic()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch, self._first_step = epoch, 0
         if self.resume_from is None:
             return
@@ -55,12 +66,12 @@ class KeepState(keras.callbacks.Callback):
             self.model.reset_metrics()
         restore_callbacks(self.stateful, state)
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         # Of the last execution, where Keras runs several steps in one.
         if self._first_step + batch + self.model.steps_per_execution >= self.steps_per_epoch:
             self._before_last_step = self._first_step + batch, self._now()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         step = self._first_step + batch + 1
         if step >= self.steps_per_epoch:
             return
@@ -68,14 +79,14 @@ class KeepState(keras.callbacks.Callback):
             self._save(self._epoch, step, *self._now())
             self._leave_if_asked()
 
-    def on_test_batch_end(self, batch, logs=None):
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if self.stop:
             if self._before_last_step is not None:
                 step, state = self._before_last_step
                 self._save(self._epoch, step, *state)
             self._leave_if_asked()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._before_last_step = None
         self._save(epoch + 1, 0, *self._now())
         self._leave_if_asked()
@@ -107,8 +118,8 @@ class KeepState(keras.callbacks.Callback):
         self._saved_at = time.monotonic()
 
 
-def restore_callbacks(stateful, saved):
-    """Gives every stateful callback back what it remembered when `saved` was made."""
+def restore_callbacks(stateful: dict[str, Remembers], saved: checkpoint.Checkpoint) -> None:
+    """Restores the state of every callback from a checkpoint."""
     for name, owner in stateful.items():
         owner.set_state(saved.state["stateful"][name])
         if isinstance(owner, RemembersArrays):
@@ -118,17 +129,19 @@ def restore_callbacks(stateful, saved):
             )
 
 
-def select_model_arrays(arrays):
+def select_model_arrays(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Those of a checkpoint's arrays that belong to the model, without the callbacks'."""
     return {name: array for name, array in arrays.items() if not name.startswith(_CALLBACK)}
 
 
-def check_finite(arrays):
-    """Raises `NotFiniteError` if an array holds a NaN or an infinity: such a state is never saved."""
+def check_finite(arrays: dict[str, np.ndarray]) -> None:
+    """Raises `NotFiniteError` if an array has a NaN or an infinity: such a state is never saved."""
     for name, array in arrays.items():
         # Kind V is bfloat16 and its like, which NumPy does not count among the floats.
         if array.dtype.kind in "fV" and not np.isfinite(array.astype(np.float64)).all():
-            raise NotFiniteError(f"{name} is not finite; the last good checkpoint is kept.")
+            raise NotFiniteError(
+                f"{name} is not finite; the last good checkpoint is kept. {ADVICE}"
+            )
 
 
 class KeepBest(keras.callbacks.Callback):
@@ -142,23 +155,23 @@ class KeepBest(keras.callbacks.Callback):
 
     RULES = {"best_robust": "val_robust_accuracy", "best_clean": "val_accuracy", "last": None}
 
-    def __init__(self, folder, rule):
+    def __init__(self, folder: str | os.PathLike, rule: str) -> None:
         super().__init__()
         self.folder = pathlib.Path(folder)
         self.rule = rule
-        self.best = {"epoch": None, "value": None}
+        self.best: dict[str, Any] = {"epoch": None, "value": None}
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         monitor = self.RULES[self.rule]
-        value = float(epoch) if monitor is None else float(logs[monitor])
+        value = float(epoch) if monitor is None else float((logs or {})[monitor])
         if self.best["value"] is None or value > self.best["value"]:
             arrays = variables.snapshot(self.model)
             check_finite(arrays)
             self.best = {"epoch": epoch, "value": value}
             checkpoint.save(self.folder, epoch + 1, arrays, self.best, keep=1)
 
-    def get_state(self):
+    def get_state(self) -> Any:
         return self.best
 
-    def set_state(self, value):
+    def set_state(self, value: Any) -> None:
         self.best = value

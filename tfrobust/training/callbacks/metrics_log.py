@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -21,14 +23,14 @@ class MetricsLog:
         first_epoch: rows of this epoch and later ones are dropped from what is already there.
 
     Attributes:
-        lost: epochs before `first_epoch` that have no row, as after somebody removed the file.
+        lost: epochs before `first_epoch` without a row, as when the file was removed.
         dropped: how many rows were dropped.
 
     Raises:
         UserError: `metrics.jsonl` is not what this class writes.
     """
 
-    def __init__(self, folder, first_epoch=0):
+    def __init__(self, folder: str | os.PathLike, first_epoch: int = 0) -> None:
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         rows = self._read()
@@ -37,7 +39,7 @@ class MetricsLog:
         self.lost = sorted(set(range(first_epoch)) - {row["epoch"] for row in self.rows})
         self._write()
 
-    def append(self, row):
+    def append(self, row: dict[str, Any]) -> None:
         """Adds a row.
 
         Args:
@@ -53,7 +55,7 @@ class MetricsLog:
     def _read(self):
         path = self.folder / "metrics.jsonl"
         rows = []
-        # What is no UTF-8 is no row either.
+        # Bytes that are not UTF-8 become a line that is not a row.
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
         for n, line in enumerate(text.splitlines(), 1):
             try:

@@ -1,4 +1,6 @@
-"""The learning rate falls, and training ends, when validation no longer improves."""
+"""Lowers the learning rate, and ends training, when validation no longer improves."""
+
+from typing import Any
 
 import keras
 
@@ -14,9 +16,9 @@ class Plateau(keras.callbacks.Callback):
     best for 2 consecutive epochs (counted anew from each division), and training ends once it has
     not for 10. An accuracy that is equal to the best is no improvement.
 
-    Use it where the length of a run is not known beforehand. It survives an interruption: in
-    `tfrobust.training.train` by itself, elsewhere by `get_state` and `set_state` (the rate is one of the
-    optimizer's variables).
+    Use it where the length of a run is not known beforehand. `tfrobust.training.train` restores its state
+    after an interruption; elsewhere use `get_state` and `set_state` (the rate is one of the optimizer's
+    variables).
 
     Args:
         after: epochs that are not counted, at least 0: the length of a ramp of epsilon, during which the
@@ -24,30 +26,41 @@ class Plateau(keras.callbacks.Callback):
         patience: epochs without improvement after which the rate falls, at least 1.
         divisor: the rate is divided by it, above 1.
         stop_after: epochs without improvement after which training stops, at least 1.
-        monitor: name in the logs of what is to rise.
+        monitor: name in the logs of the number that should rise.
 
     Raises:
-        UserError: for settings outside of this; for an optimizer whose rate is a schedule; at an
+        UserError: for settings outside of these ranges; for an optimizer whose rate is a schedule; at an
             epoch's end for logs without `monitor`.
 
-    Reference: Lu and Kumar, ATLAS. That the ramp is not counted is not stated there.
+    Example:
+    >>> plateau = tfrobust.training.Plateau(after=15, patience=2)
+    >>> plateau.get_state()
+    {'best': None, 'since_best': 0, 'since_change': 0}
+
+    Reference: Lu and Kumar, ATLAS. The paper does not say that epochs of the ramp are
+    not counted.
     """
 
     name = "plateau"
 
     def __init__(
-        self, after=0, patience=2, divisor=5.0, stop_after=10, monitor="val_robust_accuracy"
-    ):
+        self,
+        after: int = 0,
+        patience: int = 2,
+        divisor: float = 5.0,
+        stop_after: int = 10,
+        monitor: str = "val_robust_accuracy",
+    ) -> None:
         super().__init__()
         self.after = integer(after, "after", 0)
         self.patience = integer(patience, "patience", 1)
         self.divisor = number(divisor, "divisor", 1.0 + 1e-9)
         self.stop_after = integer(stop_after, "stop_after", 1)
         self.monitor = monitor
-        self.best = None
+        self.best: float | None = None
         self.since_best = self.since_change = 0
 
-    def set_model(self, model):
+    def set_model(self, model: keras.Model) -> None:
         super().set_model(model)
         if isinstance(unwrap(model.optimizer).get_config()["learning_rate"], dict):
             raise UserError(
@@ -55,7 +68,7 @@ class Plateau(keras.callbacks.Callback):
                 "schedule; give training.train.learning_rate (or the optimizer) a number."
             )
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         value = read_monitored(self, logs)
         if epoch < self.after:
             return
@@ -71,28 +84,29 @@ class Plateau(keras.callbacks.Callback):
             optimizer = unwrap(self.model.optimizer)
             optimizer.learning_rate = float(optimizer.learning_rate) / self.divisor
 
-    def get_state(self):
+    def get_state(self) -> Any:
         return {
             "best": self.best,
             "since_best": self.since_best,
             "since_change": self.since_change,
         }
 
-    def set_state(self, value):
+    def set_state(self, value: Any) -> None:
         self.best = value["best"]
         self.since_best, self.since_change = value["since_best"], value["since_change"]
 
 
-def read_monitored(callback, logs):
+def read_monitored(callback: Any, logs: dict[str, Any] | None) -> float:
     """The number that `callback.monitor` names in an epoch's logs.
 
     Raises:
         UserError: it is not there.
     """
-    if callback.monitor not in (logs or {}):
+    logs = logs or {}
+    if callback.monitor not in logs:
         raise UserError(
             f"`{type(callback).__name__}` watches {callback.monitor!r}, which this epoch did not report. "
             "Give the method an `eval_attack`, and `fit` validation data for each epoch. "
-            f"Reported: {sorted(logs or {})}."
+            f"Reported: {sorted(logs)}."
         )
     return float(logs[callback.monitor])

@@ -1,7 +1,10 @@
-"""Running statistics of weights that no training step has seen."""
+"""Running statistics for weights that no training step has used."""
 
 import contextlib
+from collections.abc import Iterable
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -9,7 +12,7 @@ from tfrobust.compat import all_layers
 from tfrobust.runs.variables import list_copies
 
 
-def find_normalizing_layers(model):
+def find_normalizing_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """The layers whose running averages move in training: BatchNormalization, Keras's or ours."""
     return [
         layer
@@ -18,19 +21,21 @@ def find_normalizing_layers(model):
     ]
 
 
-def find_running_statistics(model):
+def find_running_statistics(model: keras.Model) -> list[keras.Variable]:
     """The variables of those layers that hold running averages, a list."""
     layers = find_normalizing_layers(model)
     return [v for layer in layers for v in (layer.moving_mean, layer.moving_variance)]
 
 
-def recompute_statistics(model, dataset, strategy=None):
+def recompute_statistics(
+    model: keras.Model, dataset: Iterable[Any], strategy: tf.distribute.Strategy | None = None
+) -> None:
     """Replaces running averages by the mean of batch statistics over a whole dataset.
 
-    mean over batches, weighted by their sizes, of what a training pass at the present weights
-    normalises by. Nothing else in the model changes.
+    mean over batches, weighted by their sizes, of the statistics that a training pass with the
+    current weights normalises by. Nothing else in the model changes.
 
-    Use it for weights that come from averaging, whose statistics are not the average of statistics.
+    Use it for averaged weights: their statistics are not the average of statistics.
 
     Args:
         model: Keras model in which each BatchNormalization is called once.

@@ -1,12 +1,15 @@
-"""What TensorBoard shows of a run."""
+"""The logs of a run for TensorBoard."""
 
+import os
 import pathlib
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfrobust.data import evaluation_dataset
+from tfrobust.data.splits import Split
 from tfrobust.ops.random import content_keys, seed_pair
 from tfrobust.ops.schedules import at
 
@@ -24,22 +27,24 @@ class TensorBoardLog(keras.callbacks.Callback):
         image_epochs: epochs between two grids, at least 1.
     """
 
-    def __init__(self, folder, examples, text, image_epochs=5):
+    def __init__(
+        self, folder: str | os.PathLike, examples: Split, text: str, image_epochs: int = 5
+    ) -> None:
         super().__init__()
         self.folder = pathlib.Path(folder)
         self.images, self.labels, _ = next(iter(evaluation_dataset(examples, len(examples))))
         self.text = text
         self.image_epochs = image_epochs
-        self._writers = {}
+        self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         if not self._writers:
             for name in ("train", "validation"):
                 self._writers[name] = tf.summary.create_file_writer(str(self.folder / name))
             with self._writers["train"].as_default(step=0):
                 tf.summary.text("configuration", f"```\n{self.text}\n```")
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}
         with self._writers["train"].as_default(step=epoch):
             for name, value in logs.items():
@@ -65,7 +70,7 @@ class TensorBoardLog(keras.callbacks.Callback):
         return draw_grid(self.images.numpy(), found)
 
 
-def draw_grid(clean, adversarial):
+def draw_grid(clean: np.ndarray, adversarial: np.ndarray) -> np.ndarray:
     """Three rows of images: clean, adversarial, difference; shape (3h, nw, c), values in [0, 1].
 
     The difference is shown around middle grey, its largest value at black and white.

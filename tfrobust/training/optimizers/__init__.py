@@ -1,1 +1,1 @@
-"""Optimizers and learning rates as the papers' code has them."""
+"""Optimizers and learning rates with the semantics of the papers' code."""

@@ -1,4 +1,7 @@
-"""Learning rates that are written in epochs."""
+"""Learning rates as functions of the epoch."""
+
+from collections.abc import Callable
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
@@ -16,27 +19,34 @@ class EpochLearningRate(keras.optimizers.schedules.LearningRateSchedule):
     Args:
         schedule: `Schedule`, such as `Steps((100, 150), (0.1, 0.01, 0.001))`.
         steps_per_epoch: whole number, at least 1.
+
+    Example:
+    >>> rate = EpochLearningRate(tfrobust.training.Steps((2,), (0.1, 0.01)), steps_per_epoch=10)
+    >>> [round(float(rate(step)), 3) for step in (0, 19, 20)]
+    [0.1, 0.1, 0.01]
     """
 
-    def __init__(self, schedule, steps_per_epoch):
+    def __init__(self, schedule: Schedule, steps_per_epoch: int) -> None:
         self.schedule = schedule
         self.steps_per_epoch = steps_per_epoch
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
         return self.schedule(tf.cast(step, tf.float32) / self.steps_per_epoch)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "schedule": keras.saving.serialize_keras_object(self.schedule),
             "steps_per_epoch": self.steps_per_epoch,
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
 
 
-def one_cycle(epochs, peak, start=0.0, rise=0.4, hold=0.0):
+def one_cycle(
+    epochs: float, peak: float, start: float = 0.0, rise: float = 0.4, hold: float = 0.0
+) -> PiecewiseLinear:
     """A learning rate that rises to its peak, stays, and falls to zero at the end, in straight lines.
 
     Use it where the length of the run may change: the corners are fractions of it. The defaults are the
@@ -52,7 +62,12 @@ def one_cycle(epochs, peak, start=0.0, rise=0.4, hold=0.0):
         A `PiecewiseLinear` schedule.
 
     Raises:
-        UserError: for fractions that are none, or leave nothing for the fall.
+        UserError: for numbers outside of these ranges, and fractions that leave nothing for the fall.
+
+    Example:
+    >>> rate = tfrobust.training.one_cycle(epochs=10, peak=0.2)
+    >>> [round(float(rate(epoch)), 3) for epoch in (0, 4, 7, 10)]
+    [0.0, 0.2, 0.1, 0.0]
     """
     peak, start = number(peak, "peak", 0.0), number(start, "start", 0.0, 1.0)
     rise, hold = number(rise, "rise", 0.0, 0.999), number(hold, "hold", 0.0, 0.999)
@@ -69,7 +84,9 @@ def one_cycle(epochs, peak, start=0.0, rise=0.4, hold=0.0):
     return PiecewiseLinear(tuple(corners), tuple(corners.values()))
 
 
-def make_learning_rate(value, epochs, steps_per_epoch):
+def make_learning_rate(
+    value: float | Schedule | Callable[..., Any], epochs: int, steps_per_epoch: int
+) -> float | EpochLearningRate:
     """What a Keras optimizer takes: a number as it is, a schedule of epochs as one of steps.
 
     Args:
@@ -84,4 +101,5 @@ def make_learning_rate(value, epochs, steps_per_epoch):
         value = value(epochs=epochs)
     if isinstance(value, Schedule):
         return EpochLearningRate(value, steps_per_epoch)
-    return number(value, "learning_rate", 0.0)
+    rate: Any = value
+    return number(rate, "learning_rate", 0.0)

@@ -1,6 +1,10 @@
 """Stochastic gradient descent as the papers' code has it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
+import tensorflow as tf
 
 from tfrobust.compat import variable_position
 from tfrobust.methods.update import CoupledDecay
@@ -14,45 +18,58 @@ class CoupledSGD(keras.optimizers.Optimizer, CoupledDecay):
 
     g <- g + weight_decay * w;  v <- momentum * v + g;  w <- w - rate * v   (Nesterov: g + momentum * v)
 
-    Use it for the recipes of the papers. Keras's SGD scales the momentum by the rate of the time,
-    so that after a drop of the rate it still takes about ten steps of the old size, and its
-    `weight_decay` is decoupled.
+    Use it to reproduce papers whose code is in PyTorch. Keras's SGD multiplies each gradient by the rate
+    before it enters the momentum, so that after a drop of the rate about ten steps still have the old
+    size, and its `weight_decay` is decoupled.
 
     Args:
         learning_rate: number, or a Keras `LearningRateSchedule`.
         momentum: in [0, 1).
         nesterov: whether to look ahead.
         coupled_weight_decay: added to the gradient, times the weight, of all variables, as PyTorch
-            does; 0 for none. Where a method takes its loss at other weights w + v, such as AWP's, what
-            is added is of w + v. (Keras's own `weight_decay` would be decoupled; it is not offered here.)
+            does; 0 for none. Where a method takes its loss at other weights w + v, as with AWP, the
+            decay is that of w + v. (Keras's own `weight_decay` is decoupled; it is not offered here.)
         decay_kernels_only: leave biases and BatchNormalization's scale and offset undecayed.
         name: of the optimizer.
         **kwargs: as for `keras.optimizers.Optimizer`: `clipnorm`, `use_ema`, ...
+
+    Raises:
+        UserError: for settings outside of these ranges.
+
+    Example:
+    >>> weight = keras.Variable(1.0)
+    >>> optimizer = tfrobust.training.CoupledSGD(0.1, momentum=0.9, coupled_weight_decay=0.5)
+    >>> optimizer.build([weight])
+    >>> optimizer.apply([tf.constant(1.0)])
+    >>> round(float(weight), 4)  # 1 - 0.1 * (1 + 0.5 * 1)
+    0.85
     """
 
     def __init__(
         self,
-        learning_rate=0.1,
-        momentum=0.9,
-        nesterov=False,
-        coupled_weight_decay=0.0,
-        decay_kernels_only=False,
-        name="coupled_sgd",
-        **kwargs,
-    ):
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 0.1,
+        momentum: float = 0.9,
+        nesterov: bool = False,
+        coupled_weight_decay: float = 0.0,
+        decay_kernels_only: bool = False,
+        name: str = "coupled_sgd",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.momentum = number(momentum, "momentum", 0.0, 1.0)
         self.nesterov = nesterov
         self.coupled_weight_decay = number(coupled_weight_decay, "coupled_weight_decay", 0.0)
         self.decay_kernels_only = decay_kernels_only
 
-    def build(self, variables):
+    def build(self, variables: Sequence[Any]) -> None:
         if self.built:
             return
         super().build(variables)
         self.velocities = self.add_optimizer_variables(variables, "velocity")
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+    ) -> None:
         rate = keras.ops.cast(learning_rate, variable.dtype)
         gradient = keras.ops.cast(gradient, variable.dtype)
         if self.decay_of(variable):
@@ -63,12 +80,12 @@ class CoupledSGD(keras.optimizers.Optimizer, CoupledDecay):
         step = gradient + self.momentum * moved if self.nesterov else moved
         self.assign_sub(variable, rate * step)
 
-    def decay_of(self, variable):
+    def decay_of(self, variable: keras.Variable) -> float:
         """The rate at which a variable decays, 0 where it does not."""
         spared = self.decay_kernels_only and len(variable.shape) < 2
         return 0.0 if spared else self.coupled_weight_decay
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "momentum": self.momentum,

@@ -1,0 +1,47 @@
+"""The loop of a run, from the place where it was saved."""
+
+from collections.abc import Sequence
+
+import keras
+
+from tfrobust.training.experiment import Experiment
+
+
+def fit_from(
+    experiment: Experiment, epoch: int, step: int, callbacks: Sequence[keras.callbacks.Callback]
+) -> None:
+    """Fits the method of an experiment from a step of an epoch to the end of the run.
+
+    Args:
+        experiment: what the run has built.
+        epoch: the first epoch to train, from 0.
+        step: the first step of that epoch; what comes before it in the epoch is not trained again.
+        callbacks: Keras callbacks, in their order.
+    """
+    options = {
+        "validation_data": experiment.evaluation_dataset(experiment.splits.validation),
+        "callbacks": callbacks,
+        "verbose": 0,
+    }
+    method, steps = experiment.method, experiment.steps_per_epoch
+    if step:
+        # The rest of an epoch that was interrupted, so that the epochs after it have their full length.
+        rest = experiment.training_dataset(epoch, step, epochs=epoch + 1)
+        method.fit(
+            rest,
+            steps_per_epoch=steps - step,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            **options,
+        )
+        epoch += 1
+        if method.stop_training:
+            return
+    if epoch < experiment.epochs:
+        method.fit(
+            experiment.training_dataset(epoch),
+            steps_per_epoch=steps,
+            initial_epoch=epoch,
+            epochs=experiment.epochs,
+            **options,
+        )
