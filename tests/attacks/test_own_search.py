@@ -11,6 +11,7 @@ from tfrobust.attacks import PGD, Attack, IterativeAttack, Perturbation, RandomN
 from tfrobust.errors import UserError
 from tfrobust.evaluation import evaluate
 from tfrobust.evaluation.engine.evaluator import Evaluator
+from tfrobust.evaluation.engine.seeds import derive_seeds
 from tfrobust.evaluation.reports.summary import summarize_evaluation
 from tfrobust.evaluation.subject import Subject
 from tfrobust.ops.random import BatchKeys, ExampleKeys, seed_pair
@@ -55,7 +56,9 @@ def test_a_search_of_whole_batches_is_evaluated():
     """What it breaks is what a call with the same seeds breaks; each is a row of any number of slots."""
     outcome, images = attacked(ATTACK)
     evaluator = Evaluator(Subject.of(linear), [("upper", ATTACK)])
-    found = ATTACK(linear, X, Y, seed=tf.constant(evaluator._seeds("upper", np.arange(12)))).x
+    found = ATTACK(
+        linear, X, Y, seed=tf.constant(derive_seeds(evaluator.seed, "upper", np.arange(12)))
+    ).x
     broken = np.argmax(linear(found), axis=1) != Y
     assert 0 < broken.sum() < 12
     np.testing.assert_array_equal(outcome.broken, broken)

@@ -169,7 +169,8 @@ METHODS = {
 }
 
 
-METHODS |= contracts_of(pathlib.Path(__file__).parent)
+for room in ("methods", "regularizers"):
+    METHODS |= contracts_of(pathlib.Path(__file__).parent.parent / room)
 
 
 def helper():

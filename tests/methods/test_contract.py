@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrobust import losses, methods
+from tfrobust import losses, methods, regularizers, weights
 from tfrobust.attacks import PGD
 from tfrobust.errors import UserError
 from tfrobust.ops.schedules import LinearRamp
@@ -27,6 +27,30 @@ def test_every_method_has_a_case(all_methods, make_classifier):
                 f"{name.lower()}.py: CONTRACT = {{'{name.lower()}': lambda classifier, **options: "
                 f"methods.{name}(classifier, ..., **options)}}"
             )
+
+
+def test_every_term_and_weight_perturbation_has_a_case(all_methods, make_classifier):
+    made = set()
+    for make in all_methods.values():
+        method = make(make_classifier())
+        parts = (*method.regularizers, method.weight_perturbation, method.attack_weights)
+        made |= {type(part).__name__ for part in parts}
+    for room, base, folder, argument in (
+        (regularizers, regularizers.Regularizer, "regularizers", "regularizers=[{}(...)]"),
+        (weights, weights.WeightPerturbation, "methods", "weight_perturbation={}(...)"),
+    ):
+        for name in room.__all__:
+            thing = getattr(room, name)
+            if (
+                inspect.isclass(thing)
+                and issubclass(thing, base)
+                and name not in made | {base.__name__}
+            ):
+                pytest.fail(
+                    f"{name} is in no test of the contract. Add to tests/{folder}/test_{name.lower()}.py: "
+                    f"CONTRACT = {{'{name.lower()}': lambda classifier, **options: methods.Natural("
+                    f"classifier, {argument.format(name)}, **options)}}"
+                )
 
 
 def compiled(make_method, classifier, **options):

@@ -16,19 +16,17 @@ from tfrobust.contract import (
     require_logits,
     unpack,
 )
-from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.methods.arguments import check_names, check_parts, check_weights
 from tfrobust.methods.attacked_model import make_attacked_model
 from tfrobust.methods.context import Step, StepContext
+from tfrobust.methods.evaluated import EvaluatedModel
 from tfrobust.methods.points import LivePoint, perturbed_inference, shifted_point
 from tfrobust.methods.update import apply, compute_shifted_decay, count_steps_made
-from tfrobust.methods.wrapper import REPORTED, ClassifierWrapper
+from tfrobust.methods.wrapper import REPORTED
 from tfrobust.ops.global_batch import global_batch
-from tfrobust.ops.logits import correct, inference
-from tfrobust.ops.padding import is_present
-from tfrobust.ops.random import BatchKeys, content_keys, seed_pair
+from tfrobust.ops.random import BatchKeys, seed_pair
 from tfrobust.ops.schedules import Schedule, at, check_schedule
-from tfrobust.ops.stand_in import mask_stand_in, rows_that_count, stand_in
+from tfrobust.ops.stand_in import mask_stand_in, stand_in
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind
 from tfrobust.weights.base import WeightPerturbation
@@ -37,7 +35,7 @@ from tfrobust.weights.base import WeightPerturbation
 _ATTACK, _WEIGHTS, _LOSS = 0, 1, 2
 
 
-class AdversarialModel(ClassifierWrapper):
+class AdversarialModel(EvaluatedModel):
     """Base of all methods: attack, weight point, one tape on the weights, update, logs.
 
     A method overrides `per_example_loss`, sometimes `perturb`, and names in `parts` what it
@@ -177,35 +175,6 @@ class AdversarialModel(ClassifierWrapper):
         apply(self.optimizer, gradients, variables, batch.replicas)
         point.commit()
         return self.report_training(context, values + point.penalty(), sample_weight)
-
-    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        with stand_in(*unpack(data, self.classifier)) as batch:
-            return self.judge(*batch)
-
-    def judge(
-        self, x: tf.Tensor, y: tf.Tensor, sample_weight: tf.Tensor | None
-    ) -> dict[str, tf.Tensor]:
-        """A step of evaluation on a checked batch of at least one row; the numbers that are reported."""
-        self.remember_inputs(x)
-        forward = inference(self.classifier)
-        logits = forward(x)
-        logits = after(require_logits(logits), logits)
-        present = rows_that_count(x)
-        if sample_weight is not None:
-            marked = is_present(sample_weight)
-            present = marked if present is None else marked & present
-        values = cross_entropy(y, logits)
-        if sample_weight is not None:
-            values *= tf.cast(sample_weight, values.dtype)
-        self.loss_mean().update_state(values, present)
-        is_right = correct(y, logits)
-        self.means["accuracy"].update_state(tf.cast(is_right, tf.float32), present)
-        if self.eval_attack is not None:
-            keys = content_keys(seed_pair(self.seed), x)
-            found = self.eval_attack.perturb(self.classifier, x, y, keys)
-            is_robust = is_right & correct(y, forward(found.x))
-            self.means["robust_accuracy"].update_state(tf.cast(is_robust, tf.float32), present)
-        return self.report("test", self.evaluated, y, logits, sample_weight, present)
 
     def _loss_at(self, point, step, points, perturbation, sample_weight, regularizers):
         """This replica's shares of the loss and of the penalty, values per example, their context."""
