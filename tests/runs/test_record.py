@@ -50,7 +50,9 @@ def test_a_resumed_run_keeps_its_former_starts(tmp_path):
 def test_another_file_is_left_alone(tmp_path, text):
     path = tmp_path / "run.json"
     path.write_text(text)
-    with pytest.raises(UserError, match=r"run\.json is not the record of a run\. Move it elsewhere"):
+    with pytest.raises(
+        UserError, match=r"run\.json is not the record of a run\. Move it elsewhere"
+    ):
         run_record.RunRecord(path, seed=0)
     assert path.read_text() == text
 
