@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import tfrobust
 from tfrobust import attacks, regularizers
-from tfrobust.ops.random import content_keys
+from tfrobust.ops.random.keys import content_keys
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.random((4, 8, 8, 1)).astype("float32"), np.arange(4) % 3

@@ -143,7 +143,7 @@ def test_a_folder_that_is_not_its_own_keeps_every_file(
         try:
             write(folder, **given)
         except UserError as error:
-            assert "no checkpoint" in str(error)
+            assert "not a checkpoint" in str(error)
         after = contents(folder)
         assert {path: after.get(path) for path in before} == before
         return

@@ -11,7 +11,7 @@ from tfrobust.attacks import APGD, PGD, Square, Uniform
 from tfrobust.attacks.case import Case
 from tfrobust.attacks.fgsm import fgsm
 from tfrobust.losses import cross_entropy
-from tfrobust.ops.random import ExampleKeys, keys_of
+from tfrobust.ops.random.keys import ExampleKeys, keys_of
 from tfrobust.threat_models import L2, Linf
 
 with warnings.catch_warnings():

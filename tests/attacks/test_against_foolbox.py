@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfrobust.attacks import PGD, Adam, Uniform
 from tfrobust.attacks.fgsm import fgsm
 from tfrobust.losses import Margin
-from tfrobust.ops.random import keys_of
+from tfrobust.ops.random.keys import keys_of
 from tfrobust.threat_models import L2, Linf
 
 with warnings.catch_warnings():

@@ -11,7 +11,7 @@ from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.errors import UserError
 from tfrobust.losses import DLR, CrossEntropy, Margin, TargetedDLR
 from tfrobust.losses import targeted_difference_of_logits_ratio as targeted
-from tfrobust.ops.random import keys_of
+from tfrobust.ops.random.keys import keys_of
 from tfrobust.threat_models import L2, Linf
 
 RNG = np.random.default_rng(0)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfrobust.attacks import APGD
 from tfrobust.attacks.case import Case
 from tfrobust.losses import DLR, CrossEntropy, TargetedDLR
-from tfrobust.ops.random import ExampleKeys
+from tfrobust.ops.random.keys import ExampleKeys
 from tfrobust.threat_models import L1, L2, Linf
 
 RNG = np.random.default_rng(4)

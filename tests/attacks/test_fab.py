@@ -10,7 +10,7 @@ from tfrobust.attacks.fab import FAB
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work
-from tfrobust.ops.random import ExampleKeys
+from tfrobust.ops.random.keys import ExampleKeys
 from tfrobust.threat_models import L1
 
 RNG = np.random.default_rng(0)

@@ -13,8 +13,8 @@ from tfrobust.attacks.random_targeted import random_targeted
 from tfrobust.attacks.untargeted_margin import untargeted_margin
 from tfrobust.errors import UserError
 from tfrobust.losses import CrossEntropy, Margin, ToClean
+from tfrobust.losses.logit_objectives import LogitDifference
 from tfrobust.losses.margin import logit_difference
-from tfrobust.losses.objectives import LogitDifference
 from tfrobust.threat_models import Linf
 
 # A rate of 0.1 is two radii.

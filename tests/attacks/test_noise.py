@@ -8,7 +8,7 @@ from scipy.stats import norm
 from tfrobust.attacks.case import Case
 from tfrobust.attacks.noise import RandomNoise
 from tfrobust.errors import UserError
-from tfrobust.ops.random import ExampleKeys
+from tfrobust.ops.random.keys import ExampleKeys
 from tfrobust.threat_models import L2, Linf
 
 SHAPE = (8, 8, 3)

@@ -14,7 +14,7 @@ from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.seeds import derive_seeds
 from tfrobust.evaluation.reports.summary import summarize_evaluation
 from tfrobust.evaluation.subject import Subject
-from tfrobust.ops.random import BatchKeys, ExampleKeys, seed_pair
+from tfrobust.ops.random.keys import BatchKeys, ExampleKeys, seed_pair
 from tfrobust.threat_models import L2, Linf
 
 RNG = np.random.default_rng(0)

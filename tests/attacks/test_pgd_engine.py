@@ -10,7 +10,7 @@ from tfrobust.errors import UserError
 from tfrobust.losses import Bregman, CrossEntropy, Margin, SquaredNorm, ToClean
 from tfrobust.models.batch_normalization import BatchNormalization
 from tfrobust.ops.logits import correct
-from tfrobust.ops.random import ExampleKeys
+from tfrobust.ops.random.keys import ExampleKeys
 from tfrobust.ops.schedules import Steps
 from tfrobust.threat_models import L2, Linf
 

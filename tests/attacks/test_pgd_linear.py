@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfrobust.attacks import PGD, Adam, Clean, Radial, Uniform
 from tfrobust.losses import DLR, CrossEntropy, Margin, ToLabel
-from tfrobust.ops.random import BatchKeys, seed_pair
+from tfrobust.ops.random.keys import BatchKeys, seed_pair
 from tfrobust.threat_models import L1, L2, Linf
 
 EPS = 0.1

@@ -12,8 +12,8 @@ from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.losses import CrossEntropy, LinearityError, Margin, TargetedDLR, ToClean
-from tfrobust.losses.objectives import LogitDifference
-from tfrobust.ops.random import ExampleKeys
+from tfrobust.losses.logit_objectives import LogitDifference
+from tfrobust.ops.random.keys import ExampleKeys
 from tfrobust.threat_models import L2, Linf
 
 RNG = np.random.default_rng(0)

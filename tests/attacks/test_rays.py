@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfrobust.attacks.case import Case
 from tfrobust.attacks.rays import TOLERANCE, RayS, _block
 from tfrobust.errors import UserError
-from tfrobust.ops.random import ExampleKeys, keys_of
+from tfrobust.ops.random.keys import ExampleKeys, keys_of
 from tfrobust.threat_models import L2, Linf
 
 SHAPE = (4, 3, 4)  # 48 entries, no two axes that could be confused unnoticed with the channels.

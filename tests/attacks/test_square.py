@@ -22,7 +22,7 @@ from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.evaluation.subject import Subject
 from tfrobust.losses.margin import margin
-from tfrobust.ops.random import ExampleKeys
+from tfrobust.ops.random.keys import ExampleKeys
 from tfrobust.threat_models import L1
 
 ROWS = 12

@@ -18,7 +18,7 @@ from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.losses import DLR, CrossEntropy, TargetedDLR
 from tfrobust.losses.objectives import ToClean
-from tfrobust.ops.random import ExampleKeys
+from tfrobust.ops.random.keys import ExampleKeys
 from tfrobust.threat_models import L2, Linf
 
 RNG = np.random.default_rng(0)

@@ -15,7 +15,7 @@ from tfrobust.errors import UserError
 from tfrobust.evaluation.presets import ALIASES
 from tfrobust.evaluation.suites import NAMED, SUITES, Suite, as_suite, custom, list_suites, suite
 from tfrobust.losses import DLR, Margin, TargetedDLR
-from tfrobust.losses.objectives import LogitDifference
+from tfrobust.losses.logit_objectives import LogitDifference
 from tfrobust.threat_models import L1, L2, Linf
 
 EPS = Linf("8/255")

@@ -9,7 +9,7 @@ from tfrobust.attacks import PGD, Clean, EarlyStop, Gaussian
 from tfrobust.errors import UserError
 from tfrobust.losses import ToClean
 from tfrobust.methods import ADV, TRADES
-from tfrobust.ops.random import ExampleKeys
+from tfrobust.ops.random.keys import ExampleKeys
 from tfrobust.ops.schedules import Steps
 from tfrobust.threat_models import L2, Linf
 

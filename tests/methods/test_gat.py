@@ -10,7 +10,7 @@ from tfrobust.errors import UserError
 from tfrobust.losses import Bregman, SquaredNorm
 from tfrobust.methods import GAT, TRADES
 from tfrobust.models.batch_normalization import BatchNormalization
-from tfrobust.ops.random import BatchKeys, keys_of
+from tfrobust.ops.random.keys import BatchKeys, keys_of
 from tfrobust.threat_models import Linf
 
 pytestmark = pytest.mark.usefixtures("eagerly")

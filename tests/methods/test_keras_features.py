@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfrobust.attacks import PGD, Clean
 from tfrobust.errors import UserError
 from tfrobust.methods import ADV, TRADES, Natural
-from tfrobust.ops.padding import ABSENT
+from tfrobust.ops.replicas.padding import ABSENT
 from tfrobust.ops.schedules import LinearRamp
 from tfrobust.threat_models import Linf
 from tfrobust.weights import AWP
@@ -127,7 +127,7 @@ def test_evaluate_reports_the_clean_cross_entropy_and_padding_does_not_count():
 
 def test_robust_accuracy_is_what_it_says():
     """Counted by hand from the attack's own images; epsilon 0 gives the clean accuracy."""
-    from tfrobust.ops.random import content_keys
+    from tfrobust.ops.random.keys import content_keys
 
     for epsilon in (0.0, 0.3):
         attack = PGD(Linf(epsilon), steps=3)

@@ -16,8 +16,8 @@ from tfrobust.losses import Bregman, SquaredNorm
 from tfrobust.methods import ADV, FAIT, TRADES, Natural
 from tfrobust.methods.context import Step
 from tfrobust.models.batch_normalization import BatchNormalization
-from tfrobust.ops.global_batch import global_batch
-from tfrobust.ops.random import keys_of
+from tfrobust.ops.random.keys import keys_of
+from tfrobust.ops.replicas.global_batch import global_batch
 from tfrobust.ops.schedules import LinearRamp, Steps
 from tfrobust.regularizers import MaximalEntropy
 from tfrobust.threat_models import Linf

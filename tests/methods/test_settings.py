@@ -18,7 +18,7 @@ from tfrobust.errors import UserError
 from tfrobust.losses import DLR, Bregman, LogitDifference, Margin, SquaredNorm
 from tfrobust.methods import Natural
 from tfrobust.models.batch_normalization import BatchNormalization
-from tfrobust.ops.random import ExampleKeys, keys_of
+from tfrobust.ops.random.keys import ExampleKeys, keys_of
 from tfrobust.spec import Spec
 from tfrobust.threat_models import L1, L2, Linf
 from tfrobust.weights import AWP, WeightNoise

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.ops.global_batch import global_batch, sum_over_replicas
+from tfrobust.ops.replicas.global_batch import global_batch, sum_over_replicas
 
 
 def test_one_device():

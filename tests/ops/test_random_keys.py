@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 from tfrobust.errors import UserError
-from tfrobust.ops import random
-from tfrobust.ops.random import BatchKeys, ExampleKeys
-from tfrobust.ops.squares import draw_squares, mix
+from tfrobust.ops.random import keys as random
+from tfrobust.ops.random.keys import BatchKeys, ExampleKeys
+from tfrobust.ops.random.squares import draw_squares, mix
 
 SHAPE = (7, 3, 3, 1)
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfrobust.attacks import APGD, PGD, Clean
 from tfrobust.methods import ADV
 from tfrobust.models.batch_normalization import BatchNormalization
-from tfrobust.ops.stand_in import mask_stand_in, rows_that_count, stand_in
+from tfrobust.ops.replicas.stand_in import mask_stand_in, rows_that_count, stand_in
 from tfrobust.regularizers import Jacobian
 from tfrobust.threat_models import Linf
 

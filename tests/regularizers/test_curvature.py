@@ -11,8 +11,8 @@ from tfrobust.errors import UserError
 from tfrobust.methods.context import Step, StepContext
 from tfrobust.methods.points import LivePoint
 from tfrobust.models.batch_normalization import BatchNormalization
-from tfrobust.ops.global_batch import global_batch
-from tfrobust.ops.random import keys_of
+from tfrobust.ops.random.keys import keys_of
+from tfrobust.ops.replicas.global_batch import global_batch
 from tfrobust.ops.schedules import LinearRamp
 from tfrobust.regularizers import Curvature
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 from tfrobust.errors import UserError
 from tfrobust.losses import Bregman, SquaredNorm
 from tfrobust.methods.context import Step, StepContext
-from tfrobust.ops.global_batch import global_batch
-from tfrobust.ops.random import keys_of
+from tfrobust.ops.random.keys import keys_of
+from tfrobust.ops.replicas.global_batch import global_batch
 from tfrobust.ops.schedules import LinearRamp
 from tfrobust.regularizers import MaximalEntropy
 

@@ -9,8 +9,8 @@ from tfrobust.errors import UserError
 from tfrobust.methods.context import Step, StepContext
 from tfrobust.methods.points import LivePoint, ShiftedPoint
 from tfrobust.models.batch_normalization import BatchNormalization
-from tfrobust.ops.global_batch import global_batch
-from tfrobust.ops.random import keys_of
+from tfrobust.ops.random.keys import keys_of
+from tfrobust.ops.replicas.global_batch import global_batch
 from tfrobust.regularizers import GapLabels
 from tfrobust.regularizers.gap_labels import make_gap_table
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tfrobust.errors import UserError
-from tfrobust.ops.random import keys_of
+from tfrobust.ops.random.keys import keys_of
 from tfrobust.threat_models import L1, L2, Linf
 
 MODELS = [Linf(0.3), L2(0.7), L2(0.7, projection="box_first"), L1(0.9)]

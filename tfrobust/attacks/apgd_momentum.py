@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tfrobust.ops import norms
-from tfrobust.ops.random import Keys
+from tfrobust.ops.random.keys import Keys
 from tfrobust.threat_models.base import ThreatModel
 
 

@@ -15,8 +15,8 @@ from tfrobust.attacks.traits import AttackTraits
 from tfrobust.errors import UserError
 from tfrobust.ops import norms
 from tfrobust.ops.logits import all_finite, misclassified
-from tfrobust.ops.random import ExampleKeys, Keys, keys_of
-from tfrobust.ops.stand_in import stand_in
+from tfrobust.ops.random.keys import ExampleKeys, Keys, keys_of
+from tfrobust.ops.replicas.stand_in import stand_in
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Attack(AttackTraits):
                 float32.
             y: labels, integers, shape (b,).
             seed: whole number, also as a scalar tensor such as a step counter; seed tensor of shape
-                (2,); one seed per example of shape (b, 2); or keys of `tfrobust.ops.random`. The same
+                (2,); one seed per example of shape (b, 2); or keys of `tfrobust.ops.random.keys`. The same
                 seed gives the same result.
             scale: factor of the radius in [0, 1], for ramps.
             epoch: epochs of training that have passed, for settings that are schedules.
@@ -105,7 +105,7 @@ class Attack(AttackTraits):
         Args:
             x: images in [0, 1], in the model's precision.
             y: labels, int32 (b,).
-            keys: of `tfrobust.ops.random`.
+            keys: of `tfrobust.ops.random.keys`.
         """
         scale = tf.cast(tf.convert_to_tensor(scale), x.dtype)
         epoch = tf.cast(tf.convert_to_tensor(epoch), tf.float32)

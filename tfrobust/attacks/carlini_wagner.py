@@ -2,7 +2,7 @@
 
 from tfrobust.attacks.pgd import PGD
 from tfrobust.attacks.starts import Uniform
-from tfrobust.losses.objectives import Margin
+from tfrobust.losses.logit_objectives import Margin
 from tfrobust.threat_models.base import ThreatModel
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfrobust.ops.random import Keys
+from tfrobust.ops.random.keys import Keys
 
 
 class Perturbation(NamedTuple):
@@ -46,7 +46,7 @@ class Case(NamedTuple):
 
     Example:
     >>> x, y = tf.zeros((2, 1, 1, 3)), tf.constant([0, 1])
-    >>> keys = tfrobust.ops.random.keys_of(0)
+    >>> keys = tfrobust.ops.random.keys.keys_of(0)
     >>> case = Case(x, y, tf.zeros((2, 3)), run=tf.zeros_like(y), keys=keys, radius=tf.constant(0.1))
     >>> case.scale
     1.0
@@ -73,7 +73,7 @@ def make_state(case: Case) -> dict[str, tf.Tensor]:
 
     Example:
     >>> x, y = tf.zeros((2, 1, 1, 3)), tf.constant([0, 1])
-    >>> keys = tfrobust.ops.random.keys_of(0)
+    >>> keys = tfrobust.ops.random.keys.keys_of(0)
     >>> case = Case(x, y, tf.zeros((2, 3)), run=tf.zeros_like(y), keys=keys, radius=tf.constant(0.1))
     >>> make_state(case)["broken"].numpy().tolist()
     [False, False]

@@ -10,7 +10,7 @@ from tfrobust.attacks.base import Attack
 from tfrobust.attacks.case import Case, Perturbation
 from tfrobust.ops import norms
 from tfrobust.ops.logits import REPEATS, disagree, inference
-from tfrobust.ops.random import Keys
+from tfrobust.ops.random.keys import Keys
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tfrobust.errors import UserError
 from tfrobust.losses.margin import logit_difference
 from tfrobust.ops import norms
 from tfrobust.ops.logits import all_finite, correct, inference, misclassified
-from tfrobust.ops.random import Keys
+from tfrobust.ops.random.keys import Keys
 from tfrobust.spec import register
 
 

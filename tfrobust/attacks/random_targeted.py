@@ -4,7 +4,7 @@ import dataclasses
 
 from tfrobust.attacks.adam_pgd import adam_pgd
 from tfrobust.attacks.pgd import PGD
-from tfrobust.losses.objectives import LogitDifference
+from tfrobust.losses.logit_objectives import LogitDifference
 from tfrobust.threat_models.base import ThreatModel
 
 

@@ -17,7 +17,7 @@ from tfrobust.losses.margin import margin
 from tfrobust.ops import norms
 from tfrobust.ops.logits import all_finite, misclassified
 from tfrobust.ops.numbers import integer, parse_number
-from tfrobust.ops.random import by_example
+from tfrobust.ops.random.keys import by_example
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.threat_models.l1 import L1

@@ -12,7 +12,7 @@ from tfrobust.attacks.square_draws import (
     pack_flags,
     take_bits,
 )
-from tfrobust.ops.random import ExampleKeys, Keys
+from tfrobust.ops.random.keys import ExampleKeys, Keys
 from tfrobust.threat_models.base import to_box
 
 # Proposals that a row looks at in one step, for the first one whose answer is not known.

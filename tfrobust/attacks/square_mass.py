@@ -12,7 +12,7 @@ from tfrobust.attacks.square_draws import (
     take_bits,
 )
 from tfrobust.errors import UserError
-from tfrobust.ops.random import ExampleKeys, Keys
+from tfrobust.ops.random.keys import ExampleKeys, Keys
 
 
 def kernel(side: int, power: int, order: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfrobust.ops import norms
 from tfrobust.ops.numbers import parse_number
-from tfrobust.ops.random import Keys
+from tfrobust.ops.random.keys import Keys
 from tfrobust.spec import Spec, register
 from tfrobust.threat_models.base import ThreatModel, to_box
 
@@ -38,7 +38,7 @@ class Clean(Start):
     """The clean image. Divergences to the clean prediction have no gradient here.
 
     Example:
-    >>> threat_model, keys = tfrobust.Linf(0.1), tfrobust.ops.random.keys_of(0)
+    >>> threat_model, keys = tfrobust.Linf(0.1), tfrobust.ops.random.keys.keys_of(0)
     >>> x = tf.fill((1, 2, 2, 1), 0.5)
     >>> bool(tf.reduce_all(tfrobust.Clean()(threat_model, x, 0.1, keys) == x))
     True
@@ -64,7 +64,7 @@ class Uniform(Start):
             and RAT's evaluation does not.
 
     Example:
-    >>> threat_model, keys = tfrobust.Linf(0.1), tfrobust.ops.random.keys_of(0)
+    >>> threat_model, keys = tfrobust.Linf(0.1), tfrobust.ops.random.keys.keys_of(0)
     >>> x = tf.fill((1, 2, 2, 1), 0.5)
     >>> start = tfrobust.Uniform()(threat_model, x, 0.1, keys)
     >>> bool(threat_model.contains(start, x, 0.1)[0])
@@ -86,7 +86,7 @@ class Radial(Start):
     """A Gaussian direction of length radius * U(0, 1): denser at the centre than `Uniform`, for L2.
 
     Example:
-    >>> threat_model, keys = tfrobust.L2(0.1), tfrobust.ops.random.keys_of(0)
+    >>> threat_model, keys = tfrobust.L2(0.1), tfrobust.ops.random.keys.keys_of(0)
     >>> x = tf.fill((1, 2, 2, 1), 0.5)
     >>> start = tfrobust.attacks.Radial()(threat_model, x, 0.1, keys)
     >>> bool(threat_model.contains(start, x, 0.1)[0])
@@ -111,7 +111,7 @@ class Gaussian(Start):
         clip: clip the start to the pixel box before the first gradient; TRADES does not.
 
     Example:
-    >>> threat_model, keys = tfrobust.Linf(0.1), tfrobust.ops.random.keys_of(0)
+    >>> threat_model, keys = tfrobust.Linf(0.1), tfrobust.ops.random.keys.keys_of(0)
     >>> x = tf.fill((1, 2, 2, 1), 0.5)
     >>> start = tfrobust.Gaussian(0.001)(threat_model, x, 0.1, keys)
     >>> bool(tf.reduce_max(tf.abs(start - x)) < 0.01)
@@ -143,7 +143,7 @@ class Corner(Start):
             MNIST.
 
     Example:
-    >>> threat_model, keys = tfrobust.Linf(0.1), tfrobust.ops.random.keys_of(0)
+    >>> threat_model, keys = tfrobust.Linf(0.1), tfrobust.ops.random.keys.keys_of(0)
     >>> x = tf.fill((1, 2, 2, 1), 0.5)
     >>> start = tfrobust.attacks.Corner(0.5)(threat_model, x, 0.1, keys)
     >>> print(tf.abs(start - x).numpy().round(3).ravel())

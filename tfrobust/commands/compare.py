@@ -17,7 +17,7 @@ from absl import flags
 from tfrobust.commands.command_line import ROOT, Command
 from tfrobust.commands.readme import Place
 from tfrobust.errors import UserError
-from tfrobust.ops.seeds import SEED_LIMIT
+from tfrobust.ops.random.seeds import SEED_LIMIT
 
 BEGIN, END = "<!-- comparison: begin -->", "<!-- comparison: end -->"
 

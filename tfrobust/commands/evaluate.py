@@ -22,7 +22,7 @@ from absl import flags
 
 from tfrobust.commands.command_line import DOUBTFUL, ROOT, Command, require_flag, use_data_dir
 from tfrobust.errors import UserError
-from tfrobust.ops.seeds import SEED_LIMIT
+from tfrobust.ops.random.seeds import SEED_LIMIT
 
 
 def _define(values):

@@ -8,7 +8,7 @@ from tfrobust.data import order
 from tfrobust.data.splits import DatasetInfo, Split, Splits
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import integer
-from tfrobust.ops.seeds import check_seed
+from tfrobust.ops.random.seeds import check_seed
 
 
 def hold_out(split: Split, size: float, seed: int, name: str = "validation") -> tuple[Split, Split]:

@@ -11,8 +11,8 @@ from tfrobust.data.splits import Split
 from tfrobust.errors import UserError, one_line
 from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, without_autotune
 from tfrobust.ops.numbers import integer
-from tfrobust.ops.padding import ABSENT
-from tfrobust.ops.seeds import check_seed
+from tfrobust.ops.random.seeds import check_seed
+from tfrobust.ops.replicas.padding import ABSENT
 
 Transform = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """An augmentation: from an image (h, w, c) and a stateless seed (2,) to an image of the same shape."""

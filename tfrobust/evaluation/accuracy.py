@@ -11,7 +11,7 @@ from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.gate import look_again
 from tfrobust.ops.logits import correct, inference
-from tfrobust.ops.random import content_keys, seed_pair
+from tfrobust.ops.random.keys import content_keys, seed_pair
 
 
 @dataclasses.dataclass(frozen=True)

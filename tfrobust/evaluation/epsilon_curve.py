@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.attacks.apgd import APGD
-from tfrobust.losses.objectives import DLR
-from tfrobust.ops.random import content_keys
+from tfrobust.losses.logit_objectives import DLR
+from tfrobust.ops.random.keys import content_keys
 from tfrobust.threat_models.base import ThreatModel
 
 FACTORS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)

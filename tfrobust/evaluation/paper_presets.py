@@ -10,7 +10,8 @@ from tfrobust.attacks.starts import Uniform
 from tfrobust.attacks.transfer import Transfer
 from tfrobust.attacks.untargeted_margin import untargeted_margin
 from tfrobust.evaluation.named_suites import Attacks, NamedSuites
-from tfrobust.losses.objectives import CrossEntropy, Margin
+from tfrobust.losses.logit_objectives import Margin
+from tfrobust.losses.objectives import CrossEntropy
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.threat_models.l2 import L2
 from tfrobust.threat_models.linf import Linf

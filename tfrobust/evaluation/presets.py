@@ -5,7 +5,7 @@ from tfrobust.attacks.fab import FAB
 from tfrobust.attacks.pgd import PGD
 from tfrobust.attacks.square import Square
 from tfrobust.evaluation.named_suites import Attacks, NamedSuites
-from tfrobust.losses.objectives import DLR, TargetedDLR
+from tfrobust.losses.logit_objectives import DLR, TargetedDLR
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.threat_models.l1 import L1
 from tfrobust.threat_models.l2 import L2

@@ -23,10 +23,10 @@ from tfrobust.methods.evaluated import EvaluatedModel
 from tfrobust.methods.points import LivePoint, perturbed_inference, shifted_point
 from tfrobust.methods.update import apply, compute_shifted_decay, count_steps_made
 from tfrobust.methods.wrapper import REPORTED
-from tfrobust.ops.global_batch import global_batch
-from tfrobust.ops.random import BatchKeys, seed_pair
+from tfrobust.ops.random.keys import BatchKeys, seed_pair
+from tfrobust.ops.replicas.global_batch import global_batch
+from tfrobust.ops.replicas.stand_in import mask_stand_in, stand_in
 from tfrobust.ops.schedules import Schedule, at, check_schedule
-from tfrobust.ops.stand_in import mask_stand_in, stand_in
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind
 from tfrobust.weights.base import WeightPerturbation

@@ -9,8 +9,8 @@ from tfrobust.attacks.case import Perturbation
 from tfrobust.errors import UserError
 from tfrobust.methods.per_example import check_per_example
 from tfrobust.methods.points import Point
-from tfrobust.ops.global_batch import GlobalBatch
-from tfrobust.ops.random import BatchKeys
+from tfrobust.ops.random.keys import BatchKeys
+from tfrobust.ops.replicas.global_batch import GlobalBatch
 from tfrobust.regularizers.context import Shifts
 
 

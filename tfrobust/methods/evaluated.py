@@ -9,9 +9,9 @@ from tfrobust.contract import after, require_logits, unpack
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.methods.wrapper import ClassifierWrapper
 from tfrobust.ops.logits import correct, inference
-from tfrobust.ops.padding import is_present
-from tfrobust.ops.random import content_keys, seed_pair
-from tfrobust.ops.stand_in import rows_that_count, stand_in
+from tfrobust.ops.random.keys import content_keys, seed_pair
+from tfrobust.ops.replicas.padding import is_present
+from tfrobust.ops.replicas.stand_in import rows_that_count, stand_in
 
 
 class EvaluatedModel(ClassifierWrapper):

@@ -13,8 +13,8 @@ from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.context import StepContext
 from tfrobust.methods.points import LivePoint
 from tfrobust.methods.update import apply
-from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.numbers import integer, parse_number
+from tfrobust.ops.replicas.global_batch import sum_over_replicas
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import to_box

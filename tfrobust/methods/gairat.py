@@ -12,10 +12,10 @@ from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.clipping import LossClipping
 from tfrobust.methods.adv import ADV
 from tfrobust.methods.context import StepContext
-from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.numbers import number
+from tfrobust.ops.replicas.global_batch import sum_over_replicas
+from tfrobust.ops.replicas.stand_in import mask_stand_in
 from tfrobust.ops.schedules import Schedule, at, check_schedule
-from tfrobust.ops.stand_in import mask_stand_in
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.spec import register
 from tfrobust.weights.base import WeightPerturbation

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfrobust.compat import MetricsList, compiled_metrics, set_direction, weighted_names
 from tfrobust.ops.logits import correct
-from tfrobust.ops.stand_in import mask_stand_in, rows_that_count
+from tfrobust.ops.replicas.stand_in import mask_stand_in, rows_that_count
 
 
 class Means(MetricsList):

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from tfrobust.compat import step_counter
 from tfrobust.methods.points import Point
-from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.logits import full_precision
+from tfrobust.ops.replicas.global_batch import sum_over_replicas
 
 
 class CoupledDecay:

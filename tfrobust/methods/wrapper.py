@@ -14,8 +14,8 @@ from tfrobust.methods.second_derivatives import check_compiled
 from tfrobust.methods.settings import Settings
 from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.numbers import integer
-from tfrobust.ops.seeds import check_seed
-from tfrobust.ops.stand_in import stand_in
+from tfrobust.ops.random.seeds import check_seed
+from tfrobust.ops.replicas.stand_in import stand_in
 
 # What every step reports under these names.
 REPORTED = ("loss", "accuracy", "adversarial_accuracy", "robust_accuracy")

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from tfrobust.compat import build_now
 from tfrobust.errors import UserError
-from tfrobust.ops.global_batch import global_batch
 from tfrobust.ops.numbers import number
-from tfrobust.ops.random import BatchKeys
+from tfrobust.ops.random.keys import BatchKeys
+from tfrobust.ops.replicas.global_batch import global_batch
 
 
 @keras.saving.register_keras_serializable(package="tfrobust")

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tfrobust.compat import record_operation, stop_recording
 from tfrobust.errors import UserError
-from tfrobust.ops.stand_in import mask_stand_in
+from tfrobust.ops.replicas.stand_in import mask_stand_in
 
 
 def moments(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

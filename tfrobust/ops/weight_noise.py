@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import number
-from tfrobust.ops.random import BatchKeys
+from tfrobust.ops.random.keys import BatchKeys
 
 SCALES = ("absolute", "layer_relative")
 _SMALLEST_RANK = {"kernels": 2, "conv_kernels": 3, "all": 0}

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from tfrobust.ops.global_batch import GlobalBatch
+from tfrobust.ops.replicas.global_batch import GlobalBatch
 
 Shifts = Sequence[tf.Tensor | None]
 

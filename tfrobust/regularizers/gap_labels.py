@@ -7,11 +7,11 @@ import tensorflow as tf
 
 from tfrobust.errors import UserError
 from tfrobust.losses.cross_entropy import cross_entropy
-from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.layers import last_dense
 from tfrobust.ops.numbers import parse_number
+from tfrobust.ops.replicas.global_batch import sum_over_replicas
+from tfrobust.ops.replicas.stand_in import mask_stand_in
 from tfrobust.ops.schedules import Schedule, check_schedule
-from tfrobust.ops.stand_in import mask_stand_in
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.regularizers.context import TermContext
 from tfrobust.spec import register

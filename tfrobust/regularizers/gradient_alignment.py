@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from tfrobust.losses.input_gradient import loss_and_gradient
 from tfrobust.ops import norms
-from tfrobust.ops.global_batch import sum_over_replicas
 from tfrobust.ops.numbers import number
+from tfrobust.ops.replicas.global_batch import sum_over_replicas
+from tfrobust.ops.replicas.stand_in import mask_stand_in
 from tfrobust.ops.schedules import Schedule, at, check_schedule
-from tfrobust.ops.stand_in import mask_stand_in
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.regularizers.context import TermContext
 from tfrobust.spec import check_kind, register

@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.ops.numbers import parse_number
-from tfrobust.ops.random import Keys
+from tfrobust.ops.random.keys import Keys
 from tfrobust.spec import Spec
 
 

@@ -8,7 +8,7 @@ from tfrobust.ops.hyperplane import nearest_l1
 from tfrobust.ops.l1_ball import nearest_in_l1_ball
 from tfrobust.ops.norms import expand, flat
 from tfrobust.ops.numbers import number
-from tfrobust.ops.random import Keys
+from tfrobust.ops.random.keys import Keys
 from tfrobust.spec import register
 from tfrobust.threat_models.base import ThreatModel
 

@@ -8,7 +8,7 @@ from tfrobust.errors import UserError
 from tfrobust.ops import norms
 from tfrobust.ops.hyperplane import nearest_l2
 from tfrobust.ops.numbers import number
-from tfrobust.ops.random import Keys
+from tfrobust.ops.random.keys import Keys
 from tfrobust.spec import register
 from tfrobust.threat_models.base import ThreatModel, to_box
 

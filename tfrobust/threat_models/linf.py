@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfrobust.ops.hyperplane import nearest_linf
 from tfrobust.ops.norms import expand, flat
 from tfrobust.ops.numbers import number
-from tfrobust.ops.random import Keys
+from tfrobust.ops.random.keys import Keys
 from tfrobust.spec import register
 from tfrobust.threat_models.base import ThreatModel, to_box
 

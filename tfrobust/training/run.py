@@ -14,8 +14,8 @@ from tfrobust.data.splits import Splits
 from tfrobust.errors import UserError
 from tfrobust.evaluation.accuracy import Measured
 from tfrobust.methods.base import AdversarialModel
+from tfrobust.ops.random.seeds import check_seed
 from tfrobust.ops.schedules import Schedule
-from tfrobust.ops.seeds import check_seed
 from tfrobust.runs import checkpoint
 from tfrobust.runs.record import RunRecord, note_end
 from tfrobust.runs.signals import StopRequest

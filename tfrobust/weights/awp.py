@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfrobust.ops.global_batch import sum_over_replicas
-from tfrobust.ops.random import BatchKeys
+from tfrobust.ops.random.keys import BatchKeys
+from tfrobust.ops.replicas.global_batch import sum_over_replicas
 from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.spec import register
 from tfrobust.weights.base import WeightPerturbation

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfrobust.ops.random import BatchKeys
+from tfrobust.ops.random.keys import BatchKeys
 from tfrobust.spec import Spec
 
 

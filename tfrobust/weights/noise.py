@@ -6,7 +6,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tfrobust.ops.numbers import parse_number
-from tfrobust.ops.random import BatchKeys
+from tfrobust.ops.random.keys import BatchKeys
 from tfrobust.ops.weight_noise import check_weight_noise, gaussian_shifts
 from tfrobust.spec import register
 from tfrobust.weights.base import WeightPerturbation
@@ -35,7 +35,7 @@ class WeightNoise(WeightPerturbation):
         >>> from tfrobust import weights
         >>> noise = weights.WeightNoise(sigma=0.1)
         >>> w = [tf.ones([3, 2]), tf.ones([2])]
-        >>> kernel, bias = noise(None, w, tfrobust.ops.random.keys_of(0), tf.constant(0.0))
+        >>> kernel, bias = noise(None, w, tfrobust.ops.random.keys.keys_of(0), tf.constant(0.0))
         >>> kernel.shape, float(tf.norm(bias))
         (TensorShape([3, 2]), 0.0)
 

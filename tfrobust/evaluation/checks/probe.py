@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.losses.objectives import DLR, CrossEntropy, Margin
+from tfrobust.losses.logit_objectives import DLR, Margin
+from tfrobust.losses.objectives import CrossEntropy
 from tfrobust.ops.logits import correct, inference
 from tfrobust.threat_models.base import ThreatModel
 

@@ -19,7 +19,7 @@ from tfrobust.evaluation.engine.seeds import derive_seeds
 from tfrobust.evaluation.engine.shards import Shards
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.ops.logits import REPEATS, correct, disagree
-from tfrobust.ops.seeds import check_seed
+from tfrobust.ops.random.seeds import check_seed
 from tfrobust.runs.bar import Bar
 
 MOST_SLOTS = 256

@@ -11,7 +11,7 @@ from tfrobust.attacks.base import Attack
 from tfrobust.attacks.case import Case
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.ops.norms import expand
-from tfrobust.ops.random import ExampleKeys
+from tfrobust.ops.random.keys import ExampleKeys
 
 
 class Program:

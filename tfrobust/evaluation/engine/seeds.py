@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.ops.random import ExampleKeys, seed_pair
+from tfrobust.ops.random.keys import ExampleKeys, seed_pair
 
 
 def derive_seeds(seed: int, name: str, ids: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfrobust.data import evaluation_dataset
 from tfrobust.data.splits import Split
-from tfrobust.ops.random import content_keys, seed_pair
+from tfrobust.ops.random.keys import content_keys, seed_pair
 from tfrobust.ops.schedules import at
 
 

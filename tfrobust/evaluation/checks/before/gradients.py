@@ -10,9 +10,10 @@ from tfrobust.evaluation.checks.answers import format_share, pick_ids
 from tfrobust.evaluation.checks.check import Check, Limits, Setting
 from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.checks.probe import Probe
+from tfrobust.losses.logit_objectives import DLR, TargetedDLR
 from tfrobust.losses.margin import margin
-from tfrobust.losses.objectives import DLR, CrossEntropy, TargetedDLR, ToClean, ToLabel
-from tfrobust.ops.random import BatchKeys, seed_pair
+from tfrobust.losses.objectives import CrossEntropy, ToClean, ToLabel
+from tfrobust.ops.random.keys import BatchKeys, seed_pair
 
 _DIFFERENCED = 64
 _ADVICE = {

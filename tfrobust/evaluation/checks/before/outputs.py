@@ -13,7 +13,7 @@ from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.checks.probe import Probe
 from tfrobust.losses.margin import margin
 from tfrobust.ops.logits import inference
-from tfrobust.ops.random import BatchKeys, seed_pair
+from tfrobust.ops.random.keys import BatchKeys, seed_pair
 
 LOGITS = Check(
     "C1",

@@ -15,8 +15,9 @@ from tfrobust.attacks.pgd import PGD
 from tfrobust.evaluation.checks.beside.budget import COST, Budget
 from tfrobust.evaluation.checks.check import Limits
 from tfrobust.evaluation.checks.probe import Probe
-from tfrobust.losses.objectives import DLR, CrossEntropy, Margin, TargetedDLR
-from tfrobust.ops.random import BatchKeys, seed_pair
+from tfrobust.losses.logit_objectives import DLR, Margin, TargetedDLR
+from tfrobust.losses.objectives import CrossEntropy
+from tfrobust.ops.random.keys import BatchKeys, seed_pair
 from tfrobust.threat_models.l1 import L1
 
 

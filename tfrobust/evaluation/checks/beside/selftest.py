@@ -10,7 +10,8 @@ from tfrobust.attacks.apgd import APGD
 from tfrobust.attacks.pgd import PGD
 from tfrobust.evaluation.checks.check import Check
 from tfrobust.evaluation.checks.finding import Finding
-from tfrobust.losses.objectives import DLR, CrossEntropy, Margin
+from tfrobust.losses.logit_objectives import DLR, Margin
+from tfrobust.losses.objectives import CrossEntropy
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.threat_models.linf import Linf
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfrobust.ops.stand_in import mask_stand_in
+from tfrobust.ops.replicas.stand_in import mask_stand_in
 
 
 class GlobalBatch(NamedTuple):

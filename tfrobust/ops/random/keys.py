@@ -12,8 +12,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfrobust.errors import UserError
-from tfrobust.ops.seeds import check_seed
-from tfrobust.ops.squares import GOLDEN, draw_squares, mix, shift
+from tfrobust.ops.random.seeds import check_seed
+from tfrobust.ops.random.squares import GOLDEN, draw_squares, mix, shift
 
 # The algorithm is named because the default one depends on the device.
 ALGORITHM = "philox"
