@@ -204,3 +204,21 @@ def test_the_rule_catches(source, parts):
 )
 def test_the_rule_allows(source, parts):
     assert list(faults(source, parts)) == []
+
+
+# One attack, method, recipe, model or check a file.
+CATALOGUES = {"attacks", "methods", "recipes", "models"}
+
+
+def test_files_and_folders_stay_small():
+    for path in library_files():
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        assert lines <= 250, (
+            f"{path.relative_to(ROOT)} has {lines} lines: cut it where the concept ends"
+        )
+    for folder in sorted({path.parent for path in library_files()}):
+        files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        if folder.name not in CATALOGUES:
+            assert len(files) <= 15, (
+                f"{folder.relative_to(ROOT)} has {len(files)} files: group them"
+            )
