@@ -275,7 +275,7 @@ def test_gradient_of_the_whole_loss(name, train):
         (lambda c: ATLAS(c, CE, kind="all"), "`kind` must be one of"),
         (lambda c: ATLAS(c, CE, smoothness_divergence="kl"), "`smoothness_divergence` must"),
         (lambda c: ATLAS(c, None), "`attack` must be of kind"),
-        (lambda c: recipes.jac(c, "Linf", 0.1, alpha=-1), "`weight` must"),
+        (lambda c: recipes.jac(c, "Linf", 0.1, alpha=-1), "`alpha` must"),
         (lambda c: recipes.jac(c, "Linf", 0.1, projections=0), "`projections` must"),
         (lambda c: trades_jac(c, KL, "x", 3.0), "`weight` must"),
         (lambda c: Natural(c, regularizers=[Jacobian()] * 2), "need different names"),

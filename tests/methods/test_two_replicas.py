@@ -106,7 +106,10 @@ def sequential(*layers):
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (keras.layers.BatchNormalization, "another model than one. Use tfrobust.models.with_exact"),
+        (
+            keras.layers.BatchNormalization,
+            "different model than one. Use tfrobust.models.with_exact",
+        ),
         (lambda: keras.layers.Dropout(0.5), "a Dropout, draws the same numbers on every replica"),
         (lambda: keras.layers.GaussianNoise(0.1), "augment images in the dataset"),
     ],
@@ -134,7 +137,7 @@ def test_layers_that_are_allowed(two_replicas):
         (
             lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(clipnorm=1.0)),
             {},
-            "clipped as on one device",
+            "cannot clip gradients as one device does",
         ),
     ],
 )
