@@ -182,7 +182,7 @@ def test_a_run_leaves_everything_and_is_not_repeated(run, tmp_path):
     refused_by(evaluate, ["--model", str(workdir)], "its export/ is gone")
     status, out, _ = run(bindings=short, workdir=workdir)
     assert (
-        status == 0 and "is complete" not in out and "its export or report.json is not whole" in out
+        status == 0 and "is complete" not in out and "its export or report.json is missing" in out
     )
     assert (workdir / "export" / "export.json").is_file()
     for name, damage, message in (
