@@ -314,4 +314,4 @@ def test_data_that_changed_and_rows_that_were_lost_are_told(run, tmp_path):
     write(x)
     (workdir / "metrics.jsonl").write_text("")
     status, out, err = run(gin=gin, bindings=bindings)
-    assert (status, err) == (0, "") and "lost the rows of epochs 1;" in out
+    assert (status, err) == (0, "") and "lack the rows of epochs 1;" in out
