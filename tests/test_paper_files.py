@@ -80,7 +80,10 @@ def configured(name, substitutes):
     classes = of_network["num_classes"] or 10
     inputs = keras.layers.Input(shape)
     classifier = keras.Sequential([inputs, *layers, keras.layers.Dense(classes)])
-    method = bound("training.train.method")(classifier, seed=0)
+    # A recipe takes the threat model that the run names.
+    handed = {n: bound(f"training.train.{n}") for n in ("threat_model", "eval_attack")}
+    handed = {n: value for n, value in handed.items() if value is not None}
+    method = bound("training.train.method")(classifier, **handed, seed=0)
     perturbation, noise = method.weight_perturbation, method.attack_weights
     found = {
         "network": network,

@@ -5,6 +5,7 @@ import inspect
 import pytest
 
 from tfrobust import models, recipes
+from tfrobust.attacks import Gaussian
 from tfrobust.errors import UserError
 from tfrobust.losses import Bregman, SquaredNorm
 
@@ -38,6 +39,7 @@ VALUES = {
     "sigma": 0.05,
     "size": 0.2,
     "slack": 0.2,
+    "start": Gaussian(0.02),
     "statistics": "batch",
     "step_size": 0.01,
     "steps": 5,
@@ -49,7 +51,13 @@ VALUES = {
 }
 WRONG = (-1, None, [], float("nan"), "wrong", {})
 # Wrong elsewhere, and right for these: None asks for the default.
-ALLOWED = {"step_size": (None,), "eta": (None,), "weight": (None,), "offset": (-1,)}
+ALLOWED = {
+    "step_size": (None,),
+    "eta": (None,),
+    "weight": (None,),
+    "start": (None,),
+    "offset": (-1,),
+}
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ def adv(
     *,
     steps=10,
     step_size=None,
+    start=None,
     divergence=Bregman(),
     **options,
 ):
@@ -29,6 +30,7 @@ def adv(
         epsilon: radius in pixel units of [0, 1], such as "8/255".
         steps: of the attack; 1 is FGSM-RS, one step of 1.25 radii.
         step_size: in pixel units; a quarter of the radius by default, 15/128 of it in L2.
+        start: of the attack, such as `attacks.Uniform(clip=False)`; uniform in the ball by default.
         divergence: `Bregman(SquaredNorm())` trains and attacks by squared errors, as in SCORE.
         **options: of `methods.ADV`; `eval_attack` is PGD-10 unless given.
 
@@ -43,7 +45,7 @@ def adv(
     References: Madry et al., 2018; with one step Wong, Rice, Kolter, "Fast is better than free", 2020.
     """
     threat_model = get_threat_model(threat_model, epsilon)
-    attack = label_attack(threat_model, divergence, steps=steps, step_size=step_size)
+    attack = label_attack(threat_model, divergence, steps=steps, step_size=step_size, start=start)
     options = add_defaults(threat_model, options)
     return ADV(classifier, attack, divergence=divergence, **options)
 

@@ -20,6 +20,7 @@ def atlas(
     *,
     steps=1,
     step_size=None,
+    start=None,
     alpha=2e-4,
     beta=5.0,
     ramp_epochs=15,
@@ -40,6 +41,7 @@ def atlas(
         epsilon: radius in pixel units of [0, 1], such as "8/255".
         steps: of the attack; 1 is FGSM-RS, one step of 1.25 radii.
         step_size: in pixel units; a quarter of the radius by default, 15/128 of it in L2.
+        start: of the attack, such as `attacks.Uniform(clip=False)`; uniform in the ball by default.
         alpha: weight of the Jacobian's norm, at least 0, or a `Schedule`. CIFAR: 2e-4 with one step, 1e-4
             with ten; MNIST: 1e-5, with twenty 5e-6.
         beta: weight of the divergence, at least 0, or a `Schedule`. CIFAR: 5 (CIFAR-100 with ten steps 10);
@@ -61,7 +63,7 @@ def atlas(
     threat_model = get_threat_model(threat_model, epsilon)
     return ATLAS(
         classifier,
-        label_attack(threat_model, steps=steps, step_size=step_size),
+        label_attack(threat_model, steps=steps, step_size=step_size, start=start),
         alpha=alpha,
         beta=beta,
         **{"scale": make_ramp(1.0, ramp_epochs), **add_defaults(threat_model, options)},

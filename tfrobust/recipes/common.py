@@ -45,7 +45,9 @@ def get_threat_model(threat_model, epsilon=None):
     return _NORMS[threat_model](epsilon)
 
 
-def label_attack(threat_model, divergence=Bregman(), *, steps, step_size=None, **options):
+def label_attack(
+    threat_model, divergence=Bregman(), *, steps, step_size=None, start=None, **options
+):
     """The attack of adversarial training: away from the label.
 
     Args:
@@ -54,21 +56,27 @@ def label_attack(threat_model, divergence=Bregman(), *, steps, step_size=None, *
         steps: number of steps; one is FGSM-RS, of 1.25 radii.
         step_size: length of a step in pixel units. By default a quarter of the radius, 15/128 of it in
             L2, as 2/255 at 8/255 and 15/255 at 128/255.
-        **options: of `PGD`; the start is uniform unless they say otherwise.
+        start: where it begins; uniform in the ball by default.
+        **options: of `PGD`.
 
     Returns:
         A `PGD`.
     """
     objective = CrossEntropy() if divergence == Bregman() else ToLabel(divergence)
+    options = {"start": Uniform() if start is None else start, **options}
     return _make_attack(threat_model, objective, steps, step_size, **options)
 
 
-def divergence_attack(threat_model, divergence=Bregman(), *, steps, step_size=None, **options):
+def divergence_attack(
+    threat_model, divergence=Bregman(), *, steps, step_size=None, start=None, **options
+):
     """The attack of TRADES: away from the clean prediction.
 
     As `label_attack`, but with more than one step it starts at the image plus a little normal noise.
     """
-    options = {"start": Uniform() if steps == 1 else Gaussian(0.001), **options}
+    if start is None:
+        start = Uniform() if steps == 1 else Gaussian(0.001)
+    options = {"start": start, **options}
     return _make_attack(threat_model, ToClean(divergence), steps, step_size, **options)
 
 

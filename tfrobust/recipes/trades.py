@@ -21,6 +21,7 @@ def trades(
     *,
     steps=10,
     step_size=None,
+    start=None,
     beta=6.0,
     divergence=Bregman(),
     **options,
@@ -37,6 +38,8 @@ def trades(
         epsilon: radius in pixel units of [0, 1], such as "8/255".
         steps: of the attack; 1 is one step of 1.25 radii from a uniform start.
         step_size: in pixel units; a quarter of the radius by default, 15/128 of it in L2.
+        start: of the attack, such as `attacks.Uniform(clip=False)`; by default the image plus a little normal
+            noise, for one step uniform in the ball.
         beta: weight of the divergence, at least 0, or a `Schedule`; 1 on MNIST.
         divergence: `Bregman` of loss and attack; `Bregman(SquaredNorm())` gives squared errors.
         **options: of `methods.TRADES`; `eval_attack` is PGD-10 unless given.
@@ -52,7 +55,9 @@ def trades(
     Reference: Zhang et al., "Theoretically Principled Trade-off between Robustness and Accuracy", 2019.
     """
     threat_model = get_threat_model(threat_model, epsilon)
-    attack = divergence_attack(threat_model, divergence, steps=steps, step_size=step_size)
+    attack = divergence_attack(
+        threat_model, divergence, steps=steps, step_size=step_size, start=start
+    )
     options = add_defaults(threat_model, options)
     return TRADES(classifier, attack, beta=beta, divergence=divergence, **options)
 
