@@ -81,6 +81,7 @@ def test_the_code_works(tree):
     assert "6 passed" in told
 
 
+@pytest.mark.slow
 def test_the_method_trains(tree):
     told = run(tree, "bin/train.py", "--gin_file=gin/alp.gin", "--dry_run")
     assert "ALP" in told

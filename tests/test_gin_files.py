@@ -47,7 +47,6 @@ def needs_data(name):
 # Reading a data set takes seconds: one file of each set, and one of a network, by default.
 BY_DEFAULT = {
     "gin/mnist_adv_one_step.gin",
-    "gin/paper/cifar10_preact_resnet18/score.gin",
     "gin/paper/cifar10_resnet18/fait_mer.gin",
 }
 

@@ -496,7 +496,8 @@ MODELS = [
     (["--model=SHELF/text.keras"], "no model"),
     (["--model=SHELF/empty.keras"], "no model"),
     (["--model=SHELF/zip.keras"], "zip.keras"),
-    (["--model=SHELF/huge.keras"], "huge.keras"),
+    # Ten seconds until Keras gives up.
+    pytest.param(["--model=SHELF/huge.keras"], "huge.keras", marks=pytest.mark.slow),
     (["--model=SHELF/lambda.keras"], "lambda.keras"),
     (["--model=SHELF/foreign.keras"], "foreign.keras"),
     (["--model=SHELF/scalar.keras"], "logits"),

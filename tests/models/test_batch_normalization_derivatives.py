@@ -128,6 +128,7 @@ def test_second_derivative_in_weight_space(exact, stock):
     assert stock.second_error() > 1e-2
 
 
+@pytest.mark.slow
 def test_third_derivatives(exact):
     assert exact.slope_error(exact.taylor_term, step=1e-4) < 1e-6
 
