@@ -72,8 +72,8 @@ def test_what_is_no_model(tmp_path):
     (tmp_path / "run" / "config.gin").write_text("")
     for given, told in (
         (tmp_path / "nothing", "There is no"),
-        (tmp_path / "text", "is no model"),
-        (tmp_path, "is no model"),
+        (tmp_path / "text", "is not a model"),
+        (tmp_path, "is not a model"),
         (tmp_path / "run", "has not been finished"),
         (3, "Received: 3"),
     ):

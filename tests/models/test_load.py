@@ -33,10 +33,10 @@ def test_weights_and_layers_come_back(tmp_path):
 def test_refusals(tmp_path):
     for path, message in (
         (tmp_path / "none.keras", "does not exist"),
-        (tmp_path, "is no .keras file"),
+        (tmp_path, "is not a .keras file"),
     ):
         with pytest.raises(UserError, match=message):
             load_classifier(path)
     (tmp_path / "text.keras").write_text("weights")
-    with pytest.raises(UserError, match="is no .keras file"):
+    with pytest.raises(UserError, match="is not a .keras file"):
         load_classifier(tmp_path / "text.keras")

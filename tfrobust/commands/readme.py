@@ -30,8 +30,8 @@ class Place:
             text = self.path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(
-                f"{self.path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}. Give a "
-                f"text file that holds the lines {self._begin} and {self._end}."
+                f"{self.path} cannot be read: {getattr(error, 'strerror', None) or 'it is not a text file'}. "
+                f"Give a text file that holds the lines {self._begin} and {self._end}."
             ) from error
         before, *rest = text.split(self._begin)
         parts = rest[0].split(self._end) if len(rest) == 1 else []

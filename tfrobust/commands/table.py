@@ -59,7 +59,7 @@ def format_row(folder: str | os.PathLike) -> str:
     """One line of the table.
 
     Raises:
-        UserError: the folder's report.json is none of a run.
+        UserError: the folder's report.json is not that of a run.
     """
     path = pathlib.Path(folder, "report.json")
     try:

@@ -78,12 +78,12 @@ def _check_file(path, found, seen):
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no gin file: {error}.") from error
+        raise UserError(f"{path} is not a gin file: {error}.") from error
     _check_text(text, path, found, seen | {path})
 
 
 def _check_text(text, where, found, seen):
-    # Also of a text that is no gin, since gin runs what stands before the place where it notices.
+    # Also of a text that is not gin, since gin runs what stands before the place where it notices.
     parsed = GinText(text)
     foreign = [s.format() for s in parsed.imports if not _is_known(s.module)]
     foreign += [f"@{name}" for name in parsed.names if not _is_free_name(name)]

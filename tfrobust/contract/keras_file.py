@@ -35,8 +35,8 @@ def read_keras_file(path: str | os.PathLike) -> keras.Model:
     path = pathlib.Path(path)
     if not path.is_file() or not zipfile.is_zipfile(path):
         raise UserError(
-            f"{path} {'is no .keras file' if path.exists() else 'does not exist'}. Give a .keras file, such "
-            "as export/classifier.keras of a run."
+            f"{path} {'is not a .keras file' if path.exists() else 'does not exist'}. Give a .keras file, "
+            "such as export/classifier.keras of a run."
         )
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)

@@ -139,8 +139,8 @@ def _of_path(path, trust):
             "from its checkpoints."
         )
     raise UserError(
-        f"{path} is no model. Expected the folder of a finished run (with export/classifier.keras), a .keras "
-        "file, or the folder of a SavedModel (with saved_model.pb)."
+        f"{path} is not a model. Expected the folder of a finished run (with export/classifier.keras), a "
+        ".keras file, or the folder of a SavedModel (with saved_model.pb)."
     )
 
 

@@ -84,7 +84,7 @@ def read_json(path: str | os.PathLike, block: str, newest: int) -> dict[str, Any
         The whole content, a dict.
 
     Raises:
-        UserError: there is no such file, it is none of ours, or a newer version wrote it.
+        UserError: there is no such file, it is not one of tfrobust's, or a newer version wrote it.
     """
     path = pathlib.Path(path)
     try:
@@ -191,7 +191,7 @@ def lock_folder(folder: str | os.PathLike) -> Iterator[None]:
     path = pathlib.Path(folder, LOCK)
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise UserError(
-            f"{path} is no file of its own, and a lock is never taken through a link. Remove it, or "
+            f"{path} is not a plain file of its own, and a lock is never taken through a link. Remove it, or "
             "choose another folder."
         )
     # The system lets go of the lock when the process ends, however it ends.

@@ -67,7 +67,7 @@ KINDS = (RUN, EVALUATION, EXPORT)
 
 
 def find_kind(folder: str | os.PathLike) -> Kind | None:
-    """The `Kind` of a folder, None if it is none of ours."""
+    """The `Kind` of a folder, None if it is not one of tfrobust's."""
     return next((kind for kind in KINDS if kind.read(folder) is not None), None)
 
 

@@ -37,7 +37,7 @@ def sentence(value: Any) -> str:
 
 
 def link(text: Any, target: str | os.PathLike) -> str:
-    """A link to a file beside the text; only the text if the name of the file is no plain one."""
+    """A link to a file beside the text; only the text if the name of the file is not a plain name."""
     return f"[{plain(text)}]({target})" if re.fullmatch(r"[\w./-]+", str(target)) else plain(text)
 
 

@@ -24,7 +24,7 @@ def check_writable(folder: str | os.PathLike, name: str = "--workdir") -> None:
             there = there.parent
         if not there.is_dir():
             raise UserError(
-                f"{folder} cannot be made, since {there} is no folder. Choose another {name}."
+                f"{folder} cannot be made, since {there} is not a folder. Choose another {name}."
             )
         if not os.access(there, os.W_OK | os.X_OK) or _read_only(there):
             raise UserError(
