@@ -200,7 +200,7 @@ def test_pixels_are_counted_before_they_are_decoded(tree, monkeypatch):
     (tree / "a" / "bomb.png").write_bytes(bomb)
     monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("it was decoded"))
     monkeypatch.setattr(
-        "tfrobust.data.folder._list_files", lambda folder: [tree / "a" / "bomb.png"]
+        "tfrobust.data.sources.image_folder._list_files", lambda folder: [tree / "a" / "bomb.png"]
     )
     with pytest.raises(
         UserError, match=r"/a/bomb\.png cannot.*13000 x 13000 pixels, more than 67108864"

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust import contract, data
-from tfrobust.data.arrays import read_npz
+from tfrobust.data.sources.arrays import read_npz
 from tfrobust.data.splits import Split, Splits
 from tfrobust.errors import UserError
 

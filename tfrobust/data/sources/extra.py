@@ -9,7 +9,7 @@ import numpy as np
 
 from tfrobust.contract import check_images, check_labels
 from tfrobust.data import order
-from tfrobust.data.arrays import read_npz
+from tfrobust.data.sources.arrays import read_npz
 from tfrobust.data.splits import Split, Splits
 from tfrobust.errors import UserError
 

@@ -5,11 +5,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tfrobust.data.arrays import npz
-from tfrobust.data.digits import digits
-from tfrobust.data.folder import image_folder
+from tfrobust.data.sources.arrays import npz
+from tfrobust.data.sources.digits import digits
+from tfrobust.data.sources.image_folder import image_folder
+from tfrobust.data.sources.tfds_images import tfds_images
 from tfrobust.data.splits import Splits
-from tfrobust.data.tfds_images import tfds_images
 from tfrobust.errors import UserError
 
 SOURCES: dict[str, Callable[..., Splits]] = {
