@@ -28,6 +28,10 @@ class BaseSplit(abc.ABC):
     `Split` holds its images in memory, `StoredSplit` reads them where they are needed. Whatever is written
     in terms of this class is the same for both: the order of an epoch, augmentation, validation that is
     held out.
+
+    Example:
+        >>> isinstance(tfrobust.data.digits().train, tfrobust.data.BaseSplit)
+        True
     """
 
     ids: np.ndarray
