@@ -104,7 +104,7 @@ def make_splits(
         UserError: as for `Splits` and `hold_out`, or the numbers of classes and names differ.
 
     Example:
-        >>> split = Split(np.zeros((20, 8, 8, 1), np.uint8), np.arange(20) % 2)
+        >>> split = tfrobust.data.Split(np.zeros((20, 8, 8, 1), np.uint8), np.arange(20) % 2)
         >>> make_splits("toy", split, split, validation=4, validation_seed=0).info.counts
         {'train': 16, 'validation': 4, 'test': 20}
     """

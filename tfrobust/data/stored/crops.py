@@ -106,7 +106,7 @@ class RandomResizedCrop(Spec):
     Example:
         >>> words = np.arange(40, dtype=np.uint64) << np.uint64(57)
         >>> tfrobust.data.RandomResizedCrop().choose_box(300, 400, (224, 224), words)
-        Box(top=1, left=7, height=107, width=83)
+        Box(top=2, left=7, height=113, width=85)
 
     Paper: Szegedy et al., "Going Deeper with Convolutions", 2015.
     """
