@@ -1,5 +1,6 @@
 """A search that is traced once for any number of examples, starts and radii, and keeps its history."""
 
+import typing
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +47,7 @@ class Climb:
 
     def __init__(self, attack: Attack, traced: TracedModel, looks: int | None = None):
         self.attack, self._forward, self._looks = attack, traced.forward, looks
-        self._function = None
+        self._function: typing.Any = None
 
     def __call__(
         self, x: np.ndarray, y: np.ndarray, ids: np.ndarray, seed: int = 0, scale: float = 1.0

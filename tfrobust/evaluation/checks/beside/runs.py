@@ -193,7 +193,7 @@ class Runs:
         history = self.climb().history
         if history is not None:
             return history
-        attack = self._climb.attack
+        attack = self._apgd(Margin(), 2 * self.steps)
         first = max(0, attack.looks - 1 - max(attack.stages[-1][1], late_steps))
         found = self._run(Climb(attack, self.probe.traced, attack.looks))
         return found.history[first:]
