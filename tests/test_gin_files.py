@@ -107,7 +107,7 @@ def test_a_file_whose_data_is_seldom_there_builds_on_blank_images(name, tmp_path
 
     reader = sys.modules["tfrobust.data.sources.tfds_images"]
     monkeypatch.setattr(reader, "find_builder", find_builder)
-    monkeypatch.setattr(reader, "_read", read)
+    monkeypatch.setattr(reader, "_read_split", read)
     check_build(name, tmp_path, monkeypatch)
 
 
