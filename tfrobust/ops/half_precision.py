@@ -56,7 +56,7 @@ def scale_gradients(
     return scaled
 
 
-def inner_scale(model: keras.Model) -> float:
+def inner_scale(model: Any) -> float:
     """The factor of a gradient inside a loss, while it goes through `model`; 1 without float16.
 
     Fixed, since the loss is differentiated through it: where it is too large, Keras's loss scaling leaves
