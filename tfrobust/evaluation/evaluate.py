@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfrobust import contract
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
+from tfrobust.evaluation.admission import count_classes, get_seen, stop_at_errors
 from tfrobust.evaluation.checks import (
     check_behaviour,
     check_contract,
@@ -153,8 +153,8 @@ def evaluate(
         jit_compile=jit_compile,
     )
     threat_model = chosen.threat_model
-    num_classes = _count_classes(subject, examples, force)
-    seen = _get_seen(subject)
+    seen = get_seen(subject)
+    num_classes = count_classes(seen, examples.x[:32], examples.y, force)
     traced = TracedModel(seen, examples.x.shape[1:])
     given = (traced, examples.x, examples.y, threat_model, num_classes, limits)
     flags: dict[str, Any] = {
@@ -167,7 +167,7 @@ def evaluate(
     if checks != "none":
         with asked.at_once():
             findings = check_contract(*given, **flags, attacks=attacks)
-    _stop_at_errors(findings, force)
+    stop_at_errors(findings, force)
     noisy = is_random(findings, attacks)
     evaluator.votes = limits[PASSES].passes if noisy else 1
     fingerprint = compute_fingerprint(evaluator, examples, chosen) if folder or merge else {}
@@ -230,27 +230,3 @@ def evaluate(
                     points = curve(traced.forward, examples.x, examples.y, threat_model)
             write_reports(evaluation, examples.x, folder, keep_images, points)
     return evaluation
-
-
-def _get_seen(subject):
-    # Of a Keras model the checks see the precision of its layers too.
-    return subject.model if isinstance(subject.model, keras.layers.Layer) else subject.forward
-
-
-def _count_classes(subject, examples, force):
-    """The number of logits, after a look at what the classifier gives for some of the images."""
-    model = _get_seen(subject)
-    contract.check_model(model, probabilities=force)
-    few = contract.as_images_of(model, examples.x[:32])
-    logits = contract.check_on_images(model, few, probabilities=force)
-    contract.check_labels(examples.y, "labels", logits.shape[1])
-    return logits.shape[1]
-
-
-def _stop_at_errors(findings, force):
-    errors = [finding for finding in findings if finding.level == "error"]
-    if errors and not force:
-        told = " ".join(f"{finding.id}: {finding.text}" for finding in errors)
-        raise UserError(
-            f"{told} Nothing was attacked. Give force (--force) to evaluate all the same."
-        )
