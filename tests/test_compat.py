@@ -306,6 +306,7 @@ def test_every_function_of_compat_has_a_test():
 MOVED = ["keras.src.models.functional", "keras.src.trainers.compile_utils"]
 MOVED += ["tensorflow.python.eager.record", "tensorflow.python.framework.op_def_registry"]
 MOVED += ["tensorflow.python.distribute.collective_all_reduce_strategy"]
+MOVED += ["tensorflow.compiler.xla.tsl.protobuf.coordination_config_pb2"]
 
 
 @pytest.mark.parametrize("module", MOVED)

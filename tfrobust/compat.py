@@ -19,7 +19,9 @@ try:
     # Where Keras's callbacks look for a metric's direction with mode="auto".
     from keras.src.trainers.compile_utils import MetricsList
 
-    # Several processes of one strategy: how many devices each has, and words between them.
+    # Several processes of one strategy: how many devices each has, words between them, and how long
+    # one may be silent.
+    from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
     from tensorflow.python.distribute.collective_all_reduce_strategy import (
         CollectiveAllReduceExtended,
     )
@@ -180,9 +182,20 @@ class MultiWorkerStrategy(tf.distribute.MultiWorkerMirroredStrategy):
         addresses: host:port of each process.
         index: number of this one.
         devices: names such as "GPU:0" or "CPU:1", all of one kind, as many in each process.
+        patience: seconds for which a process may be silent before it counts as gone.
     """
 
-    def __init__(self, addresses: Sequence[str], index: int, devices: Sequence[str]) -> None:
+    def __init__(
+        self, addresses: Sequence[str], index: int, devices: Sequence[str], patience: float = 30.0
+    ) -> None:
+        job = coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=len(addresses))
+        # As TensorFlow does it, but for the patience.
+        eager_context.context().configure_coordination_service(
+            service_type="standalone",
+            service_leader="/job:worker/replica:0/task:0",
+            heartbeat_timeout_in_ms=int(1000 * patience),
+            coordinated_jobs=[job],
+        )
         resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
             tf.train.ClusterSpec({"worker": list(addresses)}),
             task_type="worker",

@@ -56,7 +56,8 @@ def main(addresses, index, devices, folder, names):
         tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * count
     )
     devices = [f"CPU:{i}" for i in range(count)]
-    strategy = MultiWorkerStrategy(addresses.split(","), index, devices)
+    # Tests share their machine with others, which may hold them up.
+    strategy = MultiWorkerStrategy(addresses.split(","), index, devices, patience=400.0)
     folder.mkdir(exist_ok=True)
     for name in names.split(","):
         train(conftest.METHODS[name], strategy, folder, name)
