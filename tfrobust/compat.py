@@ -5,6 +5,7 @@ private names out of all other files.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -182,11 +183,12 @@ class MultiWorkerStrategy(tf.distribute.MultiWorkerMirroredStrategy):
         addresses: host:port of each process.
         index: number of this one.
         devices: names such as "GPU:0" or "CPU:1", all of one kind, as many in each process.
-        patience: seconds for which a process may be silent before it counts as gone.
+        patience: seconds for which a process may be silent before TensorFlow counts it as gone. Long, since
+            a process that is only paused is silent too; `training.cluster.watch` looks at who is gone.
     """
 
     def __init__(
-        self, addresses: Sequence[str], index: int, devices: Sequence[str], patience: float = 30.0
+        self, addresses: Sequence[str], index: int, devices: Sequence[str], patience: float = 3600.0
     ) -> None:
         job = coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=len(addresses))
         # As TensorFlow does it, but for the patience.
@@ -226,5 +228,10 @@ def read_shared_text(key: str, seconds: float) -> str | None:
 
 
 def end_process(status: int) -> None:
-    """Ends the process from any thread; `sys.exit` ends the thread only."""
+    """Ends the process from any thread, and without TensorFlow's farewell to processes that are gone.
+
+    `sys.exit` ends the thread only, and that farewell may wait for ever.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
     os._exit(status)
