@@ -1,5 +1,7 @@
 """The end of a run: the test, the export and the report of its best epoch."""
 
+import pathlib
+import tempfile
 import time
 from typing import Any
 
@@ -56,10 +58,13 @@ def finish(
         workers,
     )
     seconds = time.monotonic() - began
+    with tempfile.TemporaryDirectory() as elsewhere:
+        # A copy of a model is made of variables that all workers must make.
+        folder = workspace.export if workers.is_chief else pathlib.Path(elsewhere, "export")
+        export_classifier(classifier, folder, class_names=experiment.splits.info.class_names)
     if not workers.is_chief:
         workers.part()
         return measured
-    export_classifier(classifier, workspace.export, class_names=experiment.splits.info.class_names)
     text = write_report(
         workspace,
         experiment,

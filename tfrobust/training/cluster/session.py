@@ -39,7 +39,9 @@ class WatchedWorkers(ConnectedWorkers):
         except tf.errors.OpError as error:
             # Who is gone shows after some seconds; that someone is, TensorFlow may know at once.
             lost = self.watch.wait_for_loss()
-            if not lost and not isinstance(error, tf.errors.UnavailableError | tf.errors.AbortedError):
+            if not lost and not isinstance(
+                error, tf.errors.UnavailableError | tf.errors.AbortedError
+            ):
                 raise
             atexit.register(end_process, STATUS)
             raise Interrupted(self.watch.describe() if lost else _GONE) from error
