@@ -164,6 +164,10 @@ FLAGS = [
     ("benchmark", ["--evaluate=SHELF/run", "--suite=nope"], "'nope'"),
     ("benchmark", ["--evaluate=SHELF/run", "--examples=0"], "examples"),
     ("benchmark", ["methods"], "'methods'"),
+    ("benchmark", ["--precision=mixed_float16"], "--device"),
+    ("benchmark", ["--device", "--precision=float8"], "precision"),
+    ("benchmark", ["--device", "--nolayers"], "--layers"),
+    ("benchmark", ["--device", "--evaluate=SHELF/run"], "--device"),
 ]
 
 # Lines of gin over gin/adv.gin.

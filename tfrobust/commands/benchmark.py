@@ -2,6 +2,7 @@
 
     python bin/benchmark.py
     python bin/benchmark.py --width=16 --methods=ADV-10,TRADES-10 --repeats=10
+    python bin/benchmark.py --device --batch_size=128 --precision=mixed_bfloat16
     python bin/benchmark.py --evaluate=runs/trades --evaluate=runs/mnist_adv_one_step --examples=500
 
 Everything is measured in one process and in turns: the passes with our BatchNormalization and with
@@ -18,9 +19,14 @@ With --evaluate it measures AutoAttack on finished runs in place of training ste
 example that nothing breaks beside those of AutoAttack's own code, and the wall time of the search beside
 that of its passes alone, in batches of the same size.
 
+With --device it measures steps alone, one method after the other: images a second, peak memory and passes
+in one table, with the device and the versions above it, to be sent or kept. It takes --precision and
+--jit_compile.
+
 Exit status: 0 done; 2 something in the request cannot work.
 """
 
+import math
 import os
 import pathlib
 import platform
@@ -43,6 +49,15 @@ def _define(values):
     flags.DEFINE_list(
         "methods", [], "Methods to measure, such as ADV-1,TRADES-10. Default: all.", **given
     )
+    flags.DEFINE_bool("device", False, "Measure steps alone, on the device at hand.", **given)
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        ["float32", "mixed_bfloat16", "mixed_float16"],
+        "In what --device computes.",
+        **given,
+    )
+    flags.DEFINE_bool("jit_compile", False, "Compile the steps of --device with XLA.", **given)
     flags.DEFINE_multi_string("evaluate", [], "Folder of a run to measure AutoAttack on.", **given)
     flags.DEFINE_string("suite", "autoattack", "What to measure with --evaluate.", **given)
     flags.DEFINE_integer(
@@ -64,7 +79,13 @@ def _check(values):
     for name in ("suite", "examples"):
         if values[name].present and not values.evaluate:
             raise UserError(f"--{name} says what to measure with --evaluate=RUN. Give that too.")
-    for name in ("model", "width", "batch_size", "image_size", "repeats", "methods", "layers"):
+    for name in ("precision", "jit_compile"):
+        if values[name].present and not values.device:
+            raise UserError(f"--{name} says how --device computes. Give that too.")
+    if values.device and values["layers"].present:
+        raise UserError("--layers does not apply to --device, which measures steps. Leave it out.")
+    names = ("model", "width", "batch_size", "image_size", "repeats", "methods", "layers", "device")
+    for name in names:
         if values[name].present and values.evaluate:
             raise UserError(
                 f"--{name} does not apply to --evaluate, which measures runs. Leave it out."
@@ -72,7 +93,12 @@ def _check(values):
 
 
 def _run(values):
-    _measure_evaluations(values) if values.evaluate else _measure_steps(values)
+    if values.evaluate:
+        _measure_evaluations(values)
+    elif values.device:
+        _measure_device(values)
+    else:
+        _measure_steps(values)
 
 
 def _measure_steps(values):
@@ -92,14 +118,12 @@ def _measure_steps(values):
     subjects = benchmark.choose_methods(values.methods)
     keras.utils.set_random_seed(0)
     model = _make_model(values, (values.image_size, values.image_size, 3))
-    x = tf.random.stateless_uniform((values.batch_size, *model.input_shape[1:]), (0, 1))
-    y = tf.random.stateless_uniform((values.batch_size,), (0, 2), 0, 10, tf.int32)
-    weights = sum(int(tf.size(v)) for v in model.trainable_variables)
+    x, y = _make_batch(values, model)
     devices = ", ".join(device.name for device in tf.config.list_logical_devices())
     print(
         f"tfrobust {__version__}, TensorFlow {tf.__version__}, Keras {keras.__version__}, "
         f"Python {platform.python_version()}; {platform.machine()}, {os.cpu_count()} cores, {devices}\n"
-        f"{model.name}, {weights:,} trainable weights, images {tuple(x.shape)}, "
+        f"{_describe(model, x)}, "
         f"medians of {values.repeats} rounds",
         flush=True,
     )
@@ -134,6 +158,34 @@ def _measure_steps(values):
     )
 
 
+def _measure_device(values):
+    import keras
+    import tensorflow as tf
+
+    from tfrobust.benchmarks import device, steps
+    from tfrobust.benchmarks.calls import RepeatedStep
+
+    tf.get_logger().setLevel("ERROR")
+    subjects = steps.choose_methods(values.methods)
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy(values.precision)
+    model = _make_model(values, (values.image_size, values.image_size, 3))
+    x, y = _make_batch(values, model)
+    compiled = "with XLA" if values.jit_compile else "without XLA"
+    print(
+        f"{device.describe_device()}\n{_describe(model, x)}, {values.precision}, {compiled}, "
+        f"medians of {values.repeats} steps",
+        flush=True,
+    )
+    rows = device.measure_device(
+        subjects,
+        lambda subject: RepeatedStep(subject, model, x, y, values.jit_compile),
+        values.batch_size,
+        values.repeats,
+    )
+    _print(device.HEAD, rows)
+
+
 def _measure_evaluations(values):
     import tensorflow as tf
 
@@ -165,6 +217,18 @@ def _make_model(values, image_shape):
     if values.model == "digits_cnn":
         return models.digits_cnn(image_shape)
     return models.preact_resnet18(values.width, image_shape)
+
+
+def _make_batch(values, model):
+    import tensorflow as tf
+
+    x = tf.random.stateless_uniform((values.batch_size, *model.input_shape[1:]), (0, 1))
+    return x, tf.random.stateless_uniform((values.batch_size,), (0, 2), 0, 10, tf.int32)
+
+
+def _describe(model, x):
+    weights = sum(math.prod(v.shape) for v in model.trainable_variables)
+    return f"{model.name}, {weights:,} trainable weights, images {tuple(x.shape)}"
 
 
 def _print(head, rows):
