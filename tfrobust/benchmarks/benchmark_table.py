@@ -91,6 +91,11 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str
     return lines
 
 
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints what `format_table` gives, after an empty line."""
+    print("", *format_table(head, rows), sep="\n", flush=True)
+
+
 def format_formula(subject: MeasuredMethod) -> str:
     """The passes of a step: "1F + 10I + 2W"."""
     letters = zip("FTIW", subject.counts().values(), strict=True)
