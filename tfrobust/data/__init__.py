@@ -6,8 +6,8 @@ test images with their labels. `training_dataset` and `evaluation_dataset` make 
 
 from tfrobust.data.arrays import arrays as arrays
 from tfrobust.data.arrays import npz as npz
-from tfrobust.data.augment import Flip as Flip
-from tfrobust.data.augment import PadCrop as PadCrop
+from tfrobust.data.augmentation.flip import Flip as Flip
+from tfrobust.data.augmentation.pad_crop import PadCrop as PadCrop
 from tfrobust.data.digits import digits as digits
 from tfrobust.data.extra import MixedSplit as MixedSplit
 from tfrobust.data.extra import with_extra as with_extra

@@ -5,7 +5,8 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.data.augment import Flip, PadCrop
+from tfrobust.data.augmentation.flip import Flip
+from tfrobust.data.augmentation.pad_crop import PadCrop
 from tfrobust.data.held_out import make_splits
 from tfrobust.data.resize import check_image_size, crop_and_resize
 from tfrobust.data.splits import Split, Splits
