@@ -73,6 +73,8 @@ def augment_batch(
         >>> augment_batch([tfrobust.data.Flip()], images, ids, keys=np.array([5])).shape
         (2, 8, 8, 1)
     """
+    if transforms and not images.flags.writeable:
+        images = images.copy()
     for transform, key in zip(transforms, keys, strict=True):
         images = transform.augment_batch(images, np.stack([np.full_like(ids, key), ids], axis=1))
     return images
