@@ -48,10 +48,12 @@ def split_transforms(
         >>> [len(part) for part in split_transforms([flip, flip, invert, flip])]
         [2, 2]
     """
-    whole = 0
-    while whole < len(transforms) and isinstance(transforms[whole], BatchTransform):
-        whole += 1
-    return tuple(transforms[:whole]), tuple(transforms[whole:])
+    whole: list[BatchTransform] = []
+    for transform in transforms:
+        if not isinstance(transform, BatchTransform):
+            break
+        whole.append(transform)
+    return tuple(whole), tuple(transforms[len(whole) :])
 
 
 def augment_batch(
