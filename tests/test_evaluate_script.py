@@ -10,7 +10,7 @@ import time
 import keras
 import pytest
 
-from tfrobust.config import Configuration
+from tfrobust.config.configuration import Configuration
 from tfrobust.errors import UserError
 from tfrobust.evaluation import read_run_settings
 from tfrobust.models import digits_cnn

@@ -22,13 +22,14 @@ Exit status: 0 done; 2 something in the request cannot work.
 """
 
 import os
-import pathlib
 import platform
 
 from absl import flags
 
+from tfrobust.commands import first_look
 from tfrobust.commands.command_line import Command
 from tfrobust.errors import UserError
+from tfrobust.runs.exported import find_classifier
 
 
 def _define(values):
@@ -59,8 +60,9 @@ def _define(values):
 
 def _check(values):
     for folder in values.evaluate:
-        if not pathlib.Path(folder).exists():
-            raise UserError(f"There is no {folder}. Give the folder of a finished run.")
+        find_classifier(folder)
+    first_look.check_methods(values.methods)
+    first_look.check_suite(values.suite, None, ())
     for name in ("suite", "examples"):
         if values[name].present and not values.evaluate:
             raise UserError(f"--{name} says what to measure with --evaluate=RUN. Give that too.")
