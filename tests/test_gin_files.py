@@ -105,9 +105,9 @@ def test_a_file_whose_data_is_seldom_there_builds_on_blank_images(name, tmp_path
     def read(builder, asked, split, count, keys, shape, size):
         return reader.Split(np.zeros((count, *shape), np.uint8), np.arange(count) % classes)
 
-    reader = sys.modules["tfrobust.data.tfds_images"]
+    reader = sys.modules["tfrobust.data.sources.tfds_images"]
     monkeypatch.setattr(reader, "find_builder", find_builder)
-    monkeypatch.setattr(reader, "_read", read)
+    monkeypatch.setattr(reader, "_read_split", read)
     check_build(name, tmp_path, monkeypatch)
 
 

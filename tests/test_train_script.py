@@ -135,7 +135,13 @@ def test_a_data_set_that_is_not_there_says_what_to_do(run, tmp_path):
 def test_a_dry_run_prints_the_plan_and_writes_nothing(run, tmp_path):
     status, out, _ = run("--dry_run")
     assert status == 0
-    for line in ("parameters", "training step", "estimated time", "peak memory"):
+    for line in (
+        "parameters",
+        "images            in memory",
+        "training step",
+        "estimated time",
+        "peak memory",
+    ):
         assert line in out
     assert not (tmp_path / "run").exists()
 

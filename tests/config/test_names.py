@@ -195,11 +195,11 @@ def test_a_record_that_somebody_has_changed_is_refused(tmp_path, change, told):
 def test_a_stranger_s_run_neither_downloads_nor_says_where_prepared_data_are(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setitem(
-        data.source.SOURCES,
+        data.sources.load.SOURCES,
         "tfds_images",
         lambda name, data_dir=None, download=False: seen.append((name, data_dir, download)),
     )
-    data.source.load_source(
+    data.sources.load.load_source(
         {
             "name": "tfds_images",
             "arguments": {"name": "mnist", "data_dir": "/tmp", "download": True},

@@ -62,6 +62,6 @@ def test_a_source_reads_the_same_again(tmp_path):
     x, y = np.arange(24 * 4, dtype=np.uint8).reshape(24, 2, 2, 1), np.arange(24) % 3
     np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x, y_test=y)
     read = data.npz(tmp_path / "a.npz", validation=np.int64(6), validation_seed=2)
-    again = data.source.load_source(read.info.source)
+    again = data.sources.load.load_source(read.info.source)
     assert again.info == read.info and fingerprint(again) == fingerprint(read)
     assert data.arrays(x, y, x, y).info.source is None

@@ -198,10 +198,12 @@ def test_pixels_are_counted_before_they_are_decoded(tree, monkeypatch):
         + chunk(b"IEND", b"")
     )
     (tree / "a" / "bomb.png").write_bytes(bomb)
-    monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("it was decoded"))
-    monkeypatch.setattr(
-        "tfrobust.data.folder._list_files", lambda folder: [tree / "a" / "bomb.png"]
-    )
+    convert = Image.Image.convert
+
+    def refuse(image, mode):
+        return pytest.fail("it was decoded") if image.width == 13000 else convert(image, mode)
+
+    monkeypatch.setattr(Image.Image, "convert", refuse)
     with pytest.raises(
         UserError, match=r"/a/bomb\.png cannot.*13000 x 13000 pixels, more than 67108864"
     ):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tfrobust.data import Flip, PadCrop, tfds_images
-from tfrobust.data.tfds_images import AUGMENT
+from tfrobust.data.sources.tfds_images import AUGMENT
 from tfrobust.errors import UserError
 
 DATA_DIR = os.environ.get("TFDS_DATA_DIR", "")

@@ -15,6 +15,7 @@ from tfrobust.errors import UserError
 from tfrobust.losses.margin import logit_difference
 from tfrobust.ops import norms
 from tfrobust.ops.logits import all_finite, correct, inference, misclassified
+from tfrobust.ops.random.draws import drawing_under_xla
 from tfrobust.ops.random.keys import Keys
 from tfrobust.spec import register
 
@@ -51,8 +52,8 @@ class PGD(PGDSettings):
             projection; 0.001 in friendly adversarial training.
         keep: numbers of steps after which the iterate is kept in `Perturbation.path`, each between
             1 and `steps`.
-        jit_compile: compile the loop with XLA; starts are drawn outside, where XLA cannot change
-            the numbers. On CPUs XLA was slower for convolutional networks.
+        jit_compile: compile the loop with XLA, with the same random numbers. On CPUs XLA was slower
+            for convolutional networks.
         restarts: runs from new starts, and with targets for each of them, at least 1. Use more where
             the number is to be trusted and the start is random; a later run never undoes a success.
         targets: how many target classes are tried in turn, for an objective that needs one: those with the
@@ -102,7 +103,8 @@ class PGD(PGDSettings):
         climb = self._climb
         if self.jit_compile:
             climb = self._function("climb", climb, jit_compile=True)
-        return climb(model, x, y, start, radius, epoch, keys.fold_in(1))
+        with drawing_under_xla(self.jit_compile):
+            return climb(model, x, y, start, radius, epoch, keys.fold_in(1))
 
     def _climb(self, model, x, y, start, radius, epoch, keys):
         forward = inference(model)

@@ -55,11 +55,6 @@ class PGDSettings(IterativeAttack):
             if getattr(self, name) is not None:
                 self.store(**{name: parse_number(getattr(self, name), name, 0.0)})
         self.store(step_noise=parse_number(self.step_noise, "step_noise", 0.0))
-        if self.step_noise and self.jit_compile:
-            raise UserError(
-                "XLA would draw other numbers. Leave out `step_noise` or `jit_compile`. Received: "
-                f"step_noise={self.step_noise!r}, jit_compile=True."
-            )
         check_kind("keep", self.keep, tuple)
         if any(integer(step, "keep", 1) > self.steps for step in self.keep):
             raise UserError(

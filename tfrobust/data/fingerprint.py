@@ -1,11 +1,8 @@
 """A few digits that identify a data set."""
 
 import hashlib
-import math
 
-import numpy as np
-
-from tfrobust.data.splits import Split, Splits
+from tfrobust.data.splits import Splits
 
 LIMIT = 2**30
 
@@ -15,7 +12,8 @@ def fingerprint(splits: Splits, limit: int = LIMIT) -> dict[str, str]:
 
     A resumed run compares it, so that it never continues with other data. All labels, ids and shapes
     are hashed, and all images up to `limit` bytes in each split; of a larger split every n-th image,
-    with the smallest n that stays below the limit, which takes two seconds at most.
+    with the smallest n that stays below the limit, which takes two seconds at most. Of a split that is read
+    from files all names and sizes are hashed, and every n-th file.
 
     Args:
         splits: `Splits`.
@@ -35,12 +33,7 @@ def fingerprint(splits: Splits, limit: int = LIMIT) -> dict[str, str]:
     }
 
 
-def _hash_split(split: Split, limit: int) -> str:
+def _hash_split(split, limit):
     digest = hashlib.sha256()
-    every = max(1, math.ceil(split.images.nbytes / limit))
-    for array in (split.images[::every], split.labels, split.ids):
-        digest.update(f"{array.dtype.name}{array.shape}".encode())
-        for row in np.array_split(array, max(1, array.nbytes // 2**24)):
-            digest.update(np.ascontiguousarray(row).data)
-    digest.update(str(split.images.shape).encode())
+    split.update_digest(digest, limit)
     return digest.hexdigest()[:16]

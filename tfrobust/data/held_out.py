@@ -1,25 +1,32 @@
 """Holding out a stratified part of a split, and making the three splits of a data set."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from tfrobust.data import order
-from tfrobust.data.splits import DatasetInfo, Split, Splits
+from tfrobust.data.base_split import BaseSplit
+from tfrobust.data.splits import DatasetInfo, Splits
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.random.seeds import check_seed
 
+SplitT = TypeVar("SplitT", bound=BaseSplit)
 
-def hold_out(split: Split, size: float, seed: int, name: str = "validation") -> tuple[Split, Split]:
+
+def hold_out(
+    split: SplitT, size: float, seed: int, name: str = "validation"
+) -> tuple[SplitT, SplitT]:
     """Holds out a part of a split, stratified by class.
 
     Use it in a function that reads a data set. The part has the same proportion of every class,
     rounded so that the sum is exact (method of the largest remainder), and leaves at least one example
-    of every class.
+    of every class. Where labels are not known before the images are read, the part is drawn from all
+    examples alike.
 
     Args:
-        split: `Split` of n examples.
+        split: `Split` or `StoredSplit` of n examples.
         size: number of examples to hold out, or a fraction of n in (0, 1), rounded.
         seed: integer in [0, 2**62). The choice depends on it and on the labels only.
         name: what the part is for; it appears in messages.
@@ -44,7 +51,8 @@ def hold_out(split: Split, size: float, seed: int, name: str = "validation") -> 
             f"`{name}` must be a count from 1 to {len(split) - 1}, or a fraction between 0 and 1, of the "
             f"{len(split)} examples from which it is held out. Received: {size!r}."
         )
-    classes, inverse, sizes = np.unique(split.labels, return_inverse=True, return_counts=True)
+    labels = np.zeros(len(split), np.int64) if split.labels is None else split.labels
+    classes, inverse, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     shares, remainders = np.divmod(int(count) * sizes, len(split))
     large = [i for i in np.argsort(-remainders, kind="stable") if shares[i] + 1 < sizes[i]]
     missing = int(count) - int(shares.sum())
@@ -64,10 +72,10 @@ def hold_out(split: Split, size: float, seed: int, name: str = "validation") -> 
 
 def make_splits(
     name: str,
-    train: Split,
-    test: Split,
+    train: BaseSplit,
+    test: BaseSplit,
     *,
-    validation: float | Split,
+    validation: float | BaseSplit,
     validation_seed: int,
     num_classes: int | None = None,
     class_names: Sequence[str] | None = None,
@@ -79,8 +87,8 @@ def make_splits(
 
     Args:
         name: name of the data set.
-        train: `Split` of all training examples.
-        test: `Split`; nothing is held out of it.
+        train: `Split` or `StoredSplit` of all training examples.
+        test: the same; nothing is held out of it.
         validation: count, or fraction in (0, 1), of the training examples to hold out, stratified by
             class; or a `Split` that is used as it is.
         validation_seed: seed of that choice. It does not depend on the seed of the run, so that all
@@ -96,24 +104,25 @@ def make_splits(
         UserError: as for `Splits` and `hold_out`, or the numbers of classes and names differ.
 
     Example:
-        >>> split = Split(np.zeros((20, 8, 8, 1), np.uint8), np.arange(20) % 2)
+        >>> split = tfrobust.data.Split(np.zeros((20, 8, 8, 1), np.uint8), np.arange(20) % 2)
         >>> make_splits("toy", split, split, validation=4, validation_seed=0).info.counts
         {'train': 16, 'validation': 4, 'test': 20}
     """
+    largest = None if train.labels is None else int(train.labels.max())
     if num_classes is None:
-        num_classes = len(class_names) if class_names else int(train.labels.max()) + 1
+        num_classes = len(class_names) if class_names else (largest or 0) + 1
     if integer(num_classes, "num_classes", minimum=1) > len(train):
         raise UserError(
             f"There are {num_classes} classes and {len(train)} training examples, and the largest label "
-            f"is {train.labels.max()}: every class needs an example. Number the classes 0, 1, ... without "
+            f"is {largest}: every class needs an example. Number the classes 0, 1, ... without "
             "gaps."
         )
     if num_classes < 2:
         raise UserError(
-            f"There is only one class, and the largest label is {train.labels.max()}: a classifier needs at "
+            f"There is only one class, and the largest label is {largest}: a classifier needs at "
             "least two. Number the classes 0, 1, ..."
         )
-    if not isinstance(validation, Split):
+    if not isinstance(validation, BaseSplit):
         train, validation = hold_out(train, validation, validation_seed)
     class_names = tuple(str(c) for c in (class_names or range(num_classes)))
     if len(class_names) != num_classes:

@@ -3,10 +3,10 @@
 import numpy as np
 
 # One stream for each use, so that two uses of one seed never share random numbers.
-ORDER, AUGMENTATION, HELD_OUT, EXTRA = 0, 1, 2, 3
+ORDER, AUGMENTATION, HELD_OUT, EXTRA, CROP = 0, 1, 2, 3, 4
 
 
-def draw_bits(seed: int, index: int, stream: int, count: int) -> np.ndarray:
+def draw_bits(seed: int, index: int, stream: int, count: int, example: int = 0) -> np.ndarray:
     """Draws random 64-bit words from the Philox generator with the key (seed, index).
 
     NumPy guarantees that the raw words of a bit generator never change, which it does not guarantee
@@ -15,8 +15,9 @@ def draw_bits(seed: int, index: int, stream: int, count: int) -> np.ndarray:
     Args:
         seed: integer in [0, 2**62).
         index: integer in [0, 2**63): the epoch, or the class.
-        stream: one of `ORDER`, `AUGMENTATION`, `HELD_OUT`, `EXTRA`.
+        stream: one of `ORDER`, `AUGMENTATION`, `HELD_OUT`, `EXTRA`, `CROP`.
         count: number of words.
+        example: id of the example that they belong to, from 0.
 
     Returns:
         uint64 array (count,).
@@ -26,7 +27,7 @@ def draw_bits(seed: int, index: int, stream: int, count: int) -> np.ndarray:
         (2,)
     """
     key = np.array([seed, index], np.uint64)
-    counter = np.array([0, 0, 0, stream], np.uint64)
+    counter = np.array([0, example, 0, stream], np.uint64)
     return np.random.Philox(key=key, counter=counter).random_raw(count)
 
 

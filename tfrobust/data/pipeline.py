@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from tfrobust.contract import from_uint8
 from tfrobust.data import order
-from tfrobust.data.splits import Split
+from tfrobust.data.base_split import BaseSplit
+from tfrobust.data.batches import EvaluationBatches, TrainingBatches
 from tfrobust.errors import UserError, one_line
 from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, without_autotune
 from tfrobust.ops.numbers import integer
@@ -18,13 +19,13 @@ Transform = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """An augmentation: from an image (h, w, c) and a stateless seed (2,) to an image of the same shape."""
 
 
-def steps_per_epoch(split: Split, batch_size: int) -> int:
+def steps_per_epoch(split: BaseSplit, batch_size: int) -> int:
     """Counts the full batches of an epoch, floor(n / batch_size).
 
     Use it for `fit` with `training_dataset`, which has all epochs in one dataset.
 
     Args:
-        split: `Split` of n examples to train on.
+        split: `Split` or `StoredSplit` of n examples to train on.
         batch_size: global batch size.
 
     Returns:
@@ -47,7 +48,7 @@ def steps_per_epoch(split: Split, batch_size: int) -> int:
 
 
 def training_dataset(
-    split: Split,
+    split: BaseSplit,
     batch_size: int,
     *,
     seed: int,
@@ -64,10 +65,11 @@ def training_dataset(
     that starts at (first_epoch, first_step) therefore has exactly the batches that are left of an
     uninterrupted one, and starting there costs no time. The next epoch is prefetched while one ends.
 
-    The images are gathered from the array of the split, which is neither copied nor put into a graph.
+    The images of a `Split` are gathered from its array, which is neither copied nor put into a graph; those
+    of a `StoredSplit` are read ahead of their use, and nothing is read before the start.
 
     Args:
-        split: `Split` to train on.
+        split: `Split` or `StoredSplit` to train on.
         batch_size: global batch size.
         seed: seed of the run, an integer in [0, 2**62).
         epochs: number of epochs of the whole run; the last one has the number epochs - 1.
@@ -101,13 +103,12 @@ def training_dataset(
         integer(value, name, minimum=0, maximum=most)
     augment = check_augment(augment, split.image_shape)
 
+    run = TrainingBatches(split, batch_size, seed, epochs, first_epoch, first_step)
+
     def batches():
-        for epoch in range(first_epoch, epochs):
-            places = split.draw_batches(seed, epoch, batch_size)
-            keys = order.draw_bits(seed, epoch, order.AUGMENTATION, len(augment)).view(np.int64)
-            for step in range(first_step if epoch == first_epoch else 0, steps):
-                batch = places[step]
-                yield split.images[batch], split.labels[batch], split.ids[batch], keys
+        for (places, key), (images, labels) in zip(run, split.stream(run), strict=True):
+            keys = order.draw_bits(*key, order.AUGMENTATION, len(augment)).view(np.int64)
+            yield images, labels, split.ids[places], keys
 
     def finish(images, labels, ids, keys):
         images = from_uint8(images)
@@ -120,18 +121,17 @@ def training_dataset(
         return images, labels
 
     signature = (
-        tf.TensorSpec((batch_size, *split.image_shape), split.images.dtype),
+        tf.TensorSpec((batch_size, *split.image_shape), split.dtype),
         tf.TensorSpec((batch_size,), tf.int64),
         tf.TensorSpec((batch_size,), tf.int64),
         tf.TensorSpec((len(augment),), tf.int64),
     )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     dataset = dataset.map(finish, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
-    left_out = first_step if first_epoch < epochs else 0
-    return _finish(dataset, (epochs - first_epoch) * steps - left_out)
+    return _finish(dataset, len(run))
 
 
-def evaluation_dataset(split: Split, batch_size: int) -> tf.data.Dataset:
+def evaluation_dataset(split: BaseSplit, batch_size: int) -> tf.data.Dataset:
     """Makes batches of all examples of a split, in order, each once and all of the same size.
 
     Use it with `method.evaluate` and for validation in `fit`. The last batch is filled up with copies
@@ -139,7 +139,7 @@ def evaluation_dataset(split: Split, batch_size: int) -> tf.data.Dataset:
     Row i of batch j is example j * batch_size + i of the split.
 
     Args:
-        split: `Split` to evaluate on.
+        split: `Split` or `StoredSplit` to evaluate on.
         batch_size: global batch size.
 
     Returns:
@@ -156,15 +156,15 @@ def evaluation_dataset(split: Split, batch_size: int) -> tf.data.Dataset:
     """
     batch_size = integer(batch_size, "batch_size", minimum=1)
 
+    whole = EvaluationBatches(len(split), batch_size)
+
     def batches():
-        for start in range(0, len(split), batch_size):
-            places = np.arange(start, start + batch_size)
-            batch = np.minimum(places, len(split) - 1)
-            weights = np.where(places < len(split), 1.0, ABSENT).astype(np.float32)
-            yield split.images[batch], split.labels[batch], weights
+        for number, (images, labels) in enumerate(split.stream(whole)):
+            counts = whole.place(number) < len(split)
+            yield images, labels, np.where(counts, 1.0, ABSENT).astype(np.float32)
 
     signature = (
-        tf.TensorSpec((batch_size, *split.image_shape), split.images.dtype),
+        tf.TensorSpec((batch_size, *split.image_shape), split.dtype),
         tf.TensorSpec((batch_size,), tf.int64),
         tf.TensorSpec((batch_size,), tf.float32),
     )
@@ -174,7 +174,7 @@ def evaluation_dataset(split: Split, batch_size: int) -> tf.data.Dataset:
         num_parallel_calls=PARALLEL_CALLS,
         deterministic=True,
     )
-    return _finish(dataset, -(-len(split) // batch_size))
+    return _finish(dataset, len(whole))
 
 
 def check_augment(

@@ -1,5 +1,6 @@
 """Resizing images of any size to one size."""
 
+import numpy as np
 import tensorflow as tf
 
 from tfrobust.errors import UserError
@@ -50,3 +51,23 @@ def crop_and_resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     image = tf.image.resize_with_crop_or_pad(image, cut_height, cut_width)
     image = tf.image.resize(image, size, "bilinear", antialias=True)
     return tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
+
+
+def resize_antialiased(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resizes an array as `crop_and_resize` does a tensor, to the same bits.
+
+    Args:
+        pixels: uint8 (h, w, c).
+        size: (height, width).
+
+    Returns:
+        uint8 (height, width, c).
+
+    Example:
+        >>> resize_antialiased(np.full((8, 4, 1), 9, np.uint8), (2, 1)).ravel()
+        array([9, 9], dtype=uint8)
+    """
+    if pixels.shape[:2] == tuple(size):
+        return pixels
+    resized = tf.image.resize(pixels, size, "bilinear", antialias=True).numpy()
+    return np.clip(np.rint(resized), 0, 255).astype(np.uint8)

@@ -1,19 +1,22 @@
-"""Images and labels in memory, cut into train, validation and test."""
+"""Images and labels, cut into train, validation and test."""
 
 import dataclasses
 import json
+import math
 import os
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from tfrobust.contract import check_images, check_labels
-from tfrobust.data import order
+from tfrobust.data.base_split import BaseSplit, Batch
 from tfrobust.errors import UserError
+from tfrobust.spec import Spec
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Split:
+class Split(BaseSplit):
     """Images, their labels and their ids.
 
     Use it for data that you read yourself, and give it to `training_dataset` or `evaluation_dataset`.
@@ -52,38 +55,40 @@ class Split:
         for name, value in (("images", images), ("labels", labels), ("ids", ids.astype(np.int64))):
             object.__setattr__(self, name, value)
 
-    def __len__(self) -> int:
-        return len(self.images)
-
     def __repr__(self) -> str:
-        return f"Split({len(self)} images {self.image_shape} {self.images.dtype})"
+        return f"Split({len(self)} images {self.image_shape} {self.dtype})"
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """(height, width, channels)."""
         return tuple(int(n) for n in self.images.shape[1:])
 
-    def count_steps(self, batch_size: int) -> int:
-        """Returns the number of full batches in an epoch."""
-        return len(self) // batch_size
+    @property
+    def dtype(self) -> np.dtype:
+        return self.images.dtype
 
-    def draw_batches(self, seed: int, epoch: int, batch_size: int) -> np.ndarray:
-        """Draws the examples of an epoch's batches, which depend on (seed, epoch) only.
-
-        Args:
-            seed: integer in [0, 2**62).
-            epoch: number of the epoch, from 0.
-            batch_size: global batch size.
-
-        Returns:
-            Places in this split, int64 (steps, batch_size).
-        """
-        places = order.draw_permutation(len(self), seed, epoch)
-        return places[: self.count_steps(batch_size) * batch_size].reshape(-1, batch_size)
+    @property
+    def storage(self) -> str:
+        return "in memory"
 
     def take(self, places: np.ndarray) -> "Split":
-        """Returns a split of the examples at `places`, integers or a boolean mask, in that order."""
         return Split(self.images[places], self.labels[places], self.ids[places])
+
+    def stream(self, batches: Sequence[Batch]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for number in range(len(batches)):
+            places = batches[number].places
+            yield self.images[places], self.labels[places]
+
+    def load(self) -> "Split":
+        return self
+
+    def update_digest(self, digest: Any, limit: int) -> None:
+        """Adds all labels, ids and shapes, and every n-th image, with the least n that keeps to `limit`."""
+        every = max(1, math.ceil(self.images.nbytes / limit))
+        for array in (self.images[::every], self.labels, self.ids):
+            digest.update(f"{array.dtype.name}{array.shape}".encode())
+            for row in np.array_split(array, max(1, array.nbytes // 2**24)):
+                digest.update(np.ascontiguousarray(row).data)
+        digest.update(str(self.images.shape).encode())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +129,7 @@ class Splits:
     Every source of `tfrobust.data` returns it, and `training.train` takes a function that returns it.
 
     Args:
-        train: `Split` to train on.
+        train: `Split` to train on, or `StoredSplit` for images that do not fit into memory; so the others.
         validation: `Split` by which epochs and settings are chosen.
         test: `Split` that is used once, at the end.
         info: `DatasetInfo`.
@@ -139,10 +144,19 @@ class Splits:
         (Split(1077 images (8, 8, 1) float32), 360, 360)
     """
 
-    train: Split
-    validation: Split
-    test: Split
+    train: BaseSplit
+    validation: BaseSplit
+    test: BaseSplit
     info: DatasetInfo
+
+    def describe_storage(self) -> str:
+        """Says where the images are, such as "in memory"."""
+        stored: dict[str, list[str]] = {}
+        for name in ("train", "validation", "test"):
+            stored.setdefault(getattr(self, name).storage, []).append(name)
+        if len(stored) == 1:
+            return next(iter(stored))
+        return "; ".join(f"{' and '.join(names)} {where}" for where, names in stored.items())
 
     def record_source(self, function: str, /, **arguments: Any) -> "Splits":
         """Returns these splits with the function of this room that read them, and its arguments.
@@ -165,7 +179,11 @@ class Splits:
                     f"{self.train.image_shape}: all must have the same shape. Resize or convert them."
                 )
         for name in ("train", "validation", "test"):
-            check_labels(getattr(self, name).labels, f"{name} labels", self.info.num_classes)
+            labels = getattr(self, name).labels
+            if labels is not None:
+                check_labels(labels, f"{name} labels", self.info.num_classes)
+        if self.train.labels is None:
+            return
         counts = np.bincount(self.train.labels, minlength=self.info.num_classes)
         if not counts.all():
             absent = int(np.argmin(counts))
@@ -177,6 +195,8 @@ class Splits:
 
 
 def _plain(value):
+    if isinstance(value, Spec):
+        return {"spec": type(value).__name__, **value.get_config()}
     if isinstance(value, np.generic):
         return value.item()
     return os.fspath(value)  # TypeError for anything but a path

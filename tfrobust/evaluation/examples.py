@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust import contract, data
-from tfrobust.data.arrays import read_npz
+from tfrobust.data.sources.arrays import read_npz
 from tfrobust.data.splits import Split, Splits
 from tfrobust.errors import UserError
 
@@ -138,7 +138,7 @@ def load_examples(source: Splits | str | os.PathLike, split: str = "test") -> Ex
     if split not in SPLITS:
         raise UserError(f"`split` must be one of {SPLITS}. Received: {split!r}.")
     if isinstance(source, Splits):
-        chosen = getattr(source, split)
+        chosen = getattr(source, split).load()
         return Examples.of(chosen.images, chosen.labels, chosen.ids, f"{source.info.name} {split}")
     if source == "digits":
         return load_examples(data.digits(), split)

@@ -4,7 +4,7 @@ import os
 import pathlib
 
 from tfrobust.config.text import GinText, Reference
-from tfrobust.data.source import load_source
+from tfrobust.data.sources.load import load_source
 from tfrobust.data.splits import Splits
 from tfrobust.errors import UserError
 from tfrobust.runs import kinds

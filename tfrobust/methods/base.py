@@ -23,6 +23,7 @@ from tfrobust.methods.evaluated import EvaluatedModel
 from tfrobust.methods.points import LivePoint, perturbed_inference, shifted_point
 from tfrobust.methods.update import apply, compute_shifted_decay, count_steps_made
 from tfrobust.methods.wrapper import REPORTED
+from tfrobust.ops.random.draws import drawing_under_xla
 from tfrobust.ops.random.keys import BatchKeys, seed_pair
 from tfrobust.ops.replicas.global_batch import global_batch
 from tfrobust.ops.replicas.stand_in import mask_stand_in, stand_in
@@ -112,7 +113,7 @@ class AdversarialModel(EvaluatedModel):
         names = check_names(self, regularizers, REPORTED)
         super().__init__(classifier, names, seed, name)
         self.attack: Attack = attack  # type: ignore[assignment]
-        self._second_derivatives = twice
+        self.second_derivatives = twice
         self.regularizers = regularizers
         self.weight_perturbation = weight_perturbation
         self.attack_weights = attack_weights
@@ -149,7 +150,10 @@ class AdversarialModel(EvaluatedModel):
         )
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        with stand_in(*unpack(data, self.classifier)) as batch:
+        with (
+            drawing_under_xla(self.jit_compile),
+            stand_in(*unpack(data, self.classifier)) as batch,
+        ):
             return self.update(*batch)
 
     def update(

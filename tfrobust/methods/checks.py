@@ -16,7 +16,7 @@ def check_strategy(strategy: tf.distribute.Strategy, jit_compile: bool | str) ->
             "Several devices are supported through tf.distribute.MirroredStrategy. "
             f"Received: {type(strategy).__name__}."
         )
-    if multiple and jit_compile:
+    if multiple and jit_compile is True:
         raise UserError(
             "XLA cannot compile the whole step on several replicas. Call compile with "
             "jit_compile=False and give jit_compile=True to the attack instead."
@@ -51,6 +51,11 @@ def check_replicas(method: keras.Model) -> None:
                 "tfrobust.models.with_exact_batch_normalization(classifier) for dropout, and augment "
                 "images in the dataset."
             )
+    if method.steps_per_execution > 1:
+        raise UserError(
+            "tf.distribute.MirroredStrategy cannot run several steps of a Keras 3 model in one call. "
+            f"Leave out steps_per_execution, or use one device. Received: {method.steps_per_execution}."
+        )
     if method.optimizer.gradient_accumulation_steps:
         raise UserError(
             "Keras cannot accumulate gradients on several replicas. Leave out "

@@ -9,6 +9,7 @@ from tfrobust.contract import after, require_logits, unpack
 from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.methods.wrapper import ClassifierWrapper
 from tfrobust.ops.logits import correct, inference
+from tfrobust.ops.random.draws import drawing_under_xla
 from tfrobust.ops.random.keys import content_keys, seed_pair
 from tfrobust.ops.replicas.padding import is_present
 from tfrobust.ops.replicas.stand_in import rows_that_count, stand_in
@@ -24,7 +25,10 @@ class EvaluatedModel(ClassifierWrapper):
     eval_attack: Attack | None = None
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        with stand_in(*unpack(data, self.classifier)) as batch:
+        with (
+            drawing_under_xla(self.jit_compile),
+            stand_in(*unpack(data, self.classifier)) as batch,
+        ):
             return self.judge(*batch)
 
     def judge(

@@ -35,20 +35,25 @@ def check_second_derivatives(classifier: keras.Model, training: bool = True) -> 
             warnings.warn(_describe(layer, reason), stacklevel=5)
 
 
-def check_compiled(classifier: keras.Model) -> None:
-    """Warns of layers whose second derivatives are wrong where XLA compiles the step."""
+def find_overlapping_pooling(classifier: keras.Model) -> keras.layers.Layer | None:
+    """The first layer whose second derivatives are wrong where XLA compiles the step, or None."""
     for layer in layers_and_operations(classifier):
         if isinstance(layer, _MAX_POOLING) and _overlaps(layer):
-            warnings.warn(
-                _describe(
-                    layer,
-                    "has overlapping windows, whose second derivatives are wrong under XLA: gradients of "
-                    "a penalty on the input gradient were off by 1 to 18 %. Call compile with "
-                    "jit_compile=False, or make strides as large as the windows",
-                ),
-                stacklevel=3,
-            )
-            return
+            return layer
+    return None
+
+
+def warn_of_pooling(layer: keras.layers.Layer) -> None:
+    """Warns of what `find_overlapping_pooling` has found."""
+    warnings.warn(
+        _describe(
+            layer,
+            "has overlapping windows, whose second derivatives are wrong under XLA: gradients of "
+            "a penalty on the input gradient were off by 1 to 18 %. Call compile with "
+            "jit_compile=False, or make strides as large as the windows",
+        ),
+        stacklevel=4,
+    )
 
 
 def _describe(layer, reason):

@@ -6,11 +6,10 @@ import tensorflow as tf
 from tfrobust import contract
 from tfrobust.compat import all_layers, build_on_batch, compiled_metrics
 from tfrobust.errors import UserError
-from tfrobust.methods import checks
+from tfrobust.methods import checks, compilation
 from tfrobust.methods.clock import Clock, CountEpochs, put_first
 from tfrobust.methods.reporting import Means, Reporting
 from tfrobust.methods.schedules import count_steps, uses_schedule
-from tfrobust.methods.second_derivatives import check_compiled
 from tfrobust.methods.settings import Settings
 from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.numbers import integer
@@ -43,7 +42,7 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
         self.means = Means(part_names, REPORTED[1:])
         self.clock = Clock(self)
         self._length_is_given = False
-        self._second_derivatives = False
+        self.second_derivatives = False  # Whether training differentiates twice.
         self.prepare_reports()
         self.built = classifier.built
 
@@ -82,14 +81,16 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
         Args:
             optimizer: a Keras optimizer or its name.
             loss: must stay None.
-            jit_compile: compile the whole step with XLA, on one device. Off by default: on CPUs it
-                was 2 to 30 times slower for convolutional networks. XLA draws other random numbers
-                for the same seed; compiling the attack only (`PGD(..., jit_compile=True)`) does not.
+            jit_compile: compile the whole step with XLA, on one device: the same step, random numbers
+                included, up to rounding. On CPUs it was 2 to 30 times slower for convolutional
+                networks. "auto" is Keras's: on a GPU if all layers can be compiled, otherwise off.
+                XLA leaves out assertions: pixels and labels are checked in arrays only, by `fit`.
             **kwargs: as for `keras.Model.compile`. `metrics` see the clean logits.
 
         Raises:
-            UserError: for a loss, layers in float16 without loss scaling, and for what would not be
-                the same on several replicas as on one: see `tfrobust.methods.checks`.
+            UserError: for a loss, layers in float16 without loss scaling, a classifier that XLA
+                cannot compile where it shall, and for what would not be the same on several replicas
+                as on one: see `tfrobust.methods.checks`.
         """
         if loss is not None:
             raise UserError(
@@ -98,9 +99,9 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
             )
         checks.check_strategy(self.distribute_strategy, jit_compile)
         checks.check_precision(self)
-        if jit_compile and self._second_derivatives:
-            check_compiled(self.classifier)
-        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        compiles = compilation.choose_compilation(self, jit_compile)
+        super().compile(optimizer=optimizer, jit_compile=compiles, **kwargs)
+        compilation.check_is_compiled(self, jit_compile)
         checks.check_replicas(self)
 
     def compile_from_config(self, config):

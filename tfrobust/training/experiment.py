@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfrobust import contract
@@ -67,7 +68,7 @@ class Experiment:
             first_step=step,
         )
 
-    def evaluation_dataset(self, split: data_room.Split) -> tf.data.Dataset:
+    def evaluation_dataset(self, split: data_room.BaseSplit) -> tf.data.Dataset:
         """Every example of a split once, the last batch padded at weight 0."""
         return data_room.evaluation_dataset(
             split, min(self.evaluation_batch_size, _fill_replicas(len(split)))
@@ -162,7 +163,8 @@ def build(
 def _check(classifier, splits):
     """Checks the classifier against the contract, on a few images of the training split."""
     contract.check_classifier(classifier, "model")
-    few = contract.as_images_of(classifier, splits.train.images[:32])
+    images, _ = splits.train.read(np.arange(min(32, len(splits.train))))
+    few = contract.as_images_of(classifier, images)
     contract.check_on_images(classifier, few, splits.info.num_classes)
 
 

@@ -58,6 +58,7 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
         f"method            {type(method).__name__}\n"
         f"parameters        {count:,}\n"
         f"training examples {len(experiment.splits.train):,}\n"
+        f"images            {experiment.splits.describe_storage()}\n"
         f"steps             {experiment.steps_per_epoch:,} an epoch, {experiment.epochs} epochs\n"
         f"tracing           {tracing:.1f} s\n"
         f"training step     {step:.4f} s (batch {experiment.batch_size})\n"

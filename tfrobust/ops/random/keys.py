@@ -12,24 +12,9 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfrobust.errors import UserError
+from tfrobust.ops.random.draws import ALGORITHM, draw_normal, draw_uniform, fold_in
 from tfrobust.ops.random.seeds import check_seed
 from tfrobust.ops.random.squares import GOLDEN, draw_squares, mix, shift
-
-# The algorithm is named because the default one depends on the device.
-ALGORITHM = "philox"
-
-
-def _fold_in(seed, number):
-    number = tf.cast(tf.convert_to_tensor(number), tf.int32)
-    return tf.random.experimental.stateless_fold_in(seed, number, alg=ALGORITHM)
-
-
-def _uniform(shape, seed, dtype):
-    return tf.random.stateless_uniform(shape, seed, dtype=dtype, alg=ALGORITHM)
-
-
-def _normal(shape, seed, dtype):
-    return tf.random.stateless_normal(shape, seed, dtype=dtype, alg=ALGORITHM)
 
 
 class BatchKeys(NamedTuple):
@@ -63,15 +48,15 @@ class BatchKeys(NamedTuple):
         number = tf.convert_to_tensor(number)
         if number.shape.rank == 1:
             return by_example(self, tf.shape(number)[0]).fold_in(number)
-        return BatchKeys(_fold_in(self.seed, number), self.offset)
+        return BatchKeys(fold_in(self.seed, number), self.offset)
 
     def uniform(self, shape: Sequence[int] | tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
         """Numbers in [0, 1) of `shape`, whose first axis is this replica's batch."""
-        return self._rows(_uniform, shape, dtype)
+        return self._rows(draw_uniform, shape, dtype)
 
     def normal(self, shape: Sequence[int] | tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
         """Standard normal numbers of `shape`, whose first axis is this replica's batch."""
-        return self._rows(_normal, shape, dtype)
+        return self._rows(draw_normal, shape, dtype)
 
     def _rows(self, draw, shape, dtype):
         if isinstance(self.offset, int) and self.offset == 0:
@@ -233,4 +218,4 @@ def content_keys(seed: int | tf.Tensor, x: tf.Tensor) -> ExampleKeys:
     if isinstance(keys, ExampleKeys):
         raise UserError("`seed` must be one seed for all images, not one for each.")
     seed = keys.seed
-    return ExampleKeys(tf.map_fn(lambda half: _fold_in(_fold_in(seed, half[0]), half[1]), halves))
+    return ExampleKeys(tf.map_fn(lambda half: fold_in(fold_in(seed, half[0]), half[1]), halves))

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.data import evaluation_dataset
-from tfrobust.data.splits import Split
+from tfrobust.data.base_split import BaseSplit
 from tfrobust.ops.random.keys import content_keys, seed_pair
 from tfrobust.ops.schedules import at
 
@@ -22,13 +22,13 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     Args:
         folder: of the event files; training and validation have a folder each below it.
-        examples: `data.Split` of a few validation examples.
+        examples: `data.Split` or `data.StoredSplit` of a few validation examples.
         text: the configuration.
         image_epochs: epochs between two grids, at least 1.
     """
 
     def __init__(
-        self, folder: str | os.PathLike, examples: Split, text: str, image_epochs: int = 5
+        self, folder: str | os.PathLike, examples: BaseSplit, text: str, image_epochs: int = 5
     ) -> None:
         super().__init__()
         self.folder = pathlib.Path(folder)

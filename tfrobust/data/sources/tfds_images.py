@@ -8,8 +8,8 @@ import tensorflow as tf
 from tfrobust.data.augment import Flip, PadCrop
 from tfrobust.data.held_out import make_splits
 from tfrobust.data.resize import check_image_size, crop_and_resize
+from tfrobust.data.sources.tfds_builder import find_builder
 from tfrobust.data.splits import Split, Splits
-from tfrobust.data.tfds_builder import find_builder
 from tfrobust.errors import UserError
 from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, without_autotune
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfrobust.contract import check_images, check_labels
 from tfrobust.data import order
-from tfrobust.data.arrays import read_npz
+from tfrobust.data.sources.arrays import read_npz
 from tfrobust.data.splits import Split, Splits
 from tfrobust.errors import UserError
 
@@ -111,6 +111,11 @@ def with_extra(
     if not isinstance(splits, Splits):
         raise UserError(f"`data` must return `Splits`. Received: {type(splits).__name__}.")
     train = splits.train
+    if not isinstance(train, Split):
+        raise UserError(
+            f"Extra images are mixed into training images in memory, and those of {splits.info.name!r} are "
+            f"{train.storage}. Raise `memory_limit_gib` of the data set, or leave out its random crop."
+        )
     images = check_images(extra["image"], f"image of {path}")
     labels = check_labels(extra["label"], f"label of {path}", splits.info.num_classes)
     if len(images) != len(labels):

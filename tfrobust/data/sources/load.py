@@ -5,16 +5,20 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tfrobust.data.arrays import npz
-from tfrobust.data.digits import digits
-from tfrobust.data.folder import image_folder
+from tfrobust.data.sources.arrays import npz
+from tfrobust.data.sources.digits import digits
+from tfrobust.data.sources.image_folder import image_folder
+from tfrobust.data.sources.image_list import image_list
+from tfrobust.data.sources.npy import npy
+from tfrobust.data.sources.tfds_images import tfds_images
 from tfrobust.data.splits import Splits
-from tfrobust.data.tfds_images import tfds_images
+from tfrobust.data.stored.crops import CenterCrop, RandomResizedCrop
 from tfrobust.errors import UserError
 
 SOURCES: dict[str, Callable[..., Splits]] = {
-    f.__name__: f for f in (digits, image_folder, npz, tfds_images)
+    f.__name__: f for f in (digits, image_folder, image_list, npy, npz, tfds_images)
 }
+CROPS: dict[str, type] = {crop.__name__: crop for crop in (CenterCrop, RandomResizedCrop)}
 # A record from somebody else must not start a download, nor decide where data are read.
 _LEFT_OUT = ("data_dir", "download")
 
@@ -40,7 +44,7 @@ def load_source(source: dict[str, Any]) -> Splits:
     try:
         json.dumps(source)
         function, arguments = SOURCES[source["name"]], dict(source["arguments"])
-        arguments = {k: _make_tuple(v) for k, v in arguments.items() if k not in _LEFT_OUT}
+        arguments = {k: _read_value(v) for k, v in arguments.items() if k not in _LEFT_OUT}
         inspect.signature(function).bind(**arguments)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
@@ -55,5 +59,8 @@ def load_source(source: dict[str, Any]) -> Splits:
         ) from error
 
 
-def _make_tuple(value):
-    return tuple(map(_make_tuple, value)) if isinstance(value, list) else value
+def _read_value(value):
+    if isinstance(value, dict):
+        fields = {name: _read_value(field) for name, field in value.items()}
+        return CROPS[fields.pop("spec")](**fields)
+    return tuple(map(_read_value, value)) if isinstance(value, list) else value

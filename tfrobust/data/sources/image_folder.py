@@ -2,22 +2,25 @@
 
 import os
 import pathlib
-import warnings
+from stat import S_ISREG
 
 import numpy as np
-from PIL import Image
 
 from tfrobust.data.held_out import hold_out, make_splits
-from tfrobust.data.resize import check_image_size, crop_and_resize
-from tfrobust.data.splits import Split, Splits
+from tfrobust.data.resize import check_image_size
+from tfrobust.data.splits import Splits
+from tfrobust.data.stored.crops import Crop
+from tfrobust.data.stored.image_files import ImageFiles
+from tfrobust.data.stored.memory import (
+    LIMIT_GIB,
+    check_crop,
+    check_memory_limit,
+    load_what_fits,
+)
+from tfrobust.data.stored.split import StoredSplit
 from tfrobust.errors import UserError
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
-# Checked by content, whatever the name of a file: decoders of other formats start programs, or are not
-# well maintained.
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
-# A small file can claim any size; this many pixels take 200 MB when decoded.
-MOST_PIXELS = 2**26
 TEST_SEED = 0
 
 
@@ -29,6 +32,9 @@ def image_folder(
     validation_seed: int = 0,
     test: float | None = None,
     name: str | None = None,
+    memory_limit_gib: float = LIMIT_GIB,
+    train_crop: Crop | None = None,
+    test_crop: Crop | None = None,
 ) -> Splits:
     """Reads a folder that has one folder of images for each class.
 
@@ -36,6 +42,9 @@ def image_folder(
     `path/test/<class>/*`, and optionally `path/validation/<class>/*`, which is then used instead of
     held-out examples; or `path/<class>/*`, from which the test split is held out, always the same one
     for the same files. The classes are numbered in the order of their sorted names.
+
+    Pictures that do not fit into memory are read from their files when a batch needs them, to the same
+    images in the same order.
 
     Args:
         path: the folder.
@@ -48,15 +57,21 @@ def image_folder(
         test: count or fraction of all examples to hold out as test split, if there are no train and
             test folders; default 0.2.
         name: name of the data set; default: that of the folder.
+        memory_limit_gib: the images are kept in memory if they take at most so many GiB, decoded.
+        train_crop: the part of a picture that training sees, such as `RandomResizedCrop`; None for that of
+            evaluation. With a random crop the training pictures are always read from their files.
+        test_crop: the part of a picture that validation and test see, a `CenterCrop`; None for the largest.
 
     Returns:
         `Splits` of uint8 images. The ids are positions in the sorted list of files.
 
     Raises:
-        UserError: an argument is out of range, or a file or folder cannot be used.
+        UserError: an argument is out of range, or a file or folder cannot be used. Of pictures that stay
+            in their files the content is seen only when they are read.
 
     Example:
         >>> import pathlib
+        >>> from PIL import Image
         >>> for c in ("cat", "dog"):
         ...     pathlib.Path("pets", c).mkdir(parents=True)
         ...     for level in range(10):
@@ -74,10 +89,12 @@ def image_folder(
         "validation_seed": validation_seed,
         "test": test,
         "name": name,
+        "memory_limit_gib": memory_limit_gib,
+        "train_crop": train_crop,
+        "test_crop": test_crop,
     }
     size = check_image_size(image_size)
-    if channels not in (1, 3):
-        raise UserError(f"`channels` must be 1 (luminance) or 3 (RGB). Received: {channels!r}.")
+    check_pictures(channels, memory_limit_gib, train_crop, test_crop, size)
     path = pathlib.Path(path)
     if not path.is_dir():
         raise UserError(
@@ -91,14 +108,14 @@ def image_folder(
     root = path / "train" if is_cut else path
     classes = _list_classes(root)
 
-    def read(folder):
-        return _read_split(folder, classes, size, channels)
+    def find(folder):
+        return _find_split(folder, classes, size, channels, test_crop)
 
-    train, held_out = read(root), validation
+    train, held_out = find(root), validation
     if is_cut:
-        test_split = read(path / "test")
+        test_split = find(path / "test")
         if (path / "validation").is_dir():
-            held_out = read(path / "validation")
+            held_out = find(path / "validation")
     else:
         train, test_split = hold_out(train, 0.2 if test is None else test, TEST_SEED, "test")
     splits = make_splits(
@@ -109,7 +126,23 @@ def image_folder(
         validation_seed=validation_seed,
         class_names=classes,
     )
+    splits = load_what_fits(splits, memory_limit_gib, train_crop)
     return splits.record_source("image_folder", **arguments)
+
+
+def check_pictures(
+    channels: int,
+    memory_limit_gib: float,
+    train_crop: Crop | None,
+    test_crop: Crop | None,
+    size: tuple[int, int],
+) -> None:
+    """Raises `UserError` for settings that no data set of pictures can have."""
+    if channels not in (1, 3):
+        raise UserError(f"`channels` must be 1 (luminance) or 3 (RGB). Received: {channels!r}.")
+    check_memory_limit(memory_limit_gib)
+    check_crop("train_crop", train_crop, size)
+    check_crop("test_crop", test_crop, size)
 
 
 def _list_classes(root):
@@ -123,7 +156,7 @@ def _list_classes(root):
     return classes
 
 
-def _read_split(root, classes, size, channels):
+def _find_split(root, classes, size, channels, crop):
     if not root.is_dir():
         raise UserError(
             f"{root} does not exist: a data set with a train folder needs a test folder."
@@ -134,47 +167,38 @@ def _read_split(root, classes, size, channels):
             f"{root} has the class folder {unknown[0]!r}, but the classes of the training folder are "
             f"{classes}. Add training images of this class, or remove it."
         )
-    files = [(label, f) for label, c in enumerate(classes) for f in _list_files(root / c)]
-    if not files:
+    found = [_list_files(root / c) for c in classes]
+    labels = np.repeat(np.arange(len(classes)), [len(files) for files in found])
+    if not len(labels):
         raise UserError(f"{root} has no images: put some into its class folders.")
-    images = np.empty((len(files), *size, channels), np.uint8)
-    for place, (_, file) in enumerate(files):
-        images[place] = _read_image(file, size, channels)
-    return Split(images, np.array([label for label, _ in files]))
+    names = [f"{c}/{name}" for c, files in zip(classes, found, strict=True) for name, _ in files]
+    sizes = [bytes_ for files in found for _, bytes_ in files]
+    reader = ImageFiles(root, names, sizes, size, channels, crop)
+    return StoredSplit(reader, np.arange(len(names)), labels)
 
 
 def _list_files(folder):
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
-    files = [f for f in files if not f.name.startswith(".")]
-    for file in files:
-        if file.exists() and not file.is_dir() and not file.is_file():
-            raise UserError(f"{file} is not a regular file, and is not opened. Remove it.")
-        if not file.is_file() or file.suffix.lower() not in SUFFIXES:
-            raise UserError(
-                f"{file} is not an image: class folders may only have {', '.join(SUFFIXES)}. "
-                "Convert it, or move it elsewhere."
-            )
-    return files
+    """Names and sizes in bytes of the pictures in a folder, sorted by name."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    return [(name, check_file(folder / name)) for name in names]
 
 
-def _read_image(file, size, channels):
+def check_file(path: pathlib.Path) -> int:
+    """Returns the bytes of a picture's file, or raises `UserError` if it is none by its kind and name."""
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of sizes that are errors here.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(file, formats=FORMATS)
-        with opened as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise OSError(
-                    f"it has {image.width} x {image.height} pixels, more than {MOST_PIXELS} in all"
-                )
-            if image.mode in ("I", "F") or image.mode.startswith("I;"):
-                raise OSError(f"its pixels are of mode {image.mode}, more than 8 bits")
-            pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = " ".join(str(error).replace(os.fspath(file), "it").split())
+        found = os.stat(path)
+    except OSError:
+        found = None
+    if found is not None and not S_ISREG(found.st_mode) and not path.is_dir():
+        raise UserError(f"{path} is not a regular file, and is not opened. Remove it.")
+    if found is None or path.is_dir() or path.suffix.lower() not in SUFFIXES:
         raise UserError(
-            f"{file} cannot be read as an image ({', '.join(FORMATS)}, by content): {reason}. Repair it, "
-            "convert it to 8-bit PNG, or remove it."
-        ) from error
-    return crop_and_resize(pixels.reshape(*pixels.shape[:2], channels), size)
+            f"{path} is not an image: class folders may only have {', '.join(SUFFIXES)}. "
+            "Convert it, or move it elsewhere."
+        )
+    if not found.st_size:
+        raise UserError(f"{path} is empty. Put the picture back, or remove the file.")
+    return found.st_size

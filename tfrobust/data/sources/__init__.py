@@ -1,0 +1,1 @@
+"""Functions that read a data set, one a file."""
