@@ -32,7 +32,8 @@ class Definition:
             return None
         if isinstance(self.node, ast.FunctionDef):
             return _arguments(self.node, 0)
-        inits = [n for n in self.node.body if _is_function(n) and n.name == "__init__"]
+        body: list[Any] = self.node.body
+        inits = [n for n in body if _is_function(n) and n.name == "__init__"]
         if inits:
             return _arguments(inits[0], 1)
         bases = [self._base(base) for base in self.node.bases]
@@ -179,7 +180,13 @@ def _arguments(function, skipped):
 
 
 def _fields(node):
-    return [n.target.id for n in node.body if isinstance(n, ast.AnnAssign)]
+    return [
+        n.target.id
+        for n in node.body
+        if isinstance(n, ast.AnnAssign)
+        and "ClassVar" not in ast.unparse(n.annotation)
+        and not (n.value and "init=False" in ast.unparse(n.value))
+    ]
 
 
 def _is_function(node):
