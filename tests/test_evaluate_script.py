@@ -36,9 +36,7 @@ def started(*arguments):
     command = [sys.executable, str(ROOT / "bin" / "evaluate.py"), *arguments]
     pipe = subprocess.PIPE
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-    return subprocess.Popen(
-        command, stdout=pipe, stderr=pipe, text=True, cwd=ROOT, env=environment
-    )
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=ROOT, env=environment)
 
 
 def called(*arguments):
