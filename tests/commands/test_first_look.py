@@ -59,8 +59,8 @@ def walk(rows, folder):
     return [tuple(json.loads(line)) for line in ran.stdout.splitlines()]
 
 
-# What only the reports of finished runs, or the memory, tell.
-LATE = ["report.json is missing or damaged", "autoattack.json is missing or damaged", "batch_size"]
+# What only the reports of finished runs tell.
+LATE = ["report.json is missing or damaged", "autoattack.json is missing or damaged"]
 GIN = ["--gin_file=gin/adv.gin", "--workdir=run"]
 MORE = [
     ("train", ["--gin_file=gin/adw.gin"], "Did you mean 'gin/adv.gin'?"),

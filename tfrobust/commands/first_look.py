@@ -33,7 +33,8 @@ def check_data(data: str | None, data_dir: str | None) -> None:
         )
     if data_dir is not None and not pathlib.Path(data_dir).expanduser().is_dir():
         raise UserError(
-            f"There is no folder {data_dir}. Give the folder with prepared TFDS data sets as --data_dir."
+            f"There is no folder {data_dir}. Give the folder with prepared TFDS data sets as --data_dir, or "
+            "leave it out, and TFDS_DATA_DIR says where they are."
         )
 
 
