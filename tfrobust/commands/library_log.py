@@ -112,8 +112,11 @@ def _divert(real):
     """Lets another process read what is written to descriptor 2 from now on; returns its number."""
     read_end, write_end = os.pipe()
     has_gpu = find_gpu()
+    # A signal that comes at once must not find the reader unprepared.
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     child = os.fork()
     if child:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
         os.close(read_end)
         os.dup2(write_end, 2)
         os.close(write_end)
@@ -124,6 +127,7 @@ def _divert(real):
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGTSTP}:
             with contextlib.suppress(OSError, ValueError):
                 signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
         for descriptor in (0, 1):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
