@@ -3,6 +3,7 @@
 from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.outcome import Evaluation, Outcome
+from tfrobust.evaluation.engine.traces.store import forget_traces
 from tfrobust.evaluation.evaluate import evaluate
 from tfrobust.evaluation.examples import Examples, load_examples
 from tfrobust.evaluation.reports.evaluation import write_reports
@@ -26,6 +27,7 @@ __all__ = [
     "Suite",
     "custom",
     "evaluate",
+    "forget_traces",
     "headline",
     "list_suites",
     "load_examples",

@@ -13,11 +13,13 @@ from tfrobust.evaluation.engine.gate import VERDICTS, judge_claims, look_again
 from tfrobust.evaluation.engine.journal import Journal
 from tfrobust.evaluation.engine.needs import Classifier, check_needs
 from tfrobust.evaluation.engine.outcome import Outcome
-from tfrobust.evaluation.engine.pool import ProgramPool, balance_rows, count_rows
-from tfrobust.evaluation.engine.program import Program
+from tfrobust.evaluation.engine.pool import ProgramPool, count_rows, plan_rows
+from tfrobust.evaluation.engine.program import Program, program_key
 from tfrobust.evaluation.engine.seeds import derive_seeds
 from tfrobust.evaluation.engine.shards import Shards
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work
+from tfrobust.evaluation.engine.traces.functions import KeptFunctions
+from tfrobust.evaluation.engine.traces.sameness import describe_value
 from tfrobust.ops.logits import REPEATS, correct, disagree
 from tfrobust.ops.random.seeds import check_seed
 from tfrobust.runs.bar import Bar
@@ -26,10 +28,9 @@ MOST_SLOTS = 256
 
 
 class Evaluator:
-    """Runs attacks on one classifier; each is traced once, however often it is called.
+    """Runs attacks on one classifier; each is traced once for all classifiers of one architecture.
 
-    Use `evaluate` for one evaluation with its checks and reports; this class for many models of one
-    architecture, whose weights are put into one Keras model.
+    Use `evaluate` for one evaluation with its checks and reports; this class for the attacks alone.
 
     Args:
         subject: `Subject`, or another `Classifier`.
@@ -77,8 +78,7 @@ class Evaluator:
         self.individual, self.jit_compile, self._is_random = individual, jit_compile, False
         self.devices, self.votes, self.reserve = devices or Devices(), votes, reserve
         self.pools: dict[tuple[str, bool], ProgramPool] = {}
-        self._forward = self.devices.function(subject.forward)
-        self._second = self.devices.function(self._look_again)
+        self._functions: dict[tuple[int, ...], KeptFunctions] = {}
         if slots != "auto" and (not isinstance(slots, int) or slots < 1):
             raise UserError(
                 f"`slots` must be 'auto' or a whole number of at least 1. Received: slots={slots!r}."
@@ -88,7 +88,8 @@ class Evaluator:
 
     def logits(self, x: np.ndarray) -> np.ndarray:
         """Computes logits at clean images, float32 (n, k), in batches of one shape."""
-        return self._map(self._forward, x)
+        forward = self._keep(x).compile("logits", lambda forward: forward)
+        return self._map(forward, x)
 
     def __call__(
         self,
@@ -167,13 +168,14 @@ class Evaluator:
     def _attack(self, name, attack, x, y, logits, ids, given, journal, bar, look):
         began = time.perf_counter()
         places = np.flatnonzero(given)
-        pool = self._pool(name, attack)
+        pool = self._pool(name, attack, x)
         traces, tracing_seconds = pool.traces, pool.tracing_seconds
         seeds = derive_seeds(self.seed, name, ids[places])
         work = Work(x[places], y[places], logits[places], seeds)
         saved = journal.current() if journal else None
-        items = len(places) * attack.runs(logits.shape[1])
-        rows = balance_rows(items, self._most, self.reserve)
+        runs = attack.runs(logits.shape[1])
+        items = len(places) * runs
+        rows = plan_rows(items, len(given) * runs, self._most, self.reserve)
         if saved is not None:
             rows = count_rows(saved, items, rows)
         schedule = SlotSchedule(pool.choose(rows), work, logits.shape[1], pool=pool)
@@ -219,7 +221,7 @@ class Evaluator:
         verdicts = {name: np.zeros_like(broken) for name in VERDICTS}
         if claimed.any():
             arrays = [array[claimed] for array in (found["images"], work.x, work.y)]
-            seen = self._map(lambda *batch: self._second(attack.threat_model, *batch), *arrays)
+            seen = self._map(self._make_second_look(attack.threat_model, work.x), *arrays)
             for name, flags in judge_claims(broken[claimed], seen, self.votes).items():
                 verdicts[name][claimed] = flags
         return verdicts
@@ -227,16 +229,33 @@ class Evaluator:
     def _map(self, function, *arrays):
         return self.devices.map_batches(function, arrays, self._most)
 
-    def _look_again(self, threat_model, found, x, y):
-        forward = self.subject.forward
-        return tuple(look_again(forward, threat_model, found, x, y, passes=self.votes))
+    def _make_second_look(self, threat_model, x):
+        votes = self.votes
 
-    def _pool(self, name, attack):
+        def make(forward):
+            return lambda *batch: tuple(look_again(forward, threat_model, *batch, passes=votes))
+
+        key = "second look", describe_value(threat_model), votes
+        return self._keep(x).compile(key, make)
+
+    def _keep(self, x):
+        """The compiled functions of this classifier for images such as `x`."""
+        shape = x.shape[1:]
+        if shape not in self._functions:
+            self._functions[shape] = KeptFunctions.of(self.subject, shape, self.devices)
+        return self._functions[shape]
+
+    def _pool(self, name, attack, x):
         which = name, self._is_random
         if which not in self.pools:
-            forward, options = self.subject.forward, (self.devices, self.jit_compile, which[1])
+            functions, options = self._keep(x), (self.jit_compile, which[1])
+            key = program_key(attack, *options)
+            kept = {whole[1] for whole in functions.keys() if key and whole[0] == key}
+            kept = {rows for rows in kept if rows <= self._most}
             self.pools[which] = ProgramPool(
-                lambda rows: Program(forward, attack, rows, *options), self.devices.count
+                lambda rows: Program(functions, attack, rows, None, *options),
+                self.devices.count,
+                kept,
             )
         return self.pools[which]
 
