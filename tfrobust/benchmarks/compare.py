@@ -46,9 +46,7 @@ class SharedSuite:
             A dict from "clean" and each attack's name, in order, to a count.
         """
         attacks = suite(self.name, threat_model).attacks
-        evaluator = Evaluator(
-            Subject.of(classifier), attacks, slots=SLOTS, reserve=len(examples.y)
-        )
+        evaluator = Evaluator(Subject.of(classifier), attacks, slots=SLOTS, reserve=len(examples.y))
         predictions, outcomes, _ = evaluator(examples.x, examples.y, examples.ids)
         standing = predictions == examples.y
         counts = {"clean": int(standing.sum())}

@@ -114,8 +114,12 @@ def test_what_is_equal_for_sure_shares(make):
 
 
 DIFFERENT = {
-    "filters": lambda: classifier(keras.layers.Conv2D(4, 3, activation="relu"), BatchNormalization()),
-    "activation": lambda: classifier(keras.layers.Conv2D(3, 3, activation="elu"), BatchNormalization()),
+    "filters": lambda: classifier(
+        keras.layers.Conv2D(4, 3, activation="relu"), BatchNormalization()
+    ),
+    "activation": lambda: classifier(
+        keras.layers.Conv2D(3, 3, activation="elu"), BatchNormalization()
+    ),
     "epsilon": lambda: classifier(
         keras.layers.Conv2D(3, 3, activation="relu"), BatchNormalization(epsilon=0.1)
     ),
@@ -183,8 +187,10 @@ def test_what_cannot_be_compared_shares_with_itself_alone(make):
 NOT_KEPT = {
     "noise with a state": lambda: _noisy(),
     "a gradient of one's own": lambda: lambda x: tf.reduce_sum(straight(x), axis=(1, 2)),
-    "a Python function": lambda: lambda x: tf.reshape(
-        tf.numpy_function(lambda v: v, [x], tf.float32, stateful=False), (2, 16)
+    "a Python function": lambda: (
+        lambda x: tf.reshape(
+            tf.numpy_function(lambda v: v, [x], tf.float32, stateful=False), (2, 16)
+        )
     ),
 }
 
@@ -222,7 +228,9 @@ def test_weights_changed_between_two_calls_of_one_evaluator_are_seen():
     evaluator = Evaluator(Subject.of(model), ATTACKS)
     evaluator(X, Y, IDS)
     model.set_weights(other.get_weights())
-    np.testing.assert_array_equal(evaluator(X, Y, IDS)[2], Evaluator(Subject.of(other), ATTACKS)(X, Y, IDS)[2])
+    np.testing.assert_array_equal(
+        evaluator(X, Y, IDS)[2], Evaluator(Subject.of(other), ATTACKS)(X, Y, IDS)[2]
+    )
 
 
 def test_attacks_share_by_their_settings():

@@ -24,9 +24,7 @@ class ProgramPool:
     (8, 8)
     """
 
-    def __init__(
-        self, make: Callable[[int], Program], count: int = 1, kept: Iterable[int] = ()
-    ):
+    def __init__(self, make: Callable[[int], Program], count: int = 1, kept: Iterable[int] = ()):
         self._make, self._count, self._kept = make, count, set(kept)
         self.programs: dict[int, Program] = {}
 

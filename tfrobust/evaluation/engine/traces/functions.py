@@ -38,10 +38,9 @@ class KeptFunctions:
     >>> for _ in range(2):
     ...     subject = tfrobust.evaluation.Subject.of(make())
     ...     compiled = KeptFunctions.of(subject, (2, 2, 1)).compile("sums", sums)
-    ...     same = bool(compiled(tf.ones((1, 2, 2, 1))) == tf.reduce_sum(subject.forward(tf.ones((1, 2, 2, 1)))))
-    ...     print(same, compiled.traces)
-    True 1
-    True 1
+    ...     print(compiled(tf.zeros((1, 2, 2, 1))).numpy(), compiled.traces)
+    0.0 1
+    0.0 1
     """
 
     def __init__(self, network: Network, devices: Devices | None = None):

@@ -52,25 +52,25 @@ class Network:
             subject: `Subject`, or another `Classifier`.
             image_shape: (h, w, c).
         """
-        forward, model = subject.forward, subject.model
+        forward, network = subject.forward, None
         images = tf.TensorSpec((2, *image_shape), tf.float32)
-        if isinstance(forward, Inference) and forward.model is model:
-            settings = describe_architecture(model)
+        if isinstance(forward, Inference):
+            if not getattr(forward.model, "built", True):
+                forward(tf.zeros(images.shape))  # Variables cannot be made inside a graph.
+            settings = describe_architecture(forward.model)
             if settings is not None:
-                if not model.built:
-                    forward(tf.zeros(images.shape))  # Variables cannot be made inside a graph.
-                network = _of_keras(forward, model, settings, images)
-                if network is not None:
-                    return network
-        return _of_object(forward, images)
+                network = _of_keras(forward, settings, images)
+        return network or _of_object(forward, images)
 
 
-def _of_keras(forward, model, settings, images):
+def _of_keras(forward, settings, images):
     """The network of a model whose state is all in its variables; None if that turns out otherwise."""
-    variables, assigned = list(model.variables), []
+    variables, assigned = list(forward.model.variables), []
 
     def stateless(weights, x):
-        with keras.StatelessScope(state_mapping=list(zip(variables, weights, strict=True))) as scope:
+        with keras.StatelessScope(
+            state_mapping=list(zip(variables, weights, strict=True))
+        ) as scope:
             logits = forward(x)
             for variable, weight in zip(variables, weights, strict=True):
                 if scope.get_current_value(variable) is not weight:

@@ -61,16 +61,16 @@ class Store:
                 del self._kept[network, key]
 
 
-_store: Callable[[], Store | None] = lambda: None
+# A weak reference: Keras has the only strong one, until its session is cleared.
+_store: Callable[[], Store | None] | None = None
 
 
 def process_store() -> Store:
     """The store of the process; `keras.backend.clear_session` drops it, and `forget_traces` empties it."""
     global _store
-    store = _store()
+    store = _store() if _store else None
     if store is None:
         store = Store()
-        # Keras has the only strong reference, until its session is cleared.
         keep_for_session("tfrobust_traces", store)
         _store = weakref.ref(store)
     return store
