@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.errors import UserError
+from tfrobust.ops.half_precision import scale_gradients
 
 # Passes over clean images, after the first, that show whether a model is random.
 REPEATS = 4
@@ -47,8 +48,16 @@ class Inference:
 
     def __init__(self, model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor]):
         self.model = model
+        self._forward = (
+            scale_gradients(self._infer, model)
+            if isinstance(model, keras.layers.Layer)
+            else self._infer
+        )
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        return self._forward(x)
+
+    def _infer(self, x):
         if isinstance(self.model, keras.layers.Layer):
             return full_precision(self.model(x, training=False))
         return full_precision(self.model(x))
@@ -58,6 +67,8 @@ def inference(
     model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor],
 ) -> Inference:
     """A function from images to full-precision logits, in inference mode.
+
+    Its gradient to the images is that of float32 also where the model computes in float16.
 
     Args:
         model: a Keras model or layer, which is called with `training=False`, or any callable that
