@@ -1,9 +1,9 @@
 """Judging a trained classifier."""
 
 from tfrobust.evaluation.checks.finding import Finding
+from tfrobust.evaluation.compiled.store import forget_traces
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.outcome import Evaluation, Outcome
-from tfrobust.evaluation.engine.traces.store import forget_traces
 from tfrobust.evaluation.evaluate import evaluate
 from tfrobust.evaluation.examples import Examples, load_examples
 from tfrobust.evaluation.reports.evaluation import write_reports

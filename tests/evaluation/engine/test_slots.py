@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tfrobust import Linf
 from tfrobust.attacks import APGD
+from tfrobust.evaluation.compiled.devices import Devices
 from tfrobust.evaluation.engine import slots
-from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.pool import ProgramPool
 from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work

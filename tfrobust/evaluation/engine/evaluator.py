@@ -8,18 +8,19 @@ import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import Interrupted, UserError
-from tfrobust.evaluation.engine.devices import Devices
+from tfrobust.evaluation.compiled.classifier import Classifier
+from tfrobust.evaluation.compiled.devices import Devices
+from tfrobust.evaluation.compiled.functions import KeptFunctions
+from tfrobust.evaluation.compiled.sameness import describe_value
 from tfrobust.evaluation.engine.gate import VERDICTS, judge_claims, look_again
 from tfrobust.evaluation.engine.journal import Journal
-from tfrobust.evaluation.engine.needs import Classifier, check_needs
+from tfrobust.evaluation.engine.needs import check_needs
 from tfrobust.evaluation.engine.outcome import Outcome
 from tfrobust.evaluation.engine.pool import ProgramPool, count_rows, plan_rows
 from tfrobust.evaluation.engine.program import Program, program_key
 from tfrobust.evaluation.engine.seeds import derive_seeds
 from tfrobust.evaluation.engine.shards import Shards
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work
-from tfrobust.evaluation.engine.traces.functions import KeptFunctions
-from tfrobust.evaluation.engine.traces.sameness import describe_value
 from tfrobust.ops.logits import REPEATS, correct, disagree
 from tfrobust.ops.random.seeds import check_seed
 from tfrobust.runs.bar import Bar

@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
 from tfrobust.attacks.case import Case
-from tfrobust.evaluation.engine.devices import Devices
-from tfrobust.evaluation.engine.traces.functions import KeptFunctions
-from tfrobust.evaluation.engine.traces.network import Network
-from tfrobust.evaluation.engine.traces.sameness import describe_attack
+from tfrobust.evaluation.compiled.devices import Devices
+from tfrobust.evaluation.compiled.functions import KeptFunctions
+from tfrobust.evaluation.compiled.network import Network
+from tfrobust.evaluation.compiled.sameness import describe_attack
 from tfrobust.ops.norms import expand
 from tfrobust.ops.random.keys import ExampleKeys
 

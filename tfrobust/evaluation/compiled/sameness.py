@@ -35,7 +35,7 @@ def describe_value(value: Any) -> Any:
     """A key that two values share if they are settings of this library and equal, or one object.
 
     Example:
-    >>> from tfrobust.evaluation.engine.traces.sameness import describe_value
+    >>> from tfrobust.evaluation.compiled.sameness import describe_value
     >>> one, two = (describe_value(tfrobust.PGD(tfrobust.Linf("8/255"), steps=5)) for _ in range(2))
     >>> one == two, describe_value(1) == describe_value(True)
     (True, False)

@@ -19,7 +19,7 @@ class Store:
         functions: the most values of all networks together.
 
     Example:
-    >>> from tfrobust.evaluation.engine.traces.store import Store
+    >>> from tfrobust.evaluation.compiled.store import Store
     >>> store = Store(functions=2)
     >>> [store.get("network", key, lambda: key) for key in "aba"], store.keys("network")
     (['a', 'b', 'a'], ['b', 'a'])

@@ -7,10 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfrobust.evaluation.engine.devices import Devices
-from tfrobust.evaluation.engine.needs import Classifier
-from tfrobust.evaluation.engine.traces.network import Network
-from tfrobust.evaluation.engine.traces.store import Store, process_store
+from tfrobust.evaluation.compiled.classifier import Classifier
+from tfrobust.evaluation.compiled.devices import Devices
+from tfrobust.evaluation.compiled.network import Network
+from tfrobust.evaluation.compiled.store import Store, process_store
 
 
 class KeptFunctions:
@@ -30,7 +30,7 @@ class KeptFunctions:
         devices: `Devices` on which the functions run; those of a strategy are not kept.
 
     Example:
-    >>> from tfrobust.evaluation.engine.traces.functions import KeptFunctions
+    >>> from tfrobust.evaluation.compiled.functions import KeptFunctions
     >>> def make():
     ...     return keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
     >>> def sums(forward):

@@ -58,7 +58,7 @@ def digest_graph(concrete: Any) -> str:
         concrete: a concrete function.
 
     Example:
-    >>> from tfrobust.evaluation.engine.traces.digest import digest_graph
+    >>> from tfrobust.evaluation.compiled.digest import digest_graph
     >>> spec = tf.TensorSpec([None])
     >>> one, two, three = (
     ...     tf.function(f).get_concrete_function(spec)

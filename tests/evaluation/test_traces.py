@@ -13,10 +13,10 @@ import tfrobust
 from tfrobust import PGD, Linf
 from tfrobust.attacks import APGD, Transfer
 from tfrobust.evaluation import Evaluator, Subject, evaluate, forget_traces
-from tfrobust.evaluation.engine.traces import store as store_module
-from tfrobust.evaluation.engine.traces.functions import KeptFunctions
-from tfrobust.evaluation.engine.traces.network import Network
-from tfrobust.evaluation.engine.traces.sameness import describe_attack, describe_value
+from tfrobust.evaluation.compiled import store as store_module
+from tfrobust.evaluation.compiled.functions import KeptFunctions
+from tfrobust.evaluation.compiled.network import Network
+from tfrobust.evaluation.compiled.sameness import describe_attack, describe_value
 from tfrobust.models import BatchNormalization
 
 SHAPE = (4, 4, 1)

@@ -7,13 +7,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfrobust.evaluation.engine.needs import Classifier
-from tfrobust.evaluation.engine.traces.digest import (
+from tfrobust.evaluation.compiled.classifier import Classifier
+from tfrobust.evaluation.compiled.digest import (
     digest_graph,
     find_effects,
     has_custom_gradients,
 )
-from tfrobust.evaluation.engine.traces.sameness import Same, describe_architecture
+from tfrobust.evaluation.compiled.sameness import Same, describe_architecture
 from tfrobust.ops.logits import Inference
 
 
