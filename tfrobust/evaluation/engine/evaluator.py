@@ -4,24 +4,21 @@ import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.evaluation.compiled.classifier import Classifier
 from tfrobust.evaluation.compiled.devices import Devices
-from tfrobust.evaluation.compiled.functions import KeptFunctions
-from tfrobust.evaluation.compiled.sameness import describe_value
-from tfrobust.evaluation.engine.gate import VERDICTS, judge_claims, look_again
+from tfrobust.evaluation.engine.gate import VERDICTS, judge_claims
 from tfrobust.evaluation.engine.journal import Journal
 from tfrobust.evaluation.engine.needs import check_needs
 from tfrobust.evaluation.engine.outcome import Outcome
+from tfrobust.evaluation.engine.passes import Passes
 from tfrobust.evaluation.engine.pool import ProgramPool, count_rows, plan_rows
 from tfrobust.evaluation.engine.program import Program, program_key
 from tfrobust.evaluation.engine.seeds import derive_seeds
 from tfrobust.evaluation.engine.shards import Shards
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work
-from tfrobust.ops.logits import REPEATS, correct, disagree
 from tfrobust.ops.random.seeds import check_seed
 from tfrobust.runs.bar import Bar
 
@@ -79,18 +76,17 @@ class Evaluator:
         self.individual, self.jit_compile, self._is_random = individual, jit_compile, False
         self.devices, self.votes, self.reserve = devices or Devices(), votes, reserve
         self.pools: dict[tuple[str, bool], ProgramPool] = {}
-        self._functions: dict[tuple[int, ...], KeptFunctions] = {}
         if slots != "auto" and (not isinstance(slots, int) or slots < 1):
             raise UserError(
                 f"`slots` must be 'auto' or a whole number of at least 1. Received: slots={slots!r}."
             )
         check_needs(subject, self.attacks)
         self._most = int(MOST_SLOTS if slots == "auto" else slots)
+        self._passes = Passes(subject, self.devices, self._most)
 
     def logits(self, x: np.ndarray) -> np.ndarray:
         """Computes logits at clean images, float32 (n, k), in batches of one shape."""
-        forward = self._keep(x).compile("logits", lambda forward: forward)
-        return self._map(forward, x)
+        return self._passes.logits(x)
 
     def __call__(
         self,
@@ -120,9 +116,10 @@ class Evaluator:
             Interrupted: `stop` returned True; the state is saved.
         """
         bar = bar or Bar(None)
-        self._is_random = self._sees_noise(x)
+        asks = any(attack.trusts_answers for _, attack in self.attacks)
+        self._is_random = asks and self._passes.sees_noise(x[:MOST_SLOTS])
         y = np.asarray(y, np.int32)
-        logits, predictions = self._classify(x, y)
+        logits, predictions = self._passes.classify(x, y, self.votes)
         right = predictions == y
         standing, adversarial, outcomes = right.copy(), x.copy(), []
         is_clean = np.ones(len(y), bool)
@@ -143,15 +140,6 @@ class Evaluator:
             outcomes.append(outcome)
             bar.end(name, f"robust accuracy <= {100 * standing.mean():.2f} %")
         return predictions, tuple(outcomes), adversarial
-
-    def _classify(self, x, y):
-        """Logits at clean images, the mean of all votes, and what counts as the predicted classes."""
-        answers = [self.logits(x) for _ in range(self.votes)]
-        is_right = np.sum([correct(y, tf.constant(z)) for z in answers], axis=0) * 2 > self.votes
-        logits = answers[0] if self.votes == 1 else np.mean(answers, axis=0, dtype=np.float32)
-        # Of the other classes, where the label is not predicted, the likeliest.
-        others = np.where(np.eye(logits.shape[1], dtype=bool)[y], -np.inf, logits)
-        return logits, np.where(is_right, y, np.argmax(others, axis=1))
 
     def _make_look(self, journal, bar, stop, standing):
         def look(schedule):
@@ -184,7 +172,7 @@ class Evaluator:
             schedule.restore(saved)
         bar.begin(name, schedule.share)
         found = schedule(look)
-        verdicts = self._verify(attack, found, work)
+        verdicts = self._verify(attack.threat_model, found, work)
         broken = verdicts["broken"]
         size = len(given)
 
@@ -215,41 +203,22 @@ class Evaluator:
             tracing_seconds=pool.tracing_seconds - tracing_seconds,
         ), found["images"][broken | verdicts["outvoted"]]
 
-    def _verify(self, attack, found, work):
+    def _verify(self, threat_model, found, work):
         """What a second look says of the examples that were broken, or not answered: flags by name."""
         broken = found["broken"]
         claimed = broken | (found["lost_run"] >= 0)
         verdicts = {name: np.zeros_like(broken) for name in VERDICTS}
         if claimed.any():
             arrays = [array[claimed] for array in (found["images"], work.x, work.y)]
-            seen = self._map(self._make_second_look(attack.threat_model, work.x), *arrays)
+            seen = self._passes.look_again(threat_model, self.votes, *arrays)
             for name, flags in judge_claims(broken[claimed], seen, self.votes).items():
                 verdicts[name][claimed] = flags
         return verdicts
 
-    def _map(self, function, *arrays):
-        return self.devices.map_batches(function, arrays, self._most)
-
-    def _make_second_look(self, threat_model, x):
-        votes = self.votes
-
-        def make(forward):
-            return lambda *batch: tuple(look_again(forward, threat_model, *batch, passes=votes))
-
-        key = "second look", describe_value(threat_model), votes
-        return self._keep(x).compile(key, make)
-
-    def _keep(self, x):
-        """The compiled functions of this classifier for images such as `x`."""
-        shape = x.shape[1:]
-        if shape not in self._functions:
-            self._functions[shape] = KeptFunctions.of(self.subject, shape, self.devices)
-        return self._functions[shape]
-
     def _pool(self, name, attack, x):
         which = name, self._is_random
         if which not in self.pools:
-            functions, options = self._keep(x), (self.jit_compile, which[1])
+            functions, options = self._passes.keep(x), (self.jit_compile, which[1])
             key = program_key(attack, *options)
             kept = {whole[1] for whole in functions.keys() if key and whole[0] == key}
             kept = {rows for rows in kept if rows <= self._most}
@@ -259,12 +228,3 @@ class Evaluator:
                 kept,
             )
         return self.pools[which]
-
-    def _sees_noise(self, x):
-        """Whether passes over the first images disagree; not looked for where no attack asks."""
-        if not any(attack.trusts_answers for _, attack in self.attacks):
-            return False
-        x = x[:MOST_SLOTS]
-        first = self.logits(x)
-        again = (self.logits(x) for _ in range(REPEATS))
-        return any(bool(disagree(tf.constant(first), tf.constant(z))) for z in again)
