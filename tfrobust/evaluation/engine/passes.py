@@ -1,4 +1,4 @@
-"""What an evaluation asks of a classifier beside the attacks: clean logits, and a second look at what was found."""
+"""What an evaluation asks of a classifier beside the attacks: clean logits, and second looks."""
 
 from collections.abc import Callable
 
