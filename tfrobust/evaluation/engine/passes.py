@@ -42,7 +42,8 @@ class Passes:
         """Logits at images, the mean of all votes, and what counts as the predicted classes."""
         answers = [self.logits(x) for _ in range(votes)]
         is_right = np.sum([correct(y, tf.constant(z)) for z in answers], axis=0) * 2 > votes
-        logits = answers[0] if votes == 1 else np.mean(answers, axis=0, dtype=np.float32)
+        mean = np.mean(np.stack(answers), axis=0, dtype=np.float32)
+        logits: np.ndarray = answers[0] if votes == 1 else mean
         # Of the other classes, where the label is not predicted, the likeliest.
         others = np.where(np.eye(logits.shape[1], dtype=bool)[y], -np.inf, logits)
         return logits, np.where(is_right, y, np.argmax(others, axis=1))
