@@ -43,7 +43,7 @@ class Passes:
         answers = [self.logits(x) for _ in range(votes)]
         is_right = np.sum([correct(y, tf.constant(z)) for z in answers], axis=0) * 2 > votes
         mean = np.mean(np.stack(answers), axis=0, dtype=np.float32)
-        logits: np.ndarray = answers[0] if votes == 1 else mean
+        logits = answers[0] if votes == 1 else np.asarray(mean)
         # Of the other classes, where the label is not predicted, the likeliest.
         others = np.where(np.eye(logits.shape[1], dtype=bool)[y], -np.inf, logits)
         return logits, np.where(is_right, y, np.argmax(others, axis=1))
