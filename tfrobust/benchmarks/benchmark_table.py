@@ -91,6 +91,11 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str
     return lines
 
 
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints what `format_table` gives, after an empty line."""
+    print("", *format_table(head, rows), sep="\n", flush=True)
+
+
 def _format_formula(subject):
     letters = zip("FTIW", subject.counts().values(), strict=True)
     return " + ".join(f"{count}{letter}" for letter, count in letters if count)

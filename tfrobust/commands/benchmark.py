@@ -18,17 +18,34 @@ With --evaluate it measures AutoAttack on finished runs in place of training ste
 example that nothing breaks beside those of AutoAttack's own code, and the wall time of the search beside
 that of its passes alone, in batches of the same size.
 
+    python bin/benchmark.py --autoattack=runs/trades --libraries=torchattacks,art --python=torch/bin/python
+
+With --autoattack it times our AutoAttack, tracing included, and that of other libraries, in a process of
+their own, on the same weights, images and radius, one after the other, and prints how many examples each
+leaves robust. They need PyTorch, and are no dependency of tfrobust: torchattacks, with the settings of
+AutoAttack's paper, and the Adversarial Robustness Toolbox (art), whose AutoAttack has other attacks.
+
 Exit status: 0 done; 2 something in the request cannot work.
 """
 
 import os
 import pathlib
 import platform
+import sys
 
 from absl import flags
 
+from tfrobust.benchmarks.reference.libraries import check_library
 from tfrobust.commands.command_line import Command
 from tfrobust.errors import UserError
+
+# Flags that say more of a measurement, and what measures it.
+_BELONGS = {
+    "suite": ("evaluate",),
+    "examples": ("evaluate", "autoattack"),
+    "libraries": ("autoattack",),
+    "python": ("autoattack",),
+}
 
 
 def _define(values):
@@ -44,11 +61,23 @@ def _define(values):
         "methods", [], "Methods to measure, such as ADV-1,TRADES-10. Default: all.", **given
     )
     flags.DEFINE_multi_string("evaluate", [], "Folder of a run to measure AutoAttack on.", **given)
+    flags.DEFINE_multi_string(
+        "autoattack", [], "Folder of a run to time AutoAttack on, ours and others.", **given
+    )
+    flags.DEFINE_list(
+        "libraries",
+        ["torchattacks"],
+        "Whose AutoAttack to time, with --autoattack: torchattacks, art.",
+        **given,
+    )
+    flags.DEFINE_string(
+        "python", sys.executable, "Python that has these libraries, with --autoattack.", **given
+    )
     flags.DEFINE_string("suite", "autoattack", "What to measure with --evaluate.", **given)
     flags.DEFINE_integer(
         "examples",
         None,
-        "Only the first so many test examples, with --evaluate.",
+        "Only the first so many test examples, with --evaluate or --autoattack.",
         lower_bound=1,
         **given,
     )
@@ -58,21 +87,40 @@ def _define(values):
 
 
 def _check(values):
-    for folder in values.evaluate:
+    for folder in (*values.evaluate, *values.autoattack):
         if not pathlib.Path(folder).exists():
             raise UserError(f"There is no {folder}. Give the folder of a finished run.")
-    for name in ("suite", "examples"):
-        if values[name].present and not values.evaluate:
-            raise UserError(f"--{name} says what to measure with --evaluate=RUN. Give that too.")
-    for name in ("model", "width", "batch_size", "image_size", "repeats", "methods", "layers"):
-        if values[name].present and values.evaluate:
+    if values.evaluate and values.autoattack:
+        raise UserError("--evaluate and --autoattack measure different things. Give one of them.")
+    for name, owners in _BELONGS.items():
+        if values[name].present and not any(values[owner].value for owner in owners):
             raise UserError(
-                f"--{name} does not apply to --evaluate, which measures runs. Leave it out."
+                f"--{name} says what to measure with "
+                f"{' or '.join(f'--{owner}=RUN' for owner in owners)}. Give that too."
             )
+    for name in ("model", "width", "batch_size", "image_size", "repeats", "methods", "layers"):
+        if values[name].present and (values.evaluate or values.autoattack):
+            measured = "evaluate" if values.evaluate else "autoattack"
+            raise UserError(
+                f"--{name} does not apply to --{measured}, which measures runs. Leave it out."
+            )
+    if values.autoattack:
+        for library in values.libraries:
+            check_library(library, values.python)
 
 
 def _run(values):
-    _measure_evaluations(values) if values.evaluate else _measure_steps(values)
+    if not (values.evaluate or values.autoattack):
+        return _measure_steps(values)
+    from tfrobust.benchmarks import runs
+
+    if values.evaluate:
+        runs.measure_evaluations(values.evaluate, values.suite, values.examples)
+    else:
+        runs.compare_autoattacks(
+            values.autoattack, values.libraries, values.python, values.examples
+        )
+    return None
 
 
 def _measure_steps(values):
@@ -107,7 +155,7 @@ def _measure_steps(values):
     def compare(title, calls, rounds):
         costs = measure_calls(calls, rounds)
         rows = benchmark_table.format_pass_rows(costs, passes.PASSES)
-        _print((title, *benchmark_table.PASS_HEAD[1:]), rows)
+        benchmark_table.print_table((title, *benchmark_table.PASS_HEAD[1:]), rows)
 
     stock = with_stock_batch_normalization(model)
     ours = passes.make_passes(model, x, y)
@@ -127,36 +175,13 @@ def _measure_steps(values):
     }
     costs = measure_calls(calls, values.repeats)
     traces = {name: step.traces for name, step in steps.items()}
-    _print(benchmark_table.STEP_HEAD, benchmark_table.format_step_rows(subjects, costs, traces))
+    benchmark_table.print_table(
+        benchmark_table.STEP_HEAD, benchmark_table.format_step_rows(subjects, costs, traces)
+    )
     print(
         f"\nupdate of all weights (SGD with momentum): {take_median(costs['update']).wall * 1e3:.3g} ms\n"
         f"peak memory of the process: {measure_process_peak() / 2**30:.2f} GiB"
     )
-
-
-def _measure_evaluations(values):
-    import tensorflow as tf
-
-    from tfrobust import evaluation
-    from tfrobust.benchmarks import evaluation as benchmark
-
-    runs = []
-    for folder in values.evaluate:
-        # All of them before the first one is measured, which takes minutes.
-        subject, (data, threat_model) = (
-            evaluation.Subject.of(folder),
-            evaluation.read_run_settings(folder),
-        )
-        examples = evaluation.load_examples(data)
-        if values.examples:
-            examples = examples.first(values.examples)
-        runs.append((subject, examples, evaluation.suite(values.suite, threat_model)))
-    for subject, examples, suite in runs:
-        print(
-            f"\n{subject.model.name} on {examples.name}, {suite.threat_model}, TensorFlow {tf.__version__}, "
-            f"{os.cpu_count()} cores"
-        )
-        _print(benchmark.HEAD, benchmark.measure_suite(subject, examples, suite))
 
 
 def _make_model(values, image_shape):
@@ -165,12 +190,6 @@ def _make_model(values, image_shape):
     if values.model == "digits_cnn":
         return models.digits_cnn(image_shape)
     return models.preact_resnet18(values.width, image_shape)
-
-
-def _print(head, rows):
-    from tfrobust.benchmarks.benchmark_table import format_table
-
-    print("", *format_table(head, rows), sep="\n", flush=True)
 
 
 COMMAND = Command("benchmark", __doc__, _define, _run, _check)

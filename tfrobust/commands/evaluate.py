@@ -83,9 +83,9 @@ def _define(values):
     flags.DEFINE_list("merge", [], "Folders of all shards, to make one report of them.", **given)
     flags.DEFINE_enum(
         "checks",
-        "full",
-        ["full", "contract", "none"],
-        "contract: no checks with attacks of their own; see docs/checks.md.",
+        "auto",
+        ["auto", "full", "contract", "none"],
+        "contract: no checks with attacks of their own; auto: contract after one short attack, else full.",
         **given,
     )
     flags.DEFINE_enum(
