@@ -2,6 +2,7 @@
 
     python bin/benchmark.py
     python bin/benchmark.py --width=16 --methods=ADV-10,TRADES-10 --repeats=10
+    python bin/benchmark.py --device --batch_size=128 --precision=mixed_bfloat16
     python bin/benchmark.py --evaluate=runs/trades --evaluate=runs/mnist_adv_one_step --examples=500
 
 Everything is measured in one process and in turns: the passes with our BatchNormalization and with
@@ -18,6 +19,10 @@ With --evaluate it measures AutoAttack on finished runs in place of training ste
 example that nothing breaks beside those of AutoAttack's own code, and the wall time of the search beside
 that of its passes alone, in batches of the same size.
 
+With --device it measures steps alone, one method after the other: images a second, peak memory and passes
+in one table, with the device and the versions above it, to be sent or kept. It takes --precision and
+--jit_compile.
+
     python bin/benchmark.py --autoattack=runs/trades --libraries=torchattacks,art --python=torch/bin/python
 
 With --autoattack it times our AutoAttack, tracing included, and that of other libraries, in a process of
@@ -28,6 +33,7 @@ AutoAttack's paper, and the Adversarial Robustness Toolbox (art), whose AutoAtta
 Exit status: 0 done; 2 something in the request cannot work.
 """
 
+import math
 import os
 import pathlib
 import platform
@@ -38,6 +44,9 @@ from absl import flags
 from tfrobust.benchmarks.reference.libraries import check_library
 from tfrobust.commands.command_line import Command
 from tfrobust.errors import UserError
+
+# Flags that describe training steps.
+_OF_STEPS = ("model", "width", "batch_size", "image_size", "repeats", "methods", "layers")
 
 # Flags that say more of a measurement, and what measures it.
 _BELONGS = {
@@ -60,6 +69,15 @@ def _define(values):
     flags.DEFINE_list(
         "methods", [], "Methods to measure, such as ADV-1,TRADES-10. Default: all.", **given
     )
+    flags.DEFINE_bool("device", False, "Measure steps alone, on the device at hand.", **given)
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        ["float32", "mixed_bfloat16", "mixed_float16"],
+        "In what --device computes.",
+        **given,
+    )
+    flags.DEFINE_bool("jit_compile", False, "Compile the steps of --device with XLA.", **given)
     flags.DEFINE_multi_string("evaluate", [], "Folder of a run to measure AutoAttack on.", **given)
     flags.DEFINE_multi_string(
         "autoattack", [], "Folder of a run to time AutoAttack on, ours and others.", **given
@@ -90,6 +108,11 @@ def _check(values):
     for folder in (*values.evaluate, *values.autoattack):
         if not pathlib.Path(folder).exists():
             raise UserError(f"There is no {folder}. Give the folder of a finished run.")
+    for name in ("precision", "jit_compile"):
+        if values[name].present and not values.device:
+            raise UserError(f"--{name} says how --device computes. Give that too.")
+    if values.device and values["layers"].present:
+        raise UserError("--layers does not apply to --device, which measures steps. Leave it out.")
     if values.evaluate and values.autoattack:
         raise UserError("--evaluate and --autoattack measure different things. Give one of them.")
     for name, owners in _BELONGS.items():
@@ -98,7 +121,7 @@ def _check(values):
                 f"--{name} says what to measure with "
                 f"{' or '.join(f'--{owner}=RUN' for owner in owners)}. Give that too."
             )
-    for name in ("model", "width", "batch_size", "image_size", "repeats", "methods", "layers"):
+    for name in (*_OF_STEPS, "device"):
         if values[name].present and (values.evaluate or values.autoattack):
             measured = "evaluate" if values.evaluate else "autoattack"
             raise UserError(
@@ -111,7 +134,7 @@ def _check(values):
 
 def _run(values):
     if not (values.evaluate or values.autoattack):
-        return _measure_steps(values)
+        return _measure_device(values) if values.device else _measure_steps(values)
     from tfrobust.benchmarks import runs
 
     if values.evaluate:
@@ -140,14 +163,12 @@ def _measure_steps(values):
     subjects = benchmark.choose_methods(values.methods)
     keras.utils.set_random_seed(0)
     model = _make_model(values, (values.image_size, values.image_size, 3))
-    x = tf.random.stateless_uniform((values.batch_size, *model.input_shape[1:]), (0, 1))
-    y = tf.random.stateless_uniform((values.batch_size,), (0, 2), 0, 10, tf.int32)
-    weights = sum(int(tf.size(v)) for v in model.trainable_variables)
+    x, y = _make_batch(values, model)
     devices = ", ".join(device.name for device in tf.config.list_logical_devices())
     print(
         f"tfrobust {__version__}, TensorFlow {tf.__version__}, Keras {keras.__version__}, "
         f"Python {platform.python_version()}; {platform.machine()}, {os.cpu_count()} cores, {devices}\n"
-        f"{model.name}, {weights:,} trainable weights, images {tuple(x.shape)}, "
+        f"{_describe(model, x)}, "
         f"medians of {values.repeats} rounds",
         flush=True,
     )
@@ -184,12 +205,53 @@ def _measure_steps(values):
     )
 
 
+def _measure_device(values):
+    import keras
+    import tensorflow as tf
+
+    from tfrobust.benchmarks import device, steps
+    from tfrobust.benchmarks.benchmark_table import print_table
+    from tfrobust.benchmarks.calls import RepeatedStep
+
+    tf.get_logger().setLevel("ERROR")
+    subjects = steps.choose_methods(values.methods)
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy(values.precision)
+    model = _make_model(values, (values.image_size, values.image_size, 3))
+    x, y = _make_batch(values, model)
+    compiled = "with XLA" if values.jit_compile else "without XLA"
+    print(
+        f"{device.describe_device()}\n{_describe(model, x)}, {values.precision}, {compiled}, "
+        f"medians of {values.repeats} steps",
+        flush=True,
+    )
+    rows = device.measure_device(
+        subjects,
+        lambda subject: RepeatedStep(subject, model, x, y, values.jit_compile),
+        values.batch_size,
+        values.repeats,
+    )
+    print_table(device.HEAD, rows)
+
+
 def _make_model(values, image_shape):
     from tfrobust import models
 
     if values.model == "digits_cnn":
         return models.digits_cnn(image_shape)
     return models.preact_resnet18(values.width, image_shape)
+
+
+def _make_batch(values, model):
+    import tensorflow as tf
+
+    x = tf.random.stateless_uniform((values.batch_size, *model.input_shape[1:]), (0, 1))
+    return x, tf.random.stateless_uniform((values.batch_size,), (0, 2), 0, 10, tf.int32)
+
+
+def _describe(model, x):
+    weights = sum(math.prod(v.shape) for v in model.trainable_variables)
+    return f"{model.name}, {weights:,} trainable weights, images {tuple(x.shape)}"
 
 
 COMMAND = Command("benchmark", __doc__, _define, _run, _check)
