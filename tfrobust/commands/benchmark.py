@@ -35,26 +35,13 @@ Exit status: 0 done; 2 something in the request cannot work.
 
 import math
 import os
-import pathlib
 import platform
 import sys
 
 from absl import flags
 
-from tfrobust.benchmarks.reference.libraries import check_library
+from tfrobust.commands.benchmark_flags import check
 from tfrobust.commands.command_line import Command
-from tfrobust.errors import UserError
-
-# Flags that describe training steps.
-_OF_STEPS = ("model", "width", "batch_size", "image_size", "repeats", "methods", "layers")
-
-# Flags that say more of a measurement, and what measures it.
-_BELONGS = {
-    "suite": ("evaluate",),
-    "examples": ("evaluate", "autoattack"),
-    "libraries": ("autoattack",),
-    "python": ("autoattack",),
-}
 
 
 def _define(values):
@@ -102,34 +89,6 @@ def _define(values):
     flags.DEFINE_bool(
         "layers", True, "Compare the BatchNormalization layers by themselves too.", **given
     )
-
-
-def _check(values):
-    for folder in (*values.evaluate, *values.autoattack):
-        if not pathlib.Path(folder).exists():
-            raise UserError(f"There is no {folder}. Give the folder of a finished run.")
-    for name in ("precision", "jit_compile"):
-        if values[name].present and not values.device:
-            raise UserError(f"--{name} says how --device computes. Give that too.")
-    if values.device and values["layers"].present:
-        raise UserError("--layers does not apply to --device, which measures steps. Leave it out.")
-    if values.evaluate and values.autoattack:
-        raise UserError("--evaluate and --autoattack measure different things. Give one of them.")
-    for name, owners in _BELONGS.items():
-        if values[name].present and not any(values[owner].value for owner in owners):
-            raise UserError(
-                f"--{name} says what to measure with "
-                f"{' or '.join(f'--{owner}=RUN' for owner in owners)}. Give that too."
-            )
-    for name in (*_OF_STEPS, "device"):
-        if values[name].present and (values.evaluate or values.autoattack):
-            measured = "evaluate" if values.evaluate else "autoattack"
-            raise UserError(
-                f"--{name} does not apply to --{measured}, which measures runs. Leave it out."
-            )
-    if values.autoattack:
-        for library in values.libraries:
-            check_library(library, values.python)
 
 
 def _run(values):
@@ -254,4 +213,4 @@ def _describe(model, x):
     return f"{model.name}, {weights:,} trainable weights, images {tuple(x.shape)}"
 
 
-COMMAND = Command("benchmark", __doc__, _define, _run, _check)
+COMMAND = Command("benchmark", __doc__, _define, _run, check)
