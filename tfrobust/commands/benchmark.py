@@ -169,28 +169,20 @@ def _measure_device(values):
     import tensorflow as tf
 
     from tfrobust.benchmarks import device, steps
-    from tfrobust.benchmarks.benchmark_table import print_table
-    from tfrobust.benchmarks.calls import RepeatedStep
 
     tf.get_logger().setLevel("ERROR")
     subjects = steps.choose_methods(values.methods)
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy(values.precision)
     model = _make_model(values, (values.image_size, values.image_size, 3))
-    x, y = _make_batch(values, model)
     compiled = "with XLA" if values.jit_compile else "without XLA"
+    x, y = _make_batch(values, model)
     print(
         f"{device.describe_device()}\n{_describe(model, x)}, {values.precision}, {compiled}, "
         f"medians of {values.repeats} steps",
         flush=True,
     )
-    rows = device.measure_device(
-        subjects,
-        lambda subject: RepeatedStep(subject, model, x, y, values.jit_compile),
-        values.batch_size,
-        values.repeats,
-    )
-    print_table(device.HEAD, rows)
+    device.measure_device(subjects, model, x, y, values.repeats, values.jit_compile)
 
 
 def _make_model(values, image_shape):
