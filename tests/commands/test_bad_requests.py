@@ -171,6 +171,10 @@ FLAGS = [
     ("benchmark", ["--libraries=art"], "--autoattack"),
     ("benchmark", ["--evaluate=SHELF/run", "--python=python"], "--autoattack"),
     ("benchmark", ["methods"], "'methods'"),
+    ("benchmark", ["--precision=mixed_float16"], "--device"),
+    ("benchmark", ["--device", "--precision=float8"], "precision"),
+    ("benchmark", ["--device", "--nolayers"], "--layers"),
+    ("benchmark", ["--device", "--evaluate=SHELF/run"], "--device"),
 ]
 
 # Lines of gin over gin/adv.gin.
