@@ -14,14 +14,16 @@ import keras
 import tensorflow as tf
 
 try:
+    # What `keras.backend.clear_session` forgets; no public function adds to it.
+    from keras.src.backend.common.global_state import set_global_attribute
+
     # Whether `call` is the one that follows a graph of layers; `keras.Model` says so of no instance.
     from keras.src.models.functional import Functional
 
     # Where Keras's callbacks look for a metric's direction with mode="auto".
     from keras.src.trainers.compile_utils import MetricsList
 
-    # Several processes of one strategy: how many devices each has, words between them, and how long
-    # one may be silent.
+    # Several processes of one strategy: devices of each, words between them, how long one may be silent.
     from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
     from tensorflow.python.distribute.collective_all_reduce_strategy import (
         CollectiveAllReduceExtended,
@@ -58,9 +60,11 @@ __all__ = [
     "gin_configurable",
     "gin_used_values",
     "gin_values_within",
+    "keep_for_session",
     "read_shared_text",
     "record_operation",
     "search_gin_files",
+    "seed_states",
     "set_direction",
     "share_text",
     "step_counter",
@@ -103,6 +107,11 @@ def draws_random_numbers(layer: keras.layers.Layer) -> bool:
     return bool(layer._seed_generators)
 
 
+def seed_states(layer: keras.layers.Layer) -> list[Any]:
+    """The variables from which a layer's own generators of random numbers go on."""
+    return [generator.state for generator in layer._seed_generators]
+
+
 def build_now(layer: keras.layers.Layer) -> None:
     """Marks a layer without weights as built, as Keras's own layers are after their constructor."""
     layer._build_at_init()
@@ -141,6 +150,11 @@ def step_counter(optimizer: keras.Optimizer) -> Any:
 def variable_position(optimizer: keras.Optimizer, variable: Any) -> int:
     """Which of the optimizer's variables belong to a variable of the model: their place in the lists."""
     return optimizer._get_variable_index(variable)
+
+
+def keep_for_session(name: str, value: Any) -> None:
+    """Holds a reference to a value until `keras.backend.clear_session`, or the end of this thread."""
+    set_global_attribute(name, value)
 
 
 def find_operation(name: str) -> Any:
@@ -183,15 +197,14 @@ class MultiWorkerStrategy(tf.distribute.MultiWorkerMirroredStrategy):
         addresses: host:port of each process.
         index: number of this one.
         devices: names such as "GPU:0" or "CPU:1", all of one kind, as many in each process.
-        patience: seconds for which a process may be silent before TensorFlow counts it as gone. Long, since
-            a process that is only paused is silent too; `training.cluster.watch` looks at who is gone.
+        patience: seconds of silence after which TensorFlow counts a process as gone. Long: one that is
+            paused is silent too, and `training.cluster.watch` looks at who is gone.
     """
 
     def __init__(
         self, addresses: Sequence[str], index: int, devices: Sequence[str], patience: float = 3600.0
     ) -> None:
         job = coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=len(addresses))
-        # As TensorFlow does it, but for the patience.
         eager_context.context().configure_coordination_service(
             service_type="standalone",
             service_leader="/job:worker/replica:0/task:0",

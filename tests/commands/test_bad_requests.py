@@ -158,6 +158,8 @@ FLAGS = [
     ("benchmark", ["--repeats=0"], "repeats"),
     ("benchmark", ["--examples=3"], "--evaluate"),
     ("benchmark", ["--suite=pgd_20"], "--evaluate"),
+    ("benchmark", ["--data=no_such_folder"], "no_such_folder"),
+    ("benchmark", ["--data=SHELF", "--width=8"], "--width does not apply to --data"),
     ("benchmark", ["--evaluate=no_such_run"], "no_such_run"),
     ("benchmark", ["--evaluate=SHELF/empty"], "not a model"),
     ("benchmark", ["--evaluate=SHELF/run", "--width=8"], "--width"),
@@ -171,6 +173,10 @@ FLAGS = [
     ("benchmark", ["--libraries=art"], "--autoattack"),
     ("benchmark", ["--evaluate=SHELF/run", "--python=python"], "--autoattack"),
     ("benchmark", ["methods"], "'methods'"),
+    ("benchmark", ["--precision=mixed_float16"], "--device"),
+    ("benchmark", ["--device", "--precision=float8"], "precision"),
+    ("benchmark", ["--device", "--nolayers"], "--layers"),
+    ("benchmark", ["--device", "--evaluate=SHELF/run"], "--device"),
 ]
 
 # Lines of gin over gin/adv.gin.

@@ -2,6 +2,7 @@
 
     python bin/benchmark.py
     python bin/benchmark.py --width=16 --methods=ADV-10,TRADES-10 --repeats=10
+    python bin/benchmark.py --device --batch_size=128 --precision=mixed_bfloat16
     python bin/benchmark.py --evaluate=runs/trades --evaluate=runs/mnist_adv_one_step --examples=500
 
 Everything is measured in one process and in turns: the passes with our BatchNormalization and with
@@ -18,6 +19,10 @@ With --evaluate it measures AutoAttack on finished runs in place of training ste
 example that nothing breaks beside those of AutoAttack's own code, and the wall time of the search beside
 that of its passes alone, in batches of the same size.
 
+With --device it measures steps alone, one method after the other: images a second, peak memory and passes
+in one table, with the device and the versions above it, to be sent or kept. It takes --precision and
+--jit_compile.
+
     python bin/benchmark.py --autoattack=runs/trades --libraries=torchattacks,art --python=torch/bin/python
 
 With --autoattack it times our AutoAttack, tracing included, and that of other libraries, in a process of
@@ -25,27 +30,23 @@ their own, on the same weights, images and radius, one after the other, and prin
 leaves robust. They need PyTorch, and are no dependency of tfrobust: torchattacks, with the settings of
 AutoAttack's paper, and the Adversarial Robustness Toolbox (art), whose AutoAttack has other attacks.
 
+    python bin/benchmark.py --data=pictures --image_size=224 --batch_size=128
+
+With --data it measures how many training images are read in a second from JPEG files in a folder for each
+class, cropped at random and mirrored, beside a plain tf.data pipeline on the same files, in turns.
+
 Exit status: 0 done; 2 something in the request cannot work.
 """
 
+import math
 import os
-import pathlib
 import platform
 import sys
 
 from absl import flags
 
-from tfrobust.benchmarks.reference.libraries import check_library
+from tfrobust.commands.benchmark_flags import check
 from tfrobust.commands.command_line import Command
-from tfrobust.errors import UserError
-
-# Flags that say more of a measurement, and what measures it.
-_BELONGS = {
-    "suite": ("evaluate",),
-    "examples": ("evaluate", "autoattack"),
-    "libraries": ("autoattack",),
-    "python": ("autoattack",),
-}
 
 
 def _define(values):
@@ -60,10 +61,20 @@ def _define(values):
     flags.DEFINE_list(
         "methods", [], "Methods to measure, such as ADV-1,TRADES-10. Default: all.", **given
     )
-    flags.DEFINE_multi_string("evaluate", [], "Folder of a run to measure AutoAttack on.", **given)
-    flags.DEFINE_multi_string(
-        "autoattack", [], "Folder of a run to time AutoAttack on, ours and others.", **given
+    flags.DEFINE_bool("device", False, "Measure steps alone, on the device at hand.", **given)
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        ["float32", "mixed_bfloat16", "mixed_float16"],
+        "In what --device computes.",
+        **given,
     )
+    flags.DEFINE_bool("jit_compile", False, "Compile the steps of --device with XLA.", **given)
+    flags.DEFINE_string(
+        "data", None, "Folder of JPEG files by class to measure reading on.", **given
+    )
+    flags.DEFINE_multi_string("evaluate", [], "Folder of a run to measure AutoAttack on.", **given)
+    flags.DEFINE_multi_string("autoattack", [], "Folder of a run to time AutoAttacks on.", **given)
     flags.DEFINE_list(
         "libraries",
         ["torchattacks"],
@@ -81,46 +92,22 @@ def _define(values):
         lower_bound=1,
         **given,
     )
-    flags.DEFINE_bool(
-        "layers", True, "Compare the BatchNormalization layers by themselves too.", **given
-    )
-
-
-def _check(values):
-    for folder in (*values.evaluate, *values.autoattack):
-        if not pathlib.Path(folder).exists():
-            raise UserError(f"There is no {folder}. Give the folder of a finished run.")
-    if values.evaluate and values.autoattack:
-        raise UserError("--evaluate and --autoattack measure different things. Give one of them.")
-    for name, owners in _BELONGS.items():
-        if values[name].present and not any(values[owner].value for owner in owners):
-            raise UserError(
-                f"--{name} says what to measure with "
-                f"{' or '.join(f'--{owner}=RUN' for owner in owners)}. Give that too."
-            )
-    for name in ("model", "width", "batch_size", "image_size", "repeats", "methods", "layers"):
-        if values[name].present and (values.evaluate or values.autoattack):
-            measured = "evaluate" if values.evaluate else "autoattack"
-            raise UserError(
-                f"--{name} does not apply to --{measured}, which measures runs. Leave it out."
-            )
-    if values.autoattack:
-        for library in values.libraries:
-            check_library(library, values.python)
+    flags.DEFINE_bool("layers", True, "Compare the BatchNormalization layers too.", **given)
 
 
 def _run(values):
+    if values.data is not None:
+        from tfrobust.benchmarks.pictures import measure_pictures
+
+        return measure_pictures(values.data, values.image_size, values.batch_size, values.repeats)
     if not (values.evaluate or values.autoattack):
-        return _measure_steps(values)
+        return _measure_device(values) if values.device else _measure_steps(values)
     from tfrobust.benchmarks import runs
 
     if values.evaluate:
-        runs.measure_evaluations(values.evaluate, values.suite, values.examples)
-    else:
-        runs.compare_autoattacks(
-            values.autoattack, values.libraries, values.python, values.examples
-        )
-    return None
+        return runs.measure_evaluations(values.evaluate, values.suite, values.examples)
+    others = values.libraries, values.python
+    return runs.compare_autoattacks(values.autoattack, *others, values.examples)
 
 
 def _measure_steps(values):
@@ -140,15 +127,12 @@ def _measure_steps(values):
     subjects = benchmark.choose_methods(values.methods)
     keras.utils.set_random_seed(0)
     model = _make_model(values, (values.image_size, values.image_size, 3))
-    x = tf.random.stateless_uniform((values.batch_size, *model.input_shape[1:]), (0, 1))
-    y = tf.random.stateless_uniform((values.batch_size,), (0, 2), 0, 10, tf.int32)
-    weights = sum(int(tf.size(v)) for v in model.trainable_variables)
+    x, y = _make_batch(values, model)
     devices = ", ".join(device.name for device in tf.config.list_logical_devices())
     print(
         f"tfrobust {__version__}, TensorFlow {tf.__version__}, Keras {keras.__version__}, "
         f"Python {platform.python_version()}; {platform.machine()}, {os.cpu_count()} cores, {devices}\n"
-        f"{model.name}, {weights:,} trainable weights, images {tuple(x.shape)}, "
-        f"medians of {values.repeats} rounds",
+        f"{_describe(model, x)}, medians of {values.repeats} rounds",
         flush=True,
     )
 
@@ -157,9 +141,8 @@ def _measure_steps(values):
         rows = benchmark_table.format_pass_rows(costs, passes.PASSES)
         benchmark_table.print_table((title, *benchmark_table.PASS_HEAD[1:]), rows)
 
-    stock = with_stock_batch_normalization(model)
     ours = passes.make_passes(model, x, y)
-    theirs = passes.make_passes(stock, x, y)
+    theirs = passes.make_passes(with_stock_batch_normalization(model), x, y)
     compare("classifier", passes.pair_passes(ours, theirs), 4 * values.repeats)
     if values.layers:
         for shape in passes.find_normalized_shapes(model, values.batch_size):
@@ -175,21 +158,56 @@ def _measure_steps(values):
     }
     costs = measure_calls(calls, values.repeats)
     traces = {name: step.traces for name, step in steps.items()}
-    benchmark_table.print_table(
-        benchmark_table.STEP_HEAD, benchmark_table.format_step_rows(subjects, costs, traces)
-    )
+    rows = benchmark_table.format_step_rows(subjects, costs, traces)
+    benchmark_table.print_table(benchmark_table.STEP_HEAD, rows)
     print(
         f"\nupdate of all weights (SGD with momentum): {take_median(costs['update']).wall * 1e3:.3g} ms\n"
         f"peak memory of the process: {measure_process_peak() / 2**30:.2f} GiB"
     )
 
 
+def _measure_device(values):
+    import keras
+    import tensorflow as tf
+
+    from tfrobust.benchmarks import device, steps
+
+    tf.get_logger().setLevel("ERROR")
+    subjects = steps.choose_methods(values.methods)
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy(values.precision)
+    model = _make_model(values, (values.image_size, values.image_size, 3))
+    compiled = "with XLA" if values.jit_compile else "without XLA"
+    x, y = _make_batch(values, model)
+    print(
+        f"{device.describe_device()}\n{_describe(model, x)}, {values.precision}, {compiled}, "
+        f"medians of {values.repeats} steps",
+        flush=True,
+    )
+    device.measure_device(subjects, model, x, y, values.repeats, values.jit_compile)
+
+
 def _make_model(values, image_shape):
     from tfrobust import models
 
-    if values.model == "digits_cnn":
-        return models.digits_cnn(image_shape)
-    return models.preact_resnet18(values.width, image_shape)
+    small = values.model == "digits_cnn"
+    return (
+        models.digits_cnn(image_shape)
+        if small
+        else models.preact_resnet18(values.width, image_shape)
+    )
 
 
-COMMAND = Command("benchmark", __doc__, _define, _run, _check)
+def _make_batch(values, model):
+    import tensorflow as tf
+
+    x = tf.random.stateless_uniform((values.batch_size, *model.input_shape[1:]), (0, 1))
+    return x, tf.random.stateless_uniform((values.batch_size,), (0, 2), 0, 10, tf.int32)
+
+
+def _describe(model, x):
+    weights = sum(math.prod(v.shape) for v in model.trainable_variables)
+    return f"{model.name}, {weights:,} trainable weights, images {tuple(x.shape)}"
+
+
+COMMAND = Command("benchmark", __doc__, _define, _run, check)

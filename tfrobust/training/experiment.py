@@ -12,8 +12,8 @@ import tensorflow as tf
 from tfrobust import contract
 from tfrobust import data as data_room
 from tfrobust.attacks.base import Attack
+from tfrobust.data.augmentation.transforms import check_augment
 from tfrobust.data.fingerprint import fingerprint
-from tfrobust.data.pipeline import check_augment
 from tfrobust.errors import UserError
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.numbers import integer, number
@@ -107,6 +107,7 @@ def build(
     evaluation_batch_size: int | None,
     checkpoint_rule: str,
     seed: int,
+    compilation: dict[str, Any],
     gin_files: tuple[str, ...],
     workers: Workers = ALONE,
 ) -> Experiment:
@@ -148,7 +149,9 @@ def build(
         rates = (Schedule, int, float)
         learning_rate = make_part("learning_rate", learning_rate, rates, epochs=epochs)
     rate = make_learning_rate(learning_rate, epochs, updates)
-    built.compile(make_part("optimizer", optimizer, keras.Optimizer, learning_rate=rate))
+    built.compile(
+        make_part("optimizer", optimizer, keras.Optimizer, learning_rate=rate), **compilation
+    )
     # Keras would make the optimizer's variables at the first step, too late to restore them.
     built.optimizer.build(built.classifier.trainable_variables)
     built.steps_per_epoch = steps_per_epoch

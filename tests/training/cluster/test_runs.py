@@ -1,4 +1,4 @@
-"""Runs on two workers: the weights of one process, and what happens when a worker is killed, stopped or different.
+"""Runs on two workers: the weights of one process, and workers that are killed, stopped or different.
 
 pytest -m slow tests/training/cluster/test_runs.py
 """

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from tfrobust.data.augment import Flip, PadCrop
+from tfrobust.data.augmentation.flip import Flip
+from tfrobust.data.augmentation.pad_crop import PadCrop
 from tfrobust.data.stored.crops import CenterCrop, Crop, RandomResizedCrop
 
 
