@@ -25,7 +25,7 @@ MAY_IMPORT = {room: set().union(*FLOORS[:i]) for i, rooms in enumerate(FLOORS) f
 # Stones that stand beside the floors, and the lowest floor that may use them.
 MAY_IMPORT |= {"contract": {"ops"}, "models": {"ops", "contract"}, "data": {"ops", "contract"}}
 MAY_IMPORT |= {"plots": {"runs"}, "runs": set(), "config": set()}
-MAY_IMPORT |= {"sweeps": {"runs", "config", "plots"}}
+MAY_IMPORT |= {"sweeps": {"runs", "config", "plots"}, "papers": {"runs", "ops"}}
 for rooms in FLOORS[5:]:
     for room in rooms:
         MAY_IMPORT[room] |= {"models", "data", "plots", "runs", "config"}
