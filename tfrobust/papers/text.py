@@ -9,7 +9,7 @@ from tfrobust.runs.markdown import cell, link, plain, sentence, table
 
 NOT_RUN = "not run"
 LEGEND = (
-    "Accuracies in percent, ours with the 95 % interval. ≠: it has no point in common with the interval of the "
+    "Accuracies in percent, ours with the 95 % interval. ≠: it has no point in common with that of the "
     "paper's value on its test images. Not run: no report was found."
 )
 

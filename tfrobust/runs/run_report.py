@@ -41,7 +41,8 @@ def read_run_report(folder: str | os.PathLike) -> RunReport:
         found = json.loads(path.read_text(encoding="utf-8"))
         low, high = found["robust"]["interval"]
         return RunReport(
-            *(str(found[name]) for name in ("method", "data")),
+            method=found["method"],
+            data=found["data"],
             threat_model=found["threat_model"] + "",
             gin_file=found["gin_files"][-1] if found["gin_files"] else None,
             clean=found["clean"]["right"] / found["clean"]["total"],

@@ -51,7 +51,8 @@ def run_tasks(
         stop: `AskedToStop`.
         on_end: function of a task that has ended and of its status; False to begin no further one.
     """
-    waiting, running, goes_on, told = list(tasks), [], True, False
+    waiting, goes_on, told = list(tasks), True, False
+    running: list[_Running] = []
     while running or (waiting and goes_on and not stop):
         while waiting and goes_on and not stop and len(running) < jobs:
             task = waiting.pop(0)
