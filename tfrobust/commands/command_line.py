@@ -12,6 +12,7 @@ from typing import Any
 from absl import flags, logging
 
 from tfrobust.errors import Interrupted, NotFiniteError, UserError, one_line
+from tfrobust.ops.random.seeds import SEED_LIMIT
 
 # Where `include 'gin/parts/...'` finds its files.
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -133,6 +134,19 @@ def use_data_dir(folder: str | None) -> Iterator[None]:
             os.environ.pop("TFDS_DATA_DIR")
         if folder is not None and former is not None:
             os.environ["TFDS_DATA_DIR"] = former
+
+
+def parse_seeds(texts: Sequence[str]) -> tuple[int, ...]:
+    """The numbers of a flag --seeds; raises `UserError` for anything but different seeds."""
+    for text in texts:
+        if not (text.isascii() and text.isdigit()) or int(text) >= SEED_LIMIT:
+            raise UserError(
+                f"--seeds must be whole numbers with commas between them, such as 0,1,2. Received: {text!r}."
+            )
+    seeds = tuple(map(int, texts))
+    if len(set(seeds)) < len(seeds):
+        raise UserError(f"--seeds must all be different. Received: {','.join(texts)}.")
+    return seeds
 
 
 def require_flag(values: flags.FlagValues, name: str) -> Any:

@@ -14,10 +14,9 @@ import pathlib
 
 from absl import flags
 
-from tfrobust.commands.command_line import ROOT, Command
+from tfrobust.commands.command_line import ROOT, Command, parse_seeds
 from tfrobust.commands.readme import Place
 from tfrobust.errors import UserError
-from tfrobust.ops.random.seeds import SEED_LIMIT
 
 BEGIN, END = "<!-- comparison: begin -->", "<!-- comparison: end -->"
 
@@ -47,13 +46,7 @@ def _define(values):
 
 
 def _check(values):
-    for seed in values.seeds or [""]:
-        if not (seed.isascii() and seed.isdigit()) or int(seed) >= SEED_LIMIT:
-            raise UserError(
-                f"--seeds must be whole numbers with commas between them, such as 0,1,2. Received: {seed!r}."
-            )
-    if len(set(map(int, values.seeds))) < len(values.seeds):
-        raise UserError(f"--seeds must all be different. Received: {','.join(values.seeds)}.")
+    parse_seeds(values.seeds or [""])
     for gin in values.gin_file:
         if not any(pathlib.Path(folder, gin).is_file() for folder in (".", ROOT)):
             raise UserError(

@@ -12,6 +12,7 @@ from tfrobust.sweeps.folder import SweepFolder
 from tfrobust.sweeps.grid import Point
 from tfrobust.sweeps.results import (
     Group,
+    Result,
     evaluation_folder,
     find_evaluation,
     group_results,
@@ -63,6 +64,10 @@ class Sweep:
             *more,
         )
 
+    def results(self) -> list[Result]:
+        """What the runs of all points came to, those of former calls too."""
+        return [read_result(self.folder, point, self.suite) for point in self.folder.points]
+
     def run(self, jobs: int, stop: AskedToStop, tell: Callable[[str], None]) -> list[str]:
         """Runs what is missing, and writes table, figure and dashboard whenever a run has ended.
 
@@ -107,7 +112,7 @@ class Sweep:
         """Writes sweep.md, sweep.csv, sweep.png and the dashboard's files; returns the table."""
         from tfrobust.sweeps.hparams import write_hparams
 
-        results = [read_result(self.folder, point, self.suite) for point in self.folder.points]
+        results = self.results()
         groups = group_results(results)
         table = format_groups(groups, self.suite)
         path = self.folder.path
