@@ -32,10 +32,10 @@ def test_other_values_stand_side_by_side():
 
 
 def test_lines_differ_without_colour():
-    curves = {str(i): [("1", 0.1 * i, 0)] for i in range(7)}
+    curves = {str(i): [("1", 0.1 * i, 0)] for i in range(6)}
     drawn = lines_of(plot_sweep({"r": curves}, "beta").axes[0])
-    assert len({(line.get_marker(), line.get_linestyle()) for line in drawn}) == 7
-    assert len({line.get_color() for line in drawn}) == 7
+    assert len({(line.get_marker(), line.get_linestyle()) for line in drawn}) == 6
+    assert len({line.get_color() for line in drawn}) == 6
 
 
 def test_deviations_are_bars():

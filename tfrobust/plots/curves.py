@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
+from tfrobust.plots.style import series_style
 
 # All but pgf, which needs TeX.
 FORMATS = tuple(sorted(set(FigureCanvasAgg.get_supported_filetypes()) - {"pgf"}))
@@ -47,10 +48,11 @@ def plot_curves(folders: Sequence[str | os.PathLike]) -> Figure:
         raise UserError("Give the folders of one or more runs, such as runs/trades_mer.")
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     for (title, name), axes in zip(PANELS, figure.subplots(1, len(PANELS)), strict=True):
-        for label, rows in runs.items():
+        for number, (label, rows) in enumerate(runs.items()):
             points = [(row["epoch"] + 1, row[name]) for row in rows if name in row]
             if points:
-                axes.plot(*zip(*points, strict=True), label=label)
+                look = series_style(number) | {"markevery": max(1, len(points) // 8)}
+                axes.plot(*zip(*points, strict=True), label=label, **look)
         axes.set(title=title, xlabel="epoch")
         axes.grid(alpha=0.3)
     # Of the first panel: a run without robust validation has no line in the last.

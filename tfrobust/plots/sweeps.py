@@ -5,14 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from tfrobust.errors import UserError
+from tfrobust.plots.style import finish_axes, series_style
 
-# Colours of Okabe and Ito, which most kinds of colour vision tell apart; markers and lines differ too.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-MARKERS = "osD^vPX"
-LINES = ("-", "--", ":", "-.")
 # Beyond this ratio of the largest to the smallest value the axis is logarithmic.
 _WIDE = 20
 
@@ -58,11 +54,8 @@ def plot_sweep(panels: Mapping[str, Curves], xlabel: str) -> Figure:
                 [mean for _, mean, _ in ordered],
                 yerr=[deviation for *_, deviation in ordered],
                 label=label,
-                color=COLOURS[number % len(COLOURS)],
-                marker=MARKERS[number % len(MARKERS)],
-                linestyle=LINES[number % len(LINES)],
-                markersize=5,
                 capsize=3,
+                **series_style(number),
             )
         _finish_axes(axes, title, xlabel, places, numeric)
     if any(len(curves) > 1 for curves in panels.values()):
@@ -88,6 +81,4 @@ def _finish_axes(axes, title, xlabel, places, numeric):
     axes.set_xticks(values, list(places))
     axes.minorticks_off()
     axes.set(title=title, xlabel=xlabel)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
+    finish_axes(axes)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from tfrobust.runs import files
 from tfrobust.runs.run_report import read_run_report
-from tfrobust.sweeps.folder import SweepFolder
 from tfrobust.sweeps.grid import Point, shorten
 
 MEASURES = ("clean", "robust", "suite")
@@ -60,13 +59,12 @@ class Group:
         return statistics.stdev(found) if len(found) > 1 else None
 
 
-def read_result(folder: SweepFolder, point: Point, suite: str | None) -> Result:
-    """Reads what the run of a point left.
+def read_result(path: pathlib.Path, point: Point, suite: str | None) -> Result:
+    """Reads what the run of a point left in its folder.
 
     Raises:
         UserError: a report cannot be read.
     """
-    path = folder.run_folder(point)
     accuracies: dict[str, float] = {}
     report = read_run_report(path) if (path / _REPORT).is_file() else None
     if report is not None:

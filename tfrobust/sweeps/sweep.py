@@ -66,7 +66,10 @@ class Sweep:
 
     def results(self) -> list[Result]:
         """What the runs of all points came to, those of former calls too."""
-        return [read_result(self.folder, point, self.suite) for point in self.folder.points]
+        return [
+            read_result(self.folder.run_folder(point), point, self.suite)
+            for point in self.folder.points
+        ]
 
     def run(self, jobs: int, stop: AskedToStop, tell: Callable[[str], None]) -> list[str]:
         """Runs what is missing, and writes table, figure and dashboard whenever a run has ended.
