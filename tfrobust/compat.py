@@ -4,6 +4,7 @@ Each function says why no public name does. `tests/test_compat.py` has a test fo
 private names out of all other files.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -17,6 +18,14 @@ try:
 
     # Where Keras's callbacks look for a metric's direction with mode="auto".
     from keras.src.trainers.compile_utils import MetricsList
+
+    # Several processes of one strategy: how many devices each has, words between them, and how long
+    # one may be silent.
+    from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
+    from tensorflow.python.distribute.collective_all_reduce_strategy import (
+        CollectiveAllReduceExtended,
+    )
+    from tensorflow.python.eager import context as eager_context
 
     # A sum over replicas with a derivative of its own in forward mode; `tf.custom_gradient` has none.
     from tensorflow.python.eager.record import record_operation, stop_recording
@@ -35,20 +44,24 @@ __all__ = [
     "OVERRIDDEN",
     "Functional",
     "MetricsList",
+    "MultiWorkerStrategy",
     "all_layers",
     "build_now",
     "build_on_batch",
     "compiled_metrics",
     "draws_random_numbers",
+    "end_process",
     "find_operation",
     "find_origin",
     "gin_bindings",
     "gin_configurable",
     "gin_used_values",
     "gin_values_within",
+    "read_shared_text",
     "record_operation",
     "search_gin_files",
     "set_direction",
+    "share_text",
     "step_counter",
     "stop_recording",
     "variable_position",
@@ -158,3 +171,60 @@ def gin_configurable(selector: str) -> Any:
 def gin_values_within(values: Iterable[Any]) -> Iterator[Any]:
     """Yields values and what lists, tuples and dictionaries among them hold, at any depth."""
     return gin.config._iterate_flattened_values(list(values))
+
+
+class MultiWorkerStrategy(tf.distribute.MultiWorkerMirroredStrategy):
+    """TensorFlow's strategy for several processes, on chosen devices of each.
+
+    TensorFlow's own takes all GPUs, or exactly one CPU. The processes wait in it for each other.
+
+    Args:
+        addresses: host:port of each process.
+        index: number of this one.
+        devices: names such as "GPU:0" or "CPU:1", all of one kind, as many in each process.
+        patience: seconds for which a process may be silent before it counts as gone.
+    """
+
+    def __init__(
+        self, addresses: Sequence[str], index: int, devices: Sequence[str], patience: float = 30.0
+    ) -> None:
+        job = coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=len(addresses))
+        # As TensorFlow does it, but for the patience.
+        eager_context.context().configure_coordination_service(
+            service_type="standalone",
+            service_leader="/job:worker/replica:0/task:0",
+            heartbeat_timeout_in_ms=int(1000 * patience),
+            coordinated_jobs=[job],
+        )
+        resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+            tf.train.ClusterSpec({"worker": list(addresses)}),
+            task_type="worker",
+            task_id=index,
+            rpc_layer="grpc",
+        )
+
+        class Extended(CollectiveAllReduceExtended):
+            def _initialize_local_devices(self, cluster_resolver, worker_device):
+                names = tuple(f"{worker_device}/device:{device}" for device in devices)
+                return names, devices[0].split(":")[0]
+
+        options = tf.distribute.experimental.CommunicationOptions()
+        tf.distribute.Strategy.__init__(self, Extended(self, resolver, options))
+
+
+def share_text(key: str, text: str) -> None:
+    """Tells all processes of a `MultiWorkerStrategy` a text, once for each key."""
+    eager_context.context().set_config_key_value(key, text)
+
+
+def read_shared_text(key: str, seconds: float) -> str | None:
+    """The text that some process shares, or None if none has done so in time."""
+    try:
+        return eager_context.context().get_config_key_value(key, int(1000 * seconds))
+    except (tf.errors.DeadlineExceededError, tf.errors.NotFoundError):
+        return None
+
+
+def end_process(status: int) -> None:
+    """Ends the process from any thread; `sys.exit` ends the thread only."""
+    os._exit(status)

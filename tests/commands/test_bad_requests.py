@@ -163,7 +163,18 @@ FLAGS = [
     ("benchmark", ["--evaluate=SHELF/run", "--width=8"], "--width"),
     ("benchmark", ["--evaluate=SHELF/run", "--suite=nope"], "'nope'"),
     ("benchmark", ["--evaluate=SHELF/run", "--examples=0"], "examples"),
+    ("benchmark", ["--autoattack=no_such_run"], "no_such_run"),
+    ("benchmark", ["--autoattack=SHELF/run", "--libraries=nope"], "'nope'"),
+    ("benchmark", ["--autoattack=SHELF/run", "--python=no/python"], "no/python"),
+    ("benchmark", ["--autoattack=SHELF/run", "--width=8"], "--width"),
+    ("benchmark", ["--autoattack=SHELF/run", "--evaluate=SHELF/run"], "one of them"),
+    ("benchmark", ["--libraries=art"], "--autoattack"),
+    ("benchmark", ["--evaluate=SHELF/run", "--python=python"], "--autoattack"),
     ("benchmark", ["methods"], "'methods'"),
+    ("benchmark", ["--precision=mixed_float16"], "--device"),
+    ("benchmark", ["--device", "--precision=float8"], "precision"),
+    ("benchmark", ["--device", "--nolayers"], "--layers"),
+    ("benchmark", ["--device", "--evaluate=SHELF/run"], "--device"),
 ]
 
 # Lines of gin over gin/adv.gin.

@@ -7,6 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfrobust import contract
 from tfrobust.data import (
     Flip,
     PadCrop,
@@ -129,6 +130,37 @@ def test_augmentation_is_the_transforms_with_their_own_seeds(whole):
         for transform, key in zip(AUGMENT, keys, strict=True):
             expected = transform(expected, tf.constant([key, SPLIT.ids[place]]))
         np.testing.assert_array_equal(image, expected)
+
+
+def test_all_pixels_are_exact():
+    levels = Split(np.arange(256, dtype=np.uint8).reshape(4, 8, 8, 1), np.arange(4))
+    expected = (levels.images / 255).astype(np.float32)
+    for x, y in batches(levels, 4, augment=(), epochs=1):
+        np.testing.assert_array_equal(x, expected[y])
+    x, _, _ = next(iter(evaluation_dataset(levels, 4)))
+    np.testing.assert_array_equal(x, expected)
+    np.testing.assert_array_equal(contract.array_from_uint8(levels.images), expected)
+    np.testing.assert_array_equal(contract.from_uint8(tf.constant(levels.images)), expected)
+
+
+class Darken:
+    """A user's transform of whole batches, which makes float32 of uint8."""
+
+    def __call__(self, image, seed):
+        return image / 2
+
+    def augment_batch(self, images, seeds):
+        return contract.array_from_uint8(images) / np.float32(2)
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [AUGMENT, (Darken(), Flip()), (PadCrop(2), lambda image, seed: image / 2, Flip())],
+    ids=["batch", "float", "mixed"],
+)
+def test_whole_batches_get_what_images_get_one_by_one(augment):
+    one_by_one = [lambda image, seed, t=t: t(image, seed) for t in augment]
+    assert_same(batches(augment=augment, epochs=1), batches(augment=one_by_one, epochs=1))
 
 
 def test_augmentation_differs_between_examples_epochs_and_seeds():

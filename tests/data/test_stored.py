@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfrobust import data
+from tfrobust import contract, data
 from tfrobust.data.batches import TrainingBatches
 from tfrobust.data.fingerprint import fingerprint
 from tfrobust.errors import UserError
@@ -166,3 +166,7 @@ def test_a_picture_that_cannot_be_read_is_named_when_it_is(tree, tmp_path):
     with pytest.raises(UserError, match=r"/b/7\.png cannot be read as an image"):
         for name in ("train", "validation", "test"):
             getattr(splits, name).load()
+    with pytest.raises(UserError, match=r"^/.*/b/7\.png cannot be read.*or remove it\.$"):
+        with contract.as_user_error():
+            for name in ("train", "validation", "test"):
+                list(data.evaluation_dataset(getattr(splits, name), 3))

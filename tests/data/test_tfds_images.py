@@ -1,5 +1,6 @@
 """TFDS sets that are there, and the message for those that are not: quick, one line, no network."""
 
+import json
 import os
 import shutil
 import socket
@@ -7,9 +8,20 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from tfrobust.data import Flip, PadCrop, tfds_images
-from tfrobust.data.sources.tfds_images import AUGMENT
+from tfrobust.data import (
+    CenterCrop,
+    Flip,
+    PadCrop,
+    RandomResizedCrop,
+    Split,
+    StoredSplit,
+    tfds_images,
+)
+from tfrobust.data.fingerprint import fingerprint
+from tfrobust.data.sources.load import load_source
+from tfrobust.data.sources.usual import USUAL
 from tfrobust.errors import UserError
 
 DATA_DIR = os.environ.get("TFDS_DATA_DIR", "")
@@ -33,7 +45,7 @@ def shelf(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shelf")
     rng = np.random.default_rng(0)
 
-    def put(name, shape, counts, label=None, size=None):
+    def put(name, shape, counts, label=None, size=None, **options):
         size = size or shape
         tfds.dataset_builders.store_as_tfds_dataset(
             name=name,
@@ -53,13 +65,35 @@ def shelf(tmp_path_factory):
                 for split, count in counts.items()
             },
             data_dir=str(folder),
+            **options,
         )
 
     put("toy", (6, 4, 3), {"train": 40, "test": 10})
     put("toy_varying", (None, None, 3), {"train": 20, "test": 4}, size=(9, 12, 3))
     put("toy_untested", (6, 4, 1), {"train": 30, "validation": 6})
+    shards = tfds.download.DownloadConfig(num_shards=3)
+    put("toy_shards", (6, 4, 3), {"train": 150, "test": 10}, download_config=shards)
+    for name in ("toy", "toy_varying"):
+        copy_as_array_record(tfds, folder, name)
     put("toy_number", (6, 4, 1), {"train": 4}, label=tfds.features.Scalar(np.int64))
     return folder
+
+
+def copy_as_array_record(tfds, folder, name):
+    """The same examples in the same order, without TFDS's own shuffling."""
+    builder = tfds.builder_from_directory(str(folder / name / "1.0.0"))
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name=f"{name}_random_access",
+        version="1.0.0",
+        features=builder.info.features,
+        split_datasets={
+            split: list(enumerate(tfds.as_numpy(builder.as_dataset(split=split))))
+            for split in builder.info.splits
+        },
+        data_dir=str(folder),
+        file_format="array_record",
+        disable_shuffling=True,
+    )
 
 
 def stored(shelf, name, split):
@@ -132,12 +166,75 @@ def test_a_set_without_class_label_is_refused(shelf):
         tfds_images("toy_number", shelf)
 
 
-def test_a_set_that_does_not_fit_is_refused_with_its_size(shelf):
+def test_a_set_that_does_not_fit_is_read_as_it_is_needed(shelf):
     # 50 images of 72 bytes.
     gib = 50 * 72 / 2**30
-    with pytest.raises(UserError, match="takes 0.0 GiB in memory .*`memory_limit_gib`=1e-06"):
-        tfds_images("toy", shelf, memory_limit_gib=1e-6)
-    assert len(tfds_images("toy", shelf, validation=4, memory_limit_gib=gib).test) == 10
+    one = tfds_images("toy", shelf, validation=4, memory_limit_gib=gib).test
+    other = tfds_images("toy", shelf, validation=4, memory_limit_gib=gib * 0.99).test
+    assert isinstance(one, Split) and isinstance(other, StoredSplit)
+    np.testing.assert_array_equal(one.images, other.load().images)
+    assert (
+        "memory_limit_gib=3." in other.storage
+        and "TFRecord, indexed at each start" in other.storage
+    )
+
+
+@pytest.mark.parametrize("name", ["toy", "toy_shards"])
+@pytest.mark.parametrize("part", ["train", "train[30%:80%]"])
+def test_records_have_the_order_in_which_tfds_reads_them(shelf, name, part):
+    settings = {"data_dir": shelf, "validation": 0.2, "train_split": part}
+    memory = tfds_images(name, **settings)
+    files = tfds_images(name, memory_limit_gib=0, **settings)
+    images = np.empty((len(memory.train) + len(memory.validation), 6, 4, 3), np.uint8)
+    for split in (memory.train, memory.validation):
+        images[split.ids] = split.images
+    for split in (files.train, files.validation):
+        loaded = split.load()
+        np.testing.assert_array_equal(loaded.images, images[split.ids])
+        # The two classes take turns in the source, which TFDS has shuffled: labels come with images.
+        assert set(loaded.labels) <= {0, 1} and split.labels is None
+
+
+def test_array_record_and_tfrecord_give_the_same_images(shelf):
+    for name, size in (("toy", None), ("toy_varying", 5)):
+        settings = {"data_dir": shelf, "validation": 4, "image_size": size}
+        one = tfds_images(name, **settings)
+        in_memory = tfds_images(f"{name}_random_access", **settings)
+        files = tfds_images(f"{name}_random_access", memory_limit_gib=0, **settings)
+        assert "ArrayRecord" in files.train.storage and isinstance(in_memory.train, Split)
+        for split in ("train", "validation", "test"):
+            ours, theirs = getattr(in_memory, split), getattr(one, split)
+            np.testing.assert_array_equal(ours.images, theirs.images)
+            np.testing.assert_array_equal(ours.labels, theirs.labels)
+        np.testing.assert_array_equal(files.test.load().images, one.test.images)
+        assert fingerprint(files) == fingerprint(
+            tfds_images(f"{name}_random_access", memory_limit_gib=0, **settings)
+        )
+
+
+def test_imagenet_is_cropped_as_papers_do(shelf, monkeypatch):
+    monkeypatch.setitem(USUAL, "toy_varying", USUAL["imagenet2012"])
+    with pytest.raises(UserError, match="no split 'validation'"):
+        tfds_images("toy_varying", shelf, image_size=7, validation=4)
+    splits = tfds_images("toy_varying", shelf, image_size=7, validation=4, test_split="test")
+    assert splits.info.augment == (Flip(),)
+    assert splits.train.reader.crop == RandomResizedCrop()
+    assert "random crops need the whole pictures" in splits.describe_storage()
+    pictures, _ = stored(shelf, "toy_varying", "test")
+    # 9 pixels become 8, of which 7 are cut out: 7.875 of 9 by 12.
+    middle = (12 / 2 - 7.875 / 2, 9 / 2 - 7.875 / 2, 12 / 2 + 7.875 / 2, 9 / 2 + 7.875 / 2)
+    for image, picture in zip(splits.test.images, pictures, strict=True):
+        cut = Image.fromarray(picture).resize((7, 7), Image.Resampling.BILINEAR, middle)
+        np.testing.assert_array_equal(image, np.asarray(cut))
+
+
+def test_a_record_of_the_source_reads_the_same_crops(shelf, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(shelf))
+    crops = {"train_crop": RandomResizedCrop(scale=(0.5, 1.0)), "test_crop": CenterCrop(9)}
+    splits = tfds_images("toy_varying", image_size=7, validation=4, **crops)
+    again = load_source(json.loads(json.dumps(splits.info.source)))
+    assert again.info == splits.info and fingerprint(again) == fingerprint(splits)
+    assert again.train.reader.crop == crops["train_crop"]
 
 
 def test_a_damaged_set_is_named(shelf, tmp_path):
@@ -147,6 +244,8 @@ def test_a_damaged_set_is_named(shelf, tmp_path):
     with pytest.raises(UserError, match="'toy' in .* is damaged after .* of 40 examples") as caught:
         tfds_images("toy", tmp_path, validation=4)
     assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="'toy' is damaged: .* has 39 of 40 examples"):
+        tfds_images("toy", tmp_path, validation=4, memory_limit_gib=0)
     record.unlink()
     with pytest.raises(UserError, match="'toy' in .* is damaged after 0 of 40 examples"):
         tfds_images("toy", tmp_path, validation=4)
@@ -221,5 +320,5 @@ def test_mnist_has_the_true_counts_and_labels():
 
 
 def test_customary_augmentation():
-    assert AUGMENT["cifar10"] == AUGMENT["cifar100"] == (PadCrop(4, "zeros"), Flip())
-    assert not {"mnist", "fashion_mnist", "svhn_cropped"} & set(AUGMENT)
+    assert USUAL["cifar10"].augment == USUAL["cifar100"].augment == (PadCrop(4, "zeros"), Flip())
+    assert not {"mnist", "fashion_mnist", "svhn_cropped"} & set(USUAL)

@@ -53,11 +53,12 @@ def test_a_step_under_xla(make, make_classifier):
     assert re.findall(HOST, program) == []
     logs, expected = step(*BATCH), plain(*BATCH)
     for name in expected:
-        np.testing.assert_allclose(logs[name], expected[name], rtol=1e-5, atol=1e-5, err_msg=name)
-    for ours, theirs in zip(method.variables, other.variables, strict=True):
-        np.testing.assert_allclose(
-            ours.numpy(), theirs.numpy(), rtol=0, atol=1e-5, err_msg=ours.path
-        )
+        # KL near the clean prediction has few digits, which an attack's normalised step passes on.
+        np.testing.assert_allclose(logs[name], expected[name], rtol=1e-4, err_msg=name)
+    for kind in ("trainable_variables", "non_trainable_variables"):
+        for ours, theirs in zip(getattr(method, kind), getattr(other, kind), strict=True):
+            found, plainly = ours.numpy(), theirs.numpy()
+            np.testing.assert_allclose(found, plainly, rtol=0, atol=1e-5, err_msg=ours.path)
 
 
 def test_several_steps_in_one_call(make, make_classifier, data, same_weights):

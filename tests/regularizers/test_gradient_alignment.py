@@ -26,7 +26,7 @@ MATRIX = tf.constant(RNG.normal(size=(9, 3)))
 
 def context_of(point, x=X, y=Y, epoch=0.0, seed=0):
     if not hasattr(point, "forward"):
-        point = types.SimpleNamespace(forward=point)
+        point = types.SimpleNamespace(forward=point, classifier=point)
     keys = keys_of(seed)
     step = Step(
         x, y, global_batch(x), tf.constant(epoch), tf.constant(0, tf.int64), keys, keys, keys

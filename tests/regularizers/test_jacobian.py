@@ -29,7 +29,9 @@ def context_of(forward, x, keys=None, watched=("clean",)):
     step = Step(
         x, labels, global_batch(x), tf.constant(0.0), tf.constant(0, tf.int64), keys, keys, keys
     )
-    point = forward if isinstance(forward, LivePoint) else types.SimpleNamespace(forward=forward)
+    point = forward
+    if not isinstance(forward, LivePoint):
+        point = types.SimpleNamespace(forward=forward, classifier=forward)
     return StepContext(point, step, {"clean": x}, None, watched)
 
 

@@ -12,6 +12,7 @@ from tfrobust.attacks.starts import Corner, Uniform
 from tfrobust.ops import norms
 from tfrobust.ops.logits import all_finite, misclassified
 from tfrobust.ops.numbers import integer
+from tfrobust.ops.random.keys import Keys
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.threat_models.linf import Linf
@@ -67,7 +68,7 @@ class RandomNoise(IterativeAttack):
     def advance(
         self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        candidate = self._sample(case, state["index"])
+        candidate = self.draw(case.x, case.radius, case.keys, state["index"])
         logits = forward(candidate)
         seen = {**state, **record_unanswered(state, candidate, all_finite(logits))}
         catch = record_success(seen, candidate, misclassified(case.y, logits))
@@ -80,9 +81,11 @@ class RandomNoise(IterativeAttack):
             "forwards": state["forwards"] + 1,
         }
 
-    def _sample(self, case, index):
-        x, radius = case.x, case.radius
-        keys = case.keys.fold_in(index)
+    def draw(
+        self, x: tf.Tensor, radius: tf.Tensor | float, keys: Keys, index: tf.Tensor
+    ) -> tf.Tensor:
+        """The point number `index`, (b,), of every ball around `x`, (b, h, w, c)."""
+        keys = keys.fold_in(index)
         if isinstance(self.threat_model, Linf):
             corner = Corner(1.0)(self.threat_model, x, radius, keys)
             inner = Uniform()(self.threat_model, x, radius, keys)

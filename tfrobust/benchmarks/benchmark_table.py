@@ -37,10 +37,10 @@ def format_pass_rows(costs: dict[Any, list[Cost]], names: Sequence[str]) -> list
         rows.append(
             (
                 name,
-                _format_milliseconds(here.wall),
-                _format_milliseconds(there.wall),
+                format_milliseconds(here.wall),
+                format_milliseconds(there.wall),
                 *shares,
-                _format_mebibytes(here.memory),
+                format_mebibytes(here.memory),
             )
         )
     return rows
@@ -66,15 +66,15 @@ def format_step_rows(
         rows.append(
             (
                 name,
-                _format_formula(subject),
-                _format_milliseconds(take_median(step).wall),
-                _format_milliseconds(take_median(passes).wall),
+                format_formula(subject),
+                format_milliseconds(take_median(step).wall),
+                format_milliseconds(take_median(passes).wall),
                 *map(_format_ratio, (wall, cpu, with_update)),
                 *(
                     _format_ratio_to_paper(step, costs.get(("step", unit)), paper)
                     for unit, paper in units
                 ),
-                _format_mebibytes(take_median(step).memory),
+                format_mebibytes(take_median(step).memory),
                 str(traces[name]),
             )
         )
@@ -91,9 +91,25 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str
     return lines
 
 
-def _format_formula(subject):
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints what `format_table` gives, after an empty line."""
+    print("", *format_table(head, rows), sep="\n", flush=True)
+
+
+def format_formula(subject: MeasuredMethod) -> str:
+    """The passes of a step: "1F + 10I + 2W"."""
     letters = zip("FTIW", subject.counts().values(), strict=True)
     return " + ".join(f"{count}{letter}" for letter, count in letters if count)
+
+
+def format_milliseconds(seconds: float) -> str:
+    """A time with three digits."""
+    return f"{seconds * 1e3:.3g}" if seconds < 1 else f"{seconds * 1e3:.0f}"
+
+
+def format_mebibytes(size: int | None) -> str:
+    """A size, or "-" where nothing was counted."""
+    return "-" if size is None else f"{size / 2**20:.0f}"
 
 
 def _format_ratio_to_paper(step, unit, paper):
@@ -101,13 +117,5 @@ def _format_ratio_to_paper(step, unit, paper):
     return measured if paper is None else f"{measured} ({paper:.2f})"
 
 
-def _format_milliseconds(seconds):
-    return f"{seconds * 1e3:.3g}" if seconds < 1 else f"{seconds * 1e3:.0f}"
-
-
 def _format_ratio(value):
     return f"{value:.3f}"
-
-
-def _format_mebibytes(size):
-    return "-" if size is None else f"{size / 2**20:.0f}"

@@ -47,11 +47,16 @@ class RepeatedStep:
     """
 
     def __init__(
-        self, subject: MeasuredMethod, classifier: keras.Model, x: tf.Tensor, y: tf.Tensor
+        self,
+        subject: MeasuredMethod,
+        classifier: keras.Model,
+        x: tf.Tensor,
+        y: tf.Tensor,
+        jit_compile: bool = False,
     ) -> None:
         self.traces = 0
         method = subject.make(classifier)
-        method.compile(_make_optimizer())
+        method.compile(_make_optimizer(), jit_compile=jit_compile)
         method.optimizer.build(method.trainable_variables)
         step = method.train_step
 

@@ -2,6 +2,7 @@
 
     python bin/benchmark.py
     python bin/benchmark.py --width=16 --methods=ADV-10,TRADES-10 --repeats=10
+    python bin/benchmark.py --device --batch_size=128 --precision=mixed_bfloat16
     python bin/benchmark.py --evaluate=runs/trades --evaluate=runs/mnist_adv_one_step --examples=500
 
 Everything is measured in one process and in turns: the passes with our BatchNormalization and with
@@ -18,17 +19,29 @@ With --evaluate it measures AutoAttack on finished runs in place of training ste
 example that nothing breaks beside those of AutoAttack's own code, and the wall time of the search beside
 that of its passes alone, in batches of the same size.
 
+With --device it measures steps alone, one method after the other: images a second, peak memory and passes
+in one table, with the device and the versions above it, to be sent or kept. It takes --precision and
+--jit_compile.
+
+    python bin/benchmark.py --autoattack=runs/trades --libraries=torchattacks,art --python=torch/bin/python
+
+With --autoattack it times our AutoAttack, tracing included, and that of other libraries, in a process of
+their own, on the same weights, images and radius, one after the other, and prints how many examples each
+leaves robust. They need PyTorch, and are no dependency of tfrobust: torchattacks, with the settings of
+AutoAttack's paper, and the Adversarial Robustness Toolbox (art), whose AutoAttack has other attacks.
+
 Exit status: 0 done; 2 something in the request cannot work.
 """
 
+import math
 import os
-import pathlib
 import platform
+import sys
 
 from absl import flags
 
+from tfrobust.commands.benchmark_flags import check
 from tfrobust.commands.command_line import Command
-from tfrobust.errors import UserError
 
 
 def _define(values):
@@ -43,12 +56,33 @@ def _define(values):
     flags.DEFINE_list(
         "methods", [], "Methods to measure, such as ADV-1,TRADES-10. Default: all.", **given
     )
+    flags.DEFINE_bool("device", False, "Measure steps alone, on the device at hand.", **given)
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        ["float32", "mixed_bfloat16", "mixed_float16"],
+        "In what --device computes.",
+        **given,
+    )
+    flags.DEFINE_bool("jit_compile", False, "Compile the steps of --device with XLA.", **given)
     flags.DEFINE_multi_string("evaluate", [], "Folder of a run to measure AutoAttack on.", **given)
+    flags.DEFINE_multi_string(
+        "autoattack", [], "Folder of a run to time AutoAttack on, ours and others.", **given
+    )
+    flags.DEFINE_list(
+        "libraries",
+        ["torchattacks"],
+        "Whose AutoAttack to time, with --autoattack: torchattacks, art.",
+        **given,
+    )
+    flags.DEFINE_string(
+        "python", sys.executable, "Python that has these libraries, with --autoattack.", **given
+    )
     flags.DEFINE_string("suite", "autoattack", "What to measure with --evaluate.", **given)
     flags.DEFINE_integer(
         "examples",
         None,
-        "Only the first so many test examples, with --evaluate.",
+        "Only the first so many test examples, with --evaluate or --autoattack.",
         lower_bound=1,
         **given,
     )
@@ -57,22 +91,18 @@ def _define(values):
     )
 
 
-def _check(values):
-    for folder in values.evaluate:
-        if not pathlib.Path(folder).exists():
-            raise UserError(f"There is no {folder}. Give the folder of a finished run.")
-    for name in ("suite", "examples"):
-        if values[name].present and not values.evaluate:
-            raise UserError(f"--{name} says what to measure with --evaluate=RUN. Give that too.")
-    for name in ("model", "width", "batch_size", "image_size", "repeats", "methods", "layers"):
-        if values[name].present and values.evaluate:
-            raise UserError(
-                f"--{name} does not apply to --evaluate, which measures runs. Leave it out."
-            )
-
-
 def _run(values):
-    _measure_evaluations(values) if values.evaluate else _measure_steps(values)
+    if not (values.evaluate or values.autoattack):
+        return _measure_device(values) if values.device else _measure_steps(values)
+    from tfrobust.benchmarks import runs
+
+    if values.evaluate:
+        runs.measure_evaluations(values.evaluate, values.suite, values.examples)
+    else:
+        runs.compare_autoattacks(
+            values.autoattack, values.libraries, values.python, values.examples
+        )
+    return None
 
 
 def _measure_steps(values):
@@ -92,14 +122,12 @@ def _measure_steps(values):
     subjects = benchmark.choose_methods(values.methods)
     keras.utils.set_random_seed(0)
     model = _make_model(values, (values.image_size, values.image_size, 3))
-    x = tf.random.stateless_uniform((values.batch_size, *model.input_shape[1:]), (0, 1))
-    y = tf.random.stateless_uniform((values.batch_size,), (0, 2), 0, 10, tf.int32)
-    weights = sum(int(tf.size(v)) for v in model.trainable_variables)
+    x, y = _make_batch(values, model)
     devices = ", ".join(device.name for device in tf.config.list_logical_devices())
     print(
         f"tfrobust {__version__}, TensorFlow {tf.__version__}, Keras {keras.__version__}, "
         f"Python {platform.python_version()}; {platform.machine()}, {os.cpu_count()} cores, {devices}\n"
-        f"{model.name}, {weights:,} trainable weights, images {tuple(x.shape)}, "
+        f"{_describe(model, x)}, "
         f"medians of {values.repeats} rounds",
         flush=True,
     )
@@ -107,7 +135,7 @@ def _measure_steps(values):
     def compare(title, calls, rounds):
         costs = measure_calls(calls, rounds)
         rows = benchmark_table.format_pass_rows(costs, passes.PASSES)
-        _print((title, *benchmark_table.PASS_HEAD[1:]), rows)
+        benchmark_table.print_table((title, *benchmark_table.PASS_HEAD[1:]), rows)
 
     stock = with_stock_batch_normalization(model)
     ours = passes.make_passes(model, x, y)
@@ -127,36 +155,42 @@ def _measure_steps(values):
     }
     costs = measure_calls(calls, values.repeats)
     traces = {name: step.traces for name, step in steps.items()}
-    _print(benchmark_table.STEP_HEAD, benchmark_table.format_step_rows(subjects, costs, traces))
+    benchmark_table.print_table(
+        benchmark_table.STEP_HEAD, benchmark_table.format_step_rows(subjects, costs, traces)
+    )
     print(
         f"\nupdate of all weights (SGD with momentum): {take_median(costs['update']).wall * 1e3:.3g} ms\n"
         f"peak memory of the process: {measure_process_peak() / 2**30:.2f} GiB"
     )
 
 
-def _measure_evaluations(values):
+def _measure_device(values):
+    import keras
     import tensorflow as tf
 
-    from tfrobust import evaluation
-    from tfrobust.benchmarks import evaluation as benchmark
+    from tfrobust.benchmarks import device, steps
+    from tfrobust.benchmarks.benchmark_table import print_table
+    from tfrobust.benchmarks.calls import RepeatedStep
 
-    runs = []
-    for folder in values.evaluate:
-        # All of them before the first one is measured, which takes minutes.
-        subject, (data, threat_model) = (
-            evaluation.Subject.of(folder),
-            evaluation.read_run_settings(folder),
-        )
-        examples = evaluation.load_examples(data)
-        if values.examples:
-            examples = examples.first(values.examples)
-        runs.append((subject, examples, evaluation.suite(values.suite, threat_model)))
-    for subject, examples, suite in runs:
-        print(
-            f"\n{subject.model.name} on {examples.name}, {suite.threat_model}, TensorFlow {tf.__version__}, "
-            f"{os.cpu_count()} cores"
-        )
-        _print(benchmark.HEAD, benchmark.measure_suite(subject, examples, suite))
+    tf.get_logger().setLevel("ERROR")
+    subjects = steps.choose_methods(values.methods)
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy(values.precision)
+    model = _make_model(values, (values.image_size, values.image_size, 3))
+    x, y = _make_batch(values, model)
+    compiled = "with XLA" if values.jit_compile else "without XLA"
+    print(
+        f"{device.describe_device()}\n{_describe(model, x)}, {values.precision}, {compiled}, "
+        f"medians of {values.repeats} steps",
+        flush=True,
+    )
+    rows = device.measure_device(
+        subjects,
+        lambda subject: RepeatedStep(subject, model, x, y, values.jit_compile),
+        values.batch_size,
+        values.repeats,
+    )
+    print_table(device.HEAD, rows)
 
 
 def _make_model(values, image_shape):
@@ -167,10 +201,16 @@ def _make_model(values, image_shape):
     return models.preact_resnet18(values.width, image_shape)
 
 
-def _print(head, rows):
-    from tfrobust.benchmarks.benchmark_table import format_table
+def _make_batch(values, model):
+    import tensorflow as tf
 
-    print("", *format_table(head, rows), sep="\n", flush=True)
+    x = tf.random.stateless_uniform((values.batch_size, *model.input_shape[1:]), (0, 1))
+    return x, tf.random.stateless_uniform((values.batch_size,), (0, 2), 0, 10, tf.int32)
 
 
-COMMAND = Command("benchmark", __doc__, _define, _run, _check)
+def _describe(model, x):
+    weights = sum(math.prod(v.shape) for v in model.trainable_variables)
+    return f"{model.name}, {weights:,} trainable weights, images {tuple(x.shape)}"
+
+
+COMMAND = Command("benchmark", __doc__, _define, _run, check)

@@ -77,4 +77,5 @@ COMMAND = Command(
     _run,
     _check,
     arguments="a table, and folders with runs",
+    needs_tensorflow=lambda *_: False,
 )

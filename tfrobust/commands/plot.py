@@ -163,4 +163,5 @@ COMMAND = Command(
     _run,
     _check,
     arguments="a figure, and paths",
+    needs_tensorflow=lambda values, arguments: FIGURES[arguments[0]].needs_models,
 )

@@ -22,6 +22,7 @@ import sys
 
 from absl import flags
 
+from tfrobust.commands import first_look
 from tfrobust.commands.command_line import ROOT, Command, parse_seeds
 from tfrobust.errors import UserError
 
@@ -69,8 +70,13 @@ def _check(values):
         raise UserError(
             "A sweep changes something: give --grid='BETA = 1, 3, 6' or --seeds=0,1,2, for example."
         )
-    parse_grid(values.grid, parse_seeds(values.seeds))
-    _make_sweep(values)
+    points = parse_grid(values.grid, parse_seeds(values.seeds))
+    if values.suite is not None:
+        first_look.check_suite(values.suite, None, ())
+    for point in points:
+        lines = [*values.gin_bindings, *point.bindings]
+        first_look.check_configuration([values.gin_file], lines, values.trust)
+    first_look.check_writable(_make_sweep(values).folder.path)
 
 
 def _make_sweep(values):

@@ -12,7 +12,7 @@ from tfrobust.contract.classifier import (
     num_classes,
 )
 from tfrobust.contract.datasets import as_pairs
-from tfrobust.contract.images import as_images, from_uint8
+from tfrobust.contract.images import array_from_uint8, as_images, from_uint8
 from tfrobust.contract.outputs import (
     are_probabilities,
     check_on_images,
@@ -24,6 +24,7 @@ from tfrobust.contract.outputs import (
 __all__ = [
     "adapt",
     "after",
+    "array_from_uint8",
     "are_probabilities",
     "as_batch",
     "as_images",

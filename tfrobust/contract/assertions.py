@@ -10,6 +10,8 @@ import tensorflow as tf
 from tfrobust.errors import UserError
 
 _MARK = "tfrobust:"
+# As TensorFlow says what a Python function failed with that reads data for it.
+_RAISED = re.compile(r"\bUserError: (.*?)\nTraceback \(most recent call last\)", re.DOTALL)
 _ASSERTED = re.compile(rf"assertion failed: \[{_MARK}\] \[(.*)\]")
 
 
@@ -52,7 +54,7 @@ def _join(parts):
 
 @contextlib.contextmanager
 def as_user_error() -> Iterator[None]:
-    """Raises what an assertion of `require` said in a graph as `UserError`.
+    """Raises what an assertion of `require` said in a graph, or the reading of data, as `UserError`.
 
     Example:
     >>> from tfrobust import contract
@@ -64,6 +66,9 @@ def as_user_error() -> Iterator[None]:
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
+        raised = _RAISED.search(error.message)
+        if raised is not None:
+            raise UserError(" ".join(raised[1].split())) from error
         asserted = _ASSERTED.search(error.message)
         if asserted is None:
             raise

@@ -48,6 +48,17 @@ def from_uint8(x: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
     return tf.gather(tf.constant(np.arange(256) / 255, dtype), tf.cast(x, tf.int32))
 
 
+def array_from_uint8(x: np.ndarray) -> np.ndarray:
+    """uint8 arrays as float32, k / 255; others as they are. The numbers are those of `from_uint8`.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> contract.array_from_uint8(np.array([0, 255], "uint8"))
+    array([0., 1.], dtype=float32)
+    """
+    return np.divide(x, np.float32(255), dtype=np.float32) if x.dtype == np.uint8 else x
+
+
 def as_images(x: np.ndarray | tf.Tensor, dtype: tf.DType | None = None) -> tf.Tensor:
     """Images as a tensor that everything behind the door may rely on.
 

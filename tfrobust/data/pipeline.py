@@ -1,22 +1,29 @@
 """Batches for training and for evaluation, which depend on the seed only."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.contract import from_uint8
 from tfrobust.data import order
+from tfrobust.data.augmentation.transforms import (
+    Transform,
+    augment_batch,
+    augment_images,
+    check_augment,
+    split_transforms,
+)
 from tfrobust.data.base_split import BaseSplit
 from tfrobust.data.batches import EvaluationBatches, TrainingBatches
-from tfrobust.errors import UserError, one_line
+from tfrobust.errors import UserError
 from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, without_autotune
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.random.seeds import check_seed
 from tfrobust.ops.replicas.padding import ABSENT
 
-Transform = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-"""An augmentation: from an image (h, w, c) and a stateless seed (2,) to an image of the same shape."""
+# What uint8 pixels are divided by. It comes with each batch: of a constant in its graph TensorFlow would make
+# a product with a rounded 1/255.
+WHITE = np.float32(255)
 
 
 def steps_per_epoch(split: BaseSplit, batch_size: int) -> int:
@@ -101,30 +108,30 @@ def training_dataset(
         ("first_step", first_step, steps),
     ):
         integer(value, name, minimum=0, maximum=most)
-    augment = check_augment(augment, split.image_shape)
+    whole, one_by_one = split_transforms(check_augment(augment, split.image_shape))
 
     run = TrainingBatches(split, batch_size, seed, epochs, first_epoch, first_step)
 
     def batches():
         for (places, key), (images, labels) in zip(run, split.stream(run), strict=True):
             keys = order.draw_bits(*key, order.AUGMENTATION, len(augment)).view(np.int64)
-            yield images, labels, split.ids[places], keys
+            ids = split.ids[places]
+            images = augment_batch(whole, images, ids, keys[: len(whole)])
+            yield images, labels, ids, keys[len(whole) :], WHITE
 
-    def finish(images, labels, ids, keys):
-        images = from_uint8(images)
-        if augment:
-            images = tf.map_fn(
-                lambda pair: _augment(augment, *pair, keys),
-                (images, ids),
-                fn_output_signature=tf.TensorSpec(split.image_shape, tf.float32),
-            )
-        return images, labels
+    def finish(images, labels, ids, keys, white):
+        images = _as_pixels(images, white)
+        return (augment_images(one_by_one, images, ids, keys) if one_by_one else images), labels
 
+    # A transform may have made float32 of uint8.
+    blank = np.zeros((1, *split.image_shape), split.dtype)
+    stored = augment_batch(whole, blank, split.ids[:1], keys=np.zeros(len(whole), int)).dtype
     signature = (
-        tf.TensorSpec((batch_size, *split.image_shape), split.dtype),
+        tf.TensorSpec((batch_size, *split.image_shape), stored),
         tf.TensorSpec((batch_size,), tf.int64),
         tf.TensorSpec((batch_size,), tf.int64),
-        tf.TensorSpec((len(augment),), tf.int64),
+        tf.TensorSpec((len(one_by_one),), tf.int64),
+        tf.TensorSpec((), tf.float32),
     )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     dataset = dataset.map(finish, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
@@ -161,73 +168,25 @@ def evaluation_dataset(split: BaseSplit, batch_size: int) -> tf.data.Dataset:
     def batches():
         for number, (images, labels) in enumerate(split.stream(whole)):
             counts = whole.place(number) < len(split)
-            yield images, labels, np.where(counts, 1.0, ABSENT).astype(np.float32)
+            yield images, labels, np.where(counts, 1.0, ABSENT).astype(np.float32), WHITE
 
     signature = (
         tf.TensorSpec((batch_size, *split.image_shape), split.dtype),
         tf.TensorSpec((batch_size,), tf.int64),
         tf.TensorSpec((batch_size,), tf.float32),
+        tf.TensorSpec((), tf.float32),
     )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     dataset = dataset.map(
-        lambda images, labels, weights: (from_uint8(images), labels, weights),
+        lambda images, labels, weights, white: (_as_pixels(images, white), labels, weights),
         num_parallel_calls=PARALLEL_CALLS,
         deterministic=True,
     )
     return _finish(dataset, len(whole))
 
 
-def check_augment(
-    augment: Sequence[Transform], image_shape: tuple[int, ...]
-) -> tuple[Transform, ...]:
-    """Returns the augmentations as a tuple, after trying each of them on an image of zeros.
-
-    Args:
-        augment: sequence of callables (image, seed) -> image.
-        image_shape: (h, w, c).
-
-    Raises:
-        UserError: `augment` is not such a sequence, or an augmentation fails or changes the shape or
-            the type of the image.
-
-    Example:
-        >>> check_augment([tfrobust.data.PadCrop(2)], (8, 8, 1))
-        (PadCrop(padding=2, mode='zeros'),)
-    """
-    if not isinstance(augment, (tuple, list)) or not all(map(_is_transform, augment)):
-        raise UserError(
-            "`augment` must be a sequence of callables (image, seed) -> image, such as [PadCrop(4), "
-            f"Flip()], or empty. Received: {augment!r}."
-        )
-    # In a graph, TensorFlow would wrap the message in a trace of its own.
-    image = tf.zeros(image_shape)
-    for transform in augment:
-        try:
-            result = tf.convert_to_tensor(transform(image, tf.zeros((2,), tf.int64)))
-        except UserError:
-            raise
-        except Exception as error:
-            raise UserError(
-                f"The augmentation {transform!r} fails on an image {tuple(image_shape)}. "
-                f"{type(error).__name__}: {one_line(error)}"
-            ) from error
-        if result.shape != image.shape or result.dtype != image.dtype:
-            raise UserError(
-                f"{transform!r} changed an image of shape {tuple(image_shape)} and type float32 to shape "
-                f"{tuple(result.shape)} and type {result.dtype.name}: it must keep both."
-            )
-    return tuple(augment)
-
-
-def _is_transform(value):
-    # PadCrop instead of PadCrop() is an error.
-    return callable(value) and not isinstance(value, type)
-
-
-def _augment(augment, image, example_id, keys):
-    for place, transform in enumerate(augment):
-        image = transform(image, tf.stack([keys[place], example_id]))
-    return image
+def _as_pixels(images, white):
+    return tf.cast(images, tf.float32) / white if images.dtype == tf.uint8 else images
 
 
 def _finish(dataset, count):

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfrobust import contract
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.gate import look_again
@@ -116,11 +117,12 @@ def measure(
     """
     judges = [judges] if isinstance(judges, Judge) else list(judges)
     clean, robust, count = [], [], 0
-    for x, y, weight in dataset:
-        verdicts = [judge(x, y, count) for judge in judges]
-        kept = weight.numpy() > 0
-        count += int(kept.sum())
-        clean.append(verdicts[0][0][kept])
-        robust.append(np.all([is_robust for _, is_robust in verdicts], axis=0)[kept])
-        on_batch()
+    with contract.as_user_error():
+        for x, y, weight in dataset:
+            verdicts = [judge(x, y, count) for judge in judges]
+            kept = weight.numpy() > 0
+            count += int(kept.sum())
+            clean.append(verdicts[0][0][kept])
+            robust.append(np.all([is_robust for _, is_robust in verdicts], axis=0)[kept])
+            on_batch()
     return Measured(np.concatenate(clean), np.concatenate(robust))

@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfrobust import contract
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
+from tfrobust.evaluation.admission import count_classes, get_seen, stop_at_errors
 from tfrobust.evaluation.checks import (
     check_behaviour,
     check_contract,
@@ -22,7 +22,9 @@ from tfrobust.evaluation.checks import (
 )
 from tfrobust.evaluation.checks.after.noise import PASSES
 from tfrobust.evaluation.checks.before.consistency import is_random
-from tfrobust.evaluation.checks.beside.budget import COST, FEWEST, Budget, grant_passes
+from tfrobust.evaluation.checks.beside.budget import FEWEST, Budget
+from tfrobust.evaluation.checks.beside.grant import explain_short, grant_passes, is_short
+from tfrobust.evaluation.checks.traced import TracedModel
 from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.journal import Journal
@@ -42,7 +44,7 @@ from tfrobust.runs.writable import check_writable
 from tfrobust.threat_models.base import ThreatModel
 
 JOURNAL = "state"
-CHECKS = ("full", "contract", "none")
+CHECKS = ("auto", "full", "contract", "none")
 NAN_COUNTS = ("broken", "robust")
 
 
@@ -56,7 +58,7 @@ def evaluate(
     workdir: str | os.PathLike | None = None,
     resume: str = "auto",
     merge: Sequence[str | os.PathLike] = (),
-    checks: str = "full",
+    checks: str = "auto",
     thresholds: dict[str, dict] | None = None,
     statement: str = "",
     force: bool = False,
@@ -95,7 +97,8 @@ def evaluate(
             written if None. `evaluation.write_page(workdir)` adds report.html.
         resume: "auto" goes on with what is in the folder, "never" refuses it, "must" needs it.
         merge: folders of finished shards, whose attacks are not run again; `workdir` must be another one.
-        checks: "full", "contract" (no attacks other than those of the suite), or "none".
+        checks: "full", "contract" (no attacks other than those of the suite), "none", or "auto": "contract"
+            after a suite of one short attack, "full" otherwise, at a quarter of the attacks' cost at most.
         thresholds: settings of checks that are not the default, by the check's id, such as
             `{"C8": {"share": 0.01}}`; `docs/checks.md` lists them all. The report names them.
         statement: what the defence does, and which adaptive attack was tried, for the report.
@@ -150,9 +153,10 @@ def evaluate(
         jit_compile=jit_compile,
     )
     threat_model = chosen.threat_model
-    num_classes = _count_classes(subject, examples, force)
-    seen = _get_seen(subject)
-    given = (seen, examples.x, examples.y, threat_model, num_classes, limits)
+    seen = get_seen(subject)
+    num_classes = count_classes(seen, examples.x[:32], examples.y, force)
+    traced = TracedModel(seen, examples.x.shape[1:])
+    given = (traced, examples.x, examples.y, threat_model, num_classes, limits)
     flags: dict[str, Any] = {
         "ids": examples.ids,
         "has_gradient": subject.has_gradient,
@@ -163,7 +167,7 @@ def evaluate(
     if checks != "none":
         with asked.at_once():
             findings = check_contract(*given, **flags, attacks=attacks)
-    _stop_at_errors(findings, force)
+    stop_at_errors(findings, force)
     noisy = is_random(findings, attacks)
     evaluator.votes = limits[PASSES].passes if noisy else 1
     fingerprint = compute_fingerprint(evaluator, examples, chosen) if folder or merge else {}
@@ -181,15 +185,19 @@ def evaluate(
             examples.x, examples.y, examples.ids, journal, bar, lambda: bool(asked)
         )
         curve = None
-        if checks == "full":
-            made, reserved = sum(sum(outcome.passes) for outcome in outcomes), 0
+        if checks == "auto" and is_short(attacks, num_classes, limits):
+            findings += (explain_short(limits),)
+        elif checks in ("auto", "full"):
+            granted, reserved = grant_passes(outcomes, 0, limits, checks == "full"), 0
             if folder is not None and subject.has_gradient:
-                budget = Budget(limits[COST].share * made / 4)
+                budget = Budget(granted.passes / 4)
                 curve = EpsilonCurve(examples=budget.count_examples(EpsilonCurve().cost, 256))
                 reserved = curve.examples * curve.cost
-            passes = grant_passes(made, reserved, limits)
+            granted = grant_passes(outcomes, reserved, limits, checks == "full")
             with asked.at_once():
-                findings += check_behaviour(*given, **flags, is_random=noisy, passes=passes)
+                findings += check_behaviour(
+                    *given, **flags, is_random=noisy, passes=granted, outcomes=outcomes
+                )
         evaluation = Evaluation(
             model=subject.description,
             data=examples.name,
@@ -213,38 +221,12 @@ def evaluate(
         if checks != "none":
             with asked.at_once():
                 findings += check_training_log(subject.folder, limits)
-                findings += check_suite(
-                    evaluation, limits, model=subject.forward, statement=statement
-                )
+                findings += check_suite(evaluation, limits, model=traced, statement=statement)
         evaluation = dataclasses.replace(evaluation, findings=tuple(findings))
         if folder is not None:
             points = None
             if curve is not None and curve.examples >= FEWEST:
                 with asked.at_once():
-                    points = curve(subject.forward, examples.x, examples.y, threat_model)
+                    points = curve(traced.forward, examples.x, examples.y, threat_model)
             write_reports(evaluation, examples.x, folder, keep_images, points)
     return evaluation
-
-
-def _get_seen(subject):
-    # Of a Keras model the checks see the precision of its layers too.
-    return subject.model if isinstance(subject.model, keras.layers.Layer) else subject.forward
-
-
-def _count_classes(subject, examples, force):
-    """The number of logits, after a look at what the classifier gives for some of the images."""
-    model = _get_seen(subject)
-    contract.check_model(model, probabilities=force)
-    few = contract.as_images_of(model, examples.x[:32])
-    logits = contract.check_on_images(model, few, probabilities=force)
-    contract.check_labels(examples.y, "labels", logits.shape[1])
-    return logits.shape[1]
-
-
-def _stop_at_errors(findings, force):
-    errors = [finding for finding in findings if finding.level == "error"]
-    if errors and not force:
-        told = " ".join(f"{finding.id}: {finding.text}" for finding in errors)
-        raise UserError(
-            f"{told} Nothing was attacked. Give force (--force) to evaluate all the same."
-        )

@@ -8,7 +8,7 @@ from tfrobust.losses.cross_entropy import cross_entropy
 
 
 def loss_and_gradient(
-    forward: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, y: tf.Tensor
+    forward: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, y: tf.Tensor, scale: float = 1.0
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Cross-entropy per example, and the gradient of its sum with respect to the images.
 
@@ -19,6 +19,7 @@ def loss_and_gradient(
         forward: function from images to logits (b, k).
         x: images, (b, h, w, c).
         y: labels, integers, shape (b,).
+        scale: factor of the loss on its way back, `ops.half_precision.inner_scale`; it is divided out.
 
     Returns:
         Losses, shape (b,), and gradients, of the shape of `x`.
@@ -26,5 +27,5 @@ def loss_and_gradient(
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(x)
         loss = cross_entropy(y, forward(x))
-        total = tf.reduce_sum(loss)
-    return loss, tape.gradient(total, x, unconnected_gradients="zero")
+        total = tf.reduce_sum(loss) * scale
+    return loss, tape.gradient(total, x, unconnected_gradients="zero") / scale

@@ -8,6 +8,8 @@ import tensorflow as tf
 from tfrobust.compat import all_layers
 from tfrobust.errors import UserError
 from tfrobust.methods.checks import is_stock_batch_normalization
+from tfrobust.ops.half_precision import scale_gradients
+from tfrobust.ops.logits import full_precision
 from tfrobust.ops.statistics import batch_statistics
 
 ATTACK_STATISTICS = ("running", "batch", "batch_frozen")
@@ -44,6 +46,6 @@ def make_attacked_model(
                 f"Received: attack_statistics={statistics!r}."
             )
         with batch_statistics(update=not frozen):
-            return classifier(x, training=True)
+            return full_precision(classifier(x, training=True))
 
-    return forward
+    return scale_gradients(forward, classifier, by_row=False)

@@ -9,12 +9,13 @@ from tfrobust.methods.update import clips, unwrap
 
 
 def check_strategy(strategy: tf.distribute.Strategy, jit_compile: bool | str) -> None:
-    """Refuses several devices without MirroredStrategy, and XLA around the whole step on several."""
+    """Refuses other strategies for several devices, and XLA around the whole step on several."""
     multiple = strategy.num_replicas_in_sync > 1
-    if multiple and not isinstance(strategy, tf.distribute.MirroredStrategy):
+    known = tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy
+    if multiple and not isinstance(strategy, known):
         raise UserError(
-            "Several devices are supported through tf.distribute.MirroredStrategy. "
-            f"Received: {type(strategy).__name__}."
+            "Several devices are supported through tf.distribute.MirroredStrategy, and on several machines "
+            f"MultiWorkerMirroredStrategy. Received: {type(strategy).__name__}."
         )
     if multiple and jit_compile is True:
         raise UserError(

@@ -9,6 +9,7 @@ from tfrobust.attacks.case import Perturbation
 from tfrobust.errors import UserError
 from tfrobust.methods.per_example import check_per_example
 from tfrobust.methods.points import Point
+from tfrobust.ops.half_precision import inner_scale
 from tfrobust.ops.random.keys import BatchKeys
 from tfrobust.ops.replicas.global_batch import GlobalBatch
 from tfrobust.regularizers.context import Shifts
@@ -175,10 +176,11 @@ class StepContext:
         Returns:
             Shape of the images, (b, h, w, c).
         """
-        logits = self.logits(name)
-        return self._tapes[name].gradient(
-            logits, self.points[name], vectors, unconnected_gradients="zero"
+        logits, scale = self.logits(name), inner_scale(self.point.classifier)
+        pulled = self._tapes[name].gradient(
+            logits, self.points[name], vectors * scale, unconnected_gradients="zero"
         )
+        return pulled / scale
 
     def hold_back(self, gradients: Any) -> Any:
         """Gradients that wait until what was recorded has been found to be of shape (b,)."""

@@ -14,7 +14,9 @@ from tfrobust.losses.linearity import inner_product
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.checks import is_stock_batch_normalization
 from tfrobust.methods.context import Step, StepContext
+from tfrobust.ops.half_precision import inner_scale, scale_gradients
 from tfrobust.ops.layers import kinked_layer
+from tfrobust.ops.logits import full_precision
 from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.ops.statistics import capture_statistics, impose_statistics
 from tfrobust.regularizers.base import Regularizer
@@ -127,7 +129,8 @@ class LLR(AdversarialModel):
     def attacked(self, step: Step) -> Callable[[tf.Tensor], tf.Tensor]:
         with capture_statistics(update=False) as captured:
             self.classifier(step.x, training=False)
-        return _imposed(lambda x: self.classifier(x, training=False), captured)
+        forward = _imposed(lambda x: full_precision(self.classifier(x, training=False)), captured)
+        return scale_gradients(forward, self.classifier)
 
     def per_example_loss(self, context: StepContext) -> tf.Tensor:
         x, y = context.x("clean"), context.y
@@ -138,8 +141,10 @@ class LLR(AdversarialModel):
                 label = context.record("label_loss", cross_entropy(y, context.logits("clean")))
             forward = _imposed(lambda x: context.point.forward(x, training=False), captured)
             clean = cross_entropy(y, forward(x))
-            total = tf.reduce_sum(clean)
-        linear = inner_product(delta, tape.gradient(total, x, unconnected_gradients="zero"))
+            scale = inner_scale(self.classifier)
+            total = tf.reduce_sum(clean) * scale
+        slope = tape.gradient(total, x, unconnected_gradients="zero") / scale
+        linear = inner_product(delta, slope)
         error = tf.abs(cross_entropy(y, forward(x + delta)) - clean - linear)
         error = context.record("linearity_error", error)
         change = context.record("linear_change", tf.abs(linear))

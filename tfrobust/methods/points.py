@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfrobust.methods.forward_mode_faults import name_fault
-from tfrobust.ops import forward_mode
+from tfrobust.ops import forward_mode, half_precision
 from tfrobust.ops.logits import full_precision
 from tfrobust.regularizers.context import Shifts
 
@@ -132,7 +132,10 @@ class ShiftedPoint(Point):
             UserError: that names a layer through which forward mode does not get.
         """
         weights = [weight for _, weight in self._weights]
-        shifts = [None if u is None else tf.cast(u, w.dtype) for w, u in zip(weights, direction)]
+        scale = half_precision.tangent_scale(self.classifier, weights, direction)
+        shifts = [
+            None if u is None else tf.cast(u, w.dtype) * scale for w, u in zip(weights, direction)
+        ]
 
         def forward(x, *weights):
             point = ShiftedPoint(self.classifier, weights, list(self._state))
@@ -149,7 +152,7 @@ class ShiftedPoint(Point):
         if self._losses is None:
             self._losses = losses
         self._state = [(v, value) for (v, _), value in zip(self._state, state, strict=True)]
-        return logits, derivatives
+        return logits, tuple(d / scale ** (n + 1) for n, d in enumerate(derivatives))
 
     def shifted(self, shifts=None):
         """Another such point at these weights plus shifts, from this one's present state."""
@@ -182,7 +185,7 @@ def perturbed_inference(classifier, perturbation, keys, epoch):
         with keras.StatelessScope(state_mapping=mapping):
             return full_precision(classifier(x, training=False))
 
-    return forward
+    return half_precision.scale_gradients(forward, classifier)
 
 
 def shifted_point(classifier, perturbation, loss_at, keys, epoch):

@@ -4,10 +4,10 @@ import keras
 import tensorflow as tf
 
 from tfrobust import contract
-from tfrobust.compat import all_layers, build_on_batch, compiled_metrics
 from tfrobust.errors import UserError
 from tfrobust.methods import checks, compilation
 from tfrobust.methods.clock import Clock, CountEpochs, put_first
+from tfrobust.methods.distributed import DistributedLoops
 from tfrobust.methods.reporting import Means, Reporting
 from tfrobust.methods.schedules import count_steps, uses_schedule
 from tfrobust.methods.settings import Settings
@@ -20,7 +20,7 @@ from tfrobust.ops.replicas.stand_in import stand_in
 REPORTED = ("loss", "accuracy", "adversarial_accuracy", "robust_accuracy")
 
 
-class ClassifierWrapper(Settings, Reporting, keras.Model):
+class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
     """Wraps a classifier and takes part in `compile`, `fit`, `evaluate`, `predict` and saving.
 
     The classifier stays a plain Keras model, found as `method.classifier`: it is what is exported.
@@ -146,6 +146,9 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
         if initial_epoch:
             self.clock.begin_at(float(initial_epoch))
         self.check_clock()
+        x, steps_per_epoch = self._distribute(x, steps_per_epoch)
+        if validation_data is not None:
+            validation_data, validation_steps = self._distribute(validation_data, validation_steps)
         with contract.as_user_error():
             return super().fit(
                 x,
@@ -156,7 +159,7 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
                 put_first(CountEpochs(self.clock), callbacks),
                 validation_split,
                 validation_data,
-                shuffle and not isinstance(x, tf.data.Dataset),
+                shuffle and not isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset),
                 class_weight,
                 sample_weight,
                 initial_epoch,
@@ -184,7 +187,7 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
         sample weights weigh the loss and `weighted_metrics`, not the accuracies; rows that only fill
         a batch of `tfrobust.data.evaluation_dataset` count nowhere.
         """
-        x = self._checked(x, y)
+        x, steps = self._distribute(self._checked(x, y), steps)
         with self.reporting("test"), contract.as_user_error():
             return super().evaluate(
                 x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, **kwargs
@@ -192,17 +195,20 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """As `keras.Model.predict`: logits."""
+        self._refuse_several_processes("predict", "Call it on method.classifier in one process.")
         x = self._checked(x, labels=False)
         with contract.as_user_error():
             return super().predict(x, batch_size, verbose, steps, callbacks)
 
     def train_on_batch(self, *args, **kwargs):
         """As `keras.Model.train_on_batch`."""
+        self._refuse_several_processes("train_on_batch", "Call fit.")
         with contract.as_user_error():
             return super().train_on_batch(*args, **kwargs)
 
     def test_on_batch(self, *args, **kwargs):
         """As `keras.Model.test_on_batch`."""
+        self._refuse_several_processes("test_on_batch", "Call evaluate.")
         with contract.as_user_error():
             return super().test_on_batch(*args, **kwargs)
 
@@ -224,25 +230,6 @@ class ClassifierWrapper(Settings, Reporting, keras.Model):
                 "A schedule counts epochs, and it is not known how many steps an epoch has. Set "
                 "method.steps_per_epoch, or give `steps_per_epoch` to fit."
             )
-
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Keras calls this before the first step. Its own version averages a batch over the replicas,
-        # which fails where they hold different numbers of examples; and it leaves a single device's
-        # model to the first step, where an attack's loop could not create variables.
-        metrics, optimizer = compiled_metrics(self), self.optimizer
-        several = self.distribute_strategy.num_replicas_in_sync > 1
-        with self.distribute_strategy.scope():
-            if not all(layer.built for layer in all_layers(self)) or (
-                several and metrics is not None and not metrics.built
-            ):
-                if data_batch is None:
-                    data_batch = next(iter(next(iter(iterator))[2]))
-                local = self.distribute_strategy.experimental_local_results
-                first = keras.tree.map_structure(lambda value: local(value)[0], data_batch)
-                build_on_batch(self, first)
-            # A graph that creates variables is traced twice.
-            if optimizer is not None and not optimizer.built:
-                optimizer.build(self.trainable_variables)
 
     def _checked(self, x, y=None, labels=True):
         """The data of `fit` and its kin, looked at before the first step; every step looks again."""

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.errors import UserError
+from tfrobust.ops.half_precision import scale_gradients
 
 # Passes over clean images, after the first, that show whether a model is random.
 REPEATS = 4
@@ -43,6 +44,8 @@ def inference(
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """A function from images to full-precision logits, in inference mode.
 
+    Its gradient to the images is that of float32 also where the model computes in float16.
+
     Args:
         model: a Keras model or layer, which is called with `training=False`, or any callable that
             maps images (b, h, w, c) to logits (b, k).
@@ -52,7 +55,7 @@ def inference(
     'float32'
     """
     if isinstance(model, keras.layers.Layer):
-        return lambda x: full_precision(model(x, training=False))
+        return scale_gradients(lambda x: full_precision(model(x, training=False)), model)
     return lambda x: full_precision(model(x))
 
 

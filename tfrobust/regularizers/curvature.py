@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfrobust.errors import UserError
 from tfrobust.losses.input_gradient import loss_and_gradient
 from tfrobust.ops import norms
+from tfrobust.ops.half_precision import inner_scale
 from tfrobust.ops.schedules import Schedule, at, check_schedule
 from tfrobust.ops.statistics import batch_statistics, running_statistics
 from tfrobust.regularizers.base import Regularizer
@@ -86,10 +87,11 @@ class Curvature(Regularizer):
                 return context.point.forward(x, training=False)
 
         x = context.x(self.point)
-        _, gradient = loss_and_gradient(forward, x, context.y)
+        scale = inner_scale(context.point.classifier)
+        _, gradient = loss_and_gradient(forward, x, context.y, scale)
         direction = tf.stop_gradient(norms.unit_l2(tf.sign(gradient)))
         moved = x + tf.cast(at(self.h, context.epoch), x.dtype) * direction
-        _, other = loss_and_gradient(forward, moved, context.y)
+        _, other = loss_and_gradient(forward, moved, context.y, scale)
         square = tf.reduce_sum(tf.square(norms.flat(other - gradient)), axis=1)
         if self.power == 2:
             return square

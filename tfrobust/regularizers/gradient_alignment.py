@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfrobust.losses.input_gradient import loss_and_gradient
 from tfrobust.ops import norms
+from tfrobust.ops.half_precision import inner_scale
 from tfrobust.ops.numbers import number
 from tfrobust.ops.replicas.global_batch import sum_over_replicas
 from tfrobust.ops.replicas.stand_in import mask_stand_in
@@ -100,7 +101,8 @@ class GradientAlignment(Regularizer):
         radius = ball.radius(tf.cast(at(self.scale, context.epoch), x.dtype))
         keys = context.step.loss_keys.fold_in(zlib.crc32(self.name.encode()) & 0x7FFFFFFF)
         other = ball.random_point(x, tf.cast(radius, x.dtype), keys)
-        _, second = loss_and_gradient(context.point.forward, other, y)
+        scale = inner_scale(context.point.classifier)
+        _, second = loss_and_gradient(context.point.forward, other, y, scale)
         first, some = _directions(first)
         second, others = _directions(second)
         counts = tf.cast(some & others, x.dtype)

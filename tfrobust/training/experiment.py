@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfrobust import contract
 from tfrobust import data as data_room
 from tfrobust.attacks.base import Attack
-from tfrobust.data.pipeline import check_augment
+from tfrobust.data.augmentation.transforms import check_augment
 from tfrobust.errors import UserError
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.numbers import integer, number

@@ -142,19 +142,21 @@ def test_the_departure_from_the_tangent_is_the_closed_form_of_two_classes():
     generator = np.random.default_rng(0)
     x = generator.uniform(0.3, 0.7, (12, 2, 2, 1)).astype("float32")
     w = generator.normal(0, 4, 4).astype("float32")
+    # Each image from five starts.
+    x = np.tile(x, (5, 1, 1, 1))
 
     def model(x):
         score = tf.reshape(x, [-1, 4]) @ w[:, None]
         return tf.concat([score, tf.zeros_like(score)], axis=1)
 
-    probe = Probe(model, x, np.zeros(12, int), None, Linf(0.2), True, True, 12)
-    s, reach = x.reshape(12, 4) @ w, 0.2 * np.abs(w).sum()
+    probe = Probe(model, x, np.zeros(60, int), None, Linf(0.2), True, True, 60)
+    s, reach = x.reshape(60, 4) @ w, 0.2 * np.abs(w).sum()
     ends = [
         np.logaddexp(0, -(s + r)) - np.logaddexp(0, -s) + r / (1 + np.exp(s))
         for r in (reach, -reach)
     ]
     found = landscape.measure_departure(probe)
-    # A climb may end at the other end of the segment.
+    # A climb may end at the other end of the segment, as its start has it.
     which = np.argmin([np.abs(found - end) for end in ends], axis=0)
     np.testing.assert_allclose(found, np.choose(which, ends), rtol=1e-3)
-    assert (which == np.argmax(ends, axis=0)).mean() > 0.4
+    assert (which == np.argmax(ends, axis=0)).mean() > 0.3

@@ -1,20 +1,27 @@
-"""Image-classification data sets from TensorFlow Datasets (TFDS), decoded once into memory."""
+"""Image-classification data sets from TensorFlow Datasets (TFDS)."""
 
 import os
 
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.data.augment import Flip, PadCrop
 from tfrobust.data.held_out import make_splits
 from tfrobust.data.resize import check_image_size, crop_and_resize
 from tfrobust.data.sources.tfds_builder import find_builder
+from tfrobust.data.sources.usual import USUAL, Usual
 from tfrobust.data.splits import Split, Splits
+from tfrobust.data.stored.crops import Crop
+from tfrobust.data.stored.memory import (
+    LIMIT_GIB,
+    check_crop,
+    check_memory_limit,
+    count_gib,
+    load_what_fits,
+)
+from tfrobust.data.stored.split import StoredSplit
+from tfrobust.data.stored.tfds_records import TFDSRecords, has_random_access
 from tfrobust.errors import UserError
 from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, without_autotune
-
-# The usual augmentation in training. Digits and house numbers must not be mirrored.
-AUGMENT = {"cifar10": (PadCrop(4), Flip()), "cifar100": (PadCrop(4), Flip())}
 
 
 def tfds_images(
@@ -23,16 +30,23 @@ def tfds_images(
     validation: float = 5000,
     validation_seed: int = 0,
     image_size: int | tuple[int, int] | None = None,
-    memory_limit_gib: float = 8,
+    memory_limit_gib: float = LIMIT_GIB,
     train_split: str | None = None,
     test_split: str | None = None,
     download: bool = False,
+    train_crop: Crop | None = None,
+    test_crop: Crop | None = None,
 ) -> Splits:
     """Reads a data set for image classification that TensorFlow Datasets (TFDS) has prepared.
 
     Use it for the data sets of the literature: `mnist`, `fashion_mnist`, `cifar10`, `cifar100` and
-    `svhn_cropped` need only their name. The images are decoded once to uint8 and kept in memory. The
-    network is not used unless `download` is true.
+    `svhn_cropped` need only their name. The images are decoded once to uint8 and kept in memory, or, where
+    they do not fit, read when a batch needs them. The network is not used unless `download` is true.
+
+    `tfds_images("imagenet2012", image_size=224)` is ImageNet as papers use it: random resized crops and
+    mirrors in training, the middle 224 of 256 pixels in evaluation, TFDS's validation split for the test.
+    Prepare large data sets as ArrayRecord (`tfds build --file_format=array_record`): TFRecord has no index
+    of its records, and each start of a run looks at all of them to make one.
 
     Args:
         name: TFDS name, "name", "name/config" or "name/config:version".
@@ -43,18 +57,24 @@ def tfds_images(
         validation_seed: seed of that choice; it does not depend on the seed of the run.
         image_size: integer or (height, width); images are cropped centrally to this aspect ratio and
             resized with antialiasing. Default: as stored, if all images have the same size.
-        memory_limit_gib: largest accepted size of the decoded images, in GiB; while validation is held
-            out, twice as much memory is needed.
+        memory_limit_gib: the images are kept in memory if they take at most so many GiB, decoded; while
+            validation is held out, twice as much is needed. Images that are read when a batch needs them
+            are held out of all alike, and not by class, since their labels are not known before.
         train_split: TFDS split to train on, of which validation is held out; default "train".
-        test_split: TFDS split to test on; default "test".
+        test_split: TFDS split to test on; default "test", and "validation" of ImageNet.
         download: whether TFDS may download and prepare the data set.
+        train_crop: the part of a picture that training sees, such as `RandomResizedCrop`; None for the
+            usual one of the data set, or that of evaluation. With a random crop the training images are
+            always read when a batch needs them.
+        test_crop: the part that validation and test see, a `CenterCrop`; None for the usual one of the data
+            set, or the largest.
 
     Returns:
         `Splits` of uint8 images; the ids are positions in the TFDS split.
 
     Raises:
         UserError: the data set is not prepared, has no such split, no images with one label each, or
-            images of several sizes, or is too large.
+            images of several sizes.
 
     Example:
         >>> splits = tfrobust.data.tfds_images("cifar10")  # doctest: +SKIP
@@ -65,32 +85,40 @@ def tfds_images(
     builder = find_builder(name, data_dir, download)
     keys, shape, label = _read_features(builder, name, size)
     train_split = _check_split(builder, name, train_split, "train")
-    test_split = _check_split(builder, name, test_split, "test")
+    usual = USUAL.get(builder.info.name, Usual())
+    test_split = _check_split(builder, name, test_split or usual.test_split, "test")
     if train_split == test_split:
         raise UserError(
             f"`train_split` and `test_split` of {name!r} are both {train_split!r}: they must differ. Its "
             f"splits are {sorted(builder.info.splits)}."
         )
     counts = {s: builder.info.splits[s].num_examples for s in (train_split, test_split)}
-    gib = sum(counts.values()) * np.prod(shape, dtype=float) / 2**30
-    if gib > memory_limit_gib:
-        raise UserError(
-            f"{name!r} takes {gib:.1f} GiB in memory at {shape}, more than `memory_limit_gib`="
-            f"{memory_limit_gib}. Increase the limit, or give a smaller `image_size`, or a part such as "
-            "train_split='train[:10%]'."
-        )
-    train, test = (_read_split(builder, name, s, counts[s], keys, shape, size) for s in counts)
+    given = {"train_crop": train_crop, "test_crop": test_crop}
+    for crop_name, crop in given.items():
+        check_crop(crop_name, crop, shape[:2])
+    train_crop = train_crop or usual.train_crop
+    test_crop = test_crop or usual.choose_test_crop(shape[:2])
+    fits = count_gib(sum(counts.values()), shape) <= check_memory_limit(memory_limit_gib)
+    whole = fits and train_crop is None and test_crop is None
+
+    def read(split):
+        if whole and not has_random_access(builder):
+            return _read_split(builder, name, split, counts[split], keys, shape, size)
+        reader = TFDSRecords(builder, split, keys, shape, test_crop)
+        stored = StoredSplit(reader, np.arange(counts[split]), None, label.num_classes)
+        return stored.load() if whole else stored
+
     splits = make_splits(
         name,
-        train,
-        test,
+        read(train_split),
+        read(test_split),
         validation=validation,
         validation_seed=validation_seed,
         num_classes=label.num_classes,
         class_names=label.names,
-        augment=AUGMENT.get(builder.info.name, ()),
+        augment=usual.augment,
     )
-    return splits.record_source(
+    return load_what_fits(splits, memory_limit_gib, train_crop).record_source(
         "tfds_images",
         name=name,
         validation=validation,
@@ -98,7 +126,8 @@ def tfds_images(
         image_size=image_size,
         memory_limit_gib=memory_limit_gib,
         train_split=None if train_split == "train" else train_split,
-        test_split=None if test_split == "test" else test_split,
+        test_split=None if test_split == usual.test_split else test_split,
+        **given,
     )
 
 

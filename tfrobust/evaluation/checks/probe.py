@@ -1,26 +1,22 @@
 """A classifier and some examples, and what the checks ask about both."""
 
 import functools
-import typing
 from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.losses.logit_objectives import DLR, Margin
-from tfrobust.losses.objectives import CrossEntropy
-from tfrobust.ops.logits import correct, inference
+from tfrobust.evaluation.checks.traced import TracedModel
+from tfrobust.ops.logits import correct
 from tfrobust.threat_models.base import ThreatModel
-
-LOSSES = {"cross-entropy": CrossEntropy(), "margin": Margin(), "DLR": DLR()}
 
 
 class Probe:
     """Asks a classifier about examples; every question is traced once, for any number of them.
 
     Args:
-        model: Keras model or callable, images to logits.
+        model: Keras model or callable, images to logits, or a `TracedModel`.
         x: images, float32 (n, h, w, c).
         y: labels, integers (n,).
         ids: names of the examples, integers (n,), or None for their places.
@@ -39,7 +35,7 @@ class Probe:
 
     def __init__(
         self,
-        model: keras.Model | Callable,
+        model: keras.Model | Callable | TracedModel,
         x: np.ndarray,
         y: np.ndarray,
         ids: np.ndarray | None,
@@ -53,33 +49,17 @@ class Probe:
         self.ids = np.arange(len(self.x)) if ids is None else np.asarray(ids)[:count]
         self.threat_model = threat_model
         self.has_gradient, self.has_scores = has_gradient, has_scores
-        self.model, self.forward = model, inference(model)
-        if isinstance(model, keras.layers.Layer) and not model.built:
-            self.forward(self.x[:1])  # Variables cannot be made inside a graph.
-        self._images = tf.TensorSpec((None, *self.x.shape[1:]), tf.float32)
-        labels = tf.TensorSpec((None,), tf.int32)
-        self._logits = self.compile(self.forward, self._images)
-        self._slopes = self.compile(self.slopes_in_graph, self._images, labels)
-
-    @staticmethod
-    def compile(function: Callable, *signature: tf.TensorSpec) -> typing.Any:
-        """`function` as a graph, without AutoGraph, as the attacks see it."""
-        # A partial, since TensorFlow takes functions of one source line for one that is traced again.
-        function = functools.partial(function)
-        return tf.function(function, signature or None, autograph=False)
-
-    @functools.cached_property
-    def graph(self) -> typing.Any:
-        """The concrete function from images to logits."""
-        return self._logits.get_concrete_function()
+        self.traced = TracedModel.of(model, self.x.shape[1:])
+        self.model, self.forward = self.traced.model, self.traced.forward
 
     def logits(self, x: np.ndarray | tf.Tensor) -> np.ndarray:
         """Logits at images, a numpy array (b, k)."""
-        return self._logits(x).numpy()
+        return self.traced(x).numpy()
 
-    def right(self, x: np.ndarray | tf.Tensor) -> np.ndarray:
-        """Which images are classified as their examples' labels, boolean (n,)."""
-        return correct(tf.constant(self.y), tf.constant(self.logits(x))).numpy()
+    def right(self, x: np.ndarray | tf.Tensor, rows: np.ndarray | None = None) -> np.ndarray:
+        """Which images are classified as the labels of their examples, those in `rows` or all, boolean."""
+        y = self.y if rows is None else self.y[rows]
+        return correct(tf.constant(y), tf.constant(self.logits(x))).numpy()
 
     @functools.cached_property
     def clean_logits(self) -> np.ndarray:
@@ -92,8 +72,8 @@ class Probe:
         return correct(tf.constant(self.y), tf.constant(self.clean_logits)).numpy()
 
     def slopes(self, x: np.ndarray | tf.Tensor) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Logits and, for each of `LOSSES`, its gradient; {} where there is none. Numpy arrays."""
-        logits, slopes = self._slopes(x, self.y[: len(x)])
+        """Logits and, for each of `traced.LOSSES`, its gradient; {} where there is none. Numpy arrays."""
+        logits, slopes = self.traced.slopes(x, self.y[: len(x)])
         return logits.numpy(), {name: slope.numpy() for name, slope in slopes.items()}
 
     @functools.cached_property
@@ -106,11 +86,24 @@ class Probe:
         """Whether there is any gradient with respect to the pixels."""
         return self.has_gradient and bool(self.clean_slopes)
 
-    def slopes_in_graph(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """Like `slopes`, in TensorFlow, with or without a graph."""
-        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            tape.watch(x)
-            logits = self.forward(x)
-            totals = {name: tf.reduce_sum(loss(y, logits)) for name, loss in LOSSES.items()}
-        slopes = {name: tape.gradient(total, x) for name, total in totals.items()}
-        return logits, {name: slope for name, slope in slopes.items() if slope is not None}
+    def step(
+        self,
+        slope: np.ndarray,
+        length: float | None = None,
+        start: np.ndarray | tf.Tensor | None = None,
+        radius: float | None = None,
+    ) -> tf.Tensor:
+        """Images one step along a gradient from `start`, cut to ball and box.
+
+        Args:
+            slope: gradients; what is not finite counts as 0, as in the attacks.
+            length: of the step; the radius if None.
+            start: where it begins; the clean images if None.
+            radius: that of the threat model if None.
+        """
+        radius = self.threat_model.radius() if radius is None else radius
+        finite = tf.constant(np.where(np.isfinite(slope), slope, 0).astype(np.float32))
+        move = (radius if length is None else length) * self.threat_model.steepest(finite)
+        return self.threat_model.project(
+            (self.x if start is None else start) + move, self.x, radius
+        )

@@ -11,7 +11,8 @@ from tfrobust.evaluation.checks.answers import format_share, pick_ids
 from tfrobust.evaluation.checks.before.consistency import average_gradients
 from tfrobust.evaluation.checks.check import Check, Limits, Setting
 from tfrobust.evaluation.checks.finding import Finding
-from tfrobust.ops.logits import correct, inference
+from tfrobust.evaluation.checks.traced import TracedModel
+from tfrobust.ops.logits import correct
 
 if typing.TYPE_CHECKING:
     from tfrobust.evaluation.engine.outcome import Evaluation
@@ -41,7 +42,7 @@ def check_passes(
     """
     if model is None or evaluation.adversarial is None or not len(evaluation.ids):
         return PASSES.skip("it needs the model and the adversarial images.")
-    forward = tf.function(inference(model), autograph=False, reduce_retracing=True)
+    forward = TracedModel.of(model, evaluation.adversarial.shape[1:])
     y, x = evaluation.labels.astype(np.int32), evaluation.adversarial
     passes = limits[PASSES].passes
     right = np.stack([_classify(forward, x, y) for _ in range(passes)])

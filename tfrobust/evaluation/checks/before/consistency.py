@@ -97,7 +97,7 @@ def check_batch(probe: Probe, operations: Mapping[str, Sequence[str]], limits: L
     bounds = limits[BATCH]
     low = "low precision" in operations
     limit = bounds.low_precision_difference if low else bounds.difference
-    variables = probe.graph.variables
+    variables = probe.traced.graph.variables
     before = [np.array(variable) for variable in variables]
     base = probe.logits(probe.x)
     difference = np.abs(probe.logits(probe.x[::-1])[::-1] - base).max(axis=1)
@@ -129,7 +129,7 @@ def check_execution(probe: Probe, limits: Limits) -> Finding:
     agree = 1.0
     if probe.has_gradient:
         base, slopes = probe.slopes(x)
-        logits, there = probe.slopes_in_graph(tf.constant(x), tf.constant(y))
+        logits, there = probe.traced.slopes_in_graph(tf.constant(x), tf.constant(y))
         if "margin" in slopes and "margin" in there:
             cosine = _cosine(slopes["margin"], there["margin"].numpy())
             agree = float((cosine >= bounds.cosine).mean())

@@ -13,6 +13,7 @@ from tfrobust.evaluation.checks.beside.budget import COST
 from tfrobust.evaluation.checks.check import Limits
 from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.checks.probe import Probe
+from tfrobust.evaluation.checks.traced import TracedModel
 from tfrobust.threat_models.base import ThreatModel
 
 _ALL = (
@@ -35,7 +36,7 @@ _ALL = (
 
 
 def check_contract(
-    model: keras.Model | Callable,
+    model: keras.Model | Callable | TracedModel,
     x: np.ndarray,
     y: np.ndarray,
     threat_model: ThreatModel,
@@ -56,7 +57,7 @@ def check_contract(
     made.
 
     Args:
-        model: Keras model, or callable in TensorFlow, images to logits.
+        model: Keras model, callable in TensorFlow, images to logits, or `TracedModel` of one.
         x: images, float32 (n, h, w, c) in [0, 1].
         y: labels, integers (n,).
         threat_model: `ThreatModel`.
@@ -91,7 +92,7 @@ def check_contract(
         return _with_rest(found, "the outputs are not finite logits.")
     clean = inputs.check_clean_accuracy(probe, num_classes, limits)
     # A function outside of TensorFlow is one opaque operation.
-    operations = scan(probe.graph)
+    operations = scan(probe.traced.graph)
     if has_gradient:
         found.append(gradients.check_operations(operations))
     if has_scores:

@@ -3,11 +3,12 @@
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.attacks.pgd import PGD
+from tfrobust.attacks.starts import Uniform
 from tfrobust.evaluation.checks.answers import format_share
 from tfrobust.evaluation.checks.check import Check, Limits, Setting
 from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.checks.probe import Probe
+from tfrobust.ops.random.keys import BatchKeys, seed_pair
 from tfrobust.threat_models.base import ThreatModel
 
 PIXELS = Check(
@@ -118,8 +119,8 @@ def check_clean_accuracy(probe: Probe, num_classes: int, limits: Limits) -> Find
 
 def check_radius_zero(probe: Probe) -> Finding:
     """C38: an attack of radius 0 changes nothing."""
-    attack = PGD(probe.threat_model, steps=1)
-    found = attack(probe.forward, probe.x, probe.y, seed=0, scale=0.0).x.numpy()
+    start = Uniform()(probe.threat_model, tf.constant(probe.x), 0.0, BatchKeys(seed_pair(0)))
+    found = probe.step(probe.clean_slopes["cross-entropy"], start=start, radius=0.0).numpy()
     moved = (found != probe.x).reshape(len(found), -1).any(axis=1)
     share = float(moved.mean())
     if not moved.any():

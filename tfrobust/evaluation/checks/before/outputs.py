@@ -156,14 +156,9 @@ def _measure_gain(probe):
     """How much of the margin's rise in its own step a step on the cross-entropy brings, (n,)."""
     if not probe.differentiable:
         return np.ones(len(probe.y))
-    threat_model, radius = probe.threat_model, probe.threat_model.radius()
     rise = {}
     for name in ("cross-entropy", "margin"):
-        slope = tf.constant(probe.clean_slopes[name])
-        step = threat_model.project(
-            probe.x + radius * threat_model.steepest(slope), probe.x, radius
-        )
-        there = margin(probe.y, tf.constant(probe.logits(step)))
+        there = margin(probe.y, tf.constant(probe.logits(probe.step(probe.clean_slopes[name]))))
         rise[name] = (there - margin(probe.y, tf.constant(probe.clean_logits))).numpy()
     rises = rise["margin"] > 0
     return np.where(rises, rise["cross-entropy"] / np.where(rises, rise["margin"], 1.0), 1.0)

@@ -1,8 +1,10 @@
 """How many passes the checks beside the attacks may make: C36."""
 
+import time
 from collections.abc import Callable
+from typing import NamedTuple
 
-from tfrobust.evaluation.checks.check import Check, Limits, Setting
+from tfrobust.evaluation.checks.check import Check, Setting
 from tfrobust.evaluation.checks.finding import Finding
 
 # Fewer examples than that say nothing about a share.
@@ -14,7 +16,7 @@ COST = Check(
     measures="How many passes the checks beside the attacks made, and on how many examples.",
     why="They must not cost more than the evaluation itself; with few passes they look at fewer "
     f"examples, down to {FEWEST}, and the last ones are left out.",
-    advice="Raise `share` or `floor` for the checks that it names.",
+    advice='Give `checks="full"`, or raise `share`, `floor` or `seconds`, for the checks that it names.',
     settings={
         "examples": Setting(
             256, "how many of the first examples the checks before and beside the attacks look at"
@@ -24,7 +26,16 @@ COST = Check(
         ),
         "targets": Setting(3, "classes that their targeted attack aims at"),
         "share": Setting(0.25, "passes that they may make, as a share of those of the attacks"),
-        "floor": Setting(24_000, "passes that they may always make"),
+        "floor": Setting(24_000, 'passes that they may make in any case with `checks="full"`'),
+        "seconds": Setting(
+            300,
+            "after which none of them is begun; they are granted passes that take half of it at the pace "
+            "of the attacks",
+        ),
+        "short": Setting(
+            100,
+            'passes of an example: after one attack of no more they are made with `checks="full"` only',
+        ),
     },
 )
 
@@ -33,11 +44,27 @@ class NotAfforded(Exception):
     """A check needs more passes than are left."""
 
 
+class Grant(NamedTuple):
+    """How many passes may be made, and why not more.
+
+    Attributes:
+        passes: of an example, forward or backward.
+        rule: what sets the limit, in words.
+        seconds: by the clock, after which nothing is begun; None for any number.
+        pace: passes a second of the attacks, or None where it is not known.
+    """
+
+    passes: float
+    rule: str
+    seconds: float | None = None
+    pace: float | None = None
+
+
 class Budget:
     """Passes that may still be made; a forward or backward pass of one example is one.
 
     Args:
-        most: how many in all; None for any number.
+        most: how many in all, or a `Grant`; None for any number.
 
     Example:
     >>> budget = Budget(100)
@@ -46,10 +73,13 @@ class Budget:
     (40, 10)
     """
 
-    def __init__(self, most: float | None = None):
-        self.most = most
+    def __init__(self, most: float | Grant | None = None):
+        grant = most if isinstance(most, Grant) else Grant(most or 0, "what was granted")
+        self.grant = grant
+        self.most = None if most is None else grant.passes
         self.spent: float = 0
         self.lacking: list[Check] = []
+        self._began = time.monotonic()
 
     @property
     def left(self) -> float:
@@ -64,14 +94,19 @@ class Budget:
         """Notes passes before they are made.
 
         Raises:
-            NotAfforded: fewer are left.
+            NotAfforded: fewer are left, or the time is over.
         """
         if passes > self.left:
-            raise NotAfforded(
-                f"it takes {int(passes):,} more passes; of {int(self.most or 0):,} {int(self.left):,} "
-                "are left."
-            )
+            raise NotAfforded(self.explain(passes))
+        limit = self.grant.seconds
+        if limit is not None and time.monotonic() - self._began > limit:
+            raise NotAfforded(f"the {limit:g} seconds of the checks beside the attacks are over.")
         self.spent += passes
+
+    def explain(self, passes: float) -> str:
+        """Says that so many passes are not left."""
+        left, most = int(self.left), int(self.most or 0)
+        return f"it takes {int(passes):,} more passes; of {most:,} {left:,} are left."
 
     def run(self, check: Check, function: Callable[[], Finding]) -> Finding:
         """The `Finding` of a check's function, or that the check could not be afforded."""
@@ -81,37 +116,27 @@ class Budget:
             self.lacking.append(check)
             return check.skip(str(why))
 
-    def report(self, looked_at: int, given: int, limits: Limits) -> Finding:
-        """C36: what the checks beside the attacks cost, and which were left out."""
-        bounds, most = limits[COST], self.most or 0
-        rule = (
-            f"the least that they always may make (`floor`), since {bounds.share:.2g} of what the attacks "
-            "made is less"
-            if most <= bounds.floor
-            else f"{bounds.share:.2g} of what the attacks made"
-        )
+    def report(self, looked_at: int, given: int, needed: float) -> Finding:
+        """C36: what the checks beside the attacks cost, and which were left out.
+
+        Args:
+            looked_at: number of examples.
+            given: how many there were.
+            needed: passes of all checks in full.
+        """
+        most, pace = self.most or 0, self.grant.pace
         text = (
             f"The checks beside the attacks made {int(self.spent):,} passes of the {int(most):,} that "
-            f"they may make, {rule}, and looked at {looked_at} of {given} examples."
+            f"they may make, {self.grant.rule}, and looked at {looked_at} of {given} examples."
         )
         if self.lacking:
             names = ", ".join(f"{check.id} ({check.title})" for check in self.lacking)
-            text += f" Not afforded: {names}. Raise `share` or `floor` of {COST.id} for more."
+            text += f" Not afforded: {names}."
+        if needed > most:
+            took = f", {needed / pace:,.0f} s at the pace of the attacks" if pace else ""
+            text += (
+                f" All of them in full take at most {int(needed):,} passes{took}: raise `share`, `floor` or "
+                f"`seconds` of {COST.id}."
+            )
         level = "info" if self.lacking else "passed"
         return COST.finding(level, self.spent, most, text)
-
-
-def grant_passes(attacks: float, reserved: float, limits: Limits) -> float:
-    """Passes that the checks beside the attacks may make.
-
-    Args:
-        attacks: passes that the attacks made.
-        reserved: passes of their share that go elsewhere.
-        limits: `Limits`.
-
-    Example:
-    >>> grant_passes(439, 0, Limits()), grant_passes(1_000_000, 50_000, Limits())
-    (24000, 200000.0)
-    """
-    bounds = limits[COST]
-    return max(bounds.share * attacks - reserved, bounds.floor)

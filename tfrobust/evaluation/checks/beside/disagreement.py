@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tfrobust.attacks.noise import RandomNoise
 from tfrobust.evaluation.checks.answers import exceeds, format_share, pick_ids
+from tfrobust.evaluation.checks.beside.noise import Noise
 from tfrobust.evaluation.checks.beside.runs import Runs
 from tfrobust.evaluation.checks.check import LEAST, Check, Limits, Setting
 from tfrobust.evaluation.checks.finding import Finding
@@ -43,12 +43,12 @@ NOISE = Check(
 def check_losses(runs: Runs, limits: Limits) -> Finding:
     """C16: the cross-entropy alone finds what margin, DLR and targets find."""
     entropy, together = runs.on_entropy_any, runs.white_box
-    margin = runs.climb().robust & runs.on_ratio.robust
+    margin = runs.climb().robust & runs.on_ratio
     gap = float(entropy.mean() - together.mean())
     text = (
         f"Robust accuracy is {format_share(entropy.mean())} under the cross-entropy, "
         f"{format_share(margin.mean())} under "
-        f"margin and DLR, {format_share(runs.targeted.robust.mean())} under targets, and "
+        f"margin and DLR, {format_share(runs.targeted.mean())} under targets, and "
         f"{format_share(together.mean())} under all."
     )
     ids = pick_ids(runs.probe.ids, entropy & ~together)
@@ -79,31 +79,20 @@ def judge_gap(
 def check_noise(runs: Runs, limits: Limits) -> Finding:
     """C15: random noise breaks nothing that the attacks leave."""
     probe, sizes = runs.probe, limits[NOISE]
-    attack = RandomNoise(probe.threat_model, sizes.samples)
-    # What the attacks broke needs no noise.
-    broken = ~runs.run(attack).robust & probe.clean
-    few = np.arange(min(sizes.long_examples, len(probe.y)))
-    wanted, tried, call = sizes.long_samples, 0, 0
-    left = few[(runs.white_box & ~broken)[few]]
-    while left.size and tried < wanted and runs.cost(attack) <= runs.budget.left:
-        runs.budget.spend(runs.cost(attack))
-        call += 1
-        # Always as many rows, so that nothing is traced anew; of few examples there are several copies.
-        rows = np.resize(left, len(probe.y))
-        x, y = probe.x[rows], probe.y[rows]
-        found = attack(probe.forward, x, y, seed=call).x.numpy()
-        broken[rows[np.argmax(probe.logits(found), axis=1) != y]] = True
-        tried += sizes.samples * (len(rows) // left.size)
-        left = few[(runs.white_box & ~broken)[few]]
-    drawn = f"{min(tried, wanted):,} of {wanted:,} of each" if left.size else f"up to {wanted:,}"
-    only = broken & runs.white_box
+    attacked = np.flatnonzero(runs.white_box)
+    noise, few = Noise(runs), attacked[attacked < sizes.long_examples]
+    every = noise(attacked, 0, sizes.samples)
+    long = max(sizes.samples, sizes.long_samples)
+    drawn = noise(few, every, long) if every == sizes.samples else every
+    only = noise.broken
     share = float(only.mean())
     text = (
-        f"{sizes.samples} random points of every ball, and {drawn} of those still robust of the first "
-        f"{len(few)}, break {format_share(broken.mean())} of the examples, {format_share(share)} that no "
-        "gradient attack "
-        "broke."
+        f"{every:,} of {sizes.samples:,} random points of every ball, and {drawn:,} of {long:,} of those "
+        f"still robust of the first {min(sizes.long_examples, len(probe.y))}, break "
+        f"{format_share(share)} of the examples, which no gradient attack broke."
     )
+    if noise.missing:
+        text += f" All of them take {noise.missing:,} more passes."
     if only.any():
         text += " The attacks are weaker than chance: gradients mislead them."
         return NOISE.finding("warning", share, 0.0, text, pick_ids(probe.ids, only))

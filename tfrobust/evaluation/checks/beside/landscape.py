@@ -6,10 +6,12 @@ import tensorflow as tf
 from tfrobust.attacks.pgd import PGD
 from tfrobust.attacks.steppers import Adam
 from tfrobust.evaluation.checks.answers import format_share, pick_ids
+from tfrobust.evaluation.checks.beside.climb import Climb
 from tfrobust.evaluation.checks.beside.runs import Runs
 from tfrobust.evaluation.checks.check import Check, Limits, Setting
 from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.checks.probe import Probe
+from tfrobust.losses.cross_entropy import cross_entropy
 from tfrobust.losses.linearity import LinearityError
 from tfrobust.losses.margin import margin
 
@@ -48,17 +50,12 @@ TEXTURE = Check(
 def check_linearity(runs: Runs, limits: Limits) -> Finding:
     """C18b: a step of the radius gains about what the slope promises; how far the loss leaves its tangent."""
     probe, bounds = runs.probe, limits[LINEARITY]
-    threat_model, radius = probe.threat_model, probe.threat_model.radius()
     # A step of the radius, and the fifty steps of `measure_departure`.
     runs.budget.spend(len(probe.x) * 108)
     slope = probe.clean_slopes["margin"]
-    ahead = threat_model.project(
-        probe.x + radius * threat_model.steepest(tf.constant(slope)), probe.x, radius
-    )
-    gain = (_measure_margin(probe, ahead.numpy()) - _measure_margin(probe, probe.x)).astype(
-        np.float64
-    )
-    promised = ((ahead.numpy() - probe.x) * slope).reshape(len(slope), -1).sum(axis=1)
+    ahead = probe.step(slope).numpy()
+    gain = (_measure_margin(probe, ahead) - _measure_margin(probe, probe.x)).astype(np.float64)
+    promised = ((ahead - probe.x) * slope).reshape(len(slope), -1).sum(axis=1)
     usable = np.isfinite(promised) & (promised > 0)
     if not usable.any():
         return LINEARITY.skip("no slope promises a gain; see C7.")
@@ -82,15 +79,11 @@ def check_linearity(runs: Runs, limits: Limits) -> Finding:
 
 def measure_departure(probe: Probe) -> np.ndarray:
     """The largest |l(x + d) - l(x) - d . grad l(x)| that fifty steps of LLR's attack find, (n,)."""
-    objective, x, y = LinearityError(), tf.constant(probe.x), tf.constant(probe.y)
-    attack = PGD(probe.threat_model, objective, steps=50, step_size=0.1, stepper=Adam())
-    found = attack(probe.forward, x, y, seed=0).x
-
-    def error(found, x, y):
-        reference = objective.reference(probe.forward, x, y)
-        return objective(y, probe.forward(found), reference, found)
-
-    return probe.compile(error)(found, x, y).numpy()
+    attack = PGD(probe.threat_model, LinearityError(), steps=50, step_size=0.1, stepper=Adam())
+    found = Climb(attack, probe.traced)(probe.x, probe.y, probe.ids).x
+    rise = cross_entropy(probe.y, probe.logits(found)) - cross_entropy(probe.y, probe.clean_logits)
+    promised = (found - probe.x) * probe.clean_slopes["cross-entropy"]
+    return np.abs(rise.numpy() - promised.reshape(len(found), -1).sum(axis=1))
 
 
 def check_storage(runs: Runs, limits: Limits) -> Finding:

@@ -1,6 +1,5 @@
 """The short attacks that the checks of behaviour look at, each run once."""
 
-import dataclasses
 import functools
 from typing import NamedTuple
 
@@ -9,15 +8,17 @@ import tensorflow as tf
 
 from tfrobust.attacks.apgd import APGD
 from tfrobust.attacks.base import Attack
-from tfrobust.attacks.case import Case
-from tfrobust.attacks.fgsm import fgsm, fgsm_rs
 from tfrobust.attacks.pgd import PGD
+from tfrobust.attacks.starts import Uniform
 from tfrobust.evaluation.checks.beside.budget import COST, Budget
+from tfrobust.evaluation.checks.beside.climb import Climb
+from tfrobust.evaluation.checks.beside.standing import Standing
 from tfrobust.evaluation.checks.check import Limits
 from tfrobust.evaluation.checks.probe import Probe
+from tfrobust.evaluation.engine.seeds import derive_seeds
 from tfrobust.losses.logit_objectives import DLR, Margin, TargetedDLR
 from tfrobust.losses.objectives import CrossEntropy
-from tfrobust.ops.random.keys import BatchKeys, seed_pair
+from tfrobust.ops.random.keys import ExampleKeys
 from tfrobust.threat_models.l1 import L1
 
 
@@ -28,11 +29,13 @@ class Result(NamedTuple):
         x: adversarial images, (n, h, w, c).
         survived: as in `Perturbation`, (n,).
         robust: boolean (n,): right at the clean image and at the adversarial one.
+        history: see `climb.Found`.
     """
 
     x: np.ndarray
     survived: np.ndarray
     robust: np.ndarray
+    history: np.ndarray | None = None
 
 
 class Runs:
@@ -46,14 +49,24 @@ class Runs:
         probe: `Probe` of a model with gradients.
         limits: `Limits`.
         budget: `Budget`, or None for any number of passes.
+        standing: `Standing` of the examples after a suite, whose attacks then stand for some of these;
+            None if there was none.
     """
 
-    def __init__(self, probe: Probe, limits: Limits, budget: Budget | None = None):
+    def __init__(
+        self,
+        probe: Probe,
+        limits: Limits,
+        budget: Budget | None = None,
+        standing: Standing | None = None,
+    ):
         self.probe, self.budget = probe, budget or Budget()
+        self.standing = standing or Standing(probe.clean)
         self.steps, self.targets = limits[COST].steps, limits[COST].targets
         self.sparse = isinstance(probe.threat_model, L1)
-        self._climb = self._attack(Margin(), 2 * self.steps, "any")
-        self._on_entropy = self._attack(CrossEntropy(), self.steps, "last")
+        attack = self._attack(Margin(), 2 * self.steps, "any")
+        looks = None if self.sparse else attack.steps + 1
+        self._climb = Climb(attack, probe.traced, looks)
         self._results: dict[tuple[int, float], Result] = {}
 
     def _attack(self, objective, steps, selection):
@@ -75,23 +88,36 @@ class Runs:
             **(options if self.sparse else {}),
         )
 
-    def run(self, attack: Attack, seed: int = 0, scale: float = 1.0) -> Result:
+    def run(self, attack: Attack) -> Result:
         """The `Result` of an attack, judged by a fresh pass; raises `NotAfforded` if too few are left."""
-        self.budget.spend(self.cost(attack))
-        found = attack(self.probe.forward, self.probe.x, self.probe.y, seed=seed, scale=scale)
-        x = found.x.numpy()
-        return Result(x, found.survived.numpy(), self.probe.clean & self.probe.right(x))
+        return self._run(Climb(attack, self.probe.traced))
 
-    def cost(self, attack: Attack) -> int:
-        """Passes of an attack on all examples, the clean and the judging one included."""
+    def _run(self, climb, seed=0, scale=1.0, rows=None):
+        probe = self.probe
+        rows = np.arange(len(probe.y)) if rows is None else rows
+        self.budget.spend(self.cost(climb.attack, len(rows)))
+        found = climb(probe.x[rows], probe.y[rows], probe.ids[rows], seed, scale)
+        right = probe.right(found.x, rows)
+        return Result(found.x, found.survived, probe.clean[rows] & right, found.history)
+
+    def cost(self, attack: Attack, count: int | None = None) -> int:
+        """Passes of an attack on `count` examples or all, the clean and the judging one included."""
         size, classes = self.probe.clean_logits.shape
-        return size * (sum(attack.passes(classes) or ()) + 2)
+        return (size if count is None else count) * (sum(attack.passes(classes) or ()) + 2)
 
     def climb(self, seed: int = 0, scale: float = 1.0) -> Result:
         """The main attack from another start or with another radius."""
         if (seed, scale) not in self._results:
-            self._results[seed, scale] = self.run(self._climb, seed, scale)
+            self._results[seed, scale] = self._run(self._climb, seed, scale)
         return self._results[seed, scale]
+
+    def climb_again(self, seed: int, robust: np.ndarray) -> np.ndarray:
+        """Which of the examples in a boolean mask are robust from another start, too, boolean (n,)."""
+        if (seed, 1.0) in self._results or not robust.any():
+            return robust & self.climb(seed).robust if robust.any() else robust
+        rows, left = np.flatnonzero(robust), np.zeros_like(robust)
+        left[rows] = self._run(self._climb, seed, rows=rows).robust
+        return left
 
     def robust_after(self, steps: int) -> np.ndarray:
         """Which examples are robust after so many steps of the main attack, boolean (n,)."""
@@ -104,7 +130,7 @@ class Runs:
     @functools.cached_property
     def on_entropy(self) -> Result:
         """PGD on the cross-entropy, whose last iterate counts; APGD in L1."""
-        return self.run(self._on_entropy)
+        return self.run(self._attack(CrossEntropy(), self.steps, "last"))
 
     @functools.cached_property
     def on_entropy_any(self) -> np.ndarray:
@@ -113,25 +139,45 @@ class Runs:
         return robust if self.sparse else robust & (survived == self.steps)
 
     @functools.cached_property
-    def on_ratio(self) -> Result:
-        """APGD on DLR."""
-        return self.run(self._apgd(DLR(), self.steps))
+    def on_ratio(self) -> np.ndarray:
+        """Which are robust to the suite's attacks on logits or, without any, to APGD on DLR, (n,)."""
+        if self.standing.on_logits:
+            return self.standing.robust
+        return self.standing.robust & self.run(self._apgd(DLR(), self.steps)).robust
 
     @functools.cached_property
-    def targeted(self) -> Result:
-        """APGD on DLR with targets."""
-        return self.run(self._apgd(TargetedDLR(), self.steps, self.targets))
+    def targeted(self) -> np.ndarray:
+        """Which are robust to the suite's targeted attacks or, without any, to APGD with targets, (n,)."""
+        if self.standing.targeted:
+            return self.standing.robust
+        attack = self._apgd(TargetedDLR(), self.steps, self.targets)
+        return self.standing.robust & self.run(attack).robust
 
     @functools.cached_property
     def one_step(self) -> np.ndarray:
         """Which examples are robust to FGSM from the clean image and from a random start, boolean (n,)."""
-        threat_model = self.probe.threat_model
-        return self.run(fgsm(threat_model)).robust & self.run(fgsm_rs(threat_model)).robust
+        probe, threat_model = self.probe, self.probe.threat_model
+        # A start's logits and three gradients, and two judging passes.
+        self.budget.spend(6 * len(probe.y))
+        direct = probe.step(probe.clean_slopes["cross-entropy"])
+        keys = ExampleKeys(tf.constant(derive_seeds(0, "one step", probe.ids)))
+        radius = threat_model.radius()
+        start = Uniform()(threat_model, tf.constant(probe.x), radius, keys)
+        slope = probe.slopes(start)[1]["cross-entropy"]
+        ahead = probe.step(slope, 1.25 * radius, start)
+        return probe.clean & probe.right(direct) & probe.right(ahead)
+
+    @functools.cached_property
+    def many_steps(self) -> np.ndarray:
+        """Which are robust to the suite's attacks of many steps or, without any, to our own, (n,)."""
+        if self.standing.steps >= self.steps:
+            return self.standing.robust
+        return self.standing.robust & self.climb().robust & self.on_entropy_any
 
     @functools.cached_property
     def others(self) -> np.ndarray:
         """Which examples are robust to the attacks on cross-entropy, DLR and targets, boolean (n,)."""
-        return self.on_entropy_any & self.on_ratio.robust & self.targeted.robust
+        return self.on_entropy_any & self.on_ratio & self.targeted
 
     @functools.cached_property
     def white_box(self) -> np.ndarray:
@@ -141,32 +187,13 @@ class Runs:
     def climb_history(self, late_steps: int) -> np.ndarray:
         """The largest margin so far, before and after each step of the main attack, (steps + 1, n).
 
-        Of an APGD with larger radii: in its last stage, and `late_steps` steps at least.
+        Of examples that it does not break. Of an APGD with larger radii: in its last stage, and
+        `late_steps` steps at least.
         """
-        attack, looks, first = self._climb, self._climb.steps + 1, 0
-        if self.sparse:
-            looks = attack.looks
-            first = max(0, looks - 1 - max(attack.stages[-1][1], late_steps))
-        else:
-            attack = dataclasses.replace(attack, selection="best")
-        self.budget.spend(self.cost(attack))
-        x, y = tf.constant(self.probe.x), tf.constant(self.probe.y)
-        search = functools.partial(_history, attack, looks, self.probe.forward)
-        return self.probe.compile(
-            search, tf.TensorSpec.from_tensor(x), tf.TensorSpec.from_tensor(y)
-        )(x, y).numpy()[first:]
-
-
-def _history(attack, looks, forward, x, y):
-    keys = BatchKeys(seed_pair(0))
-    radius = tf.constant(attack.threat_model.radius(), x.dtype)
-    run = tf.zeros_like(y)
-    case = Case(x, y, forward(x), run, keys.fold_in(0), radius, keys)
-    losses = tf.TensorArray(x.dtype, looks, element_shape=y.shape)
-
-    def body(index, state, losses):
-        state = attack.step(forward, case, state)
-        return index + 1, state, losses.write(index, state["best_loss"])
-
-    loop = (tf.constant(0), attack.begin(case), losses)
-    return tf.while_loop(lambda index, *_: index < looks, body, loop)[2].stack()
+        history = self.climb().history
+        if history is not None:
+            return history
+        attack = self._apgd(Margin(), 2 * self.steps)
+        first = max(0, attack.looks - 1 - max(attack.stages[-1][1], late_steps))
+        found = self._run(Climb(attack, self.probe.traced, attack.looks))
+        return found.history[first:]

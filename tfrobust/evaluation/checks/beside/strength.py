@@ -70,14 +70,14 @@ SEEDS = Check(
 def check_one_step(runs: Runs, limits: Limits) -> Finding:
     """C9: many steps break what one step breaks."""
     limit = limits[ONE_STEP].share
-    only = ~runs.one_step & runs.climb().robust & runs.on_entropy_any
+    only = ~runs.one_step & runs.many_steps
     share = float(only.mean())
     ids = pick_ids(runs.probe.ids, only)
     if not only.any():
         text = "Attacks of many steps break all that one step breaks."
         return ONE_STEP.finding("passed", share, limit, text)
     text = (
-        f"One step breaks {format_share(share)} of the examples that {2 * runs.steps} steps do not."
+        f"One step breaks {format_share(share)} of the examples that attacks of many steps do not."
     )
     if exceeds(share, limit, len(only), limits[ONE_STEP].least):
         text += " The long attack fails: gradients mislead it, or its steps are too long."
@@ -117,9 +117,10 @@ def check_convergence(runs: Runs, limits: Limits) -> Finding:
 def check_restarts(runs: Runs, limits: Limits) -> Finding:
     """C13: twice as many restarts find nothing new. What another attack breaks as well is not new."""
     bounds = limits[RESTARTS]
-    robust = np.logical_and.accumulate(
-        [runs.climb(seed).robust for seed in range(2 * bounds.restarts)]
-    )
+    left = [runs.climb().robust]
+    for seed in range(1, 2 * bounds.restarts):
+        left.append(runs.climb_again(seed, left[-1]))
+    robust = np.array(left)
     new = robust[bounds.restarts - 1] & ~robust[-1] & runs.others
     gain = float(new.mean())
     told = (

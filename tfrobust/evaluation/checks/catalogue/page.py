@@ -21,9 +21,10 @@ the data, the classifier and its own attacks, and says in `report.md`, and in `r
 you trust the number; *severe*, the number is not trustworthy; or *error*, the evaluation means nothing (an
 error before the attacks stops it, unless it is forced).
 
-`checks="full"` makes all checks, `"contract"` leaves out those beside the attacks, `"none"` makes none; in
-`bin/evaluate.py` it is `--checks`. Limits and sizes are settings of the check that uses them, and are
-changed from Python by its id; the report lists what was changed:
+`checks="full"` makes all checks, `"contract"` leaves out those beside the attacks, `"none"` makes none.
+`"auto"`, the default, is "contract" after a suite of one attack of at most {short} passes of an example,
+such as `pgd_20`, and "full" otherwise. In `bin/evaluate.py` it is `--checks`. Limits and sizes are settings
+of the check that uses them, and are changed from Python by its id; the report lists what was changed:
 
 ```python
 tfrobust.evaluate(model, (images, labels), attack, thresholds={{"C8": {{"share": 0.01}}}})
@@ -38,11 +39,19 @@ float32 becomes exactly 1. All other defaults are our own choice.
 
 A pass is a forward or a backward pass of one example. The checks before the attacks make about forty passes
 of each of the first {examples} examples, those after the attacks {votes} of each example (C22). Those beside
-the attacks may make {share:.0%} of the passes that the attacks made, and {floor:,} in any case, which is what
-AutoAttack makes for {robust:.1f} robust examples of ten classes. After a cheap suite they
-look at {fewest} examples, and make C9, C11, C12, C14, C16, C18b, C23, C31 and, as far as passes are left,
-the others. With a report folder, a quarter of their share goes to the curve of accuracy against the radius.
-C36 says what was spent and what was left out; its settings `share` and `floor` change it.
+the attacks may make {share:.0%} of the passes that the attacks made; with `checks="full"` {floor:,} in any
+case, which is what AutoAttack makes for {robust:.1f} robust examples of ten classes. They never take more
+than {seconds} seconds on the machine at hand: they are granted passes that take half of that at the pace of
+the attacks (rounded down to 1, 2 or 5 times a power of ten, so that what is looked at hardly ever changes
+from run to run), and when it is over none is begun. With few passes they look at fewer examples, at least
+{fewest}, and make C9, C11, C12, C14, C16, C18b, C23, C31 and, as far as passes are left, the others. With a
+report folder, a quarter of their share goes to the curve of accuracy against the radius. C36 says what was
+spent, what was left out, and what all of them take; its settings change it.
+
+What the suite's attacks found is used: examples that they broke get no noise (C15); an attack of at least
+{steps} steps on margin or DLR, or with targets, stands for the checks' own in C12, C13, C15 and C16, and is
+what one step is compared with in C9. The history of C12 and the seeds of C13 and C33 come from one attack,
+which is traced once for all starts and radii. Noise is keyed by the examples' ids.
 """
 
 _GROUPS = {

@@ -1,0 +1,1 @@
+"""AutoAttack of other libraries, beside ours: the same weights, images and radius."""
