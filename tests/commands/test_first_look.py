@@ -137,14 +137,18 @@ def test_help_and_good_requests_pass(name, shelf, tmp_path):
         "benchmark": ["--methods=Natural"],
         "compare": ["--seeds=0"],
         "evaluate": [f"--model={shelf}/run"],
-        "plot": [f"{shelf}/metrics_good"],
+        "paper_table": ["--list"],
+        "plot": ["curves", f"{shelf}/metrics_good"],
+        "sweep": ["--gin_file=gin/trades.gin", "--seeds=0"],
         "table": [f"{shelf}/report_good"],
         "train": ["--gin_file=gin/trades_mer.gin"],
     }[name]
     helped, passed = walk([[name, "--help"], [name, *good]], tmp_path)
     assert helped[0] == 0 and "--verbosity" in helped[1] and not helped[2]
     # Tables and curves need no TensorFlow at all.
-    assert passed[0] == (0 if name in ("plot", "table") else "late") and not passed[2], passed
+    assert (
+        passed[0] == (0 if name in ("paper_table", "plot", "table") else "late") and not passed[2]
+    ), passed
 
 
 def test_every_file_of_ours_passes():

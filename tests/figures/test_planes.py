@@ -6,14 +6,9 @@ import pytest
 import tensorflow as tf
 
 import tfrobust
-from tfrobust.figures import (
-    draw_filter_normalised,
-    loss_over_plane,
-    loss_over_weights,
-    measure_linearity_errors,
-    random_direction,
-    signed_gradient,
-)
+from tfrobust.figures.linearity import measure_linearity_errors
+from tfrobust.figures.planes import loss_over_plane, random_direction, signed_gradient
+from tfrobust.figures.weight_planes import draw_filter_normalised, loss_over_weights
 
 WEIGHTS = np.array([[1.0, -2.0], [0.5, 3.0], [-1.5, 0.0], [2.0, 1.0]], np.float32)
 

@@ -1,9 +1,12 @@
 """All figures by name."""
 
 import dataclasses
+import importlib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from tfrobust.figures.request import Drawn, Request
+if TYPE_CHECKING:
+    from tfrobust.figures.request import Drawn, Request
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,7 +17,6 @@ class Entry:
         paths: what its paths are.
         told: what it shows, a sentence.
         module: of this room, which is imported only for its figures.
-        needs_models: whether it loads models.
     """
 
     paths: str
@@ -23,6 +25,7 @@ class Entry:
 
     @property
     def needs_models(self) -> bool:
+        """Whether it loads models, and with them TensorFlow."""
         return self.module == "of_models"
 
 
@@ -62,9 +65,7 @@ FIGURES = {
 }
 
 
-def find_figure(name: str) -> Callable[[Request], Drawn]:
+def find_figure(name: str) -> "Callable[[Request], Drawn]":
     """The function that draws the figure of a name."""
-    import importlib
-
     module = importlib.import_module(f"tfrobust.figures.{FIGURES[name].module}")
     return getattr(module, f"draw_{name}")

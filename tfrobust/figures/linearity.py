@@ -47,7 +47,7 @@ def measure_linearity_errors(
         >>> def forward(x):
         ...     return tf.reshape(x, (-1, 4)) * 1e-6
         >>> images = np.full((3, 2, 2, 1), 0.5, np.float32)
-        >>> gamma = tfrobust.figures.measure_linearity_errors(
+        >>> gamma = measure_linearity_errors(
         ...     forward, images, np.array([0, 1, 2]), tfrobust.Linf("8/255"), steps=2)
         >>> bool((gamma < 1e-6).all())
         True

@@ -1,6 +1,5 @@
 """Figures of what runs, evaluations and sweeps have written."""
 
-import json
 import pathlib
 
 import numpy as np
@@ -15,6 +14,7 @@ from tfrobust.plots import (
     plot_trade_off,
 )
 from tfrobust.runs import files, kinds
+from tfrobust.runs.metrics import read_metrics
 from tfrobust.runs.run_report import read_run_report
 
 _SCHEMA = 1
@@ -150,15 +150,7 @@ def _draw_epochs(request, panels, collapse=None):
 
 
 def _read_metrics(request):
-    found = {}
-    for name, path in zip(request.names, request.paths, strict=True):
-        file = pathlib.Path(path, "metrics.jsonl")
-        if not file.is_file():
-            raise UserError(
-                f"{path} has no metrics.jsonl. Give the folder of a run that has started."
-            )
-        found[name] = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    return found
+    return {n: read_metrics(p) for n, p in zip(request.names, request.paths, strict=True)}
 
 
 def _read_evaluations(request):

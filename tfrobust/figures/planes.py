@@ -38,13 +38,13 @@ def loss_over_plane(
         float32 (n, n), a along the first axis.
 
     Example:
-        >>> from tfrobust.figures import loss_over_plane
+        >>> from tfrobust.figures.planes import loss_over_plane
         >>> def forward(x):
         ...     return tf.reshape(x, (-1, 2))
         >>> image, up = np.zeros((1, 2, 1), np.float32), np.array([[[1.0], [0.0]]], np.float32)
         >>> losses = loss_over_plane(forward, image, 1, up, 0 * up, np.array([-1.0, 0.0, 1.0]))
-        >>> losses[:, 0].round(3).tolist()
-        [0.313, 0.693, 1.313]
+        >>> print(losses[:, 0].round(3))
+        [0.313 0.693 1.313]
     """
     image, first, second = (np.asarray(value, np.float32) for value in (image, first, second))
     grid = np.stack(np.meshgrid(places, places, indexing="ij"), -1).reshape(-1, 2)

@@ -30,8 +30,8 @@ def plot_trade_off(
     Example:
         >>> figure = tfrobust.plots.plot_trade_off({"TRADES": [("3", 0.84, 0.47), ("6", 0.81, 0.48)]})
         >>> star = figure.axes[0].lines[-1]
-        >>> star.get_xdata()[0], star.get_ydata()[0]
-        (0.81, 0.48)
+        >>> print(star.get_xdata()[0], star.get_ydata()[0])
+        0.81 0.48
     """
     if not any(lines.values()):
         raise UserError("There is no result with clean and robust accuracy to draw.")
