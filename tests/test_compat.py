@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import gc
 import importlib
 import importlib.metadata
 import inspect
@@ -9,6 +10,7 @@ import pathlib
 import pkgutil
 import runpy
 import sys
+import weakref
 
 import gin
 import keras
@@ -267,6 +269,18 @@ def test_keras_calls_the_hooks_that_are_overridden():
         equal(calls, [True])
         model.train_on_batch(x, y)
         equal(calls, [True, False, ["loss"]])
+
+
+def test_session_state():
+    with needs("keras", "global_state.set_global_attribute", "keep_for_session"):
+        value = type("Value", (), {})()
+        gone = weakref.ref(value)
+        compat.keep_for_session("tfrobust_test", value)
+        del value
+        equal(gone() is None, False)
+        keras.backend.clear_session()
+        gc.collect()
+        equal(gone(), None)
 
 
 def test_a_strategy_of_several_processes():

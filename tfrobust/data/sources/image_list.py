@@ -57,7 +57,8 @@ def image_list(
 
     Raises:
         UserError: an argument is out of range, the file has other columns or values, or a picture is not
-            there. Of pictures that stay in their files the content is seen only when they are read.
+            there. Of pictures that stay in their files the content is seen only when they are read, but for
+            the first of each class.
 
     Example:
         >>> import pathlib
@@ -94,6 +95,7 @@ def image_list(
     class_names, numbers = _number_classes(path, labels)
     sizes = [_check_listed(path, line, one) for line, one in enumerate(paths, 2)]
     reader = ImageFiles(path.parent, paths, sizes, size, channels, test_crop)
+    reader.check_first(numbers)
     listed = StoredSplit(reader, np.arange(len(paths)), numbers)
     held_out: float | BaseSplit = validation
     if parts is None:
@@ -179,13 +181,13 @@ def _number_classes(path, labels):
                 f"{missing[0]}: number the classes 0, 1, ... without gaps."
             )
         return [str(number) for number in range(numbers.max() + 1)], numbers
-    names, numbers = np.unique(labels, return_inverse=True)
-    negative = next((n for n, label in enumerate(labels) if label.lstrip("-").isdecimal()), None)
-    if negative is not None and labels[negative].startswith("-"):
+    if all(label.removeprefix("-").isdecimal() for label in labels):
+        line = next(n for n, label in enumerate(labels, 2) if label.startswith("-"))
         raise UserError(
-            f"Line {negative + 2} of {path} has the label {labels[negative]}: labels are names of classes, "
-            "or integers from 0. Number the classes 0, 1, ..."
+            f"Line {line} of {path} has the label {labels[line - 2]}: labels are names of classes, or "
+            "integers from 0. Number the classes 0, 1, ..."
         )
+    names, numbers = np.unique(labels, return_inverse=True)
     return [str(name) for name in names], numbers
 
 
