@@ -21,6 +21,17 @@ class Measurement(keras.callbacks.Callback, abc.ABC):
     Args:
         examples: how many of the first training examples are used, at least 1.
         data: pair of images and labels to use in place of them; needed outside of `train`.
+
+    Raises:
+        UserError: at the start of training without images.
+
+    Example:
+        >>> class Confidence(tfrobust.training.Measurement):
+        ...     def measure(self, x, y):
+        ...         probabilities = tf.nn.softmax(self.model.classifier(x, training=False))
+        ...         return {"confidence": tf.reduce_mean(tf.reduce_max(probabilities, axis=1))}
+        >>> Confidence(examples=100).examples
+        100
     """
 
     def __init__(

@@ -1,5 +1,6 @@
 """The divergence that TRADES minimises and the one that FAIT does, after each epoch."""
 
+import numpy as np
 import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
@@ -39,7 +40,11 @@ class RecordDivergences(Measurement):
     """
 
     def __init__(
-        self, threat_model: ThreatModel, iterate: int = 2, examples: int = 1000, data=None
+        self,
+        threat_model: ThreatModel,
+        iterate: int = 2,
+        examples: int = 1000,
+        data: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> None:
         super().__init__(examples, data)
         if not 1 <= iterate <= 9:

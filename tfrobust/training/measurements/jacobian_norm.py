@@ -1,5 +1,6 @@
 """The Jacobian norm at adversarial images, after each epoch."""
 
+import numpy as np
 import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
@@ -29,7 +30,12 @@ class RecordJacobianNorm(Measurement):
     Reference: Lu and Kumar, ATLAS, figure 11.
     """
 
-    def __init__(self, attack: Attack, examples: int = 1000, data=None) -> None:
+    def __init__(
+        self,
+        attack: Attack,
+        examples: int = 1000,
+        data: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> None:
         super().__init__(examples, data)
         check_kind("attack", attack, Attack)
         self.attack = attack
