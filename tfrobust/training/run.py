@@ -32,6 +32,7 @@ from tfrobust.training.cluster.environment import find_cluster, split_bindings
 from tfrobust.training.experiment import build, build_callbacks, check_plain
 from tfrobust.training.finish import finish
 from tfrobust.training.fit import fit_from
+from tfrobust.training.measurements.base import Measurement
 from tfrobust.training.plan import print_plan
 from tfrobust.training.resume import load_state
 from tfrobust.training.runtime import Runtime
@@ -204,28 +205,32 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
         metrics = RecordMetrics(_open_log(workspace, epoch, saved) if workers.is_chief else None)
         stateful = {"best": best, "time": metrics}
         stateful |= {c.name: c for c in extra if isinstance(c, Remembers)}
-        state = KeepState(
-            workspace.latest,
-            experiment.steps_per_epoch,
-            stop,
-            save_seconds,
-            stateful,
-            saved,
-            workers,
-        )
-        callbacks = [StopOnNaN(), metrics, *extra, best, state]
-        if workers.is_chief:
-            validation = experiment.splits.validation
-            images = validation.take(np.arange(min(8, len(validation))))
-            callbacks[1:1] = [Progress(experiment.epochs, experiment.steps_per_epoch)]
-            callbacks[3:3] = [
-                TensorBoardLog(workspace.tensorboard, images, workspace.given, image_epochs)
-            ]
+        steps, folder = experiment.steps_per_epoch, workspace.latest
+        state = KeepState(folder, steps, stop, save_seconds, stateful, saved, workers)
+        seen = [Progress(experiment.epochs, steps)] if workers.is_chief else []
+        board = [_open_board(experiment, workspace, image_epochs)] if workers.is_chief else []
+        callbacks = [
+            StopOnNaN(),
+            # Before what reads the logs.
+            *(c for c in extra if isinstance(c, Measurement)),
+            *seen,
+            metrics,
+            *board,
+            *(c for c in extra if not isinstance(c, Measurement)),
+            best,
+            state,
+        ]
         if epoch < experiment.epochs and not (saved and saved.state["stopped"]):
             fit_from(experiment, epoch, step, callbacks)
         else:
             restore_callbacks(stateful, saved)
         return finish(experiment, workspace, checkpoint_rule, metrics, stop)
+
+
+def _open_board(experiment, workspace, image_epochs):
+    validation = experiment.splits.validation
+    images = validation.take(np.arange(min(8, len(validation))))
+    return TensorBoardLog(workspace.tensorboard, images, workspace.given, image_epochs)
 
 
 def _open_log(workspace, epoch, saved):
