@@ -56,9 +56,9 @@ def from_applications(
         name: of the function in `keras.applications`, such as "ResNet50", "ResNet152" or "MobileNetV2".
         input_shape: (height, width, channels) of one image; each network has a smallest size.
         num_classes: number of logits, at least 2.
-        weights: None for random values; "imagenet" for those of Keras, which are downloaded unless they are in
-            ~/.keras/models, for 1000 classes; or a file of weights (.h5) or a model (.keras) of the same
-            network.
+        weights: None for random values; "imagenet" for those of Keras, for 1000 classes, which are
+            downloaded unless they are in ~/.keras/models; or a file of weights (.h5) or a model (.keras)
+            of the same network.
         activation: "softplus" or "silu" in the place of every ReLU, ReLU6 and hard SiLU; None leaves them.
             Smooth activations stay, and so do the gates of MobileNetV3, which are clipped ReLUs.
         settings: other arguments of the function, such as {"alpha": 0.5}, the width of MobileNet.
@@ -106,7 +106,9 @@ def _find(name):
     if name not in known:
         near = difflib.get_close_matches(str(name), known, 1)
         hint = (
-            f"Did you mean {near[0]!r}?" if near else f"Expected one of: {', '.join(sorted(known))}."
+            f"Did you mean {near[0]!r}?"
+            if near
+            else f"Expected one of: {', '.join(sorted(known))}."
         )
         raise UserError(f"keras.applications has no network {name!r}. {hint}")
     return getattr(keras.applications, name)
@@ -175,8 +177,8 @@ def _read_weights(application, given, weights):
         except Exception as error:
             raise UserError(
                 f"The weights 'imagenet' of {application.__name__} are not in ~/.keras/models, cannot be "
-                f"downloaded, or are not of this size: {one_line(error, 300)} Put the file there, or give its "
-                "path."
+                f"downloaded, or are not of this size: {one_line(error, 300)} Put the file there, or give "
+                "its path."
             ) from error
     if not path.is_file():
         raise UserError(

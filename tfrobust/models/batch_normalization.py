@@ -144,7 +144,9 @@ class BatchNormalization(keras.layers.Layer):
     def call(self, inputs: tf.Tensor, training: bool = False, mask: None = None) -> tf.Tensor:
         # In the place of Keras's layer it is called with that one's arguments.
         if mask is not None:
-            raise UserError(f"BatchNormalization of tfrobust takes no mask; {self.name!r} was given one.")
+            raise UserError(
+                f"BatchNormalization of tfrobust takes no mask; {self.name!r} was given one."
+            )
         x = tf.cast(inputs, _choose_dtype(inputs.dtype))
         mode = self._choose_mode(training)
         if mode.source == "running":
