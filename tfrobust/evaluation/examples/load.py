@@ -91,7 +91,9 @@ def _drop_unweighted(images, labels, weights=None):
     return images[weights > 0], labels[weights > 0]
 
 
-def load_examples(source: Splits | str | os.PathLike, split: str = "test") -> AnyExamples:
+def load_examples(
+    source: Splits | str | os.PathLike, split: str = "test"
+) -> Examples | StoredExamples:
     """Loads examples by name.
 
     Args:
