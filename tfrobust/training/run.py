@@ -33,6 +33,7 @@ from tfrobust.training.callbacks.tensorboard import TensorBoardLog
 from tfrobust.training.experiment import build, build_callbacks, check_plain
 from tfrobust.training.finish import finish
 from tfrobust.training.fit import fit_from
+from tfrobust.training.measurements.base import Measurement
 from tfrobust.training.plan import print_plan
 from tfrobust.training.runtime import Runtime
 
@@ -193,10 +194,12 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
         stateful |= {c.name: c for c in extra if isinstance(c, Remembers)}
         callbacks = [
             StopOnNaN(),
+            # Before what reads the logs.
+            *(c for c in extra if isinstance(c, Measurement)),
             Progress(experiment.epochs, experiment.steps_per_epoch),
             metrics,
             TensorBoardLog(workspace.tensorboard, images, workspace.given, image_epochs),
-            *extra,
+            *(c for c in extra if not isinstance(c, Measurement)),
             best,
             KeepState(
                 workspace.latest, experiment.steps_per_epoch, stop, save_seconds, stateful, saved
