@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import gc
 import importlib
 import importlib.metadata
 import inspect
@@ -9,6 +10,7 @@ import pathlib
 import pkgutil
 import runpy
 import sys
+import weakref
 
 import gin
 import keras
@@ -127,6 +129,13 @@ def test_callbacks_find_a_metrics_direction(direction):
         stop._set_monitor_op()
         better = 1.0 if direction == "up" else -1.0
         equal(bool(stop.monitor_op(better, 0.0)), True)
+
+
+def test_seed_states():
+    with needs("keras", "Layer._seed_generators", "seed_states"):
+        (state,) = compat.seed_states(keras.layers.Dropout(0.5, seed=3))
+        equal(int(state.value[0]), 3)
+        equal(compat.seed_states(keras.layers.Dense(1)), [])
 
 
 def test_iterations_counts_steps():
@@ -267,6 +276,18 @@ def test_keras_calls_the_hooks_that_are_overridden():
         equal(calls, [True])
         model.train_on_batch(x, y)
         equal(calls, [True, False, ["loss"]])
+
+
+def test_session_state():
+    with needs("keras", "global_state.set_global_attribute", "keep_for_session"):
+        value = type("Value", (), {})()
+        gone = weakref.ref(value)
+        compat.keep_for_session("tfrobust_test", value)
+        del value
+        equal(gone() is None, False)
+        keras.backend.clear_session()
+        gc.collect()
+        equal(gone(), None)
 
 
 def test_a_strategy_of_several_processes():

@@ -1,10 +1,11 @@
 """Judging a trained classifier."""
 
 from tfrobust.evaluation.checks.finding import Finding
+from tfrobust.evaluation.compiled.store import forget_traces
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.outcome import Evaluation, Outcome
 from tfrobust.evaluation.evaluate import evaluate
-from tfrobust.evaluation.examples import Examples, load_examples
+from tfrobust.evaluation.examples import Examples, StoredExamples, load_examples
 from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.reports.headline import headline
 from tfrobust.evaluation.reports.page import write_page
@@ -22,10 +23,12 @@ __all__ = [
     "Examples",
     "Finding",
     "Outcome",
+    "StoredExamples",
     "Subject",
     "Suite",
     "custom",
     "evaluate",
+    "forget_traces",
     "headline",
     "list_suites",
     "load_examples",

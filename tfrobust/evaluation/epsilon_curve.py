@@ -58,11 +58,25 @@ class EpsilonCurve:
         x, y = x[: self.examples], y[: self.examples]
         attack = APGD(threat_model, DLR(), steps=self.steps)
         standing = np.argmax(np.asarray(forward(x)), axis=1) == y
+        # In a graph, row by row, and once: the starts are the same at every radius.
+        seeds = tf.function(lambda: content_keys(0, x).seeds, autograph=False)()
         epsilons, accuracies = [], []
         for factor in self.factors:
             if factor:
-                found = attack(forward, x, y, seed=content_keys(0, x), scale=factor).x
+                found = attack(forward, x, y, seed=seeds, scale=factor).x
                 standing = standing & (np.argmax(np.asarray(forward(found)), axis=1) == y)
             epsilons.append(factor * threat_model.radius())
             accuracies.append(float(standing.mean()))
         return {"epsilon": epsilons, "accuracy": accuracies}
+
+
+def plan_curve(passes: float, fewest: int) -> EpsilonCurve | None:
+    """A curve of at most so many passes; None where they do not pay for `fewest` examples.
+
+    Example:
+    >>> from tfrobust.evaluation.epsilon_curve import plan_curve
+    >>> plan_curve(10_000, 16).examples, plan_curve(1_000, 16)
+    (26, None)
+    """
+    examples = int(min(EpsilonCurve.examples, passes // EpsilonCurve().cost))
+    return EpsilonCurve(examples=examples) if examples >= fewest else None
