@@ -90,7 +90,7 @@ def _make_table(values):
                 configuration = _read_configuration(values, gin, seed)
                 configuration.bind(training.train)(workdir=folder, configuration=configuration)
             data, threat_model = read_run_settings(folder)
-            examples = load_examples(data)
+            examples = load_examples(data).load()
             results[gin].append(comparing.judge_run(folder, examples, threat_model, shared))
             keras.utils.clear_session()
     return comparing.format_comparison(results)
