@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from tfrobust.attacks.fab import FAB
 from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import SlotSchedule, Work
+from tfrobust.evaluation.engine.queue import Work
+from tfrobust.evaluation.engine.schedule import SlotSchedule
 from tfrobust.threat_models import L1, L2, Linf
 
 RNG = np.random.default_rng(2)

@@ -66,6 +66,7 @@ def evaluate(
     keep_images: bool = False,
     nan_counts: str = "broken",
     slots: int | str = "auto",
+    streams: int | str = "auto",
     strategy: tf.distribute.Strategy | None = None,
     jit_compile: bool = False,
     save_seconds: float = 60,
@@ -107,7 +108,9 @@ def evaluate(
         keep_images: keep the adversarial images in the result, and in `adversarial.npz`.
         nan_counts: "broken" or "robust": what an example counts as that no attack broke and for which
             the classifier gives NaN or infinity at an image of the threat model.
-        slots: the most rows of a batch, or "auto" for 256.
+        slots: the most rows that are computed at once, or "auto", see `Evaluator`.
+        streams: threads that share them, or "auto", which measures whether several are faster, see
+            `Evaluator`. The result is the same.
         strategy: `tf.distribute.MirroredStrategy` under whose scope the model was made, or None.
         jit_compile: compile the attacks with XLA; on CPUs it was slower for convolutional networks.
         save_seconds: at most so many seconds of work are lost by a kill.
@@ -149,6 +152,7 @@ def evaluate(
         seed=seed,
         individual=chosen.individual,
         slots=slots,
+        streams=streams,
         devices=Devices(strategy),
         jit_compile=jit_compile,
     )

@@ -148,7 +148,7 @@ def test_it_goes_on_with_another_number_of_slots(whole, small, tmp_path, slots, 
     network, images, labels = small
     given, busy = (images, labels, IDS), []
     # A look after every step, so that runs are under way.
-    monkeypatch.setattr(slots_module, "_LOOK", 1e-9)
+    monkeypatch.setattr(slots_module, "LOOK", 1e-9)
     for number, looks in ((5, 23), (slots, 1)):
         evaluator = Evaluator(Subject.of(network), ATTACKS, slots=number)
         answers = iter([False] * looks + [True])

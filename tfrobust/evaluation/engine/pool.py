@@ -101,7 +101,7 @@ def balance_rows(items: int, most: int, least: int = 0) -> int:
 def plan_rows(items: int, planned: int, most: int, least: int = 0) -> int:
     """Chooses rows for a number of runs so that evaluations of the same examples choose alike.
 
-    They are those that all the examples would have, halved as long as they hold the runs.
+    They are those that all the examples would have, or some eighths of them, but no multiple below 16.
 
     Args:
         items: number of runs.
@@ -112,9 +112,11 @@ def plan_rows(items: int, planned: int, most: int, least: int = 0) -> int:
     Example:
     >>> from tfrobust.evaluation.engine.pool import plan_rows
     >>> plan_rows(340, 360, 256), plan_rows(55, 360, 256), plan_rows(7, 10, 256)
-    (180, 90, 10)
+    (176, 66, 10)
     """
-    return max(halve_rows(balance_rows(planned, most), items), min(least, most))
+    rows, needed = balance_rows(planned, most), balance_rows(items, most)
+    step = max(16, rows // 8)
+    return max(min(rows, -(-needed // step) * step), min(least, most))
 
 
 def halve_rows(rows: int, items: int) -> int:
