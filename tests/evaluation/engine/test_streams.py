@@ -1,4 +1,4 @@
-"""Streams change nothing: the same flags, steps and images as one stream, stopped and resumed, in any number."""
+"""Streams change nothing: the flags, steps and images of one stream, also after an interruption."""
 
 import threading
 
