@@ -172,9 +172,9 @@ def test_a_single_thread_computes_the_same_bits_with_a_convolution():
 
 def test_rows_are_those_that_are_over_soonest():
     # A pass costs 1 and 0.1 a row: as few passes as there can be.
-    assert Pace(2, (10, 20), (2.0, 3.0)).choose_rows(400, 200) == 200
+    assert Pace(2, (10, 200), (2.0, 21.0)).choose_rows(400, 200) == 200
     # A pass costs nothing but its rows: the sizes without idle rows are as good as any.
-    free = Pace(2, (10, 20), (1.0, 2.0))
+    free = Pace(2, (10, 200), (1.0, 20.0))
     assert 400 % (2 * free.choose_rows(400, 200)) == 0
     # Fewer examples get the rows of all, unless idle rows cost more than a trace.
     assert free.plan_rows(300, 400, 200, passes=0.0) == free.choose_rows(400, 200)

@@ -1,5 +1,6 @@
 """Functions each call of which computes on one core, so that several calls share a processor."""
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -56,7 +57,11 @@ class SingleThreadFunction:
         graph = tf.Graph()
         with graph.as_default():
             tf.graph_util.import_graph_def(concrete.graph.as_graph_def(), name="")
-        settings = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1)
+        # Twice as many threads as calls at once: with as many, they wait for each other.
+        threads = 2 * (os.cpu_count() or 1)
+        settings = tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=1, inter_op_parallelism_threads=threads
+        )
         options = tf.compat.v1.RunOptions()
         # Without it operations would use the threads of the whole process.
         options.experimental.use_run_handler_pool = True

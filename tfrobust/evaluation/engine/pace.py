@@ -43,9 +43,10 @@ class Pace:
 
     def estimate(self, rows: int) -> float:
         """Seconds of a forward and a backward pass of so many rows, in each of the streams."""
-        slope = (self.seconds[-1] - self.seconds[0]) / (self.rows[-1] - self.rows[0])
-        start = self.seconds[0] - slope * self.rows[0]
-        return max(start, 0.0) + max(slope, 1e-9) * rows
+        slope = (self.seconds[1] - self.seconds[0]) / (self.rows[1] - self.rows[0])
+        none = max(self.seconds[0] - slope * self.rows[0], 0.0)
+        more = max(1.0, rows / self.rows[-1])
+        return more * float(np.interp(rows, (0, *self.rows), (none, *self.seconds)))
 
     def plan_rows(self, items: int, planned: int, most: int, passes: float) -> int:
         """As `choose_rows`, but of as many runs as there could be, unless that costs more than a trace.
