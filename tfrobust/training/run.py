@@ -33,6 +33,7 @@ from tfrobust.training.callbacks.tensorboard import TensorBoardLog
 from tfrobust.training.experiment import build, build_callbacks, check_plain
 from tfrobust.training.finish import finish
 from tfrobust.training.fit import fit_from
+from tfrobust.training.measurements.base import Measurement
 from tfrobust.training.plan import print_plan
 from tfrobust.training.runtime import Runtime
 
@@ -58,6 +59,8 @@ def train(
     devices: tuple[str, ...] = (),
     deterministic: bool = True,
     precision: str = "float32",
+    jit_compile: bool | str = False,
+    accumulation_steps: int = 1,
     save_seconds: float = 60,
     image_epochs: int = 5,
     callbacks: Sequence[Callable[[], keras.callbacks.Callback]] = (),
@@ -90,6 +93,7 @@ def train(
             validation split), "last".
         seed: whole number, the seed of all random numbers of the run.
         strategy, devices, deterministic, precision: see `Runtime`.
+        jit_compile, accumulation_steps: see `compile` of the method. XLA needs deterministic=False.
         save_seconds: if the run is killed, at most this many seconds of training are lost.
         image_epochs: epochs between two image grids in TensorBoard.
         callbacks: functions without arguments that return Keras callbacks, such as `Plateau`. To be resumed,
@@ -138,6 +142,7 @@ def train(
             evaluation_batch_size=evaluation_batch_size,
             checkpoint_rule=checkpoint_rule,
             seed=seed,
+            compilation={"jit_compile": jit_compile, "accumulation_steps": accumulation_steps},
             gin_files=tuple(configuration.files if configuration else ()),
         )
         extra = build_callbacks(callbacks, experiment)
@@ -189,10 +194,12 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
         stateful |= {c.name: c for c in extra if isinstance(c, Remembers)}
         callbacks = [
             StopOnNaN(),
+            # Before what reads the logs.
+            *(c for c in extra if isinstance(c, Measurement)),
             Progress(experiment.epochs, experiment.steps_per_epoch),
             metrics,
             TensorBoardLog(workspace.tensorboard, images, workspace.given, image_epochs),
-            *extra,
+            *(c for c in extra if not isinstance(c, Measurement)),
             best,
             KeepState(
                 workspace.latest, experiment.steps_per_epoch, stop, save_seconds, stateful, saved

@@ -13,10 +13,10 @@ from tfrobust.attacks.case import make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.evaluation.compiled.devices import Devices
-from tfrobust.evaluation.engine import slots as slots_module
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.journal import Journal
-from tfrobust.evaluation.engine.pool import balance_rows
+from tfrobust.evaluation.engine.scheduling import slots as slots_module
+from tfrobust.evaluation.engine.scheduling.pool import balance_rows
 from tfrobust.evaluation.engine.shards import Shards
 from tfrobust.evaluation.examples import Examples
 from tfrobust.evaluation.subject import Subject

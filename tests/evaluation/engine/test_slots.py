@@ -10,11 +10,11 @@ import tensorflow as tf
 from tfrobust import Linf
 from tfrobust.attacks import APGD
 from tfrobust.evaluation.compiled.devices import Devices
-from tfrobust.evaluation.engine import slots
-from tfrobust.evaluation.engine.pool import ProgramPool
-from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.queue import Work
-from tfrobust.evaluation.engine.schedule import SlotSchedule
+from tfrobust.evaluation.engine.scheduling import slots
+from tfrobust.evaluation.engine.scheduling.pool import ProgramPool
+from tfrobust.evaluation.engine.scheduling.program import Program
+from tfrobust.evaluation.engine.scheduling.queue import Work
+from tfrobust.evaluation.engine.scheduling.schedule import SlotSchedule
 from tfrobust.losses import TargetedDLR
 
 ATTACKS = {

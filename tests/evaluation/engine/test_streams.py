@@ -12,10 +12,10 @@ from tfrobust.attacks import APGD, FAB, Square
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.evaluation import Evaluator, Subject
 from tfrobust.evaluation.compiled.single_thread import SingleThreadFunction
-from tfrobust.evaluation.engine import slots as slots_module
 from tfrobust.evaluation.engine.journal import Journal
-from tfrobust.evaluation.engine.pace import Pace
-from tfrobust.evaluation.engine.slots import Slots
+from tfrobust.evaluation.engine.scheduling import slots as slots_module
+from tfrobust.evaluation.engine.scheduling.pace import Pace
+from tfrobust.evaluation.engine.scheduling.slots import Slots
 from tfrobust.losses import TargetedDLR
 from tfrobust.models import BatchNormalization
 

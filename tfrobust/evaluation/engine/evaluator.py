@@ -13,12 +13,12 @@ from tfrobust.evaluation.compiled.sameness import is_plain
 from tfrobust.evaluation.engine.gate import VERDICTS, judge_claims
 from tfrobust.evaluation.engine.journal import Journal
 from tfrobust.evaluation.engine.outcome import Outcome, make_outcome
-from tfrobust.evaluation.engine.pace import MOST_SLOTS, Pace, choose_pace, choose_rows
 from tfrobust.evaluation.engine.passes import Passes
-from tfrobust.evaluation.engine.pool import ProgramPool, count_rows
-from tfrobust.evaluation.engine.program import Program, program_key
-from tfrobust.evaluation.engine.queue import Work
-from tfrobust.evaluation.engine.schedule import SlotSchedule
+from tfrobust.evaluation.engine.scheduling.pace import MOST_SLOTS, Pace, choose_pace, choose_rows
+from tfrobust.evaluation.engine.scheduling.pool import ProgramPool, count_rows
+from tfrobust.evaluation.engine.scheduling.program import Program, program_key
+from tfrobust.evaluation.engine.scheduling.queue import Work
+from tfrobust.evaluation.engine.scheduling.schedule import SlotSchedule
 from tfrobust.evaluation.engine.seeds import derive_seeds
 from tfrobust.evaluation.engine.shards import Shards
 from tfrobust.ops.random.seeds import check_seed
@@ -80,6 +80,8 @@ class Evaluator:
         self.subject, self.attacks, self.seed = subject, tuple(attacks), check_seed(seed)
         self.individual, self.jit_compile, self._is_random = individual, jit_compile, False
         self.devices, self.votes, self.reserve = devices or Devices(), votes, reserve
+        # Examples by which rows are planned at least: of chunks of unequal size, the largest.
+        self.planned = 0
         self.pools: dict[tuple[str, bool, bool], ProgramPool] = {}
         for name, value in (("slots", slots), ("streams", streams)):
             if value != "auto" and (not isinstance(value, int) or value < 1):
@@ -187,7 +189,7 @@ class Evaluator:
             attack,
             logits.shape[1],
             len(places),
-            len(given),
+            max(len(given), self.planned),
             streams,
             self._most,
             self.reserve,

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.evaluation.compiled.functions import KeptFunctions
-from tfrobust.evaluation.engine.pool import plan_rows
+from tfrobust.evaluation.engine.scheduling.pool import plan_rows
 from tfrobust.losses.margin import margin
 
 # Rows of a stream that are tried; a few passes of the smallest must take less than this to try streams.
@@ -68,7 +68,7 @@ class Pace:
         """The rows of each stream, at most `most`, with which so many runs are over soonest.
 
         Example:
-        >>> from tfrobust.evaluation.engine.pace import Pace
+        >>> from tfrobust.evaluation.engine.scheduling.pace import Pace
         >>> pace = Pace(2, (64, 256), (0.002, 0.005))
         >>> pace.choose_rows(3000, 256), pace.choose_rows(300, 256), pace.choose_rows(300, 100)
         (250, 150, 75)

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tfrobust.evaluation.engine.pool import ProgramPool
-from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.queue import RunQueue
+from tfrobust.evaluation.engine.scheduling.pool import ProgramPool
+from tfrobust.evaluation.engine.scheduling.program import Program
+from tfrobust.evaluation.engine.scheduling.queue import RunQueue
 
 # Seconds between two looks of the host, which refills slots, shows progress and saves.
 LOOK = 0.5

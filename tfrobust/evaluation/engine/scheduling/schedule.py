@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tfrobust.evaluation.engine.pool import ProgramPool
-from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.queue import RunQueue, Work
-from tfrobust.evaluation.engine.slots import Slots
+from tfrobust.evaluation.engine.scheduling.pool import ProgramPool
+from tfrobust.evaluation.engine.scheduling.program import Program
+from tfrobust.evaluation.engine.scheduling.queue import RunQueue, Work
+from tfrobust.evaluation.engine.scheduling.slots import Slots
 
 
 class SlotSchedule:
