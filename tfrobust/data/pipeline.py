@@ -63,6 +63,7 @@ def training_dataset(
     augment: Sequence[Transform] = (),
     first_epoch: int = 0,
     first_step: int = 0,
+    part: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Makes the batches of all epochs of a run, in one `tf.data.Dataset`.
 
@@ -85,10 +86,12 @@ def training_dataset(
             seed (2,).
         first_epoch: the epoch to start in, from 0.
         first_step: the step of this epoch to start at, from 0.
+        part: (i, n) for worker i of n, that reads its rows of each batch only: batch_size / n of them, from
+            row i * batch_size / n on.
 
     Returns:
         Dataset of (x, y): float32 (batch_size, h, w, c) in [0, 1] and int64 (batch_size,), with static
-        shapes.
+        shapes; of batch_size / n rows for a `part`.
 
     Raises:
         UserError: the batch is larger than the split, or a number is out of range.
@@ -110,7 +113,12 @@ def training_dataset(
         integer(value, name, minimum=0, maximum=most)
     whole, one_by_one = split_transforms(check_augment(augment, split.image_shape))
 
-    run = TrainingBatches(split, batch_size, seed, epochs, first_epoch, first_step)
+    if batch_size % part[1]:
+        raise UserError(
+            f"`batch_size` must be a multiple of the {part[1]} parts of a batch. Received: {batch_size}."
+        )
+    run = TrainingBatches(split, batch_size, seed, epochs, first_epoch, first_step, part)
+    rows = batch_size // part[1]
 
     def batches():
         for (places, key), (images, labels) in zip(run, split.stream(run), strict=True):
@@ -127,9 +135,9 @@ def training_dataset(
     blank = np.zeros((1, *split.image_shape), split.dtype)
     stored = augment_batch(whole, blank, split.ids[:1], keys=np.zeros(len(whole), int)).dtype
     signature = (
-        tf.TensorSpec((batch_size, *split.image_shape), stored),
-        tf.TensorSpec((batch_size,), tf.int64),
-        tf.TensorSpec((batch_size,), tf.int64),
+        tf.TensorSpec((rows, *split.image_shape), stored),
+        tf.TensorSpec((rows,), tf.int64),
+        tf.TensorSpec((rows,), tf.int64),
         tf.TensorSpec((len(one_by_one),), tf.int64),
         tf.TensorSpec((), tf.float32),
     )
