@@ -111,6 +111,21 @@ def test_compile_metrics_and_weighted_names():
         equal(compat.weighted_names(metrics), ["mse"])
 
 
+def test_keras_makes_a_dataset_of_arrays():
+    function = "ArrayDataAdapter, compat.can_convert_arrays and compat.train_validation_split"
+    x, y = np.arange(10.0), np.arange(10)
+    with needs("keras", "ArrayDataAdapter", function):
+        equal(compat.can_convert_arrays((x, y, None)), True)
+        equal(compat.can_convert_arrays((tf.data.Dataset.range(3), None, None)), False)
+        (kept, *_), (held, *_) = compat.train_validation_split((x, y, None), validation_split=0.2)
+        equal((len(kept), len(held)), (8, 2))
+        adapter = compat.ArrayDataAdapter(x, y, None, 4, None, False, {n: n for n in range(10)})
+        equal(adapter.num_batches, 3)
+        batches = list(adapter.get_tf_dataset().as_numpy_iterator())
+        equal([len(x) for x, *_ in batches], [4, 4, 2])
+        np.testing.assert_array_equal(np.concatenate([w for *_, w in batches]), x)
+
+
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_callbacks_find_a_metrics_direction(direction):
     class Means(compat.MetricsList):
@@ -304,6 +319,8 @@ def test_every_function_of_compat_has_a_test():
 
 
 MOVED = ["keras.src.models.functional", "keras.src.trainers.compile_utils"]
+MOVED += ["keras.src.trainers.data_adapters.array_data_adapter"]
+MOVED += ["keras.src.trainers.data_adapters.array_slicing"]
 MOVED += ["tensorflow.python.eager.record", "tensorflow.python.framework.op_def_registry"]
 MOVED += ["tensorflow.python.distribute.collective_all_reduce_strategy"]
 MOVED += ["tensorflow.compiler.xla.tsl.protobuf.coordination_config_pb2"]

@@ -19,6 +19,13 @@ try:
     # Where Keras's callbacks look for a metric's direction with mode="auto".
     from keras.src.trainers.compile_utils import MetricsList
 
+    # The batches that Keras makes of arrays: nothing public gives their dataset before it is iterated over.
+    from keras.src.trainers.data_adapters.array_data_adapter import (
+        ArrayDataAdapter,
+        can_convert_arrays,
+    )
+    from keras.src.trainers.data_adapters.array_slicing import train_validation_split
+
     # Several processes of one strategy: how many devices each has, words between them, and how long
     # one may be silent.
     from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
@@ -42,12 +49,14 @@ except ImportError as error:
 __all__ = [
     "CUSTOM_GRADIENT",
     "OVERRIDDEN",
+    "ArrayDataAdapter",
     "Functional",
     "MetricsList",
     "MultiWorkerStrategy",
     "all_layers",
     "build_now",
     "build_on_batch",
+    "can_convert_arrays",
     "compiled_metrics",
     "draws_random_numbers",
     "end_process",
@@ -64,6 +73,7 @@ __all__ = [
     "share_text",
     "step_counter",
     "stop_recording",
+    "train_validation_split",
     "variable_position",
     "weighted_names",
 ]

@@ -8,6 +8,7 @@ from tfrobust.errors import UserError
 from tfrobust.methods import checks, compilation
 from tfrobust.methods.clock import Clock, CountEpochs, put_first
 from tfrobust.methods.distributed import DistributedLoops
+from tfrobust.methods.in_memory import convert_arrays, convert_validation, split_off_validation
 from tfrobust.methods.reporting import Means, Reporting
 from tfrobust.methods.schedules import count_steps, uses_schedule
 from tfrobust.methods.settings import Settings
@@ -150,23 +151,29 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         if validation_data is not None:
             validation_data, validation_steps = self._distribute(validation_data, validation_steps)
         with contract.as_user_error():
+            arrays, validation_data = split_off_validation(
+                (x, y, sample_weight), validation_split, validation_data
+            )
             return super().fit(
-                x,
-                y,
-                batch_size,
-                epochs,
-                verbose,
-                put_first(CountEpochs(self.clock), callbacks),
-                validation_split,
-                validation_data,
-                shuffle and not isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset),
-                class_weight,
-                sample_weight,
-                initial_epoch,
-                steps_per_epoch,
-                validation_steps,
-                validation_batch_size,
-                validation_freq,
+                **convert_arrays(
+                    *arrays,
+                    batch_size=batch_size,
+                    steps=steps_per_epoch,
+                    shuffle=shuffle,
+                    class_weight=class_weight,
+                ),
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=put_first(CountEpochs(self.clock), callbacks),
+                validation_data=convert_validation(
+                    validation_data, validation_batch_size or batch_size, validation_steps
+                ),
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
             )
 
     def evaluate(
@@ -189,6 +196,8 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         """
         x, steps = self._distribute(self._checked(x, y), steps)
         with self.reporting("test"), contract.as_user_error():
+            made = convert_arrays(x, y, sample_weight, batch_size=batch_size, steps=steps)
+            x, y, sample_weight = made["x"], made["y"], made["sample_weight"]
             return super().evaluate(
                 x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, **kwargs
             )
@@ -198,6 +207,7 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         self._refuse_several_processes("predict", "Call it on method.classifier in one process.")
         x = self._checked(x, labels=False)
         with contract.as_user_error():
+            x = convert_arrays(x, batch_size=batch_size, steps=steps)["x"]
             return super().predict(x, batch_size, verbose, steps, callbacks)
 
     def train_on_batch(self, *args, **kwargs):
