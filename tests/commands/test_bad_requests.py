@@ -157,6 +157,7 @@ FLAGS = [
     ("benchmark", ["--image_size=3"], "image_size"),
     ("benchmark", ["--repeats=0"], "repeats"),
     ("benchmark", ["--examples=3"], "--evaluate"),
+    ("benchmark", ["--data=memory", "--methods=ADV-1"], "--methods does not apply to --data"),
     ("benchmark", ["--suite=pgd_20"], "--evaluate"),
     ("benchmark", ["--evaluate=no_such_run"], "no_such_run"),
     ("benchmark", ["--evaluate=SHELF/empty"], "not a model"),

@@ -30,6 +30,12 @@ their own, on the same weights, images and radius, one after the other, and prin
 leaves robust. They need PyTorch, and are no dependency of tfrobust: torchattacks, with the settings of
 AutoAttack's paper, and the Adversarial Robustness Toolbox (art), whose AutoAttack has other attacks.
 
+    python bin/benchmark.py --data=memory --batch_size=512
+
+With --data=memory it measures training batches of images in memory: images a second of time and of
+processor time, with augmentation and without, whole batches and image by image; and short fits on
+arrays with tf.data's autotune thread, which an iterator waits for at its end, beside those without it.
+
 Exit status: 0 done; 2 something in the request cannot work.
 """
 
@@ -99,6 +105,9 @@ def _define(values):
         lower_bound=1,
         **given,
     )
+    flags.DEFINE_enum(
+        "data", None, ["memory"], "Where training batches come from, to measure them.", **given
+    )
     flags.DEFINE_bool(
         "layers", True, "Compare the BatchNormalization layers by themselves too.", **given
     )
@@ -127,12 +136,19 @@ def _check(values):
             raise UserError(
                 f"--{name} does not apply to --{measured}, which measures runs. Leave it out."
             )
+    for name in ("model", "width", "methods", "layers"):
+        if values.data and values[name].present:
+            raise UserError(f"--{name} does not apply to --data, which has no model. Leave it out.")
+    if values.data and (values.evaluate or values.autoattack):
+        raise UserError("--data measures batches, not runs. Leave out --evaluate and --autoattack.")
     if values.autoattack:
         for library in values.libraries:
             check_library(library, values.python)
 
 
 def _run(values):
+    if values.data:
+        return _measure_data(values)
     if not (values.evaluate or values.autoattack):
         return _measure_device(values) if values.device else _measure_steps(values)
     from tfrobust.benchmarks import runs
@@ -232,6 +248,15 @@ def _measure_device(values):
         values.repeats,
     )
     print_table(device.HEAD, rows)
+
+
+def _measure_data(values):
+    from tfrobust.benchmarks import data
+    from tfrobust.benchmarks.benchmark_table import print_table
+
+    made = data.measure_batches(values.image_size, values.batch_size, batches=40 * values.repeats)
+    print_table(data.HEAD, list(made))
+    print_table(data.STALL_HEAD, list(data.measure_stalls(fits=3 * values.repeats, seconds=0.9)))
 
 
 def _make_model(values, image_shape):
