@@ -1,14 +1,11 @@
 """Trains methods alike, judges them alike, prints the table: see `python bin/compare.py --help`."""
 
-import os
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from tfrobust.commands.compare import COMMAND  # noqa: E402
+from tfrobust_command import main  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(COMMAND.main())
+    sys.exit(main("compare"))

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import gc
 import importlib
 import importlib.metadata
 import inspect
@@ -9,6 +10,7 @@ import pathlib
 import pkgutil
 import runpy
 import sys
+import weakref
 
 import gin
 import keras
@@ -284,6 +286,18 @@ def test_keras_calls_the_hooks_that_are_overridden():
         equal(calls, [True, False, ["loss"]])
 
 
+def test_session_state():
+    with needs("keras", "global_state.set_global_attribute", "keep_for_session"):
+        value = type("Value", (), {})()
+        gone = weakref.ref(value)
+        compat.keep_for_session("tfrobust_test", value)
+        del value
+        equal(gone() is None, False)
+        keras.backend.clear_session()
+        gc.collect()
+        equal(gone(), None)
+
+
 def test_a_strategy_of_several_processes():
     """What it does is tested by the processes of tests/methods/test_workers.py."""
     with needs("tensorflow", "CollectiveAllReduceExtended", "MultiWorkerStrategy"):
@@ -369,6 +383,9 @@ def is_private(name):
 def foreign_names(tree, own):
     """Private names of others that a module uses, with their lines."""
     for node in ast.walk(tree):
+        # Python documents this one.
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "os._exit":
+            continue
         if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in own:
             yield f"line {node.lineno}: {ast.unparse(node)}"
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in (

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tfrobust import models, training
-from tfrobust.config import Configuration
+from tfrobust.config.configuration import Configuration
 from tfrobust.training import run
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent

@@ -10,8 +10,8 @@ import pytest
 
 from tests.paper_table import SAID
 from tfrobust import models
-from tfrobust.config import Configuration
 from tfrobust.config import configuration as config
+from tfrobust.config.configuration import Configuration
 from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import LinearRamp, PiecewiseLinear, Schedule, WarmUp
 

@@ -129,7 +129,7 @@ def test_a_data_set_that_is_not_there_says_what_to_do(run, tmp_path):
         "training.train.data = @data.tfds_images\ndata.tfds_images.name = 'mnist'\n"
     )
     result = run(f"--data_dir={tmp_path / 'nowhere'}", gin=gin)
-    refused(result, tmp_path / "run", "mnist", "TFDS_DATA_DIR")
+    refused(result, tmp_path / "run", "nowhere", "TFDS_DATA_DIR")
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(run, tmp_path):

@@ -13,6 +13,9 @@ import keras
 import tensorflow as tf
 
 try:
+    # What `keras.backend.clear_session` forgets; no public function adds to it.
+    from keras.src.backend.common.global_state import set_global_attribute
+
     # Whether `call` is the one that follows a graph of layers; `keras.Model` says so of no instance.
     from keras.src.models.functional import Functional
 
@@ -66,6 +69,7 @@ __all__ = [
     "gin_configurable",
     "gin_used_values",
     "gin_values_within",
+    "keep_for_session",
     "read_shared_text",
     "record_operation",
     "search_gin_files",
@@ -150,6 +154,11 @@ def step_counter(optimizer: keras.Optimizer) -> Any:
 def variable_position(optimizer: keras.Optimizer, variable: Any) -> int:
     """Which of the optimizer's variables belong to a variable of the model: their place in the lists."""
     return optimizer._get_variable_index(variable)
+
+
+def keep_for_session(name: str, value: Any) -> None:
+    """Holds a reference to a value until `keras.backend.clear_session`, or the end of this thread."""
+    set_global_attribute(name, value)
 
 
 def find_operation(name: str) -> Any:

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfrobust.attacks import APGD, PGD
 from tfrobust.errors import UserError
-from tfrobust.evaluation.engine.devices import Devices
+from tfrobust.evaluation.compiled.devices import Devices
 from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.losses import DLR, Margin, TargetedDLR

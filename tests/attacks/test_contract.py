@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tests.contracts import contracts_of
 from tfrobust import attacks
-from tfrobust.evaluation.engine.devices import Devices
+from tfrobust.evaluation.compiled.devices import Devices
 from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.losses import LogitDifference, TargetedDLR, ToClean

@@ -1,5 +1,7 @@
 """FAB: linear models by closed form, a second route in float64, counters, and what must not matter."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -42,6 +44,7 @@ def network(x, classes=5):
 
 
 LABELS = np.argmax(network(X), axis=1)
+IN_ONE_PASS, IN_TWO_PASSES = (functools.partial(FAB._go, in_one_pass=b) for b in (True, False))
 
 
 def case_of(model, x, y, radius, run=0):
@@ -199,7 +202,7 @@ def test_the_same_points_as_the_plain_algorithm(norm, targets, restart):
     if targets:
         others = np.where(np.eye(5)[WIDE_LABELS] > 0, -np.inf, case.logits)
         target = np.argsort(-others, axis=1)[:, 2]
-    state, step = attack.begin(case), compiled(attack, network, case, FAB._step_in_two_passes)
+    state, step = attack.begin(case), compiled(attack, network, case, IN_TWO_PASSES)
     start = state["point"].numpy()
     moved = MODELS[norm][0].distance(start, WIDE).numpy()
     assert (moved == 0).all() if restart == 0 else (moved <= 0.15001).all() and moved.max() > 0.14
@@ -269,7 +272,7 @@ def test_passes_on_a_model_that_nothing_breaks(threat_model, targets, backwards)
 def test_both_ways_of_making_a_step_give_the_same_points(threat_model, targets):
     attack = FAB(threat_model, steps=12, targets=targets, minimal=True, final_steps=3)
     case = case_of(network, X, LABELS, threat_model.radius())
-    ways = {"apart": FAB._step_in_two_passes, "merged": FAB._step_in_one_pass, "mixed": FAB.step}
+    ways = {"apart": IN_TWO_PASSES, "merged": IN_ONE_PASS, "mixed": FAB.step}
     found = {
         name: to_the_end(
             attack,

@@ -76,7 +76,7 @@ def test_samples_lie_where_they_should_and_what_is_found_is_misclassified(threat
         x = tf.tile(X[None], [50, 1, 1, 1])
         y = tf.ones(50, tf.int32)
         keys, radius = ExampleKeys(tf.constant(SEEDS[:50])), tf.constant(threat_model.radius())
-        point = attack._sample(Case(x, y, linear(x), y * 0, keys, radius), y * 0 + number)
+        point = attack.draw(x, radius, keys, y * 0 + number)
         np.testing.assert_allclose(
             threat_model.distance(point, x), threat_model.radius(), rtol=0.05 if number else 1e-4
         )

@@ -13,7 +13,7 @@ from tfrobust.attacks.starts import Clean
 from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.attacks.transfer import Transfer
 from tfrobust.errors import UserError
-from tfrobust.evaluation.engine.devices import Devices
+from tfrobust.evaluation.compiled.devices import Devices
 from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.losses import DLR, CrossEntropy, TargetedDLR

@@ -46,8 +46,9 @@ def test_a_suite_shares_traces_and_never_exceeds_its_parts(tmp_path, monkeypatch
 
     shared = compare.SharedSuite()
     counts = [shared(classifier(seed), examples, Linf(0.05)) for seed in (0, 1)]
-    ((_, evaluator),) = shared._evaluators.values()
-    assert [pool.traces for pool in evaluator.pools.values()] == [1, 1]
+    again = Evaluator(Subject.of(classifier(2)), attacks, slots=compare.SLOTS, reserve=20)
+    outcomes = again(examples.x, examples.y, examples.ids)[1]
+    assert [outcome.traces for outcome in outcomes] == [0, 0]
     for seed, count in enumerate(counts):
         alone = Evaluator(Subject.of(classifier(seed)), attacks)
         predictions, outcomes, _ = alone(examples.x, examples.y, examples.ids)

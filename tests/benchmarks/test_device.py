@@ -17,19 +17,21 @@ def test_a_row_by_hand():
     assert len(row) == len(device.HEAD)
 
 
-def test_steps_are_measured_one_after_the_other_and_one_too_large_stops_nothing():
+def test_steps_are_measured_one_after_the_other_and_one_too_large_stops_nothing(monkeypatch):
     classifier = keras.Sequential(
         [keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]
     )
     x, y = np.zeros((4, 4, 4, 1), "float32"), np.zeros(4, "int32")
     chosen = {name: METHODS[name] for name in ("Natural", "ADV-1", "FAT")}
 
-    def make(subject):
-        if subject is METHODS["ADV-1"]:
-            raise tf.errors.ResourceExhaustedError(None, None, "OOM")
-        return RepeatedStep(subject, classifier, x, y)
+    class Step(RepeatedStep):
+        def __init__(self, subject, *arguments):
+            if subject is METHODS["ADV-1"]:
+                raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+            super().__init__(subject, *arguments)
 
-    rows = device.measure_device(chosen, make, 4, 2)
+    monkeypatch.setattr(device, "RepeatedStep", Step)
+    rows = device.measure_device(chosen, classifier, x, y, 2)
     assert [row[0] for row in rows] == list(chosen)
     assert rows[1][2] == "out of memory"
     assert [rows[0][-1], rows[2][-1]] == ["1", "1"]

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from tfrobust.config import Configuration
+from tfrobust.config.configuration import Configuration
 from tfrobust.errors import UserError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tfrobust import L2, Linf, data
-from tfrobust.config import Configuration
+from tfrobust.config.configuration import Configuration
 from tfrobust.errors import UserError
 from tfrobust.evaluation import read_run_settings
 

@@ -5,18 +5,13 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfrobust.attacks.answers import record_success, record_unanswered, record_votes
-from tfrobust.attacks.apgd_l1 import SparseSteps
-from tfrobust.attacks.apgd_momentum import MomentumSteps
-from tfrobust.attacks.apgd_plan import plan_looks
+from tfrobust.attacks.apgd_course import Course
 from tfrobust.attacks.ascent import ascent
 from tfrobust.attacks.case import Case, make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.errors import UserError
 from tfrobust.losses.objectives import CrossEntropy, Objective
-from tfrobust.ops import norms
-from tfrobust.ops.logits import all_finite, misclassified
 from tfrobust.ops.numbers import integer, parse_number
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel
@@ -120,12 +115,12 @@ class APGD(IterativeAttack):
     @property
     def stages(self) -> tuple[tuple[int, int], ...]:
         """The searches of a run, one after the other: pairs of a factor of the radius and steps."""
-        return self._rule().stages
+        return self._course.rule.stages
 
     @property
     def looks(self) -> int:
         """How many points of a run are evaluated: those after the steps, and a start of each stage."""
-        return self.steps + len(self.stages)
+        return self._course.looks
 
     @property
     def climbed_objective(self) -> Objective | None:
@@ -151,7 +146,7 @@ class APGD(IterativeAttack):
         return each, each
 
     def begin(self, case: Case) -> dict[str, tf.Tensor]:
-        x, y, rule = case.x, case.y, self._rule()
+        x, y, rule = case.x, case.y, self._course.rule
         start = rule.start(x, rule.stages[0][0] * case.radius, case.keys)
         start = tf.ensure_shape(start, x.shape)
         count = tf.zeros_like(y)
@@ -160,12 +155,13 @@ class APGD(IterativeAttack):
             # -1: the start has not been evaluated yet.
             "index": count - 1,
             "look": count,
+            # Where the next look is, and where the last one left the search.
+            "candidate": start,
             "current": start,
-            "gradient": tf.zeros_like(x),
             "best": start,
             "best_gradient": tf.zeros_like(x),
             "best_loss": tf.zeros_like(y, x.dtype) + x.dtype.min,
-            **rule.memory(x, y, case.radius, start),
+            **rule.memory(x, y, case.radius),
         }
         if self.targets:
             state["target"] = choose_ranked_target(case, case.run // self.restarts)
@@ -176,68 +172,12 @@ class APGD(IterativeAttack):
     def step(
         self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        x, y, target = case.x, case.y, state.get("target")
-        current = self._fused("next", self._next)(x, case.radius, state)
-        seen = ascent(self.objective, forward, current, y, target, self.eot)
-        return self._fused("update", self._update)(x, y, case.radius, state, current, *seen)
+        course, target = self._course, state.get("target")
+        seen = ascent(self.objective, forward, state["candidate"], case.y, target, self.eot)
+        given = {name: value for name, value in state.items() if name != "target"}
+        update = course.compiled()
+        return {**state, **update(case.x, case.y, case.radius, given, *seen)}
 
-    def _rule(self):
-        if isinstance(self.threat_model, L1):
-            return SparseSteps(self.threat_model, self.steps, self.larger_radii)
-        return MomentumSteps(self.threat_model, self.steps, self.rho)
-
-    def _next(self, x, radius, s):
-        """The images to evaluate in this step: a stage's start, and then where its steps lead."""
-        rule, start = self._rule(), s["best"]
-        plan = plan_looks(rule.stages, rule.windows, s["look"])
-        if len(rule.stages) > 1:
-            radius *= tf.cast(plan["factor"], x.dtype)
-            start = self.threat_model.project(start, x, radius)
-        return tf.where(norms.expand(plan["starts"], x), start, rule.move(x, radius, s))
-
-    def _update(self, x, y, radius, state, current, logits, loss, gradient):
-        """The state after a look at `current`; `logits` are those of every pass."""
-        s, rule = state, self._rule()
-        plan = plan_looks(rule.stages, rule.windows, s["look"])
-        first, in_set = plan["starts"], tf.equal(plan["factor"], 1)
-        is_answer = tf.reduce_all(tf.stack([all_finite(z) for z in logits]), axis=0)
-        better = is_answer & (first | (loss > s["best_loss"]))
-        known = better | (s["best_loss"] > loss.dtype.min)
-        # Without any finite logits so far, the search goes half of the way back to the clean image.
-        best = tf.where(norms.expand(known, x), s["best"], (x + current) / 2.0)
-        over = s["look"] + 1 >= self.looks
-        # A stage of a larger radius finds no image of the threat model.
-        seen = {**s, **record_unanswered(s, current, is_answer | ~in_set)}
-        wrong = [misclassified(y, z) & in_set for z in logits]
-        if self.eot == 1:
-            catch = record_success(seen, current, wrong[0])
-        else:
-            # One misclassification by chance ends no search.
-            count = tf.add_n([tf.cast(one, tf.int32) for one in wrong])
-            catch = record_votes(seen, current, count, over, self.eot)
-        new = {
-            **seen,
-            **catch,
-            "look": s["look"] + 1,
-            "index": plan["steps"],
-            "current": current,
-            "gradient": gradient,
-            "best": tf.where(norms.expand(better, current), current, best),
-            "best_gradient": tf.where(norms.expand(better, current), gradient, s["best_gradient"]),
-            "best_loss": tf.where(better, loss, s["best_loss"]),
-            "done": catch["broken"] | over,
-            "forwards": s["forwards"] + self.eot,
-            "backwards": s["backwards"] + self.eot,
-        }
-        radius *= tf.cast(plan["factor"], x.dtype)
-        # Logits that are not finite count as no progress.
-        loss = tf.where(is_answer, loss, tf.zeros_like(loss) + loss.dtype.min)
-        new = rule.observe(x, radius, s, new, first, loss)
-        new = rule.pass_checkpoint(x, radius, new, plan["window"])
-        back = norms.expand(is_answer, x)
-        new |= {
-            "step_size": tf.where(is_answer | ~known, new["step_size"], new["step_size"] / 2.0),
-            "current": tf.where(back, new["current"], new["best"]),
-            "gradient": tf.where(back, new["gradient"], new["best_gradient"]),
-        }
-        return self._unless_done(state, new)
+    @property
+    def _course(self):
+        return Course(self.threat_model, self.steps, self.rho, self.eot, self.larger_radii)

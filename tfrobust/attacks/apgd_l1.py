@@ -45,9 +45,7 @@ class SparseSteps:
         noise = keys.normal(tf.shape(x), x.dtype)
         return to_box(self.project(x + tf.ensure_shape(noise, x.shape), x, radius))
 
-    def memory(
-        self, x: tf.Tensor, y: tf.Tensor, radius: tf.Tensor | float, start: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
+    def memory(self, x: tf.Tensor, y: tf.Tensor, radius: tf.Tensor | float) -> dict[str, tf.Tensor]:
         """What the steps remember beside the points, at the beginning.
 
         "changed": how many pixels the best point changes; "smaller": how many entries of the gradient

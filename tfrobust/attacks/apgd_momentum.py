@@ -31,13 +31,10 @@ class MomentumSteps:
         """A random point on the ball's surface, cut to the box."""
         return tf.clip_by_value(self.random_start(x, radius, keys), 0.0, 1.0)
 
-    def memory(
-        self, x: tf.Tensor, y: tf.Tensor, radius: tf.Tensor | float, start: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
+    def memory(self, x: tf.Tensor, y: tf.Tensor, radius: tf.Tensor | float) -> dict[str, tf.Tensor]:
         """What the steps remember beside the points, at the beginning."""
         zeros = tf.zeros_like(y, x.dtype)
         return {
-            "former": start,
             "former_loss": zeros,
             "checked_loss": zeros,
             "step_size": zeros + 2.0 * radius,
@@ -46,7 +43,11 @@ class MomentumSteps:
         }
 
     def move(self, x: tf.Tensor, radius: tf.Tensor | float, s: dict[str, tf.Tensor]) -> tf.Tensor:
-        """The points after a step, within the set."""
+        """The points after a step, within the set.
+
+        Args:
+            s: state after a look, with its "gradient", and "former", where the search was before it.
+        """
         current = s["current"]
         share = norms.expand(tf.cast(tf.where(tf.equal(s["index"], 0), 1.0, 0.75), x.dtype), x)
         size = norms.expand(s["step_size"], x)

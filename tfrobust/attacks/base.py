@@ -10,10 +10,9 @@ import tensorflow as tf
 
 from tfrobust import contract
 from tfrobust.attacks.answers import record_success, record_unanswered
-from tfrobust.attacks.case import Case, Perturbation, make_state
+from tfrobust.attacks.case import Case, Perturbation, keep_done, make_state
 from tfrobust.attacks.traits import AttackTraits
 from tfrobust.errors import UserError
-from tfrobust.ops import norms
 from tfrobust.ops.logits import all_finite, misclassified
 from tfrobust.ops.random.keys import ExampleKeys, Keys, keys_of
 from tfrobust.ops.replicas.stand_in import stand_in
@@ -186,12 +185,7 @@ class Attack(AttackTraits):
         seen = {**state, **record_unanswered(state, found, all_finite(logits))}
         catch = record_success(seen, found, misclassified(case.y, logits))
         new = {**seen, **catch, "best": found, "index": state["index"] + 1}
-        return self._unless_done(state, {**new, "done": tf.ones_like(state["done"])})
-
-    def _unless_done(self, state, new):
-        kept = [name for name, value in new.items() if value.shape.rank == 1 or name == "best"]
-        over = {name: norms.expand(state["done"], new[name]) for name in kept}
-        return {**new, **{name: tf.where(over[name], state[name], new[name]) for name in kept}}
+        return keep_done(state, {**new, "done": tf.ones_like(state["done"])})
 
     def _function(self, name, function, **options):
         """`function` as a `tf.function`, made once, so that it is traced once for a model."""

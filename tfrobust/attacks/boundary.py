@@ -76,8 +76,10 @@ def step_to_boundary(
     """
     gap, normal = _replace_non_finite(gap), _replace_non_finite(normal)
     from_x = gap + tf.reduce_sum(norms.flat(normal * (x - point)), axis=1)
-    here = threat_model.to_hyperplane(point, normal, gap)
-    there = threat_model.to_hyperplane(x, normal, from_x)
+    # Both at once: half as much to compile, and the same numbers, since rows do not interact.
+    pairs = [(point, x), (normal, normal), (gap, from_x)]
+    steps = threat_model.to_hyperplane(*(tf.concat(pair, axis=0) for pair in pairs))
+    here, there = tf.split(steps, 2)
     zero = tf.zeros_like(x)
     lengths = [tf.maximum(threat_model.distance(d, zero), 1e-8) for d in (here, there)]
     pull = tf.minimum(lengths[0] / (lengths[0] + lengths[1]), alpha_max)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfrobust.ops import norms
 from tfrobust.ops.random.keys import Keys
 
 
@@ -88,3 +89,10 @@ def make_state(case: Case) -> dict[str, tf.Tensor]:
         "backwards": nothing,
         "unanswered": nothing,
     }
+
+
+def keep_done(state: dict[str, tf.Tensor], new: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """`new` with the numbers, and the "best", of rows that are done in `state` as they are there."""
+    kept = [name for name, value in new.items() if value.shape.rank == 1 or name == "best"]
+    over = {name: norms.expand(state["done"], new[name]) for name in kept}
+    return {**new, **{name: tf.where(over[name], state[name], new[name]) for name in kept}}

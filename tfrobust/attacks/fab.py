@@ -17,6 +17,9 @@ from tfrobust.ops.numbers import integer, parse_number
 from tfrobust.spec import check_kind, register
 from tfrobust.threat_models.base import ThreatModel, is_within, to_box
 
+# What a move counts, and what is not read where a point is judged.
+_COUNTED = ("moved", "index", "forwards", "backwards")
+_UNREAD = ("adversarial", "target", "forwards", "backwards")
 # With more classes, all gradients cost more than targeting the most likely classes.
 MOST_CLASSES = 20
 
@@ -154,43 +157,34 @@ class FAB(IterativeAttack):
     def step(
         self, forward: Callable[[tf.Tensor], tf.Tensor], case: Case, state: dict[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        state = {name: value for name, value in state.items() if name != "adversarial"}
         # Judging every point by itself costs 2F + B a step, otherwise it is (1 + share) (F + B).
         active = tf.reduce_sum(tf.cast(~state["done"], tf.int32))
         wrong = tf.reduce_sum(tf.cast(state["wrong"] & ~state["done"], tf.int32))
-        new = tf.cond(
+        return tf.cond(
             2 * wrong > active,
-            lambda: self._step_in_two_passes(forward, case, state),
-            lambda: self._step_in_one_pass(forward, case, state),
+            lambda: self._go(forward, case, state, in_one_pass=False),
+            lambda: self._go(forward, case, state, in_one_pass=True),
         )
-        # The nearest misclassified image is the one that broke the example, if one has.
-        broken = norms.expand(new["broken"], new["best"])
-        return {**new, "adversarial": tf.where(broken, new["best"], new["lost"])}
 
-    def _step_in_two_passes(self, forward, case, state):
-        """Judges, then makes a step from what is left of the point."""
-        judge = self._fused("judge", self._judge)
-        judged = judge(case.x, case.y, case.radius, state, forward(state["point"]))
-        seen = linearise(self.threat_model, forward, judged["point"], case.y, judged.get("target"))
-        return self._fused("move", self._move)(case.x, state, judged, *seen)
-
-    def _move(self, x, state, judged, gap, normal, logits):
-        moves = ~judged["done"] & (judged["index"] < self.steps)
-        made = tf.cast(state["moved"], tf.int32) + tf.cast(moves, tf.int32)
-        return self._unless_done(state, self._step(x, judged, gap, normal, logits, moves, made))
-
-    def _step_in_one_pass(self, forward, case, state):
-        """One pass judges a point and gives its gradient, which serves unless the point goes back."""
-        seen = linearise(self.threat_model, forward, state["point"], case.y, state.get("target"))
-        move = self._fused("judge and move", self._judge_and_move)
-        return move(case.x, case.y, case.radius, state, *seen)
-
-    def _judge_and_move(self, x, y, radius, state, gap, normal, logits):
-        judged = self._judge(x, y, radius, state, logits)
-        back = state["moved"] & judged["wrong"]
-        moves = ~judged["done"] & (judged["index"] < self.steps) & ~back
-        new = self._step(x, judged, gap, normal, logits, moves, tf.ones_like(y))
-        return self._unless_done(state, new)
+    def _go(self, forward, case, state, in_one_pass):
+        """Judges the point and makes a step; one pass for both serves unless the point goes back."""
+        y, target = case.y, state.get("target")
+        judge, move = self._fused("judge", self._judge), self._fused("move", self._move)
+        given = {name: value for name, value in state.items() if name not in _UNREAD}
+        if in_one_pass:
+            seen = linearise(self.threat_model, forward, state["point"], y, target)
+            judged = judge(case.x, y, case.radius, given, seen[2])
+        else:
+            judged = judge(case.x, y, case.radius, given, forward(state["point"]))
+            seen = linearise(self.threat_model, forward, judged["point"], y, target)
+        judged = {**state, **judged}
+        gap, normal, logits = seen
+        before = {name: state[name] for name in ("moved", "done")}
+        numbers = {name: judged[name] for name in ("done", "wrong", *_COUNTED)}
+        settings = tf.constant(in_one_pass), tf.constant(1 if self.targets else logits.shape[-1])
+        # Compiled once for both ways, with no more than it needs.
+        moved = move(case.x, judged["point"], gap, normal, before, numbers, *settings)
+        return {**judged, **moved}
 
     def _judge(self, x, y, radius, s, logits):
         """Records points that are misclassified, and moves them back towards x."""
@@ -220,12 +214,13 @@ class FAB(IterativeAttack):
             middle = (bisected["inner"] + best) / 2.0
             point = tf.where(norms.expand(halve, x), middle, point)
         return {
-            **s,
             **bisected,
             "point": point,
-            "moved": halve,
+            "moved": halve | (s["done"] & s["moved"]),
             "wrong": tf.where(judging, wrong | lost, s["wrong"]),
             "lost": noted["adversarial"],
+            # The nearest misclassified image is the one that broke the example, if one has.
+            "adversarial": tf.where(norms.expand(broken, x), best, noted["adversarial"]),
             "unanswered": noted["unanswered"],
             "best": best,
             "distance": nearest,
@@ -234,17 +229,20 @@ class FAB(IterativeAttack):
             "done": s["done"] | (over & ~halve) | (broken & (not self.minimal)),
         }
 
-    def _step(self, x, s, gap, normal, logits, moves, forwards):
-        point = s["point"]
+    def _move(self, x, point, gap, normal, before, s, in_one_pass, backwards):
+        """The points after the step, and the counts, of rows that were not done before."""
+        # A gradient that was taken where a point was does not serve where it went back to.
+        back = in_one_pass & before["moved"] & s["wrong"]
+        moves = ~s["done"] & (s["index"] < self.steps) & ~back
         reached = step_to_boundary(
             self.threat_model, x, point, gap, normal, self.alpha_max, self.overshoot
         )
-        count = 1 if self.targets else logits.shape[-1]
+        made = tf.cast(before["moved"], tf.int32) + tf.cast(moves, tf.int32)
+        made = tf.where(in_one_pass, tf.ones_like(made), made)
         return {
-            **s,
             "point": tf.where(norms.expand(moves, x), reached, point),
             "moved": s["moved"] | moves,
             "index": s["index"] + tf.cast(moves, tf.int32),
-            "forwards": s["forwards"] + forwards,
-            "backwards": s["backwards"] + count * tf.cast(moves, tf.int32),
+            "forwards": s["forwards"] + tf.where(before["done"], tf.zeros_like(made), made),
+            "backwards": s["backwards"] + backwards * tf.cast(moves, tf.int32),
         }

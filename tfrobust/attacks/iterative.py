@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
-from tfrobust.attacks.case import Case, Perturbation
+from tfrobust.attacks.case import Case, Perturbation, keep_done
 from tfrobust.ops import norms
 from tfrobust.ops.logits import REPEATS, disagree, inference
 from tfrobust.ops.random.keys import Keys
@@ -62,7 +62,7 @@ class IterativeAttack(Attack):
 
         Attacks that compile what they do between passes override it, and need no `advance`.
         """
-        return self._unless_done(state, self.advance(forward, case, state))
+        return keep_done(state, self.advance(forward, case, state))
 
     def search(
         self,

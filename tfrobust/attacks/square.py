@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.attacks.answers import record_unanswered
-from tfrobust.attacks.case import Case, make_state
+from tfrobust.attacks.case import Case, keep_done, make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.attacks.square_l1 import L1Squares
 from tfrobust.attacks.square_l2 import L2Squares
@@ -135,7 +135,7 @@ class Square(IterativeAttack):
         return {**new, "adversarial": tf.where(broken, new["best"], new["lost"])}
 
     def _rest(self, x, y, radius, is_random, state, logits):
-        return self._unless_done(state, self._update(x, y, radius, is_random, state, logits))
+        return keep_done(state, self._update(x, y, radius, is_random, state, logits))
 
     def _update(self, x, y, radius, is_random, state, logits):
         """The state after the answer, with the next proposal."""

@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import re
 import statistics
 from typing import Any
 
@@ -32,7 +31,6 @@ class SharedSuite:
 
     def __init__(self, name: str = "autoattack") -> None:
         self.name = name
-        self._evaluators: dict[tuple, tuple[keras.Model, Evaluator]] = {}
 
     def __call__(
         self, classifier: keras.Model, examples: Examples, threat_model: ThreatModel
@@ -47,17 +45,8 @@ class SharedSuite:
         Returns:
             A dict from "clean" and each attack's name, in order, to a count.
         """
-        config = json.dumps(keras.saving.serialize_keras_object(classifier)["config"])
-        # Keras numbers the layers of one process: conv2d, conv2d_1, ...
-        key = re.sub(r'_\d+"', '"', config), threat_model
-        if key not in self._evaluators:
-            attacks = suite(self.name, threat_model).attacks
-            evaluator = Evaluator(
-                Subject.of(classifier), attacks, slots=SLOTS, reserve=len(examples.y)
-            )
-            self._evaluators[key] = classifier, evaluator
-        shared, evaluator = self._evaluators[key]
-        shared.set_weights(classifier.get_weights())
+        attacks = suite(self.name, threat_model).attacks
+        evaluator = Evaluator(Subject.of(classifier), attacks, slots=SLOTS, reserve=len(examples.y))
         predictions, outcomes, _ = evaluator(examples.x, examples.y, examples.ids)
         standing = predictions == examples.y
         counts = {"clean": int(standing.sum())}

@@ -3,8 +3,7 @@
 import os
 import pathlib
 import platform
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -13,7 +12,9 @@ from tfrobust.benchmarks.benchmark_table import (
     format_formula,
     format_mebibytes,
     format_milliseconds,
+    print_table,
 )
+from tfrobust.benchmarks.calls import RepeatedStep
 from tfrobust.benchmarks.costs import Cost, measure_calls, take_median
 from tfrobust.benchmarks.steps import MeasuredMethod
 from tfrobust.version import __version__
@@ -41,28 +42,35 @@ def describe_device() -> str:
 
 def measure_device(
     subjects: dict[str, MeasuredMethod],
-    make_step: Callable[[MeasuredMethod], Any],
-    batch_size: int,
+    model: keras.Model,
+    x: tf.Tensor,
+    y: tf.Tensor,
     repeats: int,
+    jit_compile: bool = False,
 ) -> list[tuple[str, ...]]:
-    """A row of `HEAD` for each method, one method after the other, so that the device holds one.
+    """Prints a row of `HEAD` for each method, one after the other, so that the device holds one.
 
     Args:
         subjects: dict from a name to its `MeasuredMethod`.
-        make_step: makes the `RepeatedStep` of one.
-        batch_size: images in a batch.
+        model: the classifier.
+        x, y: the batch.
         repeats: steps that are timed, at least 1, after one that traces.
+        jit_compile: compile the steps with XLA.
+
+    Returns:
+        The rows. A method whose step does not fit says so in its row.
     """
     rows = []
     for name, subject in subjects.items():
         try:
-            step = make_step(subject)
+            step = RepeatedStep(subject, model, x, y, jit_compile)
             costs = measure_calls({name: step}, repeats)[name]
         except tf.errors.ResourceExhaustedError:
             rows.append((name, format_formula(subject), *["out of memory"] * 3, "-", "-"))
         else:
-            rows.append(format_row(name, subject, costs, batch_size, step.traces))
-        keras.backend.clear_session(free_memory=True)
+            rows.append(format_row(name, subject, costs, int(x.shape[0]), step.traces))
+        keras.utils.clear_session(free_memory=True)
+    print_table(HEAD, rows)
     return rows
 
 

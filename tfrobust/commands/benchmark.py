@@ -41,26 +41,13 @@ Exit status: 0 done; 2 something in the request cannot work.
 
 import math
 import os
-import pathlib
 import platform
 import sys
 
 from absl import flags
 
-from tfrobust.benchmarks.reference.libraries import check_library
+from tfrobust.commands.benchmark_flags import check
 from tfrobust.commands.command_line import Command
-from tfrobust.errors import UserError
-
-# Flags that describe training steps.
-_OF_STEPS = ("model", "width", "batch_size", "image_size", "repeats", "methods", "layers")
-
-# Flags that say more of a measurement, and what measures it.
-_BELONGS = {
-    "suite": ("evaluate",),
-    "examples": ("evaluate", "autoattack"),
-    "libraries": ("autoattack",),
-    "python": ("autoattack",),
-}
 
 
 def _define(values):
@@ -85,9 +72,7 @@ def _define(values):
     )
     flags.DEFINE_bool("jit_compile", False, "Compile the steps of --device with XLA.", **given)
     flags.DEFINE_multi_string("evaluate", [], "Folder of a run to measure AutoAttack on.", **given)
-    flags.DEFINE_multi_string(
-        "autoattack", [], "Folder of a run to time AutoAttack on, ours and others.", **given
-    )
+    flags.DEFINE_multi_string("autoattack", [], "Folder of a run to time AutoAttacks on.", **given)
     flags.DEFINE_list(
         "libraries",
         ["torchattacks"],
@@ -105,45 +90,8 @@ def _define(values):
         lower_bound=1,
         **given,
     )
-    flags.DEFINE_enum(
-        "data", None, ["memory"], "Where training batches come from, to measure them.", **given
-    )
-    flags.DEFINE_bool(
-        "layers", True, "Compare the BatchNormalization layers by themselves too.", **given
-    )
-
-
-def _check(values):
-    for folder in (*values.evaluate, *values.autoattack):
-        if not pathlib.Path(folder).exists():
-            raise UserError(f"There is no {folder}. Give the folder of a finished run.")
-    for name in ("precision", "jit_compile"):
-        if values[name].present and not values.device:
-            raise UserError(f"--{name} says how --device computes. Give that too.")
-    if values.device and values["layers"].present:
-        raise UserError("--layers does not apply to --device, which measures steps. Leave it out.")
-    if values.evaluate and values.autoattack:
-        raise UserError("--evaluate and --autoattack measure different things. Give one of them.")
-    for name, owners in _BELONGS.items():
-        if values[name].present and not any(values[owner].value for owner in owners):
-            raise UserError(
-                f"--{name} says what to measure with "
-                f"{' or '.join(f'--{owner}=RUN' for owner in owners)}. Give that too."
-            )
-    for name in (*_OF_STEPS, "device"):
-        if values[name].present and (values.evaluate or values.autoattack):
-            measured = "evaluate" if values.evaluate else "autoattack"
-            raise UserError(
-                f"--{name} does not apply to --{measured}, which measures runs. Leave it out."
-            )
-    for name in ("model", "width", "methods", "layers"):
-        if values.data and values[name].present:
-            raise UserError(f"--{name} does not apply to --data, which has no model. Leave it out.")
-    if values.data and (values.evaluate or values.autoattack):
-        raise UserError("--data measures batches, not runs. Leave out --evaluate and --autoattack.")
-    if values.autoattack:
-        for library in values.libraries:
-            check_library(library, values.python)
+    flags.DEFINE_enum("data", None, ["memory"], "Measure training batches from there.", **given)
+    flags.DEFINE_bool("layers", True, "Compare the BatchNormalization layers too.", **given)
 
 
 def _run(values):
@@ -154,12 +102,9 @@ def _run(values):
     from tfrobust.benchmarks import runs
 
     if values.evaluate:
-        runs.measure_evaluations(values.evaluate, values.suite, values.examples)
-    else:
-        runs.compare_autoattacks(
-            values.autoattack, values.libraries, values.python, values.examples
-        )
-    return None
+        return runs.measure_evaluations(values.evaluate, values.suite, values.examples)
+    others = values.libraries, values.python
+    return runs.compare_autoattacks(values.autoattack, *others, values.examples)
 
 
 def _measure_steps(values):
@@ -184,8 +129,7 @@ def _measure_steps(values):
     print(
         f"tfrobust {__version__}, TensorFlow {tf.__version__}, Keras {keras.__version__}, "
         f"Python {platform.python_version()}; {platform.machine()}, {os.cpu_count()} cores, {devices}\n"
-        f"{_describe(model, x)}, "
-        f"medians of {values.repeats} rounds",
+        f"{_describe(model, x)}, medians of {values.repeats} rounds",
         flush=True,
     )
 
@@ -194,9 +138,8 @@ def _measure_steps(values):
         rows = benchmark_table.format_pass_rows(costs, passes.PASSES)
         benchmark_table.print_table((title, *benchmark_table.PASS_HEAD[1:]), rows)
 
-    stock = with_stock_batch_normalization(model)
     ours = passes.make_passes(model, x, y)
-    theirs = passes.make_passes(stock, x, y)
+    theirs = passes.make_passes(with_stock_batch_normalization(model), x, y)
     compare("classifier", passes.pair_passes(ours, theirs), 4 * values.repeats)
     if values.layers:
         for shape in passes.find_normalized_shapes(model, values.batch_size):
@@ -212,9 +155,8 @@ def _measure_steps(values):
     }
     costs = measure_calls(calls, values.repeats)
     traces = {name: step.traces for name, step in steps.items()}
-    benchmark_table.print_table(
-        benchmark_table.STEP_HEAD, benchmark_table.format_step_rows(subjects, costs, traces)
-    )
+    rows = benchmark_table.format_step_rows(subjects, costs, traces)
+    benchmark_table.print_table(benchmark_table.STEP_HEAD, rows)
     print(
         f"\nupdate of all weights (SGD with momentum): {take_median(costs['update']).wall * 1e3:.3g} ms\n"
         f"peak memory of the process: {measure_process_peak() / 2**30:.2f} GiB"
@@ -226,28 +168,20 @@ def _measure_device(values):
     import tensorflow as tf
 
     from tfrobust.benchmarks import device, steps
-    from tfrobust.benchmarks.benchmark_table import print_table
-    from tfrobust.benchmarks.calls import RepeatedStep
 
     tf.get_logger().setLevel("ERROR")
     subjects = steps.choose_methods(values.methods)
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy(values.precision)
     model = _make_model(values, (values.image_size, values.image_size, 3))
-    x, y = _make_batch(values, model)
     compiled = "with XLA" if values.jit_compile else "without XLA"
+    x, y = _make_batch(values, model)
     print(
         f"{device.describe_device()}\n{_describe(model, x)}, {values.precision}, {compiled}, "
         f"medians of {values.repeats} steps",
         flush=True,
     )
-    rows = device.measure_device(
-        subjects,
-        lambda subject: RepeatedStep(subject, model, x, y, values.jit_compile),
-        values.batch_size,
-        values.repeats,
-    )
-    print_table(device.HEAD, rows)
+    device.measure_device(subjects, model, x, y, values.repeats, values.jit_compile)
 
 
 def _measure_data(values):
@@ -262,9 +196,12 @@ def _measure_data(values):
 def _make_model(values, image_shape):
     from tfrobust import models
 
-    if values.model == "digits_cnn":
-        return models.digits_cnn(image_shape)
-    return models.preact_resnet18(values.width, image_shape)
+    small = values.model == "digits_cnn"
+    return (
+        models.digits_cnn(image_shape)
+        if small
+        else models.preact_resnet18(values.width, image_shape)
+    )
 
 
 def _make_batch(values, model):
@@ -279,4 +216,4 @@ def _describe(model, x):
     return f"{model.name}, {weights:,} trainable weights, images {tuple(x.shape)}"
 
 
-COMMAND = Command("benchmark", __doc__, _define, _run, _check)
+COMMAND = Command("benchmark", __doc__, _define, _run, check)

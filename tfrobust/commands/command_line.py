@@ -31,9 +31,12 @@ class Command:
         define: function of a `flags.FlagValues` that defines the flags in it.
         run: function of the parsed flags (and of the list of arguments, if there may be any) that does the
             work and returns a status, None for 0. It imports TensorFlow, not the module.
-        check: function of the same that raises `UserError` for flags that cannot work, without TensorFlow.
+        check: function of the same that raises `UserError` for what cannot work as far as it is seen without
+            TensorFlow: flags, files and folders.
         arguments: what the arguments without a flag are, or None if there are none.
         may_be_empty: names of text flags for which the empty text makes sense.
+        needs_tensorflow: function of the parsed flags that says whether `run` imports it, and with it all of
+            tfrobust.
     """
 
     name: str
@@ -43,12 +46,19 @@ class Command:
     check: Callable = lambda *_: None
     arguments: str | None = None
     may_be_empty: tuple = ()
+    needs_tensorflow: Callable[[flags.FlagValues], bool] = lambda values: True
 
-    def main(self, argv: Sequence[str] | None = None) -> int:
+    def main(
+        self,
+        argv: Sequence[str] | None = None,
+        prepare: Callable[[int], None] = lambda verbosity: None,
+    ) -> int:
         """Runs the command.
 
         Args:
             argv: the command line with the program's name first; `sys.argv` if None.
+            prepare: function of the flag --verbosity, called before TensorFlow is imported and only if
+                nothing is wrong with the request so far.
 
         Returns:
             The exit status: 0 done; 2 something in the request cannot work, and one line on standard error
@@ -57,15 +67,29 @@ class Command:
         argv = list(sys.argv if argv is None else argv)
         values = flags.FlagValues()
         self.define(values)
+        flags.DEFINE_integer(
+            "verbosity",
+            0,
+            "1 also shows what TensorFlow and the libraries beneath it log.",
+            0,
+            1,
+            flag_values=values,
+        )
         if any(a.lstrip("-") in _HELP for a in argv[1:] if a.startswith("-")):
             print(f"{self.text.strip()}\n\nFlags:\n{_describe_flags(values)}")
             return DONE
         try:
             given = (values, *self._parse(values, argv))
-            self.check(*given)
-        except (UserError, flags.Error) as error:
+        except UserError as error:
             return tell("error", error, REFUSED)
-        return run_and_tell(lambda: self.run(*given))
+        logging.set_verbosity(logging.INFO if values.verbosity else logging.WARNING)
+        return run_and_tell(lambda: self._look_and_run(given, prepare))
+
+    def _look_and_run(self, given, prepare):
+        self.check(*given)
+        if self.needs_tensorflow(given[0]):
+            prepare(given[0].verbosity)
+        return self.run(*given)
 
     def _parse(self, values, argv):
         """Reads the flags; returns the list of arguments as a tuple of one, or () if there are none."""
@@ -89,7 +113,6 @@ def run_and_tell(run: Callable[[], int | None]) -> int:
 
     Only what a user can cause is told in one line; anything else is a fault of ours and keeps its traceback.
     """
-    logging.set_verbosity(logging.WARNING)
     try:
         return run() or DONE
     except UserError as error:

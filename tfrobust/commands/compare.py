@@ -14,6 +14,7 @@ import pathlib
 
 from absl import flags
 
+from tfrobust.commands import first_look
 from tfrobust.commands.command_line import ROOT, Command
 from tfrobust.commands.readme import Place
 from tfrobust.errors import UserError
@@ -54,11 +55,8 @@ def _check(values):
             )
     if len(set(map(int, values.seeds))) < len(values.seeds):
         raise UserError(f"--seeds must all be different. Received: {','.join(values.seeds)}.")
-    for gin in values.gin_file:
-        if not any(pathlib.Path(folder, gin).is_file() for folder in (".", ROOT)):
-            raise UserError(
-                f"There is no gin file {gin!r}. The files to run are in the folder gin/."
-            )
+    for gin in values.gin_file or _list_digits_files():
+        first_look.check_configuration([gin], _bind(values, values.seeds[0]), values.trust)
     names = [pathlib.Path(gin).stem for gin in values.gin_file]
     if len(set(names)) < len(names):
         raise UserError(
@@ -66,6 +64,7 @@ def _check(values):
         )
     if values.readme is not None:
         Place(values.readme, BEGIN, END)
+    first_look.check_writable(values.workdir)
 
 
 def _run(values):
@@ -82,9 +81,7 @@ def _make_table(values):
     from tfrobust import training
     from tfrobust.benchmarks import compare as comparing
     from tfrobust.evaluation import load_examples, read_run_settings
-    from tfrobust.runs.writable import check_writable
 
-    check_writable(values.workdir)
     gin_files = values.gin_file or _list_digits_files()
     for gin in gin_files:
         # All of them before the first one is trained, which takes a while.
@@ -107,10 +104,13 @@ def _make_table(values):
 
 
 def _read_configuration(values, gin, seed):
-    from tfrobust.config import Configuration
+    from tfrobust.config.configuration import Configuration
 
-    bindings = [*values.gin_bindings, f"training.train.seed = {seed}"]
-    return Configuration([gin], bindings, ROOT, values.trust)
+    return Configuration([gin], _bind(values, seed), ROOT, values.trust)
+
+
+def _bind(values, seed):
+    return [*values.gin_bindings, f"training.train.seed = {seed}"]
 
 
 def _list_digits_files():

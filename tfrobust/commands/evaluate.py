@@ -16,13 +16,16 @@ saved; with --strict also 4, a check found a reason not to trust the number.
 """
 
 import contextlib
-import pathlib
 
 from absl import flags
 
-from tfrobust.commands.command_line import DOUBTFUL, ROOT, Command, require_flag, use_data_dir
+from tfrobust.commands import evaluate_parts as parts
+from tfrobust.commands import first_look
+from tfrobust.commands.command_line import DOUBTFUL, Command, require_flag, use_data_dir
 from tfrobust.errors import UserError
 from tfrobust.ops.random.seeds import SEED_LIMIT
+from tfrobust.runs import kinds
+from tfrobust.runs.exported import find_classifier
 
 
 def _define(values):
@@ -122,21 +125,39 @@ def _define(values):
 def _check(values):
     if values.suite == "help":
         return
-    model = require_flag(values, "model")
-    if not pathlib.Path(model).exists():
-        raise UserError(
-            f"There is no {model}. Give the folder of a run, a .keras file or the folder of a SavedModel."
-        )
-    _parse_shard(values.shard)
+    run = find_classifier(require_flag(values, "model")).run
+    if values.shard is not None:
+        parts.parse_shard(values.shard)
     if values.shard is not None and values.merge:
         raise UserError(
             "--shard makes a part and --merge joins the parts. Give one of the two, not both."
         )
     if "" in values.merge:
         raise UserError("--merge holds an empty name. Give folders with a comma between two.")
+    first_look.check_parts(values.merge)
+    for path in values.surrogate:
+        find_classifier(path)
+    first_look.check_radius(values.epsilon, values.norm)
+    first_look.check_data(values.data, values.data_dir)
+    if run is None or (values.data is not None and parts.has_threat_model(values)):
+        require_flag(values, "data")
+    if run is None or values.norm is not None:
+        require_flag(values, "epsilon")
+    if parts.has_own_suite(values):
+        first_look.check_configuration(values.gin_file, values.gin_bindings, values.trust)
+    else:
+        norm = values.norm or ("Linf" if values.epsilon is not None or run is None else None)
+        first_look.check_suite(values.suite, norm, values.surrogate)
+    if values.workdir:
+        first_look.check_workdir(values.workdir, kinds.EVALUATION, values.resume)
+    else:
+        first_look.check_writable(run or "runs")
 
 
 def _run(values):
+    if values.suite == "help":
+        print("\n".join(f"{name:24} {text}" for name, text in first_look.list_suites().items()))
+        return 0
     import tensorflow as tf
 
     from tfrobust import evaluation
@@ -144,16 +165,13 @@ def _run(values):
     from tfrobust.evaluation.reports.headline import find_doubts
     from tfrobust.runs.signals import StopRequest
 
-    if values.suite == "help":
-        print("\n".join(f"{name:24} {text}" for name, text in evaluation.list_suites().items()))
-        return 0
     strategy = tf.distribute.MirroredStrategy() if values.strategy == "mirrored" else None
     with strategy.scope() if strategy else contextlib.nullcontext():
         subject = evaluation.Subject.of(values.model, values.trust)
     with use_data_dir(values.data_dir):
-        data, threat_model = _choose_setting(values, subject.folder)
-        examples, shard = _load_examples(values, data)
-    suite = _make_suite(values, threat_model)
+        data, threat_model = parts.choose_setting(values, subject.folder)
+        examples, shard = parts.load_examples(values, data)
+    suite = parts.make_suite(values, threat_model)
     workdir = values.workdir or choose_folder(values.model, subject.folder, suite.name, shard)
     with StopRequest() as stop:
         result = evaluation.evaluate(
@@ -181,67 +199,12 @@ def _run(values):
     return DOUBTFUL if values.strict and find_doubts(result.findings) else 0
 
 
-def _load_examples(values, source):
-    from tfrobust.evaluation import load_examples
-
-    examples = load_examples(source, values.split)
-    if values.examples:
-        examples = examples.first(values.examples)
-    if values.shard is None:
-        return examples, ""
-    index, count = _parse_shard(values.shard)
-    return examples.shard(index, count), f"-{index}-of-{count}"
-
-
-def _parse_shard(text):
-    if text is None:
-        return None
-    try:
-        index, count = map(int, text.split("/"))
-    except ValueError as error:
-        raise UserError(f"A shard is i/n, such as 0/4. Received: --shard={text}.") from error
-    if not 0 <= index < count:
-        raise UserError(f"A shard is i/n with 0 <= i < n. Received: --shard={text}.")
-    return index, count
-
-
-def _choose_setting(values, run_folder):
-    """Data and threat model: those of the flags, else those of the run."""
-    from tfrobust import threat_models
-    from tfrobust.evaluation import read_run_settings
-
-    given = values.epsilon is not None or values.norm is not None
-    if run_folder is None or (values.data is not None and given):
-        data, threat_model = require_flag(values, "data"), None
-    else:
-        data, threat_model = read_run_settings(run_folder)
-    if given or threat_model is None:
-        threat_model = getattr(threat_models, values.norm or "Linf")(
-            require_flag(values, "epsilon")
-        )
-    return values.data or data, threat_model
-
-
-def _make_suite(values, threat_model):
-    from tfrobust import evaluation
-
-    if not values.gin_file and not values.gin_bindings:
-        return evaluation.suite(values.suite, threat_model, surrogates=_list_surrogates(values))
-    from tfrobust.config import Configuration
-
-    configuration = Configuration(values.gin_file, values.gin_bindings, ROOT, values.trust)
-    suite = configuration.bind(evaluation.custom)()
-    configuration.check_all_used()
-    return suite
-
-
-def _list_surrogates(values):
-    """Runs by the classifiers that they exported; files as they are."""
-    exported = [pathlib.Path(path, "export", "classifier.keras") for path in values.surrogate]
-    return [
-        str(file if file.is_file() else path)
-        for path, file in zip(values.surrogate, exported, strict=True)
-    ]
-
-
-COMMAND = Command("evaluate", __doc__, _define, _run, _check, may_be_empty=("statement",))
+COMMAND = Command(
+    "evaluate",
+    __doc__,
+    _define,
+    _run,
+    _check,
+    may_be_empty=("statement",),
+    needs_tensorflow=lambda values: values.suite != "help",
+)

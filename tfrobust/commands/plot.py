@@ -63,5 +63,11 @@ def _run(values, folders):
 
 
 COMMAND = Command(
-    "plot", __doc__, _define, _run, _check, arguments="folders of runs or of evaluations"
+    "plot",
+    __doc__,
+    _define,
+    _run,
+    _check,
+    arguments="folders of runs or of evaluations",
+    needs_tensorflow=lambda values: False,
 )

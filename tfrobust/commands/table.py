@@ -89,4 +89,12 @@ def _sort_key(line):
     return line.split("|")[3], line
 
 
-COMMAND = Command("table", __doc__, _define, _run, _check, arguments="folders of runs")
+COMMAND = Command(
+    "table",
+    __doc__,
+    _define,
+    _run,
+    _check,
+    arguments="folders of runs",
+    needs_tensorflow=lambda values: False,
+)

@@ -13,8 +13,10 @@ import pathlib
 
 from absl import flags
 
+from tfrobust.commands import first_look
 from tfrobust.commands.command_line import ROOT, Command, use_data_dir
 from tfrobust.errors import UserError
+from tfrobust.runs import kinds
 
 
 def _define(values):
@@ -74,20 +76,26 @@ def _define(values):
 def _check(values):
     if not values.gin_file:
         raise UserError("Which configuration? Give --gin_file=gin/trades_mer.gin, for example.")
+    first_look.check_configuration(values.gin_file, values.gin_bindings, values.trust)
+    first_look.check_workdir(_choose_workdir(values), kinds.RUN, values.resume)
+    first_look.check_data(None, values.data_dir)
+
+
+def _choose_workdir(values):
+    return values.workdir or pathlib.Path("runs", pathlib.Path(values.gin_file[-1]).stem)
 
 
 def _run(values):
     from tfrobust import training
-    from tfrobust.config import Configuration
+    from tfrobust.config.configuration import Configuration
 
     bindings = list(values.gin_bindings)
     if values.strategy:
         bindings.append(f"training.train.strategy = {values.strategy!r}")
     configuration = Configuration(values.gin_file, bindings, ROOT, values.trust)
-    workdir = values.workdir or pathlib.Path("runs", pathlib.Path(values.gin_file[-1]).stem)
     with use_data_dir(values.data_dir):
         configuration.bind(training.train)(
-            workdir=workdir,
+            workdir=_choose_workdir(values),
             resume=values.resume,
             dry_run=values.dry_run,
             configuration=configuration,

@@ -1,3 +1,4 @@
-"""Configuration files in, a configured call and its record out; only this room and compat.py import gin."""
+"""Configuration files in, a configured call and its record out; only this room and compat.py import gin.
 
-from tfrobust.config.configuration import Configuration as Configuration
+`preview`, `source` and `text` need no TensorFlow, so that a command may look before it imports that.
+"""

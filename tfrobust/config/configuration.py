@@ -12,13 +12,8 @@ import gin
 from tfrobust.compat import gin_bindings, gin_used_values, search_gin_files
 from tfrobust.config import names as gin_names
 from tfrobust.config.overrides import track_overrides
+from tfrobust.config.preview import HEAD, Preview
 from tfrobust.errors import UserError, one_line
-
-# So that bindings may name what the files do not import.
-_ROOMS = (
-    "from __gin__ import dynamic_registration",
-    *(f"from tfrobust import {room}" for room in gin_names.ROOMS),
-)
 
 
 class Configuration:
@@ -45,19 +40,15 @@ class Configuration:
         gin.clear_config()
         # Files only: gin would import a package in which to look for an included file.
         search_gin_files([str(pathlib.Path(root).resolve()), ""], [(open, os.path.isfile)])
-        if not files:
-            raise UserError("Which configuration? Give --gin_file=gin/trades_mer.gin, for example.")
-        paths = [_find_file(file, root) for file in files]
-        lines = [*_ROOMS, *bindings] if bindings else []
+        preview = Preview(files, bindings, root, trust)
+        paths, lines = preview.paths, [*HEAD, *bindings] if bindings else []
         if not trust:
-            gin_names.check_names(paths, lines, lambda name: _find_included(name, root))
+            gin_names.check_names(preview.texts)
         try:
             with track_overrides():
                 gin.parse_config_files_and_bindings(paths, lines or None)
         except Exception as error:
-            raise UserError(
-                f"The configuration cannot be read: {_join_lines(error)}{_suggest_lines(error)}"
-            ) from error
+            raise UserError(f"The configuration cannot be read: {_join_lines(error)}") from error
         if not trust:
             gin_names.check_objects()
         self.given = gin.config_str()
@@ -125,22 +116,6 @@ class Configuration:
             )
 
 
-def _find_included(file, root):
-    # In gin's order.
-    for folder in (pathlib.Path(root).resolve(), pathlib.Path()):
-        if (folder / file).is_file():
-            return str(folder / file)
-    raise UserError(f"There is no gin file {file!r}, which another one includes.")
-
-
-def _find_file(file, root):
-    for folder in (".", root):
-        path = pathlib.Path(folder, file).resolve()
-        if path.is_file():
-            return str(path)
-    raise UserError(f"There is no gin file {file!r}. The files to run are in the folder gin/.")
-
-
 def _shorten_path(path, root):
     # Relative to the repository where that says more than the machine's own path.
     root = pathlib.Path(root).resolve()
@@ -169,22 +144,6 @@ def _format_binding(scope, selector, argument):
         return scope
     prefix = f"{scope}/" if scope else ""
     return f"{prefix}{selector.removeprefix('tfrobust.')}.{argument}"
-
-
-def _suggest_lines(error):
-    """What to add to a file that names a room of tfrobust without importing it, or nothing."""
-    unknown = re.search(
-        r"No configurable matching (?:reference )?'[@%]?(?:[^'/]*/)*(\w+)|NameError: '(\w+)'|"
-        r"'(\w+)' was not provided by an import",
-        str(error),
-    )
-    room = next(filter(None, unknown.groups()), None) if unknown else None
-    if room not in gin_names.ROOMS:
-        return ""
-    return (
-        ". The file lacks one or both of the lines 'from __gin__ import dynamic_registration' and "
-        f"'from tfrobust import {room}': put them at its top, the first one before all imports."
-    )
 
 
 def _join_lines(error):

@@ -6,29 +6,16 @@ program of his. What the rooms of tfrobust offer, and Keras's optimizers and the
 
 import importlib
 import inspect
-import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import gin
 import keras
 
 from tfrobust.compat import gin_bindings, gin_configurable
+from tfrobust.config.preview import ROOMS, format_refusal, is_known
 from tfrobust.config.text import GinText
 from tfrobust.errors import UserError
 
-ROOMS = (
-    "attacks",
-    "data",
-    "evaluation",
-    "losses",
-    "methods",
-    "models",
-    "recipes",
-    "regularizers",
-    "threat_models",
-    "training",
-    "weights",
-)
 # Not the functions that evaluate and write: what they may be told is for the user to say.
 _OFFERED_OF = {"evaluation": ("custom", "suite", "Suite")}
 _KERAS = (
@@ -42,21 +29,19 @@ _KERAS = (
 )
 
 
-def check_names(paths: Sequence[str], bindings: Sequence[str], found: Callable[[str], str]) -> None:
+def check_names(texts: Sequence[tuple[str, GinText]]) -> None:
     """Refuses gin that names anything else; nothing that it names is imported or run for it.
 
     Args:
-        paths: of gin files.
-        bindings: lines of gin.
-        found: function from the name of an included file to its path; raises `UserError` if there is none.
+        texts: what was read, each with where from.
 
     Raises:
         UserError: says which file names what.
     """
-    for path in paths:
-        _check_file(pathlib.Path(path), found, set())
-    if bindings:
-        _check_text("\n".join(bindings), "--gin_bindings", found, set())
+    for where, text in texts:
+        foreign = [f"@{name}" for name in text.names if not _is_free_name(name)]
+        if foreign:
+            raise UserError(format_refusal(where, foreign))
 
 
 def check_objects() -> None:
@@ -69,43 +54,11 @@ def check_objects() -> None:
     configurables += [r.configurable for r in gin.config.iterate_references(gin_bindings())]
     foreign = {c.selector for c in configurables if not _is_free(c.wrapped)}
     if foreign:
-        raise UserError(_format_refusal("The configuration", sorted(foreign)))
-
-
-def _check_file(path, found, seen):
-    if path in seen:
-        return
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not a gin file: {error}.") from error
-    _check_text(text, path, found, seen | {path})
-
-
-def _check_text(text, where, found, seen):
-    # Also of a text that is not gin, since gin runs what stands before the place where it notices.
-    parsed = GinText(text)
-    foreign = [s.format() for s in parsed.imports if not _is_known(s.module)]
-    foreign += [f"@{name}" for name in parsed.names if not _is_free_name(name)]
-    if foreign:
-        raise UserError(_format_refusal(where, foreign))
-    for name in parsed.includes:
-        _check_file(pathlib.Path(found(name)), found, seen)
-
-
-def _format_refusal(where, names):
-    return (
-        f"{where} names what is not of tfrobust: {', '.join(names)}. Whoever runs it runs that code. Read "
-        "it, and give --trust if you would run it."
-    )
-
-
-def _is_known(module):
-    return module.split(".")[0] in ("tfrobust", "keras")
+        raise UserError(format_refusal("The configuration", sorted(foreign)))
 
 
 def _is_free_name(name):
-    if not _is_known(name):
+    if not is_known(name):
         return name.split(".")[0] == "gin"
     value = _resolve(name)
     # What is not there is gin's to tell.
@@ -122,7 +75,7 @@ def _resolve(name):
             except ImportError:
                 return None
         value = getattr(value, part, None)
-        if inspect.ismodule(value) and not _is_known(value.__name__):
+        if inspect.ismodule(value) and not is_known(value.__name__):
             return value
     return value
 

@@ -35,6 +35,10 @@ class GinText:
         names: dotted names of all that is bound or referred to, from the root of the package where an
             import says so.
         unknown: names that no import provides.
+        dynamic: whether names are looked up in what the text imports, and nowhere else.
+        macros: names of the macros that get a value, with their scopes.
+        referred_macros: names of those that values refer to.
+        written: (scope, name, argument) of each binding -> the macros that its value refers to.
         error: what is wrong with the text, or None; the rest is then what stands before that place,
             which is as far as gin gets too.
     """
@@ -42,6 +46,8 @@ class GinText:
     def __init__(self, text: str) -> None:
         self.imports: list[Any] = []
         self.includes: list[str] = []
+        self.dynamic = False
+        self.written: dict[tuple, set[str]] = {}
         self._roots: dict[str, str] = {}
         self._macros: dict[str, Any] = {}
         self._bound: dict[tuple, dict] = collections.defaultdict(dict)
@@ -52,6 +58,8 @@ class GinText:
                 self._add(statement)
         except Exception as error:  # the parser's own and the tokenizer's, which are many
             self.error = error
+        self.macros = sorted(self._macros)
+        self.referred_macros = set().union(*self.written.values())
         self.names = sorted(set(filter(None, map(self.dotted, self._names))))
         self.unknown = sorted(name for name in self._names if self.dotted(name) is None)
 
@@ -68,9 +76,13 @@ class GinText:
             self._bound[scope, self.dotted(statement.selector)][statement.arg_name] = (
                 statement.value
             )
+            self.written[scope, self.dotted(statement.selector), statement.arg_name] = set(
+                _macros_in(statement.value)
+            )
         else:
-            scope = f"{statement.scope}/" if statement.scope else ""
-            self._macros[scope + statement.selector] = statement.value
+            name = "/".join(filter(None, (statement.scope, statement.selector)))
+            self._macros[name] = statement.value
+            self.written["macro", name, ""] = set(_macros_in(statement.value))
 
     def dotted(self, name: str) -> str | None:
         """A name from the root of its package; None if no import provides it."""
@@ -90,6 +102,11 @@ class GinText:
             found |= self._bound.get((tuple(scope[:depth]), name), {})
         return {argument: self._value(value) for argument, value in found.items()}
 
+    def arguments(self, name: str) -> set[str]:
+        """The arguments that are bound to a dotted name in any scope."""
+        found = [bound for (_, bound_to), bound in self._bound.items() if bound_to == name]
+        return set().union(*found)
+
     def _value(self, value: Any, depth=0):
         if isinstance(value, Macro) and depth < 20:
             return self._value(self._macros.get(value.name), depth + 1)
@@ -102,11 +119,21 @@ class GinText:
 
     def _import(self, statement):
         if statement.is_from and statement.module.startswith("__gin__."):
+            self.dynamic = True
             return
         self.imports.append(statement)
         whole = statement.is_from or statement.alias
         module = statement.module if whole else statement.module.split(".")[0]
         self._roots[statement.bound_name()] = module
+
+
+def _macros_in(value):
+    if isinstance(value, Macro):
+        yield value.name
+    inner = (*value.keys(), *value.values()) if isinstance(value, dict) else value
+    if isinstance(inner, (list, tuple)):
+        for one in inner:
+            yield from _macros_in(one)
 
 
 class _Delegate(config_parser.ParserDelegate):

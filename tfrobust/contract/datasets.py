@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfrobust.contract.batch import check_image_shape
 from tfrobust.contract.classifier import image_shape
+from tfrobust.contract.grain_datasets import from_grain
 from tfrobust.contract.images import check_image_dtype
 from tfrobust.contract.labels import check_label_spec
 from tfrobust.errors import UserError
@@ -21,7 +22,7 @@ def as_pairs(dataset: Any, model: keras.Model | None = None, labels: bool = True
 
     Args:
         dataset: `tf.data.Dataset` of tuples, or of dictionaries of "image" and "label" as TFDS gives
-            them. Anything else is returned as it is.
+            them; or the same of Grain. Anything else is returned as it is.
         model: that is to see the images, or None.
         labels: whether they are needed; without, a data set of images only will do.
 
@@ -39,6 +40,7 @@ def as_pairs(dataset: Any, model: keras.Model | None = None, labels: bool = True
     >>> contract.as_pairs(dataset).element_spec[1].shape
     TensorShape([None])
     """
+    dataset = from_grain(dataset)
     if not isinstance(dataset, tf.data.Dataset):
         return dataset
     spec = dataset.element_spec

@@ -1,6 +1,7 @@
 """Judging a trained classifier."""
 
 from tfrobust.evaluation.checks.finding import Finding
+from tfrobust.evaluation.compiled.store import forget_traces
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.outcome import Evaluation, Outcome
 from tfrobust.evaluation.evaluate import evaluate
@@ -26,6 +27,7 @@ __all__ = [
     "Suite",
     "custom",
     "evaluate",
+    "forget_traces",
     "headline",
     "list_suites",
     "load_examples",

@@ -25,7 +25,7 @@ from tfrobust.evaluation.checks.before.consistency import is_random
 from tfrobust.evaluation.checks.beside.budget import FEWEST, Budget
 from tfrobust.evaluation.checks.beside.grant import explain_short, grant_passes, is_short
 from tfrobust.evaluation.checks.traced import TracedModel
-from tfrobust.evaluation.engine.devices import Devices
+from tfrobust.evaluation.compiled.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.journal import Journal
 from tfrobust.evaluation.engine.outcome import Evaluation

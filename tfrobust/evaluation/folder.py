@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Iterator, Sequence
 
 from tfrobust.errors import UserError
-from tfrobust.evaluation.engine.journal import RESUME, check_same
+from tfrobust.evaluation.engine.journal import check_same
 from tfrobust.runs import files, kinds
 
 Path = str | os.PathLike
@@ -29,8 +29,6 @@ def check_folder(folder: Path | None, resume: str = "auto", merge: Sequence[Path
     >>> from tfrobust.evaluation.folder import check_folder
     >>> check_folder("new")
     """
-    if resume not in RESUME:
-        raise UserError(f"`resume` must be one of {RESUME}. Received: resume={resume!r}.")
     if folder is None:
         return
     if any(os.path.realpath(part) == os.path.realpath(folder) for part in merge):
@@ -38,13 +36,7 @@ def check_folder(folder: Path | None, resume: str = "auto", merge: Sequence[Path
             f"{folder} is the folder of a shard, whose report would be replaced. Choose another --workdir "
             "for the report of all."
         )
-    there = kinds.check_ours(folder, kinds.EVALUATION)
-    if there and resume == "never":
-        raise UserError(
-            f"{folder} holds an evaluation already. Choose another folder, or resume='auto'."
-        )
-    if not there and resume == "must":
-        raise UserError(f"There is no evaluation in {folder} to resume.")
+    kinds.check_resume(folder, kinds.EVALUATION, resume)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import pathlib
-import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from tfrobust.contract.keras_file import read_keras_file
 from tfrobust.errors import UserError
 from tfrobust.models.saved_model import load_saved_model
 from tfrobust.ops.logits import full_precision, inference
+from tfrobust.runs.exported import find_classifier
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -116,32 +116,10 @@ class Subject:
 
 
 def _of_path(path, trust):
-    if not path.exists():
-        raise UserError(
-            f"There is no {path}. Give the folder of a run, a .keras file or the folder of a SavedModel."
-        )
-    if (path / "export" / "classifier.keras").is_file():
-        return _of_keras_file(path / "export" / "classifier.keras", path)
-    if (path / "classifier.keras").is_file():
-        # What a run exported knows the run.
-        run = path.parent if (path.parent / "config.gin").is_file() else None
-        return _of_keras_file(path / "classifier.keras", run)
-    if path.is_file() and zipfile.is_zipfile(path):
-        return _of_keras_file(path, None)
-    if (path / "saved_model.pb").is_file():
-        return _of_saved_model(path, trust)
-    if (path / "config.gin").is_file() or (path / "run.json").is_file():
-        ended = (path / "report.md").is_file()
-        state = "has ended, but its export/ is gone" if ended else "has not been finished"
-        raise UserError(
-            f"The run in {path} {state}: "
-            "there is no export/classifier.keras in it. Give the command that trained it again: it continues "
-            "from its checkpoints."
-        )
-    raise UserError(
-        f"{path} is not a model. Expected the folder of a finished run (with export/classifier.keras), a "
-        ".keras file, or the folder of a SavedModel (with saved_model.pb)."
-    )
+    found = find_classifier(path)
+    if found.is_saved_model:
+        return _of_saved_model(found.path, trust)
+    return _of_keras_file(found.path, found.run)
 
 
 def _of_keras_file(file, run):

@@ -1,7 +1,5 @@
 """How sure a measured accuracy is."""
 
-from scipy.stats import binomtest
-
 from tfrobust.errors import UserError
 
 
@@ -41,5 +39,7 @@ def binomial_interval(successes: int, total: int, confidence: float = 0.95) -> t
         raise UserError(
             f"`confidence` must be between 0 and 1, such as 0.95. Received {confidence}."
         )
+    from scipy.stats import binomtest  # half a second, and only reports need it
+
     interval = binomtest(int(successes), int(total)).proportion_ci(confidence, method="wilson")
     return float(interval.low), float(interval.high)

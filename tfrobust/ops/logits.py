@@ -39,9 +39,33 @@ def _describe(outputs):
     return type(outputs).__name__
 
 
+class Inference:
+    """The function that `inference` returns.
+
+    Attributes:
+        model: the Keras model, layer or callable.
+    """
+
+    def __init__(self, model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor]):
+        self.model = model
+        self._forward = (
+            scale_gradients(self._infer, model)
+            if isinstance(model, keras.layers.Layer)
+            else self._infer
+        )
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        return self._forward(x)
+
+    def _infer(self, x):
+        if isinstance(self.model, keras.layers.Layer):
+            return full_precision(self.model(x, training=False))
+        return full_precision(self.model(x))
+
+
 def inference(
     model: keras.layers.Layer | Callable[[tf.Tensor], tf.Tensor],
-) -> Callable[[tf.Tensor], tf.Tensor]:
+) -> Inference:
     """A function from images to full-precision logits, in inference mode.
 
     Its gradient to the images is that of float32 also where the model computes in float16.
@@ -54,9 +78,7 @@ def inference(
     >>> inference(lambda x: tf.cast(x, tf.float16))(tf.zeros((1, 2))).dtype.name
     'float32'
     """
-    if isinstance(model, keras.layers.Layer):
-        return scale_gradients(lambda x: full_precision(model(x, training=False)), model)
-    return lambda x: full_precision(model(x))
+    return Inference(model)
 
 
 def disagree(logits: tf.Tensor, again: tf.Tensor) -> tf.Tensor:

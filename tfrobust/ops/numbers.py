@@ -6,7 +6,7 @@ import numbers
 from collections.abc import Sequence
 
 from tfrobust.errors import UserError
-from tfrobust.spec import Written
+from tfrobust.written import Written
 
 
 def number(

@@ -15,8 +15,6 @@ import stat
 from collections.abc import Iterator
 from typing import Any
 
-import filelock
-
 from tfrobust.errors import UserError
 
 UNFINISHED = "new"  # being written
@@ -188,6 +186,8 @@ def lock_folder(folder: str | os.PathLike) -> Iterator[None]:
     Raises:
         UserError: another process is in it, or its lock is not a file that a lock can be.
     """
+    import filelock  # what only looks needs none
+
     path = pathlib.Path(folder, LOCK)
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise UserError(

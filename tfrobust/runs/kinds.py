@@ -64,6 +64,7 @@ EVALUATION = Kind(
 )
 EXPORT = Kind("an export", "export.json", lambda c: {"num_classes", "image_shape"} <= c.keys())
 KINDS = (RUN, EVALUATION, EXPORT)
+RESUME = ("auto", "never", "must")
 
 
 def find_kind(folder: str | os.PathLike) -> Kind | None:
@@ -105,6 +106,30 @@ def check_ours(folder: str | os.PathLike, kind: Kind) -> bool:
             "Choose another folder, new or empty; nothing in it was touched."
         )
     return False
+
+
+def check_resume(folder: str | os.PathLike, kind: Kind, resume: str) -> bool:
+    """As `check_ours`; also refuses what `resume` does not allow.
+
+    Args:
+        folder: path.
+        kind: one of `KINDS`.
+        resume: "auto" goes on with what is there, "never" refuses a folder with something, "must" one
+            without.
+    """
+    if resume not in RESUME:
+        raise UserError(f"`resume` must be one of {RESUME}. Received: resume={resume!r}.")
+    there = check_ours(folder, kind)
+    if there and resume == "never":
+        raise UserError(
+            f"{folder} holds {kind.name} already. Choose another --workdir, or --resume=auto to go on."
+        )
+    if not there and resume == "must":
+        raise UserError(
+            f"There is no {kind.name.split()[1]} in {folder} to resume. Give its folder as --workdir, or "
+            "--resume=auto."
+        )
+    return there
 
 
 @contextlib.contextmanager

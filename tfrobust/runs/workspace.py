@@ -10,8 +10,6 @@ from typing import Any
 from tfrobust.errors import UserError
 from tfrobust.runs import files, kinds
 
-RESUME = ("auto", "never", "must")
-
 
 class Workspace:
     """Names and rules of a run's folder. Nothing is written before `claim`.
@@ -41,22 +39,13 @@ class Workspace:
         self.best = self.path / "checkpoints" / "best"
         self.tensorboard = self.path / "tensorboard"
         self.export = self.path / "export"
-        if resume not in RESUME:
-            raise UserError(f"`resume` must be one of {RESUME}. Received: resume={resume!r}.")
         self.resume = resume
-        self.has_run = kinds.check_ours(self.path, kinds.RUN)
+        self.has_run = kinds.check_resume(self.path, kinds.RUN, resume)
         if self.has_run:
             self._check_existing()
-        elif resume == "must":
-            raise UserError(
-                f"There is no run in {self.path} to resume. Give its folder as --workdir, or --resume=auto."
-            )
 
     def _check_existing(self):
-        if self.resume == "never":
-            raise UserError(
-                f"{self.path} holds a run already. Choose another --workdir, or --resume=auto to go on."
-            )
+        kinds.check_resume(self.path, kinds.RUN, self.resume)
         former = kinds.RUN.read(self.path).get("configuration")
         if self.config.is_file():
             former = self.config.read_text(encoding="utf-8", errors="replace")

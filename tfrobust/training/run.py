@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tfrobust.attacks.base import Attack
-from tfrobust.config import Configuration
+from tfrobust.config.configuration import Configuration
 from tfrobust.data.fingerprint import fingerprint
 from tfrobust.data.splits import Splits
 from tfrobust.errors import UserError

@@ -12,8 +12,8 @@ from tfrobust.attacks import APGD, Clean
 from tfrobust.attacks.case import make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.errors import Interrupted, UserError
+from tfrobust.evaluation.compiled.devices import Devices
 from tfrobust.evaluation.engine import slots as slots_module
-from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.journal import Journal
 from tfrobust.evaluation.engine.pool import balance_rows

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tfrobust import Linf
 from tfrobust.attacks import APGD
+from tfrobust.evaluation.compiled.devices import Devices
 from tfrobust.evaluation.engine import slots
-from tfrobust.evaluation.engine.devices import Devices
 from tfrobust.evaluation.engine.pool import ProgramPool
 from tfrobust.evaluation.engine.program import Program
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work
@@ -121,12 +121,8 @@ class Quick(Program):
     cost = 0.0
 
     @property
-    def tracing_seconds(self):
+    def trace_cost(self):
         return self.cost
-
-    @tracing_seconds.setter
-    def tracing_seconds(self, value):
-        pass
 
 
 class Dear(Quick):
@@ -170,15 +166,15 @@ def test_rows_stay_where_a_trace_costs_more_than_it_saves(plain, small, monkeypa
 
 
 def test_a_pool_makes_what_pays():
-    pool = ProgramPool(lambda rows: types.SimpleNamespace(rows=rows, tracing_seconds=2.0), count=2)
+    pool = ProgramPool(lambda rows: types.SimpleNamespace(rows=rows, trace_cost=2.0), count=2)
     large = pool.choose(63)
     assert large.rows == 64 and pool.choose(5) is large and pool.choose(64) is large
     # Half of the rows are idle: of the seconds that are left one half is saved.
     assert pool.shrink(large, 32, 3.9) is large and pool.shrink(large, 34, 1e9) is large
     small = pool.shrink(large, 32, 4.1)
     assert small.rows == 32 and pool.shrink(large, 31, 0.0) is small
-    # A trace for 9 is compared with the 32 that are there.
-    assert pool.shrink(large, 9, 5.8) is small and pool.shrink(large, 9, 5.9).rows == 10
+    # A trace for 9, of half of the rows that are there, is compared with these 32.
+    assert pool.shrink(large, 9, 7.9) is small and pool.shrink(large, 9, 8.1).rows == 16
 
 
 def test_two_devices_find_the_same(plain, small, two_replicas):

@@ -179,13 +179,13 @@ def _number_classes(path, labels):
                 f"{missing[0]}: number the classes 0, 1, ... without gaps."
             )
         return [str(number) for number in range(numbers.max() + 1)], numbers
-    names, numbers = np.unique(labels, return_inverse=True)
-    negative = next((n for n, label in enumerate(labels) if label.lstrip("-").isdecimal()), None)
-    if negative is not None and labels[negative].startswith("-"):
+    if all(label.removeprefix("-").isdecimal() for label in labels):
+        line = next(n for n, label in enumerate(labels, 2) if label.startswith("-"))
         raise UserError(
-            f"Line {negative + 2} of {path} has the label {labels[negative]}: labels are names of classes, "
-            "or integers from 0. Number the classes 0, 1, ..."
+            f"Line {line} of {path} has the label {labels[line - 2]}: labels are names of classes, or "
+            "integers from 0. Number the classes 0, 1, ..."
         )
+    names, numbers = np.unique(labels, return_inverse=True)
     return [str(name) for name in names], numbers
 
 

@@ -105,6 +105,6 @@ def _open(path):
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         reason = one_line(error)
-        if "allow_pickle" in reason:
+        if "allow_pickle" in reason or "Python objects" in reason:
             reason = "it is a file of another kind, or holds Python objects, which are never read"
         raise UserError(f"{path} cannot be read as .npy: {reason.rstrip('.')}. {_HOW}") from error

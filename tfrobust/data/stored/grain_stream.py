@@ -13,22 +13,26 @@ from tfrobust.ops.datasets import PARALLEL_CALLS
 # Decoders leave Python's lock; twice as many threads as cores hide the waits for the disk.
 READERS = min(2 * PARALLEL_CALLS, 16)
 READ_AHEAD = 256
+# Examples that a thread reads before it looks for its next task, which costs as much as a small picture.
+FEW = 8
 
 
-class _Examples:
-    """A source of random access for Grain: element i is row i of all batches together."""
+class _Rows:
+    """A source of random access for Grain: element i is the i-th few rows of all batches together."""
 
-    def __init__(self, read, batches, rows):
-        self.read, self.batches, self.rows = read, batches, rows
+    def __init__(self, read, batches, rows, few):
+        self.read, self.batches, self.few = read, batches, few
+        self.parts = rows // few
 
     def __len__(self):
-        return len(self.batches) * self.rows
+        return len(self.batches) * self.parts
 
     def __getitem__(self, number: Any):
-        batch, row = divmod(number, self.rows)
+        batch, part = divmod(number, self.parts)
         places, key = self.batches[batch]
-        image, label = self.read(int(places[row]), key)
-        return image, np.int64(label)
+        places = places[part * self.few : (part + 1) * self.few]
+        images, labels = zip(*(self.read(int(place), key) for place in places), strict=True)
+        return np.stack(images), np.array(labels, np.int64)
 
 
 def stream_examples(
@@ -48,13 +52,19 @@ def stream_examples(
         return
     grain = import_grain()
     rows = len(batches[0].places)
-    options = grain.ReadOptions(num_threads=READERS, prefetch_buffer_size=READ_AHEAD)
-    dataset = grain.MapDataset.source(_Examples(read, batches, rows)).to_iter_dataset(options)
-    iterator = iter(dataset.batch(rows))
+    few = next(few for few in range(min(FEW, rows), 0, -1) if rows % few == 0)
+    options = grain.ReadOptions(num_threads=READERS, prefetch_buffer_size=READ_AHEAD // few)
+    dataset = grain.MapDataset.source(_Rows(read, batches, rows, few)).to_iter_dataset(options)
+    iterator = iter(dataset.batch(rows // few, batch_fn=_join))
     try:
         yield from iterator
     finally:
         iterator.close()
+
+
+def _join(parts):
+    images, labels = zip(*parts, strict=True)
+    return np.concatenate(images), np.concatenate(labels)
 
 
 def import_grain() -> ModuleType:

@@ -79,7 +79,8 @@ def read_image(
             picture, box = _decode_window(data, box, size, picture.height, picture.width, channels)
         mode = "RGB" if channels == 3 else "L"
         corners = (box.left, box.top, box.left + box.width, box.top + box.height)
-        resized = picture.convert(mode).resize(size[::-1], Image.Resampling.BILINEAR, corners)
+        picture = picture if picture.mode == mode else picture.convert(mode)
+        resized = picture.resize(size[::-1], Image.Resampling.BILINEAR, corners)
         return np.asarray(resized).reshape(*size, channels)
 
 

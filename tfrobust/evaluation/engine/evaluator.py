@@ -4,21 +4,21 @@ import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import Interrupted, UserError
-from tfrobust.evaluation.engine.devices import Devices
-from tfrobust.evaluation.engine.gate import VERDICTS, judge_claims, look_again
+from tfrobust.evaluation.compiled.classifier import Classifier
+from tfrobust.evaluation.compiled.devices import Devices
+from tfrobust.evaluation.engine.gate import VERDICTS, judge_claims
 from tfrobust.evaluation.engine.journal import Journal
-from tfrobust.evaluation.engine.needs import Classifier, check_needs
+from tfrobust.evaluation.engine.needs import check_needs
 from tfrobust.evaluation.engine.outcome import Outcome
-from tfrobust.evaluation.engine.pool import ProgramPool, balance_rows, count_rows
-from tfrobust.evaluation.engine.program import Program
+from tfrobust.evaluation.engine.passes import Passes
+from tfrobust.evaluation.engine.pool import ProgramPool, count_rows, plan_rows
+from tfrobust.evaluation.engine.program import Program, program_key
 from tfrobust.evaluation.engine.seeds import derive_seeds
 from tfrobust.evaluation.engine.shards import Shards
 from tfrobust.evaluation.engine.slots import SlotSchedule, Work
-from tfrobust.ops.logits import REPEATS, correct, disagree
 from tfrobust.ops.random.seeds import check_seed
 from tfrobust.runs.bar import Bar
 
@@ -26,10 +26,9 @@ MOST_SLOTS = 256
 
 
 class Evaluator:
-    """Runs attacks on one classifier; each is traced once, however often it is called.
+    """Runs attacks on one classifier; each is traced once for all classifiers of one architecture.
 
-    Use `evaluate` for one evaluation with its checks and reports; this class for many models of one
-    architecture, whose weights are put into one Keras model.
+    Use `evaluate` for one evaluation with its checks and reports; this class for the attacks alone.
 
     Args:
         subject: `Subject`, or another `Classifier`.
@@ -77,18 +76,17 @@ class Evaluator:
         self.individual, self.jit_compile, self._is_random = individual, jit_compile, False
         self.devices, self.votes, self.reserve = devices or Devices(), votes, reserve
         self.pools: dict[tuple[str, bool], ProgramPool] = {}
-        self._forward = self.devices.function(subject.forward)
-        self._second = self.devices.function(self._look_again)
         if slots != "auto" and (not isinstance(slots, int) or slots < 1):
             raise UserError(
                 f"`slots` must be 'auto' or a whole number of at least 1. Received: slots={slots!r}."
             )
         check_needs(subject, self.attacks)
         self._most = int(MOST_SLOTS if slots == "auto" else slots)
+        self._passes = Passes(subject, self.devices, self._most)
 
     def logits(self, x: np.ndarray) -> np.ndarray:
         """Computes logits at clean images, float32 (n, k), in batches of one shape."""
-        return self._map(self._forward, x)
+        return self._passes.logits(x)
 
     def __call__(
         self,
@@ -118,9 +116,10 @@ class Evaluator:
             Interrupted: `stop` returned True; the state is saved.
         """
         bar = bar or Bar(None)
-        self._is_random = self._sees_noise(x)
+        asks = any(attack.trusts_answers for _, attack in self.attacks)
+        self._is_random = asks and self._passes.sees_noise(x[:MOST_SLOTS])
         y = np.asarray(y, np.int32)
-        logits, predictions = self._classify(x, y)
+        logits, predictions = self._passes.classify(x, y, self.votes)
         right = predictions == y
         standing, adversarial, outcomes = right.copy(), x.copy(), []
         is_clean = np.ones(len(y), bool)
@@ -142,15 +141,6 @@ class Evaluator:
             bar.end(name, f"robust accuracy <= {100 * standing.mean():.2f} %")
         return predictions, tuple(outcomes), adversarial
 
-    def _classify(self, x, y):
-        """Logits at clean images, the mean of all votes, and what counts as the predicted classes."""
-        answers = [self.logits(x) for _ in range(self.votes)]
-        is_right = np.sum([correct(y, tf.constant(z)) for z in answers], axis=0) * 2 > self.votes
-        logits = answers[0] if self.votes == 1 else np.mean(answers, axis=0, dtype=np.float32)
-        # Of the other classes, where the label is not predicted, the likeliest.
-        others = np.where(np.eye(logits.shape[1], dtype=bool)[y], -np.inf, logits)
-        return logits, np.where(is_right, y, np.argmax(others, axis=1))
-
     def _make_look(self, journal, bar, stop, standing):
         def look(schedule):
             size = len(standing)
@@ -167,13 +157,14 @@ class Evaluator:
     def _attack(self, name, attack, x, y, logits, ids, given, journal, bar, look):
         began = time.perf_counter()
         places = np.flatnonzero(given)
-        pool = self._pool(name, attack)
+        pool = self._pool(name, attack, x)
         traces, tracing_seconds = pool.traces, pool.tracing_seconds
         seeds = derive_seeds(self.seed, name, ids[places])
         work = Work(x[places], y[places], logits[places], seeds)
         saved = journal.current() if journal else None
-        items = len(places) * attack.runs(logits.shape[1])
-        rows = balance_rows(items, self._most, self.reserve)
+        runs = attack.runs(logits.shape[1])
+        items = len(places) * runs
+        rows = plan_rows(items, len(given) * runs, self._most, self.reserve)
         if saved is not None:
             rows = count_rows(saved, items, rows)
         schedule = SlotSchedule(pool.choose(rows), work, logits.shape[1], pool=pool)
@@ -181,7 +172,7 @@ class Evaluator:
             schedule.restore(saved)
         bar.begin(name, schedule.share)
         found = schedule(look)
-        verdicts = self._verify(attack, found, work)
+        verdicts = self._verify(attack.threat_model, found, work)
         broken = verdicts["broken"]
         size = len(given)
 
@@ -212,39 +203,28 @@ class Evaluator:
             tracing_seconds=pool.tracing_seconds - tracing_seconds,
         ), found["images"][broken | verdicts["outvoted"]]
 
-    def _verify(self, attack, found, work):
+    def _verify(self, threat_model, found, work):
         """What a second look says of the examples that were broken, or not answered: flags by name."""
         broken = found["broken"]
         claimed = broken | (found["lost_run"] >= 0)
         verdicts = {name: np.zeros_like(broken) for name in VERDICTS}
         if claimed.any():
             arrays = [array[claimed] for array in (found["images"], work.x, work.y)]
-            seen = self._map(lambda *batch: self._second(attack.threat_model, *batch), *arrays)
+            seen = self._passes.look_again(threat_model, self.votes, *arrays)
             for name, flags in judge_claims(broken[claimed], seen, self.votes).items():
                 verdicts[name][claimed] = flags
         return verdicts
 
-    def _map(self, function, *arrays):
-        return self.devices.map_batches(function, arrays, self._most)
-
-    def _look_again(self, threat_model, found, x, y):
-        forward = self.subject.forward
-        return tuple(look_again(forward, threat_model, found, x, y, passes=self.votes))
-
-    def _pool(self, name, attack):
+    def _pool(self, name, attack, x):
         which = name, self._is_random
         if which not in self.pools:
-            forward, options = self.subject.forward, (self.devices, self.jit_compile, which[1])
+            functions, options = self._passes.keep(x), (self.jit_compile, which[1])
+            key = program_key(attack, *options)
+            kept = {whole[1] for whole in functions.keys() if key and whole[0] == key}
+            kept = {rows for rows in kept if rows <= self._most}
             self.pools[which] = ProgramPool(
-                lambda rows: Program(forward, attack, rows, *options), self.devices.count
+                lambda rows: Program(functions, attack, rows, None, *options),
+                self.devices.count,
+                kept,
             )
         return self.pools[which]
-
-    def _sees_noise(self, x):
-        """Whether passes over the first images disagree; not looked for where no attack asks."""
-        if not any(attack.trusts_answers for _, attack in self.attacks):
-            return False
-        x = x[:MOST_SLOTS]
-        first = self.logits(x)
-        again = (self.logits(x) for _ in range(REPEATS))
-        return any(bool(disagree(tf.constant(first), tf.constant(z))) for z in again)

@@ -12,10 +12,8 @@ import numpy as np
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.outcome import Outcome
-from tfrobust.runs import checkpoint
+from tfrobust.runs import checkpoint, kinds
 from tfrobust.runs.bar import Bar
-
-RESUME = ("auto", "never", "must")
 
 
 class Journal:
@@ -48,8 +46,8 @@ class Journal:
         resume: str = "auto",
         seconds: float = 60,
     ):
-        if resume not in RESUME:
-            raise UserError(f"`resume` must be one of {RESUME}. Received: resume={resume!r}.")
+        if resume not in kinds.RESUME:
+            raise UserError(f"`resume` must be one of {kinds.RESUME}. Received: resume={resume!r}.")
         self.folder = pathlib.Path(folder)
         self._fingerprint, self._seconds = fingerprint, seconds
         self._saved = time.monotonic()

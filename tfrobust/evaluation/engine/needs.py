@@ -1,36 +1,10 @@
-"""What attacks are run on, and whether they can be."""
+"""Whether attacks can be run on a classifier."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
-
-import tensorflow as tf
+from collections.abc import Sequence
 
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
-
-
-class Classifier(Protocol):
-    """What the engine asks of a classifier; see `evaluation.Subject`, which is one."""
-
-    @property
-    def forward(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """Function from images in [0, 1] to full-precision logits."""
-
-    @property
-    def description(self) -> str:
-        """What it is, in words."""
-
-    @property
-    def has_gradient(self) -> bool:
-        """Whether TensorFlow can differentiate it."""
-
-    @property
-    def has_scores(self) -> bool:
-        """Whether its logits say more than the predicted class."""
-
-    @property
-    def model(self) -> Any:
-        """What holds the variables."""
+from tfrobust.evaluation.compiled.classifier import Classifier
 
 
 def check_needs(subject: Classifier, attacks: Sequence[tuple[str, Attack]]) -> None:

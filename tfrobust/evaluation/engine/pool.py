@@ -1,6 +1,6 @@
 """The programs of one attack, of several numbers of rows; none is traced that does not pay."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -13,6 +13,7 @@ class ProgramPool:
     Args:
         make: function from a number of rows to a `Program`.
         count: number of devices, of which rows are a multiple.
+        kept: numbers of rows for which there are compiled programs already.
 
     Example:
     >>> from tfrobust.evaluation.engine.pool import ProgramPool
@@ -23,22 +24,22 @@ class ProgramPool:
     (8, 8)
     """
 
-    def __init__(self, make: Callable[[int], Program], count: int = 1):
-        self._make, self._count = make, count
+    def __init__(self, make: Callable[[int], Program], count: int = 1, kept: Iterable[int] = ()):
+        self._make, self._count, self._kept = make, count, set(kept)
         self.programs: dict[int, Program] = {}
 
     def choose(self, rows: int) -> Program:
         """The smallest program that is there and has at least so many rows, or a new one of just these."""
         rows = self.round_up(rows)
-        fitting = [there for there in self.programs if there >= rows]
+        fitting = [there for there in self._sizes if there >= rows]
         return self.make(min(fitting, default=rows))
 
     def shrink(self, program: Program, busy: int, seconds: float) -> Program:
         """The program to go on with when only some rows are left at work.
 
-        A smaller one that is there is used whenever it holds them. A new one is made if at most half of the
-        rows are at work, and idle rows would cost more time than its trace: an attack that halves its rows
-        each time makes at most log2(rows) of them.
+        A smaller one that is there is used whenever it holds them. A new one, of half or a quarter or ...
+        of the rows, is made if it holds them, and idle rows would cost more time than its trace. The next
+        evaluation finds it there.
 
         Args:
             program: the present one.
@@ -46,9 +47,9 @@ class ProgramPool:
             seconds: that `program` would take to the end.
         """
         smallest = self.choose(busy) if self._has(busy, program.rows) else program
-        rows = self.round_up(busy)
+        rows = self.round_up(halve_rows(smallest.rows, busy))
         saved = seconds * (smallest.rows - rows) / program.rows
-        if 2 * rows <= smallest.rows and saved > program.tracing_seconds:
+        if 2 * rows <= smallest.rows and saved > program.trace_cost:
             return self.make(rows)
         return smallest
 
@@ -63,7 +64,11 @@ class ProgramPool:
         return -(-max(1, rows) // self._count) * self._count
 
     def _has(self, rows, limit):
-        return any(rows <= there < limit for there in self.programs)
+        return any(rows <= there < limit for there in self._sizes)
+
+    @property
+    def _sizes(self):
+        return self._kept | self.programs.keys()
 
     @property
     def traces(self) -> int:
@@ -91,6 +96,32 @@ def balance_rows(items: int, most: int, least: int = 0) -> int:
     """
     waves = max(1, -(-items // most))
     return max(1, -(-items // waves), min(least, most))
+
+
+def plan_rows(items: int, planned: int, most: int, least: int = 0) -> int:
+    """Chooses rows for a number of runs so that evaluations of the same examples choose alike.
+
+    They are those that all the examples would have, halved as long as they hold the runs.
+
+    Args:
+        items: number of runs.
+        planned: that it would be if no example had fallen before.
+        most: the most rows.
+        least: the fewest, where `most` allows them.
+
+    Example:
+    >>> from tfrobust.evaluation.engine.pool import plan_rows
+    >>> plan_rows(340, 360, 256), plan_rows(55, 360, 256), plan_rows(7, 10, 256)
+    (180, 90, 10)
+    """
+    return max(halve_rows(balance_rows(planned, most), items), min(least, most))
+
+
+def halve_rows(rows: int, items: int) -> int:
+    """Halves a number of rows as long as they hold so many runs, and there is one."""
+    while rows > 1 and items <= rows // 2:
+        rows //= 2
+    return rows
 
 
 def count_rows(snapshot: Mapping[str, np.ndarray], items: int, rows: int) -> int:

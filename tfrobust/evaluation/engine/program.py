@@ -1,7 +1,7 @@
 """An attack's search, compiled for a fixed number of rows."""
 
-import time
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,10 @@ import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
 from tfrobust.attacks.case import Case
-from tfrobust.evaluation.engine.devices import Devices
+from tfrobust.evaluation.compiled.devices import Devices
+from tfrobust.evaluation.compiled.functions import KeptFunctions
+from tfrobust.evaluation.compiled.network import Network
+from tfrobust.evaluation.compiled.sameness import describe_attack
 from tfrobust.ops.norms import expand
 from tfrobust.ops.random.keys import ExampleKeys
 
@@ -18,43 +21,65 @@ class Program:
     """The compiled search of one attack and one model, for a fixed number of rows.
 
     Args:
-        forward: function from images to logits in inference mode.
+        functions: `KeptFunctions` of the model, or a function from images to logits in inference mode.
         attack: `Attack`.
         rows: slots on all devices together, a multiple of the number of devices.
-        devices: `Devices`.
+        devices: `Devices`, where `functions` does not say them.
         jit_compile: compile the steps with XLA. On CPUs it was slower for convolutional networks.
         is_random: whether passes over the same images differ.
     """
 
     def __init__(
         self,
-        forward: Callable[[tf.Tensor], tf.Tensor],
+        functions: KeptFunctions | Callable[[tf.Tensor], tf.Tensor],
         attack: Attack,
         rows: int,
         devices: Devices | None = None,
         jit_compile: bool = False,
         is_random: bool = False,
     ):
-        self.attack = attack
-        self.rows = rows
-        self.is_random = is_random
-        self.devices = devices or Devices()
-        self.tracing_seconds = 0.0
-        self._forward = forward
-        self._open = self.devices.function(self._begin)
-        self._fill = self.devices.function(self._replace)
-        self._tick = self.devices.function(self._advance, jit_compile=jit_compile or None)
+        if not isinstance(functions, KeptFunctions):
+            functions = KeptFunctions(Network.of_function(functions), devices)
+        self.attack, self.rows, self.devices = attack, rows, functions.devices
+        search = _Search(attack, is_random)
+        key = program_key(attack, jit_compile, is_random)
+
+        def compile_part(part, make, **options):
+            whole = None if key is None else (key, rows, part)
+            return functions.compile(whole, make, **options)
+
+        self._open = compile_part("open", lambda forward: search.begin)
+        self._fill = compile_part("fill", lambda forward: search.replace)
+        self._tick = compile_part(
+            "tick",
+            lambda forward: lambda *rest: search.advance(forward, *rest),
+            jit_compile=jit_compile or None,
+        )
+        self._former = self._tick.traces, self.trace_cost
+        # Not where a pass does more than calculate, such as ask a service, or draw its noise.
+        self._rehearses = functions.network.key is not None
+
+    @property
+    def trace_cost(self) -> float:
+        """Seconds that the traces of a program of these rows took, whenever they were made."""
+        return sum(part.seconds for part in (self._open, self._fill, self._tick))
+
+    @property
+    def tracing_seconds(self) -> float:
+        """Those of them that were made for this program; 0 where all were kept."""
+        return self.trace_cost - self._former[1]
 
     @property
     def traces(self) -> int:
-        """How often the step was traced: once, however many examples there were."""
-        return self._tick.experimental_get_tracing_count()
+        """How often the step was traced: once, however many examples there were; 0 if it was kept."""
+        return self._tick.traces - self._former[0]
 
     def open(
         self, incoming: dict[str, np.ndarray], idle: np.ndarray, scale: float
     ) -> dict[str, Any]:
         """Returns rows that begin with `incoming`, except those that are `idle`."""
-        return self._open(*self.devices.split((incoming, idle)), tf.constant(scale, tf.float32))
+        split = self.devices.split((incoming, idle))
+        return self._open(*split, tf.constant(scale, tf.float32))
 
     def fill(
         self,
@@ -78,13 +103,25 @@ class Program:
             forward passes and backward passes that were computed.
         """
         patience = max(1, patience // self.devices.count)
-        patience, scale = tf.constant(patience), tf.constant(scale, tf.float32)
-        if not self.traces:
-            # Without a step, so that the trace is timed alone.
-            began = time.perf_counter()
-            self._tick(bank, tf.constant(0), patience, scale)
-            self.tracing_seconds = time.perf_counter() - began
-        return self._tick(bank, tf.constant(steps), patience, scale)
+        rest = tf.constant(patience), tf.constant(scale, tf.float32)
+        if not self._tick.traces:
+            # A step that nobody sees, so that the trace is timed alone, with what XLA compiles of it.
+            self._tick(bank, tf.constant(int(self._rehearses)), *rest)
+        return self._tick(bank, tf.constant(steps), *rest)
+
+
+def program_key(attack: Attack, jit_compile: bool, is_random: bool) -> Hashable:
+    """What tells programs of one classifier apart, but for their rows; None where nothing does for sure."""
+    described = describe_attack(attack)
+    return None if described is None else (described, jit_compile, is_random)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Search:
+    """An attack on rows, in graph operations."""
+
+    attack: Attack
+    is_random: bool
 
     def _make_case(self, rows, scale):
         keys = ExampleKeys(rows["seeds"])
@@ -94,24 +131,24 @@ class Program:
         x, y, is_random = rows["x"], rows["y"], tf.constant(self.is_random)
         return Case(x, y, logits, run, own, radius, keys, scale, is_random)
 
-    def _begin(self, incoming, idle, scale):
+    def begin(self, incoming, idle, scale):
         state = self.attack.begin(self._make_case(incoming, scale))
         return {"rows": incoming, "state": _end(state, idle)}
 
-    def _replace(self, bank, incoming, take, idle, scale):
-        new = self._begin(incoming, tf.zeros_like(idle), scale)
+    def replace(self, bank, incoming, take, idle, scale):
+        new = self.begin(incoming, tf.zeros_like(idle), scale)
         state = {
             name: tf.where(expand(take, value), value, bank["state"][name])
             for name, value in new["state"].items()
         }
         return {"rows": incoming, "state": _end(state, idle)}
 
-    def _advance(self, bank, steps, patience, scale):
+    def advance(self, forward, bank, steps, patience, scale):
         case = self._make_case(bank["rows"], scale)
         size = tf.shape(case.y, tf.int64)[0]
 
         def body(number, state, counts):
-            new = self.attack.step(self._forward, case, state)
+            new = self.attack.step(forward, case, state)
             made = [
                 tf.cast(tf.reduce_max(new[name] - state[name]), tf.int64) * size
                 for name in ("forwards", "backwards")

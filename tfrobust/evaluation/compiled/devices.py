@@ -18,7 +18,7 @@ class Devices:
             `MirroredStrategy`; None for the default device.
 
     Example:
-    >>> from tfrobust.evaluation.engine.devices import Devices
+    >>> from tfrobust.evaluation.compiled.devices import Devices
     >>> devices = Devices()
     >>> double = devices.function(lambda x: 2 * x)
     >>> devices.count, devices.join(double(devices.split(np.array([1, 2])))).tolist()

@@ -1,0 +1,83 @@
+"""What the flags of `evaluate` stand for: the examples, the threat model and the suite."""
+
+import pathlib
+from typing import Any
+
+from absl import flags
+
+from tfrobust.commands.command_line import ROOT, require_flag
+from tfrobust.errors import UserError
+
+
+def load_examples(values: flags.FlagValues, source: Any) -> tuple[Any, str]:
+    """The examples of the flags out of a source, and the ending of the shard's folder."""
+    from tfrobust import evaluation
+
+    examples = evaluation.load_examples(source, values.split)
+    if values.examples:
+        examples = examples.first(values.examples)
+    if values.shard is None:
+        return examples, ""
+    index, count = parse_shard(values.shard)
+    return examples.shard(index, count), f"-{index}-of-{count}"
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Number and count of a shard that is written as i/n."""
+    try:
+        index, count = map(int, text.split("/"))
+    except ValueError as error:
+        raise UserError(f"A shard is i/n, such as 0/4. Received: --shard={text}.") from error
+    if not 0 <= index < count:
+        raise UserError(f"A shard is i/n with 0 <= i < n. Received: --shard={text}.")
+    return index, count
+
+
+def choose_setting(values: flags.FlagValues, run_folder: Any) -> tuple[Any, Any]:
+    """Data and threat model: those of the flags, else those of the run."""
+    from tfrobust import threat_models
+    from tfrobust.evaluation import read_run_settings
+
+    given = has_threat_model(values)
+    if run_folder is None or (values.data is not None and given):
+        data, threat_model = require_flag(values, "data"), None
+    else:
+        data, threat_model = read_run_settings(run_folder)
+    if given or threat_model is None:
+        threat_model = getattr(threat_models, values.norm or "Linf")(
+            require_flag(values, "epsilon")
+        )
+    return values.data or data, threat_model
+
+
+def has_threat_model(values: flags.FlagValues) -> bool:
+    """Whether the flags name a threat model, in place of the run's."""
+    return values.epsilon is not None or values.norm is not None
+
+
+def has_own_suite(values: flags.FlagValues) -> bool:
+    """Whether gin binds the attacks, in place of a named suite."""
+    return bool(values.gin_file or values.gin_bindings)
+
+
+def make_suite(values: flags.FlagValues, threat_model: Any) -> Any:
+    """The suite of the flags."""
+    from tfrobust import evaluation
+
+    if not has_own_suite(values):
+        return evaluation.suite(values.suite, threat_model, surrogates=_list_surrogates(values))
+    from tfrobust.config.configuration import Configuration
+
+    configuration = Configuration(values.gin_file, values.gin_bindings, ROOT, values.trust)
+    suite = configuration.bind(evaluation.custom)()
+    configuration.check_all_used()
+    return suite
+
+
+def _list_surrogates(values):
+    """Runs by the classifiers that they exported; files as they are."""
+    exported = [pathlib.Path(path, "export", "classifier.keras") for path in values.surrogate]
+    return [
+        str(file if file.is_file() else path)
+        for path, file in zip(values.surrogate, exported, strict=True)
+    ]

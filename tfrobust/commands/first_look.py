@@ -1,0 +1,106 @@
+"""What commands look at before TensorFlow is imported: files, folders, and names in the package's source."""
+
+import ast
+import os
+import pathlib
+from collections.abc import Iterable, Sequence
+
+from tfrobust.commands.command_line import ROOT
+from tfrobust.config import source
+from tfrobust.config.preview import Preview
+from tfrobust.errors import UserError
+from tfrobust.ops.numbers import number
+from tfrobust.runs import kinds
+from tfrobust.runs.writable import check_writable as check_writable
+
+
+def check_configuration(files: Sequence[str], bindings: Sequence[str], trust: bool) -> None:
+    """Raises `UserError` for gin that cannot be read, or names what cannot exist."""
+    Preview(files, bindings, ROOT, trust).check_macros()
+
+
+def check_workdir(folder: str | os.PathLike, kind: kinds.Kind, resume: str) -> None:
+    """Raises `UserError` for a folder that cannot be written, holds something else, or may not be resumed."""
+    check_writable(folder)
+    kinds.check_resume(folder, kind, resume)
+
+
+def check_data(data: str | None, data_dir: str | None) -> None:
+    """Raises `UserError` for a file of arrays, or a folder of data sets, that is not there."""
+    if data is not None and data.endswith(".npz") and not pathlib.Path(data).exists():
+        raise UserError(
+            f"There is no file {data}. Give --data=digits, a TFDS name, or an .npz file."
+        )
+    if data_dir is not None and not pathlib.Path(data_dir).expanduser().is_dir():
+        raise UserError(
+            f"There is no folder {data_dir}. Give the folder with prepared TFDS data sets as --data_dir, or "
+            "leave it out, and TFDS_DATA_DIR says where they are."
+        )
+
+
+def check_radius(epsilon: str | None, norm: str | None) -> None:
+    """Raises `UserError` for what is no radius of the norm, Linf by default."""
+    if epsilon is not None:
+        in_pixels = norm in (None, "Linf")
+        number(epsilon, "epsilon", 0.0, 1.0 if in_pixels else None, pixels=in_pixels)
+
+
+def check_parts(folders: Iterable[str | os.PathLike]) -> None:
+    """Raises `UserError` if one of the folders of shards holds no evaluation."""
+    for folder in folders:
+        if kinds.EVALUATION.read(folder) is None:
+            raise UserError(
+                f"There is no evaluation in {folder}. Give the folders of all shards as --merge."
+            )
+
+
+def list_suites() -> dict[str, str]:
+    """Every name of a suite with what it stands for, as `evaluation.list_suites` says."""
+    aliases = {name: f"the same as {other}" for name, other in _list_aliases().items()}
+    return aliases | {name: told for name, (told, _) in _list_named_suites().items()}
+
+
+def check_suite(name: str, norm: str | None, surrogates: Sequence[str]) -> None:
+    """Raises `UserError` for a suite that there is not, or that is not for this.
+
+    Args:
+        name: of the suite.
+        norm: of the threat model, None if it is not known yet.
+        surrogates: models to transfer from.
+    """
+    suites = list_suites()
+    if name not in suites:
+        raise UserError(f"There is no suite {name!r}. Expected one of: {', '.join(suites)}.")
+    call = _list_named_suites()[_list_aliases().get(name, name)][1]
+    norms = [ast.unparse(argument) for argument in call.args]
+    if norm is not None and norms and norm not in norms:
+        raise UserError(
+            f"The suite {name} is made for {' and '.join(norms)}. Received: norm {norm}."
+        )
+    if any(keyword.arg == "surrogates" for keyword in call.keywords) != bool(surrogates):
+        raise UserError(
+            f"The suite {name} takes no surrogates. Leave out --surrogate."
+            if surrogates
+            else f"The suite {name} transfers images from other models, its surrogates: give each with "
+            "--surrogate, such as a run of another seed."
+        )
+
+
+def _list_aliases():
+    written = source.list_keys("tfrobust.evaluation.presets", "ALIASES")
+    return {name: ast.literal_eval(node) for name, node in written.items()}
+
+
+def _list_named_suites():
+    found = {}
+    for module in ("presets", "paper_presets"):
+        found |= source.list_decorated(f"tfrobust.evaluation.{module}", "enter")
+    return found
+
+
+def check_methods(names: Sequence[str]) -> None:
+    """Raises `UserError` for a name of no method that the benchmark measures."""
+    known = source.list_keys("tfrobust.benchmarks.steps", "METHODS")
+    for name in names:
+        if name not in known:
+            raise UserError(f"There is no method {name!r}. There are: {', '.join(known)}.")

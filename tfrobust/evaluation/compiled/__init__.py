@@ -1,0 +1,1 @@
+"""Compiled functions of classifiers: on devices, and kept per architecture, weights being arguments."""
