@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
 from tfrobust.attacks.base import Attack
 from tfrobust.config.configuration import Configuration
@@ -23,13 +22,9 @@ from tfrobust.runs.workspace import Workspace
 from tfrobust.runs.writable import check_writable
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.threat_models.description import describe
-from tfrobust.training.callbacks.guard import StopOnNaN
-from tfrobust.training.callbacks.keep import KeepBest, KeepState, restore_callbacks
+from tfrobust.training.callbacks.keep import restore_callbacks
 from tfrobust.training.callbacks.metrics_log import MetricsLog
-from tfrobust.training.callbacks.progress import Progress
-from tfrobust.training.callbacks.protocols import Remembers
-from tfrobust.training.callbacks.record import RecordMetrics
-from tfrobust.training.callbacks.tensorboard import TensorBoardLog
+from tfrobust.training.chain import make_chain
 from tfrobust.training.experiment import build, build_callbacks, check_plain
 from tfrobust.training.finish import finish
 from tfrobust.training.fit import fit_from
@@ -181,28 +176,22 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
         workspace.record, experiment.seed, resumed_from=saved.step if saved else None
     )
     with note_end(record), StopRequest() as stop:
-        best = KeepBest(workspace.best, checkpoint_rule)
-        metrics = RecordMetrics(_open_log(workspace, epoch, saved))
-        validation = experiment.splits.validation
-        images = validation.take(np.arange(min(8, len(validation))))
-        stateful = {"best": best, "time": metrics}
-        stateful |= {c.name: c for c in extra if isinstance(c, Remembers)}
-        callbacks = [
-            StopOnNaN(),
-            Progress(experiment.epochs, experiment.steps_per_epoch),
-            metrics,
-            TensorBoardLog(workspace.tensorboard, images, workspace.given, image_epochs),
-            *extra,
-            best,
-            KeepState(
-                workspace.latest, experiment.steps_per_epoch, stop, save_seconds, stateful, saved
-            ),
-        ]
+        chain = make_chain(
+            experiment,
+            workspace,
+            _open_log(workspace, epoch, saved),
+            checkpoint_rule=checkpoint_rule,
+            save_seconds=save_seconds,
+            image_epochs=image_epochs,
+            stop=stop,
+            extra=extra,
+            saved=saved,
+        )
         if epoch < experiment.epochs and not (saved and saved.state["stopped"]):
-            fit_from(experiment, epoch, step, callbacks)
+            fit_from(experiment, epoch, step, chain.callbacks)
         else:
-            restore_callbacks(stateful, saved)
-        return finish(experiment, workspace, checkpoint_rule, metrics, stop)
+            restore_callbacks(chain.stateful, saved)
+        return finish(experiment, workspace, checkpoint_rule, chain.metrics, stop)
 
 
 def _check_best(workspace, epoch):

@@ -1,0 +1,73 @@
+"""The callbacks of a run: what is logged, saved and kept at each step and epoch."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from tfrobust.runs.checkpoint import Checkpoint
+from tfrobust.runs.workspace import Workspace
+from tfrobust.training.callbacks.guard import StopOnNaN
+from tfrobust.training.callbacks.keep import KeepBest, KeepState
+from tfrobust.training.callbacks.metrics_log import MetricsLog
+from tfrobust.training.callbacks.progress import Progress
+from tfrobust.training.callbacks.protocols import Remembers
+from tfrobust.training.callbacks.record import RecordMetrics
+from tfrobust.training.callbacks.tensorboard import TensorBoardLog
+from tfrobust.training.experiment import Experiment
+
+
+class Chain(NamedTuple):
+    """The callbacks of a run.
+
+    Attributes:
+        callbacks: in the order in which Keras calls them.
+        stateful: name -> callback with a state, which checkpoints hold.
+        metrics: the one that writes the numbers of each epoch.
+    """
+
+    callbacks: list[keras.callbacks.Callback]
+    stateful: dict[str, Remembers]
+    metrics: RecordMetrics
+
+
+def make_chain(
+    experiment: Experiment,
+    workspace: Workspace,
+    log: MetricsLog,
+    *,
+    checkpoint_rule: str,
+    save_seconds: float,
+    image_epochs: int,
+    stop: object,
+    extra: Sequence[keras.callbacks.Callback] = (),
+    saved: Checkpoint | None = None,
+) -> Chain:
+    """Makes the callbacks of a run, those of the user among them.
+
+    Args:
+        experiment: what the run has built.
+        workspace: where they write.
+        log: of the numbers of each epoch.
+        checkpoint_rule, save_seconds, image_epochs: as for `train`.
+        stop: true once the run shall stop.
+        extra: the user's callbacks.
+        saved: `Checkpoint` to put back when training begins, or None.
+    """
+    best, metrics = KeepBest(workspace.best, checkpoint_rule), RecordMetrics(log)
+    validation = experiment.splits.validation
+    images = validation.take(np.arange(min(8, len(validation))))
+    stateful: dict[str, Remembers] = {"best": best, "time": metrics}  # type: ignore[dict-item]
+    stateful |= {c.name: c for c in extra if isinstance(c, Remembers)}
+    steps = experiment.steps_per_epoch
+    callbacks = [
+        StopOnNaN(),
+        Progress(experiment.epochs, steps),
+        metrics,
+        TensorBoardLog(workspace.tensorboard, images, workspace.given, image_epochs),
+        *extra,
+        best,
+        KeepState(workspace.latest, steps, stop, save_seconds, stateful, saved),
+    ]
+    return Chain(callbacks, stateful, metrics)
