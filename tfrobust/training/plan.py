@@ -63,11 +63,15 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
         validation.take(1).repeat(3), verbose=0, callbacks=[judging], return_dict=True
     )
     batch = _take_median_gap(judging.times)
+    began = time.monotonic()
+    method.evaluate(validation.take(1), verbose=0)
+    passes = batch * batches
+    judged = passes + max(0.0, time.monotonic() - began - batch)
     logs = {name: values[-1] for name, values in logs.items()}
     keeping = time_keeping(experiment, logs | {f"val_{name}": n for name, n in found.items()})
     parts = {
         "training": step * experiment.steps_per_epoch,
-        "validation": batch * batches,
+        "validation": judged,
         "logging and saving": keeping,
     }
     epoch = sum(parts.values())
@@ -82,8 +86,8 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
         f"steps             {experiment.steps_per_epoch:,} an epoch, {experiment.epochs} epochs\n"
         f"tracing           {tracing:.1f} s\n"
         f"training step     {step:.4f} s (batch {experiment.batch_size})\n"
-        f"validation        {batch * batches:.3g} s an epoch, its passes alone\n"
-        f"log, save, keep   {keeping:.3g} s an epoch\n"
+        f"validation        {judged:.3g} s an epoch, of which its steps {passes:.3g} s\n"
+        f"logging, saving   {keeping:.3g} s an epoch\n"
         f"an epoch          {epoch:.3g} s: {shares}\n"
         f"estimated time    {_format_duration(tracing + epoch * experiment.epochs)}, "
         f"without the final test\n"
