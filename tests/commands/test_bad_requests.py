@@ -159,6 +159,8 @@ FLAGS = [
     ("benchmark", ["--examples=3"], "--evaluate"),
     ("benchmark", ["--data=memory", "--methods=ADV-1"], "--methods does not apply to --data"),
     ("benchmark", ["--suite=pgd_20"], "--evaluate"),
+    ("benchmark", ["--data=no_such_folder"], "no_such_folder"),
+    ("benchmark", ["--data=SHELF", "--width=8"], "--width does not apply to --data"),
     ("benchmark", ["--evaluate=no_such_run"], "no_such_run"),
     ("benchmark", ["--evaluate=SHELF/empty"], "not a model"),
     ("benchmark", ["--evaluate=SHELF/run", "--width=8"], "--width"),

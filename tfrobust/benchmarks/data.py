@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust import data
+from tfrobust.benchmarks.benchmark_table import print_table
 from tfrobust.data.augmentation.transforms import Transform
 from tfrobust.methods.in_memory import convert_arrays
 
@@ -17,6 +18,18 @@ HEAD = ("training batches", "images/s", "images/s and core", "of none")
 STALL_HEAD = ("short fits", "median s", "longest / median", "over 1.5 medians")
 # Batches before the clock starts.
 _WARM_UP = 8
+
+
+def measure_memory(image_size: int, batch_size: int, repeats: int) -> None:
+    """Prints the rates of training batches from memory, and short fits beside what Keras makes of them.
+
+    Args:
+        image_size: height and width of the images, pixels.
+        batch_size: images in a batch.
+        repeats: rounds of 40 batches and of three fits.
+    """
+    print_table(HEAD, list(measure_batches(image_size, batch_size, 40 * repeats)))
+    print_table(STALL_HEAD, list(measure_stalls(3 * repeats, seconds=0.9)))
 
 
 def measure_batches(

@@ -1,5 +1,7 @@
 """Which flags of `benchmark` go together."""
 
+import os
+
 from absl import flags
 
 from tfrobust.benchmarks.reference.libraries import check_library
@@ -7,8 +9,14 @@ from tfrobust.commands import first_look
 from tfrobust.errors import UserError
 from tfrobust.runs.exported import find_classifier
 
+# The value of --data that stands for arrays.
+IN_MEMORY = "memory"
+
 # Flags that describe training steps.
 _OF_STEPS = ("model", "width", "batch_size", "image_size", "repeats", "methods", "layers")
+
+# Those that do not describe how pictures are read.
+_NOT_OF_DATA = ("model", "width", "methods", "layers", "device", "evaluate", "autoattack")
 
 # Flags that say more of a measurement, and what measures it.
 _BELONGS = {
@@ -25,6 +33,16 @@ def check(values: flags.FlagValues) -> None:
         find_classifier(folder)
     first_look.check_methods(values.methods)
     first_look.check_suite(values.suite, None, ())
+    if values.data is not None:
+        if values.data != IN_MEMORY and not os.path.isdir(values.data):
+            raise UserError(
+                f"There is no folder {values.data}. Give one of JPEG files by class, or --data={IN_MEMORY}."
+            )
+        for name in _NOT_OF_DATA:
+            if values[name].present:
+                raise UserError(
+                    f"--{name} does not apply to --data, which measures training batches. Leave it out."
+                )
     for name in ("precision", "jit_compile"):
         if values[name].present and not values.device:
             raise UserError(f"--{name} says how --device computes. Give that too.")
@@ -44,13 +62,6 @@ def check(values: flags.FlagValues) -> None:
             raise UserError(
                 f"--{name} does not apply to --{measured}, which measures runs. Leave it out."
             )
-    if values.data and (values.evaluate or values.autoattack or values.device):
-        raise UserError(
-            "--data measures training batches. Leave out --evaluate, --autoattack and --device."
-        )
-    for name in ("model", "width", "methods", "layers"):
-        if values.data and values[name].present:
-            raise UserError(f"--{name} does not apply to --data, which has no model. Leave it out.")
     if values.autoattack:
         for library in values.libraries:
             check_library(library, values.python)
