@@ -73,6 +73,7 @@ __all__ = [
     "read_shared_text",
     "record_operation",
     "search_gin_files",
+    "seed_states",
     "set_direction",
     "share_text",
     "step_counter",
@@ -114,6 +115,11 @@ def find_origin(tensor: keras.KerasTensor) -> tuple[keras.Operation, list[keras.
 def draws_random_numbers(layer: keras.layers.Layer) -> bool:
     """Whether a layer has a generator of random numbers, which no public attribute tells."""
     return bool(layer._seed_generators)
+
+
+def seed_states(layer: keras.layers.Layer) -> list[Any]:
+    """The variables from which a layer's own generators of random numbers go on."""
+    return [generator.state for generator in layer._seed_generators]
 
 
 def build_now(layer: keras.layers.Layer) -> None:

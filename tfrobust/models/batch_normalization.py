@@ -64,6 +64,9 @@ class BatchNormalization(keras.layers.Layer):
     Reference: Ioffe and Szegedy 2015, arXiv:1502.03167.
     """
 
+    # Methods read this before they divide the batch of a replica.
+    sums_over_replicas = True
+
     def __init__(
         self,
         momentum: float = 0.9,

@@ -101,6 +101,7 @@ def build(
     evaluation_batch_size: int | None,
     checkpoint_rule: str,
     seed: int,
+    compilation: dict[str, Any],
     gin_files: tuple[str, ...],
 ) -> Experiment:
     """Builds an `Experiment` from the settings of `run.train`, and checks each of them.
@@ -137,7 +138,9 @@ def build(
         rates = (Schedule, int, float)
         learning_rate = make_part("learning_rate", learning_rate, rates, epochs=epochs)
     rate = make_learning_rate(learning_rate, epochs, updates)
-    built.compile(make_part("optimizer", optimizer, keras.Optimizer, learning_rate=rate))
+    built.compile(
+        make_part("optimizer", optimizer, keras.Optimizer, learning_rate=rate), **compilation
+    )
     # Keras would make the optimizer's variables at the first step, too late to restore them.
     built.optimizer.build(built.classifier.trainable_variables)
     built.steps_per_epoch = steps_per_epoch
