@@ -4,8 +4,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfrobust.ops.datasets import without_autotune
-
 
 def spans_processes(strategy: tf.distribute.Strategy) -> bool:
     """Whether the replicas of a strategy are on several workers, each a process of its own."""
@@ -38,7 +36,8 @@ def split_batches(
 
         options = tf.data.Options()
         options.deterministic = True
-        return without_autotune(dataset.flat_map(cut).prefetch(here).with_options(options))
+        options.autotune.enabled = False
+        return dataset.flat_map(cut).prefetch(here).with_options(options)
 
     return strategy.distribute_datasets_from_function(split)
 
