@@ -16,6 +16,7 @@ from tfrobust.training.callbacks.protocols import Remembers
 from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.callbacks.tensorboard import TensorBoardLog
 from tfrobust.training.experiment import Experiment
+from tfrobust.training.measurements.base import Measurement
 
 
 class Chain(NamedTuple):
@@ -63,10 +64,12 @@ def make_chain(
     steps = experiment.steps_per_epoch
     callbacks = [
         StopOnNaN(),
+        # Before what reads the logs.
+        *(c for c in extra if isinstance(c, Measurement)),
         Progress(experiment.epochs, steps),
         metrics,
         TensorBoardLog(workspace.tensorboard, images, workspace.given, image_epochs),
-        *extra,
+        *(c for c in extra if not isinstance(c, Measurement)),
         best,
         KeepState(workspace.latest, steps, stop, save_seconds, stateful, saved),
     ]

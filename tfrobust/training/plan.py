@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfrobust.benchmarks.memory import measure_process_peak
 from tfrobust.runs.workspace import Workspace
+from tfrobust.training import memory_plan
 from tfrobust.training.callbacks.metrics_log import MetricsLog
 from tfrobust.training.chain import make_chain
 from tfrobust.training.experiment import Experiment
@@ -46,14 +47,22 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
         most_steps: the largest number of them.
     """
     method = experiment.method
+    memory = memory_plan.estimate(experiment)
+    advice = memory and memory_plan.advise(
+        memory, method, experiment.batch_size, memory_plan.measure_available()
+    )
+    if advice:
+        print(f"{advice}\nNo step of a whole batch was made, and nothing was written.")
+        return
     training = _StepTimes(seconds)
     steps = min(most_steps, experiment.steps_per_epoch * experiment.epochs)
-    logs = method.fit(
-        experiment.training_dataset().take(steps).repeat(2 if steps == 1 else 1),
-        steps_per_epoch=max(steps, 2),
-        verbose=0,
-        callbacks=[training],
-    ).history
+    with memory_plan.naming_what_helps(method, experiment.batch_size):
+        logs = method.fit(
+            experiment.training_dataset().take(steps).repeat(2 if steps == 1 else 1),
+            steps_per_epoch=max(steps, 2),
+            verbose=0,
+            callbacks=[training],
+        ).history
     tracing = training.times[1] - training.times[0]
     step = _take_median_gap(training.times)
     validation = experiment.evaluation_dataset(experiment.splits.validation)

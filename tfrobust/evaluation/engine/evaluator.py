@@ -75,6 +75,8 @@ class Evaluator:
         self.subject, self.attacks, self.seed = subject, tuple(attacks), check_seed(seed)
         self.individual, self.jit_compile, self._is_random = individual, jit_compile, False
         self.devices, self.votes, self.reserve = devices or Devices(), votes, reserve
+        # Examples by which rows are planned at least: of chunks of unequal size, the largest.
+        self.planned = 0
         self.pools: dict[tuple[str, bool], ProgramPool] = {}
         if slots != "auto" and (not isinstance(slots, int) or slots < 1):
             raise UserError(
@@ -164,7 +166,8 @@ class Evaluator:
         saved = journal.current() if journal else None
         runs = attack.runs(logits.shape[1])
         items = len(places) * runs
-        rows = plan_rows(items, len(given) * runs, self._most, self.reserve)
+        planned = max(len(given), self.planned) * runs
+        rows = plan_rows(items, planned, self._most, self.reserve)
         if saved is not None:
             rows = count_rows(saved, items, rows)
         schedule = SlotSchedule(pool.choose(rows), work, logits.shape[1], pool=pool)

@@ -1,6 +1,7 @@
 """What an evaluation found, example by example."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -88,8 +89,9 @@ class Evaluation:
         labels: int (n,).
         predictions: int (n,): at the clean images.
         outcomes: an `Outcome` for each attack, in order.
-            adversarial: images (n, h, w, c) by the first attack that broke each example; where none did,
-            the first that was outvoted, or the clean one; None unless kept.
+        adversarial: images (m, h, w, c) by the first attack that broke each example; where none did, the
+            first that was outvoted, or the clean one. They are of all n examples, or of the first m where
+            the examples were evaluated in several chunks. None unless kept.
         suite_hash: hash of all settings of the suite; "" where it has none.
         findings: of the checks.
         environment: versions, platform, devices, commit.
@@ -156,7 +158,18 @@ class Evaluation:
     @property
     def first_broken_by(self) -> np.ndarray:
         """Int (n,): which attack in the order of the suite broke it first; -1 where none did."""
-        first = np.full(len(self.ids), -1)
-        for place, outcome in reversed(list(enumerate(self.outcomes))):
-            first[outcome.broken] = place
-        return first
+        return find_first(self.outcomes, len(self.ids))
+
+
+def find_first(outcomes: Sequence[Outcome], count: int) -> np.ndarray:
+    """Which of the attacks broke each of `count` examples first, int (count,); -1 where none did.
+
+    Example:
+    >>> from tfrobust.evaluation.engine.outcome import find_first
+    >>> find_first((), 2).tolist()
+    [-1, -1]
+    """
+    first = np.full(count, -1)
+    for place, outcome in reversed(list(enumerate(outcomes))):
+        first[outcome.broken] = place
+    return first
