@@ -23,11 +23,7 @@ try:
     from keras.src.trainers.compile_utils import MetricsList
 
     # The batches that Keras makes of arrays: nothing public gives their dataset before it is iterated over.
-    from keras.src.trainers.data_adapters.array_data_adapter import (
-        ArrayDataAdapter,
-        can_convert_arrays,
-    )
-    from keras.src.trainers.data_adapters.array_slicing import train_validation_split
+    from keras.src.trainers.data_adapters import array_data_adapter, array_slicing
 
     # Several processes of one strategy: how many devices each has, words between them, and how long
     # one may be silent.
@@ -52,14 +48,14 @@ except ImportError as error:
 __all__ = [
     "CUSTOM_GRADIENT",
     "OVERRIDDEN",
-    "ArrayDataAdapter",
     "Functional",
     "MetricsList",
     "MultiWorkerStrategy",
     "all_layers",
+    "array_data_adapter",
+    "array_slicing",
     "build_now",
     "build_on_batch",
-    "can_convert_arrays",
     "compiled_metrics",
     "draws_random_numbers",
     "end_process",
@@ -78,7 +74,6 @@ __all__ = [
     "share_text",
     "step_counter",
     "stop_recording",
-    "train_validation_split",
     "variable_position",
     "weighted_names",
 ]

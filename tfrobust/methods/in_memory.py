@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfrobust.compat import ArrayDataAdapter, can_convert_arrays, train_validation_split
+from tfrobust.compat import array_data_adapter, array_slicing
 from tfrobust.ops.datasets import without_autotune
 
 
@@ -30,8 +30,10 @@ def convert_arrays(
     """
     if isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset):
         shuffle = False
-    elif x is not None and can_convert_arrays((x, y, sample_weight)):
-        adapter = ArrayDataAdapter(x, y, sample_weight, batch_size, steps, shuffle, class_weight)
+    elif x is not None and array_data_adapter.can_convert_arrays((x, y, sample_weight)):
+        adapter = array_data_adapter.ArrayDataAdapter(
+            x, y, sample_weight, batch_size, steps, shuffle, class_weight
+        )
         count = tf.data.experimental.assert_cardinality(adapter.num_batches)
         x = without_autotune(adapter.get_tf_dataset().apply(count))
         y = sample_weight = class_weight = None
@@ -53,4 +55,4 @@ def split_off_validation(arrays: tuple, validation_split: float, validation_data
     """Cuts (x, y, sample_weight) for `fit` as Keras does: what to train on, and `validation_data`."""
     if not validation_split or validation_data is not None:
         return arrays, validation_data
-    return train_validation_split(arrays, validation_split=validation_split)
+    return array_slicing.train_validation_split(arrays, validation_split=validation_split)
