@@ -116,19 +116,16 @@ def test_compile_metrics_and_weighted_names():
 def test_keras_makes_a_dataset_of_arrays():
     function = "array_data_adapter and compat.array_slicing"
     x, y = np.arange(10.0), np.arange(10)
+    arrays, slicing = compat.array_data_adapter, compat.array_slicing
     with needs("keras", "ArrayDataAdapter", function):
-        equal(compat.array_data_adapter.can_convert_arrays((x, y, None)), True)
+        equal(arrays.can_convert_arrays((x, y, None)), True)
         equal(
-            compat.array_data_adapter.can_convert_arrays((tf.data.Dataset.range(3), None, None)),
+            arrays.can_convert_arrays((tf.data.Dataset.range(3), None, None)),
             False,
         )
-        (kept, *_), (held, *_) = compat.array_slicing.train_validation_split(
-            (x, y, None), validation_split=0.2
-        )
+        (kept, *_), (held, *_) = slicing.train_validation_split((x, y, None), validation_split=0.2)
         equal((len(kept), len(held)), (8, 2))
-        adapter = compat.array_data_adapter.ArrayDataAdapter(
-            x, y, None, 4, None, False, {n: n for n in range(10)}
-        )
+        adapter = arrays.ArrayDataAdapter(x, y, None, 4, None, False, {n: n for n in range(10)})
         equal(adapter.num_batches, 3)
         batches = list(adapter.get_tf_dataset().as_numpy_iterator())
         equal([len(x) for x, *_ in batches], [4, 4, 2])

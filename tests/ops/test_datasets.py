@@ -114,9 +114,11 @@ def test_fit_evaluate_and_predict_iterate_without_it(iterated):
     assert len(iterated) >= 6 and not any(iterated)
 
 
-def convert_nothing(x, y=None, sample_weight=None, **options):
-    options = {name: options.get(name) for name in ("shuffle", "class_weight")}
-    return {"x": x, "y": y, "sample_weight": sample_weight} | options
+def convert_nothing(
+    x, y=None, sample_weight=None, batch_size=None, steps=None, shuffle=False, class_weight=None
+):
+    given = {"x": x, "y": y, "sample_weight": sample_weight}
+    return given | {"shuffle": shuffle, "class_weight": class_weight}
 
 
 @pytest.mark.parametrize(

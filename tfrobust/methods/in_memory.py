@@ -13,7 +13,6 @@ def convert_arrays(
     x: Any,
     y: Any = None,
     sample_weight: Any = None,
-    *,
     batch_size: int | None = None,
     steps: int | None = None,
     shuffle: bool | str = False,
@@ -42,13 +41,20 @@ def convert_arrays(
     return given | {"class_weight": class_weight, "shuffle": shuffle}
 
 
+def convert_ordered(
+    x: Any, y: Any, sample_weight: Any, batch_size: int | None, steps: int | None
+) -> tuple[Any, Any, Any]:
+    """x, y and sample_weight as `convert_arrays` gives them, in their own order."""
+    made = convert_arrays(x, y, sample_weight, batch_size, steps)
+    return made["x"], made["y"], made["sample_weight"]
+
+
 def convert_validation(data: Any, batch_size: int | None, steps: int | None) -> Any:
     """What `fit` takes as `validation_data`, its arrays as a dataset."""
     if data is None:
         return None
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    made = convert_arrays(x, y, sample_weight, batch_size=batch_size, steps=steps)
-    return keras.utils.pack_x_y_sample_weight(made["x"], made["y"], made["sample_weight"])
+    made = convert_ordered(*keras.utils.unpack_x_y_sample_weight(data), batch_size, steps)
+    return keras.utils.pack_x_y_sample_weight(*made)
 
 
 def split_off_validation(arrays: tuple, validation_split: float, validation_data: Any) -> Any:

@@ -8,7 +8,12 @@ from tfrobust.errors import UserError
 from tfrobust.methods import accumulation, checks, compilation
 from tfrobust.methods.clock import Clock, CountEpochs, put_first
 from tfrobust.methods.distributed import DistributedLoops
-from tfrobust.methods.in_memory import convert_arrays, convert_validation, split_off_validation
+from tfrobust.methods.in_memory import (
+    convert_arrays,
+    convert_ordered,
+    convert_validation,
+    split_off_validation,
+)
 from tfrobust.methods.reporting import Means, Reporting
 from tfrobust.methods.schedules import count_steps, uses_schedule
 from tfrobust.methods.settings import Settings
@@ -166,13 +171,7 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
                 (x, y, sample_weight), validation_split, validation_data
             )
             return super().fit(
-                **convert_arrays(
-                    *arrays,
-                    batch_size=batch_size,
-                    steps=steps_per_epoch,
-                    shuffle=shuffle,
-                    class_weight=class_weight,
-                ),
+                **convert_arrays(*arrays, batch_size, steps_per_epoch, shuffle, class_weight),
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
@@ -183,7 +182,6 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
                 initial_epoch=initial_epoch,
                 steps_per_epoch=steps_per_epoch,
                 validation_steps=validation_steps,
-                validation_batch_size=validation_batch_size,
                 validation_freq=validation_freq,
             )
 
@@ -207,8 +205,7 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         """
         x, steps = self._distribute(self._checked(x, y), steps)
         with self.reporting("test"), contract.as_user_error():
-            made = convert_arrays(x, y, sample_weight, batch_size=batch_size, steps=steps)
-            x, y, sample_weight = made["x"], made["y"], made["sample_weight"]
+            x, y, sample_weight = convert_ordered(x, y, sample_weight, batch_size, steps)
             return super().evaluate(
                 x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, **kwargs
             )
@@ -218,7 +215,7 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         self._refuse_several_processes("predict", "Call it on method.classifier in one process.")
         x = self._checked(x, labels=False)
         with contract.as_user_error():
-            x = convert_arrays(x, batch_size=batch_size, steps=steps)["x"]
+            x, *_ = convert_ordered(x, None, None, batch_size, steps)
             return super().predict(x, batch_size, verbose, steps, callbacks)
 
     def train_on_batch(self, *args, **kwargs):
