@@ -12,7 +12,7 @@ from tensorflow.python.data.ops import iterator_ops
 
 import tfrobust
 from tfrobust import data, methods, training
-from tfrobust.methods import in_memory, wrapper
+from tfrobust.methods import in_memory
 from tfrobust.ops.datasets import without_autotune
 
 IMAGES = np.random.default_rng(0).random((12, 4, 4, 1), np.float32)
@@ -134,9 +134,8 @@ def convert_nothing(
 )
 def test_arrays_are_shuffled_cut_and_weighed_as_by_keras(settings, monkeypatch):
     results = []
-    for convert in (in_memory.convert_arrays, convert_nothing):
-        for module in (wrapper, in_memory):
-            monkeypatch.setattr(module, "convert_arrays", convert)
+    for convert in (in_memory.as_batches, convert_nothing):
+        monkeypatch.setattr(in_memory, "as_batches", convert)
         keras.utils.set_random_seed(3)
         layers = [keras.layers.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]
         method = methods.Natural(keras.Sequential(layers))

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfrobust import data
 from tfrobust.benchmarks.benchmark_table import print_table
 from tfrobust.data.augmentation.transforms import Transform
-from tfrobust.methods.in_memory import convert_arrays
+from tfrobust.methods.in_memory import as_batches
 
 HEAD = ("training batches", "images/s", "images/s and core", "of none")
 STALL_HEAD = ("short fits", "median s", "longest / median", "over 1.5 medians")
@@ -99,7 +99,7 @@ def measure_stalls(fits: int, seconds: float) -> Iterator[tuple[str, str, str, s
     images = np.zeros((96, 8, 8, 1), np.float32)
     kinds: dict[str, Callable] = {
         "arrays, by Keras": lambda: {"x": images, "shuffle": True},
-        "arrays, by a method": lambda: convert_arrays(images, batch_size=32, shuffle=True),
+        "arrays, by a method": lambda: as_batches(images, batch_size=32, shuffle=True),
     }
     for name, make in kinds.items():
         model = Sleeper()

@@ -9,7 +9,7 @@ from tfrobust.compat import array_data_adapter, array_slicing
 from tfrobust.ops.datasets import without_autotune
 
 
-def convert_arrays(
+def as_batches(
     x: Any,
     y: Any = None,
     sample_weight: Any = None,
@@ -44,8 +44,8 @@ def convert_arrays(
 def convert_ordered(
     x: Any, y: Any, sample_weight: Any, batch_size: int | None, steps: int | None
 ) -> tuple[Any, Any, Any]:
-    """x, y and sample_weight as `convert_arrays` gives them, in their own order."""
-    made = convert_arrays(x, y, sample_weight, batch_size, steps)
+    """x, y and sample_weight as `as_batches` gives them, in their own order."""
+    made = as_batches(x, y, sample_weight, batch_size, steps)
     return made["x"], made["y"], made["sample_weight"]
 
 
