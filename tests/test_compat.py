@@ -312,7 +312,8 @@ def test_session_state():
 def test_a_strategy_of_several_processes():
     """What it does is tested by the processes of tests/methods/test_workers.py."""
     with needs("tensorflow", "CollectiveAllReduceExtended", "MultiWorkerStrategy"):
-        hook = compat.CollectiveAllReduceExtended._initialize_local_devices
+        kind = compat.collective_all_reduce_strategy.CollectiveAllReduceExtended
+        hook = kind._initialize_local_devices
         equal(
             list(inspect.signature(hook).parameters), ["self", "cluster_resolver", "worker_device"]
         )

@@ -53,7 +53,8 @@ def convert_validation(data: Any, batch_size: int | None, steps: int | None) -> 
     """What `fit` takes as `validation_data`, its arrays as a dataset."""
     if data is None:
         return None
-    made = convert_ordered(*keras.utils.unpack_x_y_sample_weight(data), batch_size, steps)
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    made = convert_ordered(x, y, sample_weight, batch_size, steps)
     return keras.utils.pack_x_y_sample_weight(*made)
 
 

@@ -36,7 +36,7 @@ class Chain(NamedTuple):
 def make_chain(
     experiment: Experiment,
     workspace: Workspace,
-    log: MetricsLog,
+    log: MetricsLog | None,
     *,
     checkpoint_rule: str,
     save_seconds: float,
@@ -50,27 +50,34 @@ def make_chain(
     Args:
         experiment: what the run has built.
         workspace: where they write.
-        log: of the numbers of each epoch.
+        log: of the numbers of each epoch; None on workers that are not the chief.
         checkpoint_rule, save_seconds, image_epochs: as for `train`.
         stop: true once the run shall stop.
         extra: the user's callbacks.
         saved: `Checkpoint` to put back when training begins, or None.
     """
-    best, metrics = KeepBest(workspace.best, checkpoint_rule), RecordMetrics(log)
-    validation = experiment.splits.validation
-    images = validation.take(np.arange(min(8, len(validation))))
+    workers, steps = experiment.workers, experiment.steps_per_epoch
+    best, metrics = KeepBest(workspace.best, checkpoint_rule, workers), RecordMetrics(log)
     stateful: dict[str, Remembers] = {"best": best, "time": metrics}  # type: ignore[dict-item]
     stateful |= {c.name: c for c in extra if isinstance(c, Remembers)}
-    steps = experiment.steps_per_epoch
+    folder = workspace.latest
+    state = KeepState(folder, steps, stop, save_seconds, stateful, saved, workers)
+    seen: list[keras.callbacks.Callback] = []
+    board: list[keras.callbacks.Callback] = []
+    if workers.is_chief:
+        validation = experiment.splits.validation
+        images = validation.take(np.arange(min(8, len(validation))))
+        seen.append(Progress(experiment.epochs, steps))
+        board.append(TensorBoardLog(workspace.tensorboard, images, workspace.given, image_epochs))
     callbacks = [
         StopOnNaN(),
         # Before what reads the logs.
         *(c for c in extra if isinstance(c, Measurement)),
-        Progress(experiment.epochs, steps),
+        *seen,
         metrics,
-        TensorBoardLog(workspace.tensorboard, images, workspace.given, image_epochs),
+        *board,
         *(c for c in extra if not isinstance(c, Measurement)),
         best,
-        KeepState(workspace.latest, steps, stop, save_seconds, stateful, saved),
+        state,
     ]
     return Chain(callbacks, stateful, metrics)

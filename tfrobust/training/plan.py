@@ -23,14 +23,17 @@ _IMAGE_EPOCHS = 5
 class _StepTimes(keras.callbacks.Callback):
     """Notes when each batch ended, and stops after some seconds."""
 
-    def __init__(self, seconds):
+    def __init__(self, seconds, workers):
         super().__init__()
         self.seconds = seconds
+        self.workers = workers
         self.times = [time.monotonic()]
 
     def on_train_batch_end(self, batch, logs=None):
         self.times.append(time.monotonic())
-        if self.times[-1] - self.times[1] > self.seconds and batch >= 1:
+        # All workers stop after the same batch.
+        (enough,) = self.workers.any_of(self.times[-1] - self.times[1] > self.seconds)
+        if enough and batch >= 1:
             self.model.stop_training = True
 
     on_test_batch_end = on_train_batch_end
@@ -51,10 +54,13 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
     advice = memory and memory_plan.advise(
         memory, method, experiment.batch_size, memory_plan.measure_available()
     )
+    advice = next(filter(None, experiment.workers.exchange(advice)), None)
     if advice:
+        if not experiment.workers.is_chief:
+            return
         print(f"{advice}\nNo step of a whole batch was made, and nothing was written.")
         return
-    training = _StepTimes(seconds)
+    training = _StepTimes(seconds, experiment.workers)
     steps = min(most_steps, experiment.steps_per_epoch * experiment.epochs)
     with memory_plan.naming_what_helps(method, experiment.batch_size):
         logs = method.fit(
@@ -67,7 +73,7 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
     step = _take_median_gap(training.times)
     validation = experiment.evaluation_dataset(experiment.splits.validation)
     batches = int(validation.cardinality())
-    judging = _StepTimes(seconds)
+    judging = _StepTimes(seconds, experiment.workers)
     found = method.evaluate(
         validation.take(1).repeat(3), verbose=0, callbacks=[judging], return_dict=True
     )
@@ -77,7 +83,9 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
     passes = batch * batches
     judged = passes + max(0.0, time.monotonic() - began - batch)
     logs = {name: values[-1] for name, values in logs.items()}
-    keeping = time_keeping(experiment, logs | {f"val_{name}": n for name, n in found.items()})
+    logs |= {f"val_{name}": number for name, number in found.items()}
+    # Of several workers, the chief alone writes.
+    keeping = time_keeping(experiment, logs) if experiment.workers.count == 1 else 0.0
     parts = {
         "training": step * experiment.steps_per_epoch,
         "validation": judged,
@@ -87,16 +95,19 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
     shares = ", ".join(f"{name} {part / epoch:.1%}" for name, part in parts.items())
     classifier = method.classifier
     count = sum(int(tf.size(v)) for v in classifier.trainable_variables)
+    if not experiment.workers.is_chief:
+        return
     print(
         f"method            {type(method).__name__}\n"
         f"parameters        {count:,}\n"
         f"training examples {len(experiment.splits.train):,}\n"
         f"images            {experiment.splits.describe_storage()}\n"
         f"steps             {experiment.steps_per_epoch:,} an epoch, {experiment.epochs} epochs\n"
+        f"devices           {_describe_replicas(experiment)}\n"
         f"tracing           {tracing:.1f} s\n"
         f"training step     {step:.4f} s (batch {experiment.batch_size})\n"
         f"validation        {judged:.3g} s an epoch, of which its steps {passes:.3g} s\n"
-        f"logging, saving   {keeping:.3g} s an epoch\n"
+        f"logging, saving   {_describe_keeping(keeping)}\n"
         f"an epoch          {epoch:.3g} s: {shares}\n"
         f"estimated time    {_format_duration(tracing + epoch * experiment.epochs)}, "
         f"without the final test\n"
@@ -140,6 +151,19 @@ def time_keeping(experiment: Experiment, logs: dict[str, float]) -> float:
             took += time.monotonic() - began if epoch >= _IMAGE_EPOCHS else 0.0
         calls.on_train_end()
     return took / _IMAGE_EPOCHS
+
+
+def _describe_keeping(seconds):
+    return f"{seconds:.3g} s an epoch" if seconds else "not measured on several workers"
+
+
+def _describe_replicas(experiment):
+    replicas = experiment.method.distribute_strategy.num_replicas_in_sync
+    share = -(-experiment.batch_size // replicas)
+    return (
+        f"{replicas} with {share} images of a batch each, on {experiment.workers.count} "
+        f"{'worker' if experiment.workers.count == 1 else 'workers'}"
+    )
 
 
 def _take_median_gap(times):
