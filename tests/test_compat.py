@@ -131,6 +131,13 @@ def test_callbacks_find_a_metrics_direction(direction):
         equal(bool(stop.monitor_op(better, 0.0)), True)
 
 
+def test_seed_states():
+    with needs("keras", "Layer._seed_generators", "seed_states"):
+        (state,) = compat.seed_states(keras.layers.Dropout(0.5, seed=3))
+        equal(int(state.value[0]), 3)
+        equal(compat.seed_states(keras.layers.Dense(1)), [])
+
+
 def test_iterations_counts_steps():
     with needs("keras", "Optimizer._iterations", "step_counter"):
         weight = keras.Variable(1.0)

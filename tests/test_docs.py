@@ -25,7 +25,7 @@ def tree(tmp_path_factory):
     for name in ("tfrobust", "gin", "bin", "tests"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, tree / name, ignore=ignored)
-    for name in ("setup.cfg", ".ruff.toml", "README.md", "tfrobust_command.py"):
+    for name in ("setup.cfg", ".ruff.toml", "README.md"):
         shutil.copy(ROOT / name, tree / name)
     for page in PAGES:
         for kind, path, text in blocks(page):

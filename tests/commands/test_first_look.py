@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from tfrobust.config import source
 from tfrobust.config.preview import ROOMS, Preview
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-NAMES = sorted(path.stem for path in (ROOT / "bin").glob("*.py"))
+NAMES = sorted({p.stem for p in (ROOT / "bin").glob("*.py")} - {"tfrobust_command"})
+PATHS = os.pathsep.join([str(ROOT), str(ROOT / "bin")])
 
 # Calls each command as its script does; `prepare`, which would import TensorFlow, gives up.
 WALK = """
@@ -52,7 +54,7 @@ def walk(rows, folder):
         capture_output=True,
         text=True,
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": PATHS, "PATH": "/usr/bin:/bin"},
         timeout=300,
     )
     assert ran.returncode == 0, ran.stderr
@@ -135,14 +137,18 @@ def test_help_and_good_requests_pass(name, shelf, tmp_path):
         "benchmark": ["--methods=Natural"],
         "compare": ["--seeds=0"],
         "evaluate": [f"--model={shelf}/run"],
-        "plot": [f"{shelf}/metrics_good"],
+        "paper_table": ["--list"],
+        "plot": ["curves", f"{shelf}/metrics_good"],
+        "sweep": ["--gin_file=gin/trades.gin", "--seeds=0"],
         "table": [f"{shelf}/report_good"],
         "train": ["--gin_file=gin/trades_mer.gin"],
     }[name]
     helped, passed = walk([[name, "--help"], [name, *good]], tmp_path)
     assert helped[0] == 0 and "--verbosity" in helped[1] and not helped[2]
     # Tables and curves need no TensorFlow at all.
-    assert passed[0] == (0 if name in ("plot", "table") else "late") and not passed[2], passed
+    assert (
+        passed[0] == (0 if name in ("paper_table", "plot", "table") else "late") and not passed[2]
+    ), passed
 
 
 def test_every_file_of_ours_passes():
@@ -199,6 +205,10 @@ heavy = {"jinja2", "matplotlib", "scipy", "sklearn", "tensorboard", "tensorflow_
 assert not heavy & (set(sys.modules) - before), heavy & (set(sys.modules) - before)
 """
     ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=300
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": PATHS},
+        timeout=300,
     )
     assert ran.returncode == 0, ran.stderr

@@ -1,6 +1,7 @@
 """What TensorFlow logs that nobody can act on stays away; nothing else does, however the process ends."""
 
 import os
+import pathlib
 import pty
 import signal
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 
 from tfrobust.commands.library_log import find_gpu, hand_on, is_noise
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "bin")])}
 ABSL = "0000 00:00:1795726259.459348     344 "
 NOISE = [
     "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
@@ -115,7 +118,7 @@ os.write(2, b"after\\n")
 
 
 def run(end="pass", verbosity=0, level=None, **options):
-    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    environment = {k: v for k, v in ENVIRONMENT.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     if level is not None:
         environment["TF_CPP_MIN_LOG_LEVEL"] = level
     code = PROGRAM.format(end=end, noise=NOISE[0], verbosity=verbosity)
@@ -174,6 +177,9 @@ def test_without_a_standard_error_there_is_nothing_to_filter():
     code += "from tfrobust.commands.library_log import quiet_libraries\n"
     code += "with quiet_libraries(0):\n    print(sys.stderr)"
     ran = subprocess.run(
-        ["sh", "-c", '"$0" -c "$1" 2>&-', sys.executable, code], capture_output=True, text=True
+        ["sh", "-c", '"$0" -c "$1" 2>&-', sys.executable, code],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
     )
     assert ran.returncode == 0 and ran.stdout == "None\n"

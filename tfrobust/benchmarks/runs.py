@@ -55,7 +55,7 @@ def _read_runs(
     for folder in folders:
         subject = evaluation.Subject.of(folder)
         data, threat_model = evaluation.read_run_settings(folder)
-        examples = evaluation.load_examples(data)
+        examples = evaluation.load_examples(data).load()
         yield subject, examples.first(most) if most else examples, threat_model
 
 

@@ -1,5 +1,7 @@
 """Which flags of `benchmark` go together."""
 
+import os
+
 from absl import flags
 
 from tfrobust.benchmarks.reference.libraries import check_library
@@ -9,6 +11,9 @@ from tfrobust.runs.exported import find_classifier
 
 # Flags that describe training steps.
 _OF_STEPS = ("model", "width", "batch_size", "image_size", "repeats", "methods", "layers")
+
+# Those that do not describe how pictures are read.
+_NOT_OF_DATA = ("model", "width", "methods", "layers", "device", "evaluate", "autoattack")
 
 # Flags that say more of a measurement, and what measures it.
 _BELONGS = {
@@ -25,6 +30,14 @@ def check(values: flags.FlagValues) -> None:
         find_classifier(folder)
     first_look.check_methods(values.methods)
     first_look.check_suite(values.suite, None, ())
+    if values.data is not None:
+        if not os.path.isdir(values.data):
+            raise UserError(f"There is no folder {values.data}. Give one of JPEG files by class.")
+        for name in _NOT_OF_DATA:
+            if values[name].present:
+                raise UserError(
+                    f"--{name} does not apply to --data, which measures how pictures are read. Leave it out."
+                )
     for name in ("precision", "jit_compile"):
         if values[name].present and not values.device:
             raise UserError(f"--{name} says how --device computes. Give that too.")

@@ -12,6 +12,7 @@ from typing import Any
 from absl import flags, logging
 
 from tfrobust.errors import Interrupted, NotFiniteError, UserError, one_line
+from tfrobust.ops.random.seeds import SEED_LIMIT
 
 # Where `include 'gin/parts/...'` finds its files.
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -35,7 +36,7 @@ class Command:
             TensorFlow: flags, files and folders.
         arguments: what the arguments without a flag are, or None if there are none.
         may_be_empty: names of text flags for which the empty text makes sense.
-        needs_tensorflow: function of the parsed flags that says whether `run` imports it, and with it all of
+        needs_tensorflow: function of the same that says whether `run` imports it, and with it all of
             tfrobust.
     """
 
@@ -46,7 +47,7 @@ class Command:
     check: Callable = lambda *_: None
     arguments: str | None = None
     may_be_empty: tuple = ()
-    needs_tensorflow: Callable[[flags.FlagValues], bool] = lambda values: True
+    needs_tensorflow: Callable[..., bool] = lambda *_: True
 
     def main(
         self,
@@ -87,7 +88,7 @@ class Command:
 
     def _look_and_run(self, given, prepare):
         self.check(*given)
-        if self.needs_tensorflow(given[0]):
+        if self.needs_tensorflow(*given):
             prepare(given[0].verbosity)
         return self.run(*given)
 
@@ -156,6 +157,19 @@ def use_data_dir(folder: str | None) -> Iterator[None]:
             os.environ.pop("TFDS_DATA_DIR")
         if folder is not None and former is not None:
             os.environ["TFDS_DATA_DIR"] = former
+
+
+def parse_seeds(texts: Sequence[str]) -> tuple[int, ...]:
+    """The numbers of a flag --seeds; raises `UserError` for anything but different seeds."""
+    for text in texts:
+        if not (text.isascii() and text.isdigit()) or int(text) >= SEED_LIMIT:
+            raise UserError(
+                f"--seeds must be whole numbers with commas between them, such as 0,1,2. Received: {text!r}."
+            )
+    seeds = tuple(map(int, texts))
+    if len(set(seeds)) < len(seeds):
+        raise UserError(f"--seeds must all be different. Received: {','.join(texts)}.")
+    return seeds
 
 
 def require_flag(values: flags.FlagValues, name: str) -> Any:

@@ -15,10 +15,9 @@ import pathlib
 from absl import flags
 
 from tfrobust.commands import first_look
-from tfrobust.commands.command_line import ROOT, Command
+from tfrobust.commands.command_line import ROOT, Command, parse_seeds
 from tfrobust.commands.readme import Place
 from tfrobust.errors import UserError
-from tfrobust.ops.random.seeds import SEED_LIMIT
 
 BEGIN, END = "<!-- comparison: begin -->", "<!-- comparison: end -->"
 
@@ -48,13 +47,7 @@ def _define(values):
 
 
 def _check(values):
-    for seed in values.seeds or [""]:
-        if not (seed.isascii() and seed.isdigit()) or int(seed) >= SEED_LIMIT:
-            raise UserError(
-                f"--seeds must be whole numbers with commas between them, such as 0,1,2. Received: {seed!r}."
-            )
-    if len(set(map(int, values.seeds))) < len(values.seeds):
-        raise UserError(f"--seeds must all be different. Received: {','.join(values.seeds)}.")
+    parse_seeds(values.seeds or [""])
     for gin in values.gin_file or _list_digits_files():
         first_look.check_configuration([gin], _bind(values, values.seeds[0]), values.trust)
     names = [pathlib.Path(gin).stem for gin in values.gin_file]
@@ -97,7 +90,7 @@ def _make_table(values):
                 configuration = _read_configuration(values, gin, seed)
                 configuration.bind(training.train)(workdir=folder, configuration=configuration)
             data, threat_model = read_run_settings(folder)
-            examples = load_examples(data)
+            examples = load_examples(data).load()
             results[gin].append(comparing.judge_run(folder, examples, threat_model, shared))
             keras.utils.clear_session()
     return comparing.format_comparison(results)

@@ -116,8 +116,11 @@ def _define(values):
         "Run code outside tfrobust that gin files or the SavedModel name. Read it first.",
         **given,
     )
-    flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial.npz.", **given)
+    flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial*.npz.", **given)
     flags.DEFINE_integer("slots", None, "The largest batch size. Default: 256.", 1, 2**20, **given)
+    flags.DEFINE_integer(
+        "chunk", None, "The most examples held at once. Default: what takes 256 MiB.", 1, **given
+    )
     flags.DEFINE_enum("strategy", "none", ["none", "mirrored"], "mirrored: use all GPUs.", **given)
     flags.DEFINE_bool("jit_compile", False, "Compile the attacks with XLA.", **given)
 
@@ -188,6 +191,7 @@ def _run(values):
             keep_images=values.images,
             nan_counts=values.nan_counts,
             slots=values.slots or "auto",
+            chunk=values.chunk or "auto",
             strategy=strategy,
             jit_compile=values.jit_compile,
             bar=evaluation.Bar(),

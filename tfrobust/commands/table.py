@@ -8,11 +8,9 @@ Every number is read from a run's report.json; nothing is typed in. Folders with
 Exit status: 0 done; 2 something in the request cannot work.
 """
 
-import json
 import os
 import pathlib
 import re
-from typing import Any
 
 from absl import flags
 
@@ -20,6 +18,7 @@ from tfrobust.commands.command_line import Command
 from tfrobust.commands.readme import Place
 from tfrobust.errors import UserError
 from tfrobust.runs.markdown import link, plain
+from tfrobust.runs.run_report import read_run_report
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 HEAD = """| gin file | method | data | threat model | clean | PGD-20 | 95 % interval | training |
@@ -61,24 +60,21 @@ def format_row(folder: str | os.PathLike) -> str:
     Raises:
         UserError: the folder's report.json is not that of a run.
     """
-    path = pathlib.Path(folder, "report.json")
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-        gin = result["gin_files"][-1] if result["gin_files"] else "-"
-        clean, robust = (result[key]["right"] / result[key]["total"] for key in ("clean", "robust"))
-        low, high = result["robust"]["interval"]
-        found: Any = re.search(r"epsilon=([^)]*)", result["threat_model"])
-        epsilon = found[1].strip("'")
-        return (
-            f"| {link(pathlib.Path(gin).stem, gin)} | {plain(result['method'])} | {plain(result['data'])} "
-            f"| {plain(result['threat_model'].split('(')[0])} {plain(epsilon)} "
-            f"| {100 * clean:.2f} | {100 * robust:.2f} "
-            f"| {100 * low:.1f} to {100 * high:.1f} | {result['training_seconds']:.0f} s |"
-        )
-    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+    report = read_run_report(folder)
+    found = re.search(r"epsilon=([^)]*)", report.threat_model)
+    if found is None:
         raise UserError(
-            f"{path} is not the report of a training run. Leave that folder out, or train it again."
-        ) from error
+            f"{folder} has a report without epsilon: its threat model is {report.threat_model!r}. Leave that "
+            "folder out, or train it again."
+        )
+    gin = report.gin_file or "-"
+    low, high = report.interval
+    return (
+        f"| {link(pathlib.Path(gin).stem, gin)} | {plain(report.method)} | {plain(report.data)} "
+        f"| {plain(report.threat_model.split('(')[0])} {plain(found[1].strip(chr(39)))} "
+        f"| {100 * report.clean:.2f} | {100 * report.robust:.2f} "
+        f"| {100 * low:.1f} to {100 * high:.1f} | {report.seconds:.0f} s |"
+    )
 
 
 def _list_finished(folders):
@@ -96,5 +92,5 @@ COMMAND = Command(
     _run,
     _check,
     arguments="folders of runs",
-    needs_tensorflow=lambda values: False,
+    needs_tensorflow=lambda *_: False,
 )

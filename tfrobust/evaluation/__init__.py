@@ -5,7 +5,7 @@ from tfrobust.evaluation.compiled.store import forget_traces
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.outcome import Evaluation, Outcome
 from tfrobust.evaluation.evaluate import evaluate
-from tfrobust.evaluation.examples import Examples, load_examples
+from tfrobust.evaluation.examples import Examples, StoredExamples, load_examples
 from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.reports.headline import headline
 from tfrobust.evaluation.reports.page import write_page
@@ -23,6 +23,7 @@ __all__ = [
     "Examples",
     "Finding",
     "Outcome",
+    "StoredExamples",
     "Subject",
     "Suite",
     "custom",

@@ -1,14 +1,27 @@
 """What is asked of a classifier and its examples before they are attacked."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
 from tfrobust import contract
 from tfrobust.errors import UserError
+from tfrobust.evaluation.checks.before.inputs import check_sample
+from tfrobust.evaluation.checks.check import Limits
 from tfrobust.evaluation.checks.finding import Finding
+from tfrobust.evaluation.examples import AnyExamples, StreamedExamples
 from tfrobust.evaluation.subject import Subject
+
+CHOICES = {"checks": ("auto", "full", "contract", "none"), "nan_counts": ("broken", "robust")}
+
+
+def check_choices(**values: str) -> None:
+    """Raises `UserError` unless every argument is one of `CHOICES`."""
+    for name, value in values.items():
+        if value not in CHOICES[name]:
+            raise UserError(f"`{name}` must be one of {CHOICES[name]}. Received: {value!r}.")
 
 
 def get_seen(subject: Subject) -> keras.layers.Layer | Callable:
@@ -49,3 +62,31 @@ def stop_at_errors(findings: Iterable[Finding], force: bool = False) -> None:
         raise UserError(
             f"{told} Nothing was attacked. Give force (--force) to evaluate all the same."
         )
+
+
+def check_merge(merge: Sequence[Any], examples: AnyExamples, many_images: bool) -> None:
+    """Raises `UserError` if shards cannot be merged to what is asked for.
+
+    Args:
+        merge: folders of shards, or none.
+        examples: of the whole evaluation.
+        many_images: whether the adversarial images of several chunks are asked for.
+    """
+    if merge and isinstance(examples, StreamedExamples):
+        raise UserError(
+            "Shards are merged by the examples' ids, which a stream has not. Give arrays, or a source with "
+            "`__len__` and `read(places)`."
+        )
+    if merge and many_images:
+        raise UserError(
+            "Shards of several chunks have their images in their own folders. Merge without keep_images "
+            "(--images)."
+        )
+
+
+def count_sample(
+    findings: Iterable[Finding], labels: np.ndarray, num_classes: int, limits: Limits
+) -> tuple[Finding, ...]:
+    """The findings, with C28 of all labels, where these became known with the images only."""
+    sample = check_sample(labels, num_classes, limits)
+    return tuple(sample if finding.id == sample.id else finding for finding in findings)

@@ -68,3 +68,15 @@ class EpsilonCurve:
             epsilons.append(factor * threat_model.radius())
             accuracies.append(float(standing.mean()))
         return {"epsilon": epsilons, "accuracy": accuracies}
+
+
+def plan_curve(passes: float, fewest: int) -> EpsilonCurve | None:
+    """A curve of at most so many passes; None where they do not pay for `fewest` examples.
+
+    Example:
+    >>> from tfrobust.evaluation.epsilon_curve import plan_curve
+    >>> plan_curve(10_000, 16).examples, plan_curve(1_000, 16)
+    (26, None)
+    """
+    examples = int(min(EpsilonCurve.examples, passes // EpsilonCurve().cost))
+    return EpsilonCurve(examples=examples) if examples >= fewest else None

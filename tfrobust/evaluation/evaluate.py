@@ -11,8 +11,14 @@ import keras
 import tensorflow as tf
 
 from tfrobust.attacks.base import Attack
-from tfrobust.errors import UserError
-from tfrobust.evaluation.admission import count_classes, get_seen, stop_at_errors
+from tfrobust.evaluation.admission import (
+    check_choices,
+    check_merge,
+    count_classes,
+    count_sample,
+    get_seen,
+    stop_at_errors,
+)
 from tfrobust.evaluation.checks import (
     check_behaviour,
     check_contract,
@@ -22,19 +28,21 @@ from tfrobust.evaluation.checks import (
 )
 from tfrobust.evaluation.checks.after.noise import PASSES
 from tfrobust.evaluation.checks.before.consistency import is_random
-from tfrobust.evaluation.checks.beside.budget import FEWEST, Budget
+from tfrobust.evaluation.checks.beside.budget import COST, FEWEST
 from tfrobust.evaluation.checks.beside.grant import explain_short, grant_passes, is_short
 from tfrobust.evaluation.checks.traced import TracedModel
 from tfrobust.evaluation.compiled.devices import Devices
+from tfrobust.evaluation.engine.chunks import attack_examples
 from tfrobust.evaluation.engine.evaluator import Evaluator
-from tfrobust.evaluation.engine.journal import Journal
+from tfrobust.evaluation.engine.journals import Journals
 from tfrobust.evaluation.engine.outcome import Evaluation
-from tfrobust.evaluation.engine.shards import Shards
-from tfrobust.evaluation.epsilon_curve import EpsilonCurve
-from tfrobust.evaluation.examples import Examples, as_examples
+from tfrobust.evaluation.epsilon_curve import plan_curve
+from tfrobust.evaluation.examples import AnyExamples, Source, as_examples
+from tfrobust.evaluation.examples.chunk import count_rows
 from tfrobust.evaluation.fingerprint import compute_fingerprint
 from tfrobust.evaluation.folder import check_folder, claim_folder
 from tfrobust.evaluation.reports.evaluation import write_reports
+from tfrobust.evaluation.reports.report_files import save_images_in
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import Suite, as_suite
 from tfrobust.runs.bar import Bar
@@ -43,14 +51,10 @@ from tfrobust.runs.signals import AskedToStop
 from tfrobust.runs.writable import check_writable
 from tfrobust.threat_models.base import ThreatModel
 
-JOURNAL = "state"
-CHECKS = ("auto", "full", "contract", "none")
-NAN_COUNTS = ("broken", "robust")
-
 
 def evaluate(
     model: keras.Model | Callable | str | os.PathLike | Subject,
-    examples: Examples | tuple | tf.data.Dataset,
+    examples: AnyExamples | tuple | tf.data.Dataset | Source,
     suite: str | Suite | Attack | Sequence = "autoattack",
     threat_model: ThreatModel | None = None,
     *,
@@ -66,6 +70,8 @@ def evaluate(
     keep_images: bool = False,
     nan_counts: str = "broken",
     slots: int | str = "auto",
+    streams: int | str = "auto",
+    chunk: int | str = "auto",
     strategy: tf.distribute.Strategy | None = None,
     jit_compile: bool = False,
     save_seconds: float = 60,
@@ -88,7 +94,8 @@ def evaluate(
             `.keras` file or of a SavedModel, or a `Subject` (see `Subject.of_numpy` for functions
             outside TensorFlow).
         examples: `Examples`; a pair of images (n, h, w, c), uint8 or float in [0, 1], and integer labels
-            (n,); or a batched `tf.data.Dataset` of such pairs.
+            (n,); a batched `tf.data.Dataset` of such pairs; or a `data.StoredSplit`, or another object
+            with `__len__` and `read(places)` that returns such a pair.
         suite: name such as "autoattack" (`evaluation.suites.SUITES` has them all), a `Suite`, an
             `Attack`, or a sequence of (name, `Attack`).
         threat_model: for suites by name, such as `Linf("8/255")`.
@@ -104,10 +111,15 @@ def evaluate(
         statement: what the defence does, and which adaptive attack was tried, for the report.
         force: continue where a check before the attacks found an error.
         trust: also load a SavedModel that does more than calculate.
-        keep_images: keep the adversarial images in the result, and in `adversarial.npz`.
+        keep_images: write the adversarial images to `adversarial.npz`; of several chunks to
+            `adversarial-00000.npz` and so on.
         nan_counts: "broken" or "robust": what an example counts as that no attack broke and for which
             the classifier gives NaN or infinity at an image of the threat model.
-        slots: the most rows of a batch, or "auto" for 256.
+        slots: the most rows that are computed at once, or "auto", see `Evaluator`.
+        streams: threads that share them, or "auto", which measures how many, see `Evaluator`.
+        chunk: the most examples that are held at once, or "auto" for as many as take 256 MiB in float32,
+            about a fifth of what the evaluation then takes. Where there are more, the result has the
+            adversarial images of those that the checks look at (C36's `examples`) only.
         strategy: `tf.distribute.MirroredStrategy` under whose scope the model was made, or None.
         jit_compile: compile the attacks with XLA; on CPUs it was slower for convolutional networks.
         save_seconds: at most so many seconds of work are lost by a kill.
@@ -131,17 +143,19 @@ def evaluate(
     (2, (4,))
     """
     began = time.perf_counter()
-    if checks not in CHECKS:
-        raise UserError(f"`checks` must be one of {CHECKS}. Received: {checks!r}.")
-    if nan_counts not in NAN_COUNTS:
-        raise UserError(f"`nan_counts` must be one of {NAN_COUNTS}. Received: {nan_counts!r}.")
+    check_choices(checks=checks, nan_counts=nan_counts)
     limits = read_limits(thresholds)
     asked = stop if isinstance(stop, AskedToStop) else AskedToStop(stop)
     folder = None if workdir is None else pathlib.Path(workdir)
     if folder is not None:
         check_writable(folder)
     check_folder(folder, resume, merge)
-    examples = as_examples(examples)
+    examples = as_examples(examples, chunk)
+    rows = count_rows(examples.image_shape, chunk)
+    # What fits is evaluated at once, in memory.
+    whole = examples.load() if examples.fits(rows) else None
+    examples = whole or examples
+    check_merge(merge, examples, keep_images and whole is None)
     subject, chosen = Subject.of(model, trust), as_suite(suite, threat_model)
     evaluator = Evaluator(
         subject,
@@ -149,19 +163,18 @@ def evaluate(
         seed=seed,
         individual=chosen.individual,
         slots=slots,
+        streams=streams,
         devices=Devices(strategy),
         jit_compile=jit_compile,
     )
     threat_model = chosen.threat_model
     seen = get_seen(subject)
-    num_classes = count_classes(seen, examples.x[:32], examples.y, force)
-    traced = TracedModel(seen, examples.x.shape[1:])
-    given = (traced, examples.x, examples.y, threat_model, num_classes, limits)
-    flags: dict[str, Any] = {
-        "ids": examples.ids,
-        "has_gradient": subject.has_gradient,
-        "has_scores": subject.has_scores,
-    }
+    head = examples.head(limits[COST].examples)
+    labels = head.y if examples.labels is None else examples.labels
+    num_classes = count_classes(seen, head.x[:32], labels, force)
+    traced = TracedModel(seen, examples.image_shape)
+    given = (traced, head.x, labels, threat_model, num_classes, limits)
+    flags: dict[str, Any] = {"ids": head.ids, **subject.traits}
     attacks = [attack for _, attack in chosen.attacks]
     findings: tuple = ()
     if checks != "none":
@@ -170,29 +183,38 @@ def evaluate(
     stop_at_errors(findings, force)
     noisy = is_random(findings, attacks)
     evaluator.votes = limits[PASSES].passes if noisy else 1
-    fingerprint = compute_fingerprint(evaluator, examples, chosen) if folder or merge else {}
-    journal: Journal | Shards | None = None
+    fingerprint = {}
+    if folder or merge:
+        fingerprint = compute_fingerprint(evaluator, examples, chosen, rows if whole is None else 0)
+    journals = Journals(folder, fingerprint, resume, save_seconds, bar)
     if merge:
         # Shards are only read: they are refused before the folder is made.
-        parts = [pathlib.Path(part, JOURNAL) for part in merge]
-        journal = Shards(parts, fingerprint, examples.ids, chosen.attacks)
+        journals.read_shards(merge, examples.ids, chosen.attacks)
     with claim_folder(folder, fingerprint, resume, merge) as begin:
-        if journal is None and folder is not None:
-            journal = Journal(folder / JOURNAL, fingerprint, examples.ids, resume, save_seconds)
-            journal.report_skipped(bar)
+        journals.open_whole(None if whole is None else whole.ids)
         begin()
-        predictions, outcomes, adversarial = evaluator(
-            examples.x, examples.y, examples.ids, journal, bar, lambda: bool(asked)
+        found = attack_examples(
+            evaluator,
+            examples,
+            journals,
+            rows=rows if whole is None else None,
+            num_classes=num_classes,
+            kept=len(head),
+            on_chunk=save_images_in(folder) if keep_images and folder else None,
+            bar=bar,
+            stop=lambda: bool(asked),
         )
+        if examples.labels is None:
+            findings = count_sample(findings, found.labels, num_classes, limits)
+        outcomes = found.outcomes
         curve = None
         if checks == "auto" and is_short(attacks, num_classes, limits):
             findings += (explain_short(limits),)
         elif checks in ("auto", "full"):
-            granted, reserved = grant_passes(outcomes, 0, limits, checks == "full"), 0
+            granted = grant_passes(outcomes, 0, limits, checks == "full")
             if folder is not None and subject.has_gradient:
-                budget = Budget(granted.passes / 4)
-                curve = EpsilonCurve(examples=budget.count_examples(EpsilonCurve().cost, 256))
-                reserved = curve.examples * curve.cost
+                curve = plan_curve(granted.passes / 4, FEWEST)
+            reserved = 0 if curve is None else curve.examples * curve.cost
             granted = grant_passes(outcomes, reserved, limits, checks == "full")
             with asked.at_once():
                 findings += check_behaviour(
@@ -207,11 +229,7 @@ def evaluate(
             num_classes=num_classes,
             seed=seed,
             individual=chosen.individual,
-            ids=examples.ids,
-            labels=examples.y,
-            predictions=predictions,
-            outcomes=outcomes,
-            adversarial=adversarial,
+            **found._asdict(),
             environment=describe_environment(),
             seconds=time.perf_counter() - began,
             nan_counts=nan_counts,
@@ -225,8 +243,8 @@ def evaluate(
         evaluation = dataclasses.replace(evaluation, findings=tuple(findings))
         if folder is not None:
             points = None
-            if curve is not None and curve.examples >= FEWEST:
+            if curve is not None:
                 with asked.at_once():
-                    points = curve(traced.forward, examples.x, examples.y, threat_model)
-            write_reports(evaluation, examples.x, folder, keep_images, points)
+                    points = curve(traced.forward, head.x, head.y, threat_model)
+            write_reports(evaluation, head.x, folder, keep_images and whole is not None, points)
     return evaluation

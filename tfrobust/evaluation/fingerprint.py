@@ -5,14 +5,17 @@ import hashlib
 import numpy as np
 
 from tfrobust.evaluation.engine.evaluator import Evaluator
-from tfrobust.evaluation.examples import Examples
+from tfrobust.evaluation.examples import AnyExamples
 from tfrobust.evaluation.suites import Suite
 
 
-def compute_fingerprint(evaluator: Evaluator, examples: Examples, suite: Suite) -> dict:
+def compute_fingerprint(
+    evaluator: Evaluator, examples: AnyExamples, suite: Suite, rows: int = 0
+) -> dict:
     """A dict of JSON values: hashes of the model, of the examples and of the suite, the seed, and votes.
 
-    A classifier is known by its weights, or by its logits for some noise if it shows none.
+    A classifier is known by its weights, or by its logits for some noise if it shows none. `rows` is the
+    size of chunks, 0 where there is one.
 
     Example:
     >>> from tfrobust.evaluation import Evaluator, Examples, Subject, suite
@@ -26,11 +29,12 @@ def compute_fingerprint(evaluator: Evaluator, examples: Examples, suite: Suite) 
     """
     votes = {"votes": evaluator.votes} if evaluator.votes > 1 else {}
     return {
-        "model": _digest(*_take_weights(evaluator, examples.x.shape[1:])),
-        "examples": _digest(examples.x, examples.y, examples.ids),
+        "model": _digest(*_take_weights(evaluator, examples.image_shape)),
+        "examples": examples.digest(),
         "suite": suite.hash,
         "seed": evaluator.seed,
         **votes,
+        **({"chunk": rows} if rows else {}),
     }
 
 

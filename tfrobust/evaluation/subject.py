@@ -45,6 +45,11 @@ class Subject:
     model: Any = None
     folder: pathlib.Path | None = None
 
+    @property
+    def traits(self) -> dict[str, bool]:
+        """What the checks must know of it: "has_gradient" and "has_scores"."""
+        return {"has_gradient": self.has_gradient, "has_scores": self.has_scores}
+
     @staticmethod
     def of(model: Any, trust: bool = False) -> "Subject":
         """Makes a `Subject` of a model, a function or a path.

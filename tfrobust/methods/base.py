@@ -16,11 +16,12 @@ from tfrobust.contract import (
     require_logits,
     unpack,
 )
+from tfrobust.methods.accumulation import update_in_parts
 from tfrobust.methods.arguments import check_names, check_parts, check_weights
 from tfrobust.methods.attacked_model import make_attacked_model
 from tfrobust.methods.context import Step, StepContext
 from tfrobust.methods.evaluated import EvaluatedModel
-from tfrobust.methods.points import LivePoint, perturbed_inference, shifted_point
+from tfrobust.methods.points import LivePoint, ShiftedPoint, perturbed_inference, shifted_point
 from tfrobust.methods.update import apply, compute_shifted_decay, count_steps_made
 from tfrobust.methods.wrapper import REPORTED
 from tfrobust.ops.random.draws import drawing_under_xla
@@ -89,6 +90,8 @@ class AdversarialModel(EvaluatedModel):
     # Whether the loss contains derivatives, so that training differentiates twice: True, or
     # "inference" where only passes in inference mode are differentiated so.
     differentiates_twice: bool | str = False
+    # What of the whole batch the loss needs, in words, so that no part of a batch has it; "" for nothing.
+    sums_over_batch = ""
 
     def __init__(
         self,
@@ -161,13 +164,17 @@ class AdversarialModel(EvaluatedModel):
     ) -> dict[str, tf.Tensor]:
         """A training step on a checked batch of at least one row; the numbers that are logged."""
         step = self._begin(x, y)
+        if self.accumulation_steps > 1:
+            return update_in_parts(self, step, sample_weight)
         batch = step.batch
         perturbation, points = self.perturb(step)
 
         def loss_at(point, regularizers=self.regularizers):
-            return self._loss_at(point, step, points, perturbation, sample_weight, regularizers)
+            return self.loss_at(point, step, points, perturbation, sample_weight, regularizers)
 
-        make_point = self._weight_point(loss_at, step)
+        make_point = self.choose_point(
+            step, lambda w, seen: loss_at(ShiftedPoint(self.classifier, w), seen)[0]
+        )
         with tf.GradientTape() as tape:
             point = make_point()
             share, penalty, values, context = loss_at(point)
@@ -175,12 +182,12 @@ class AdversarialModel(EvaluatedModel):
             loss = self.optimizer.scale_loss(share + penalty + decay / batch.replicas)
         variables = self.classifier.trainable_variables
         gradients = context.hold_back(tape.gradient(loss, variables))
-        gradients = after(self._check_logits(context), gradients)
+        gradients = after(self.check_logits(context), gradients)
         apply(self.optimizer, gradients, variables, batch.replicas)
         point.commit()
         return self.report_training(context, values + point.penalty(), sample_weight)
 
-    def _loss_at(self, point, step, points, perturbation, sample_weight, regularizers):
+    def loss_at(self, point, step, points, perturbation, sample_weight, regularizers):
         """This replica's shares of the loss and of the penalty, values per example, their context."""
         watched = {name for part in (self, *self.regularizers) for name in part.watched}
         context = StepContext(point, step, points, perturbation, watched, tuple(self.means.names()))
@@ -212,19 +219,20 @@ class AdversarialModel(EvaluatedModel):
         attack_keys, loss_keys = keys.fold_in(_ATTACK), keys.fold_in(_LOSS)
         return Step(x, y, batch, epoch, number, attack_keys, loss_keys, weight_keys)
 
-    def _weight_point(self, loss_at, step):
+    def choose_point(self, step, share_at):
+        """A function that makes the point in weight space; `share_at(tensors, regularizers)` is the loss."""
         if self.weight_perturbation is None:
             return lambda: LivePoint(self.classifier)
         seen = [r for r in self.regularizers if r.seen_by_weight_perturbation]
         return shifted_point(
             self.classifier,
             self.weight_perturbation,
-            lambda point: loss_at(point, seen)[0],
+            lambda tensors: share_at(tensors, seen),
             step.weight_keys,
             step.epoch,
         )
 
-    def _check_logits(self, context):
+    def check_logits(self, context):
         """Looks at the first step's logits: whether they are probabilities only numbers may show."""
         logits = next(iter(context.computed().values()), None)
         if logits is None:

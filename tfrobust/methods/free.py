@@ -66,6 +66,7 @@ class Free(AdversarialModel):
     """
 
     parts = ("label_loss",)
+    sums_over_batch = "the whole batch's perturbation in each of its replays"
 
     def __init__(
         self,
@@ -148,12 +149,12 @@ class Free(AdversarialModel):
             tape.watch(delta)
             points = {"clean": x, "adversarial": to_box(x + delta)}
             point = LivePoint(self.classifier)
-            share, penalty, values, context = self._loss_at(
+            share, penalty, values, context = self.loss_at(
                 point, step, points, None, sample_weight, self.regularizers
             )
             loss = self.optimizer.scale_loss(share + penalty)
         slopes = context.hold_back(tape.gradient(loss, [*variables, delta]))
-        *gradients, upward = after(self._check_logits(context), slopes)
+        *gradients, upward = after(self.check_logits(context), slopes)
         self._carry_over(x, delta, upward, batch)
         apply(self.optimizer, gradients, variables, batch.replicas)
         return self.report_training(context, values + point.penalty(), sample_weight)

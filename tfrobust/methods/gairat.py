@@ -77,6 +77,8 @@ class GAIRAT(ADV):
     weights, where given, multiply w.
     """
 
+    sums_over_batch = "weights of examples whose mean over the batch is 1"
+
     def __init__(
         self,
         classifier: keras.Model,

@@ -50,10 +50,10 @@ class Point:
                 weights, and of what belongs to the images (a mean over them) as many as it holds.
         """
         losses = [full_precision(tf.reduce_sum(v)) for v in self._losses or ()]
-        if batch is not None and batch.replicas > 1:
+        if batch is not None and not (isinstance(batch.parts, int) and batch.parts == 1):
             # Keras lists the penalties of weights last.
             regularized = sum(v.regularizer is not None for v in self.variables)
-            shares = [1.0 / batch.replicas] * regularized
+            shares = [1.0 / batch.parts] * regularized
             shares = [batch.local / batch.size] * (len(losses) - regularized) + shares
             losses = [loss * tf.cast(s, loss.dtype) for loss, s in zip(losses, shares, strict=True)]
         return tf.add_n(losses) if losses else 0.0
@@ -189,15 +189,13 @@ def perturbed_inference(classifier, perturbation, keys, epoch):
 
 
 def shifted_point(classifier, perturbation, loss_at, keys, epoch):
-    """The function that makes the point w + v, with v found by `perturbation` at the present state.
+    """The function that makes the point w + v, with v found by `perturbation` of `loss_at(tensors)`.
 
     It is called inside the tape that differentiates with respect to w, so that w is seen and v is
     constant.
     """
     weights = [tf.convert_to_tensor(v.value) for v in classifier.trainable_variables]
-    shifts = perturbation(
-        lambda tensors: loss_at(ShiftedPoint(classifier, tensors)), weights, keys, epoch
-    )
+    shifts = perturbation(loss_at, weights, keys, epoch)
     shifts = [tf.stop_gradient(shift) for shift in shifts]
 
     def make():

@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from tfrobust.errors import UserError
+from tfrobust.plots.style import COLOURS, HATCHES
 from tfrobust.runs import files
 
-# Blue and orange can be told apart with most kinds of colour vision; hatching serves the others, and print.
-STYLES = (("clean", "#2f7ed8", ""), ("robust", "#d9722e", "//"))
+# Hatching serves print, and eyes for which the colours are alike.
+STYLES = (("clean", COLOURS[0], HATCHES[0]), ("robust", COLOURS[1], HATCHES[1]))
 _SCHEMA = 1
 
 

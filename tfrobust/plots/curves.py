@@ -1,14 +1,14 @@
 """Learning curves of one or several runs."""
 
-import json
 import os
-import pathlib
 from collections.abc import Sequence
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
+from tfrobust.plots.style import series_style
+from tfrobust.runs.metrics import read_metrics
 
 # All but pgf, which needs TeX.
 FORMATS = tuple(sorted(set(FigureCanvasAgg.get_supported_filetypes()) - {"pgf"}))
@@ -42,44 +42,19 @@ def plot_curves(folders: Sequence[str | os.PathLike]) -> Figure:
         >>> figure.axes[0].get_title(), figure.axes[0].lines[0].get_ydata().tolist()
         ('training loss', [2.3])
     """
-    runs = {str(folder): _rows(pathlib.Path(folder)) for folder in folders}
+    runs = {str(folder): read_metrics(folder) for folder in folders}
     if not runs:
         raise UserError("Give the folders of one or more runs, such as runs/trades_mer.")
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     for (title, name), axes in zip(PANELS, figure.subplots(1, len(PANELS)), strict=True):
-        for label, rows in runs.items():
+        for number, (label, rows) in enumerate(runs.items()):
             points = [(row["epoch"] + 1, row[name]) for row in rows if name in row]
             if points:
-                axes.plot(*zip(*points, strict=True), label=label)
+                look = series_style(number) | {"markevery": max(1, len(points) // 8)}
+                axes.plot(*zip(*points, strict=True), label=label, **look)
         axes.set(title=title, xlabel="epoch")
         axes.grid(alpha=0.3)
     # Of the first panel: a run without robust validation has no line in the last.
     if figure.axes[0].lines:
         figure.axes[0].legend(fontsize="small")
     return figure
-
-
-def _rows(folder):
-    path = folder / "metrics.jsonl"
-    if not path.is_file():
-        raise UserError(
-            f"{folder} contains no metrics.jsonl: give the folder of a run that has started."
-        )
-    rows = []
-    try:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            _check(row)
-            rows.append(row)
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise UserError(
-            f"Line {len(rows) + 1} of {path} is not a JSON object with an epoch and numbers: remove it, or "
-            "leave the run out."
-        ) from error
-    return rows
-
-
-def _check(row):
-    numbers = [row["epoch"] + 1, *(row[name] + 0.0 for _, name in PANELS if name in row)]
-    if not all(isinstance(value, (int, float)) for value in numbers):
-        raise TypeError("metrics must be numbers")

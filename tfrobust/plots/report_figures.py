@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-# They can be told apart with all kinds of colour vision, on white and on black.
-COLOURS = ("#2f7ed8", "#d9722e", "#2a9d6f", "#b0559d", "#b8912a", "#6f6fd6")
+from tfrobust.plots.style import COLOURS, series_style
+
 SIZE = (5.6, 3.2)
 
 
@@ -86,8 +86,9 @@ def _draw_steps(lines, name, label, title):
         return None
     figure, axes = _axes(label, title)
     for place, (attack, curve) in enumerate(lines.items()):
-        colour = COLOURS[place % len(COLOURS)]
-        axes.step(curve[name], curve["accuracy"], where="post", label=attack, color=colour)
+        # Markers at some places only: the steps are many.
+        look = series_style(place) | {"markevery": max(1, len(curve[name]) // 8)}
+        axes.step(curve[name], curve["accuracy"], where="post", label=attack, **look)
     axes.set_xlim(0.0, max(1, *(max(curve[name]) for curve in lines.values())))
     axes.legend(fontsize="small", frameon=False)
     return figure

@@ -33,6 +33,9 @@ class Regularizer(Spec):
     # Whether a weight perturbation such as AWP is searched with this term in the loss.
     seen_by_weight_perturbation = True
 
+    # What of the whole batch the term needs, in words, so that no part of a batch has it; "" for nothing.
+    sums_over_batch = ""
+
     @property
     def parts(self) -> tuple[str, ...]:
         """Names under which the term records more than its own value."""

@@ -71,6 +71,7 @@ class GapLabels(Regularizer):
     fix_second_order_slip: bool = False
 
     seen_by_weight_perturbation = False
+    sums_over_batch = "the gradient of the whole batch's loss"
 
     def check(self) -> None:
         check_schedule(self.weight, "weight", 0.0, 1.0)

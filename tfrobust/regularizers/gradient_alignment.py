@@ -74,6 +74,8 @@ class GradientAlignment(Regularizer):
     scale: float | Schedule = 1.0
     detach_clean: bool = False
 
+    sums_over_batch = "the number of examples with a gradient in the batch"
+
     @property
     def watched(self) -> tuple[str, ...]:
         return ("clean",)

@@ -63,7 +63,8 @@ EVALUATION = Kind(
     begun=(("state",),),
 )
 EXPORT = Kind("an export", "export.json", lambda c: {"num_classes", "image_shape"} <= c.keys())
-KINDS = (RUN, EVALUATION, EXPORT)
+SWEEP = Kind("a sweep", "sweep.json", lambda c: isinstance(c.get("sweep"), dict) and "points" in c)
+KINDS = (RUN, EVALUATION, EXPORT, SWEEP)
 RESUME = ("auto", "never", "must")
 
 

@@ -67,7 +67,7 @@ def image_folder(
 
     Raises:
         UserError: an argument is out of range, or a file or folder cannot be used. Of pictures that stay
-            in their files the content is seen only when they are read.
+            in their files the content is seen only when they are read, but for the first of each class.
 
     Example:
         >>> import pathlib
@@ -174,6 +174,7 @@ def _find_split(root, classes, size, channels, crop):
     names = [f"{c}/{name}" for c, files in zip(classes, found, strict=True) for name, _ in files]
     sizes = [bytes_ for files in found for _, bytes_ in files]
     reader = ImageFiles(root, names, sizes, size, channels, crop)
+    reader.check_first(labels)
     return StoredSplit(reader, np.arange(len(names)), labels)
 
 

@@ -57,7 +57,8 @@ def image_list(
 
     Raises:
         UserError: an argument is out of range, the file has other columns or values, or a picture is not
-            there. Of pictures that stay in their files the content is seen only when they are read.
+            there. Of pictures that stay in their files the content is seen only when they are read, but for
+            the first of each class.
 
     Example:
         >>> import pathlib
@@ -94,6 +95,7 @@ def image_list(
     class_names, numbers = _number_classes(path, labels)
     sizes = [_check_listed(path, line, one) for line, one in enumerate(paths, 2)]
     reader = ImageFiles(path.parent, paths, sizes, size, channels, test_crop)
+    reader.check_first(numbers)
     listed = StoredSplit(reader, np.arange(len(paths)), numbers)
     held_out: float | BaseSplit = validation
     if parts is None:

@@ -69,7 +69,7 @@ def read_image(
         array([7, 7, 7], dtype=uint8)
     """
     # Eager operations would go to a GPU, and stop those of the training step.
-    with _name_errors(name), _open(data) as picture, tf.device("CPU:0"):
+    with _name_errors(name), _open(io.BytesIO(data)) as picture, tf.device("CPU:0"):
         box = crop.choose_box(picture.height, picture.width, size, words)
         if crop.whole_pixels:
             top, left, height, width = map(int, box)
@@ -97,11 +97,17 @@ def _name_errors(name: str) -> Iterator[None]:
         ) from error
 
 
-def _open(data):
+def check_header(path: str) -> None:
+    """Raises `UserError` unless the first bytes of a file are those of a picture; decodes nothing."""
+    with _name_errors(path), open(path, "rb") as file, _open(file):
+        pass
+
+
+def _open(file):
     with warnings.catch_warnings():
         # Pillow warns of sizes that are errors here.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        picture = Image.open(file, formats=FORMATS)
     if picture.width * picture.height > MOST_PIXELS:
         raise OSError(
             f"it has {picture.width} x {picture.height} pixels, more than {MOST_PIXELS} in all"

@@ -44,7 +44,7 @@ class Probe:
         has_scores: bool,
         count: int,
     ):
-        self.total = len(x)
+        self.total = len(y)
         self.x, self.y = np.asarray(x[:count], np.float32), np.asarray(y[:count], np.int32)
         self.ids = np.arange(len(self.x)) if ids is None else np.asarray(ids)[:count]
         self.threat_model = threat_model

@@ -117,6 +117,22 @@ class Journal:
         self._records.append(record)
         self.save()
 
+    def close(self, kept: Mapping[str, np.ndarray]) -> None:
+        """Saves arrays to go on with, in place of the images of all attacks: nothing is left to do."""
+        for place in range(len(self._records)):
+            self._arrays[f"{place}:images"] = self._arrays[f"{place}:images"][:0]
+        self._arrays |= {f"closed:{name}": array for name, array in kept.items()}
+        self.save()
+
+    @property
+    def closed(self) -> dict[str, np.ndarray]:
+        """What `close` saved, by name; empty where it has not been called."""
+        return {
+            name.removeprefix("closed:"): array
+            for name, array in self._arrays.items()
+            if name.startswith("closed:")
+        }
+
     def due(self) -> bool:
         """Whether it is time to save."""
         return time.monotonic() - self._saved >= self._seconds

@@ -4,16 +4,19 @@ import csv
 import io
 import os
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 
 from tfrobust.errors import UserError
+from tfrobust.evaluation.engine.chunks import Found
 from tfrobust.evaluation.engine.outcome import Evaluation
 from tfrobust.evaluation.reports.summary import SCHEMA
 from tfrobust.runs import files
 
 REPORT, TABLE = "report.json", "examples.csv"
 IMAGES, SAMPLES = "adversarial.npz", "samples.npz"
+CHUNK_IMAGES = "adversarial-{:05d}.npz"
 COLUMNS = (
     "id",
     "label",
@@ -97,8 +100,8 @@ def write_table(path: str | os.PathLike, evaluation: Evaluation) -> None:
     files.write_text(path, text.getvalue())
 
 
-def write_images(path: str | os.PathLike, evaluation: Evaluation) -> None:
-    """Writes the adversarial images of all broken examples.
+def write_images(path: str | os.PathLike, evaluation: Evaluation | Found) -> None:
+    """Writes the adversarial images of all broken examples whose images were kept.
 
     The arrays are "images", float32 (m, h, w, c), "ids", "labels", and "attacks", names, all (m, ...).
 
@@ -109,7 +112,21 @@ def write_images(path: str | os.PathLike, evaluation: Evaluation) -> None:
         raise UserError(
             "The adversarial images were not kept. Evaluate with keep_images=True, or --images."
         )
-    _write_arrays(path, _select(evaluation, np.flatnonzero(evaluation.first_broken_by >= 0)))
+    _write_arrays(path, _select(evaluation, _find_broken(evaluation)))
+
+
+def save_images_in(folder: str | os.PathLike) -> Callable[[int, Found], None]:
+    """A function that writes the images of a chunk, by its number, to a file of its own in `folder`.
+
+    Example:
+    >>> callable(save_images_in("report"))
+    True
+    """
+
+    def save_images(number: int, found: Found) -> None:
+        write_images(pathlib.Path(folder, CHUNK_IMAGES.format(number)), found)
+
+    return save_images
 
 
 def write_samples(path: str | os.PathLike, evaluation: Evaluation, x: np.ndarray) -> None:
@@ -120,15 +137,20 @@ def write_samples(path: str | os.PathLike, evaluation: Evaluation, x: np.ndarray
     Args:
         path: the file.
         evaluation: `Evaluation`.
-        x: clean images, (n, h, w, c).
+        x: clean images, those of `evaluation.adversarial` first.
     """
-    places = np.flatnonzero(evaluation.first_broken_by >= 0)
-    if evaluation.adversarial is None or not len(places):
+    places = () if evaluation.adversarial is None else _find_broken(evaluation)
+    if not len(places):
         pathlib.Path(path).unlink(missing_ok=True)
         return
     count = min(MOST_SAMPLES, len(places))
     places = places[np.arange(count) * len(places) // count]
     _write_arrays(path, {**_select(evaluation, places), "clean": np.asarray(x[places], np.float32)})
+
+
+def _find_broken(evaluation):
+    """Places of the broken examples among those whose images are kept."""
+    return np.flatnonzero(evaluation.first_broken_by[: len(evaluation.adversarial)] >= 0)
 
 
 def _select(evaluation, places):

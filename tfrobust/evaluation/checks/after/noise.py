@@ -43,8 +43,10 @@ def check_passes(
     if model is None or evaluation.adversarial is None or not len(evaluation.ids):
         return PASSES.skip("it needs the model and the adversarial images.")
     forward = TracedModel.of(model, evaluation.adversarial.shape[1:])
-    y, x = evaluation.labels.astype(np.int32), evaluation.adversarial
+    x = evaluation.adversarial
+    y, ids = evaluation.labels[: len(x)].astype(np.int32), evaluation.ids[: len(x)]
     passes = limits[PASSES].passes
+    each = "each" if len(x) == len(evaluation.ids) else f"each of {len(x)} examples'"
     right = np.stack([_classify(forward, x, y) for _ in range(passes)])
     changing = right.any(axis=0) != right.all(axis=0)
     mean, worst = float(right.mean()), float(right.all(axis=0).mean())
@@ -52,19 +54,19 @@ def check_passes(
         text = f"{passes} passes over the adversarial images give the same answers."
         return PASSES.finding("passed", mean - worst, 0.0, text)
     text = (
-        f"Of {passes} passes over each adversarial image (an outvoted or the clean one where no attack broke "
-        f"the example) {format_share(mean)} are right on average, and all of them for {format_share(worst)} "
-        "of the images. Report both "
+        f"Of {passes} passes over {each} adversarial image (an outvoted or the clean one where no attack "
+        f"broke the example) {format_share(mean)} are right on average, and all of them for "
+        f"{format_share(worst)} of the images. Report both "
     )
-    ids = pick_ids(evaluation.ids, changing)
+    shown = pick_ids(ids, changing)
     if evaluation.votes > 1 and average_gradients([o.attack for o in evaluation.outcomes]):
         text += f"beside robust accuracy, for which {evaluation.votes} passes vote."
-        return PASSES.finding("info", mean - worst, 0.0, text, ids)
+        return PASSES.finding("info", mean - worst, 0.0, text, shown)
     text += (
         "instead of robust accuracy, and average gradients in the attacks (suite autoattack_rand); "
         "Square and FAB are unreliable here."
     )
-    return PASSES.finding("warning", mean - worst, 0.0, text, ids)
+    return PASSES.finding("warning", mean - worst, 0.0, text, shown)
 
 
 def _classify(forward, x, y):

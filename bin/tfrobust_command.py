@@ -2,8 +2,8 @@
 
 `import tfrobust` imports TensorFlow and all of the package, so that Keras finds the classes of a saved model.
 That takes seconds. A command first looks at its request, with those modules of the package that need no
-TensorFlow, and says at once what is wrong with it; only then the package's own `__init__` runs. This file
-stands beside the package, since what is in the package can't be imported before that.
+TensorFlow, and says at once what is wrong with it; only then the package's own `__init__` runs. This file is
+not in the package, since nothing in there can be imported before that.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ def _open_package() -> Callable[[], None]:
         return lambda: None
     spec = importlib.util.find_spec("tfrobust")
     if spec is None or spec.loader is None:
-        raise ModuleNotFoundError("The package tfrobust is not beside tfrobust_command.py.")
+        raise ModuleNotFoundError("There is no package tfrobust on the path of Python.")
     package = importlib.util.module_from_spec(spec)
     sys.modules["tfrobust"] = package
     loader = spec.loader

@@ -1,0 +1,11 @@
+"""Prints a table of a paper with our runs beside it: see `python bin/paper_table.py --help`."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from tfrobust_command import main  # noqa: E402
+
+if __name__ == "__main__":
+    sys.exit(main("paper_table"))

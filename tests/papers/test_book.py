@@ -1,0 +1,131 @@
+"""Tables of papers, against a few numbers by hand; our runs beside them, against counts written down."""
+
+import json
+import math
+import pathlib
+
+import pytest
+
+from tfrobust.errors import UserError
+from tfrobust.evaluation import list_suites
+from tfrobust.ops.interval import binomial_interval
+from tfrobust.papers import compare_table, find_runs, list_tables, load_table
+from tfrobust.papers.text import format_html, format_markdown, format_text
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def write_run(folder, gin, seed=0, right=9_000, configuration="", more=()):
+    folder.mkdir(parents=True)
+    record = {"seed": seed, "starts": [], "configuration": configuration}
+    (folder / "run.json").write_text(json.dumps(record))
+    counts = {"right": right, "total": 10_000, "interval": [0, 1]}
+    report = {"gin_files": [gin, *more], "seed": seed, "clean": counts, "robust": counts}
+    (folder / "report.json").write_text(json.dumps(report))
+
+
+def write_evaluation(run, suite, right, total=10_000, attacks=()):
+    folder = run / "evaluation" / suite
+    folder.mkdir(parents=True)
+    robust = {"right": right, "total": total}
+    attacks = [
+        {"name": name, "marginal": None if n is None else {"right": n, "total": total}}
+        for name, n in attacks
+    ]
+    report = {"schema": 1, "suite": suite, "robust": robust, "attacks": attacks}
+    (folder / "report.json").write_text(json.dumps({"tfrobust": report}))
+
+
+@pytest.mark.parametrize("name", list_tables())
+def test_a_table_is_whole(name):
+    table, suites = load_table(name), list_suites()
+    assert len({(row.method, row.bindings) for row in table.rows}) == len(table.rows)
+    for column in table.columns:
+        assert column.suite.split(":")[0] in {"", "clean", *suites}
+    for row in table.rows:
+        assert len(row.values) == len(table.columns)
+        assert (ROOT / row.gin_file).is_file()
+        assert any(value is not None for value in row.values)
+        for column, value in zip(table.columns, row.values, strict=True):
+            if column.suite and value is not None:
+                assert 0 <= value <= 100
+            assert row.count_images(column) >= 1000
+
+
+def test_all_tables_of_the_papers_are_there():
+    counts = {"atlas": 5, "rat": 8, "fait": 6}
+    names = {f"{paper}_{i + 1}" for paper, count in counts.items() for i in range(count)}
+    assert set(list_tables()) == names | {"llr_a1", "llr_f2", "llr_f3", "llr_f4"}
+
+
+def test_a_run_belongs_to_its_row_and_column(tmp_path):
+    table = load_table("atlas_1")
+    row = table.rows[3]
+    assert row.method == "one-step ATLAS"
+    write_run(tmp_path / "deep" / "run", row.gin_file, right=9_947)
+    write_evaluation(tmp_path / "deep" / "run", "atlas_pgd20", 9_000)
+    lines = compare_table(table, find_runs([tmp_path]))
+    assert len(lines) == len(table.rows)
+    cells = lines[3].cells
+    assert cells[0].value == pytest.approx(99.47) and cells[0].overlaps
+    assert cells[0].interval == pytest.approx([100 * e for e in binomial_interval(9_947, 10_000)])
+    assert cells[2].value == 90.0 and cells[2].overlaps is False
+    assert [cell for line in lines[:3] + lines[4:] for cell in line.cells if cell] == []
+
+
+def test_seeds_are_one_cell_with_both_kinds_of_chance(tmp_path):
+    table = load_table("atlas_1")
+    for seed, right in enumerate((9_400, 9_500, 9_600)):
+        write_run(tmp_path / str(seed), table.rows[1].gin_file, seed, right)
+    cell = compare_table(table, find_runs([tmp_path]))[1].cells[0]
+    assert cell.seeds == (0, 1, 2)
+    # Quantile of t with two degrees of freedom, sample variance 1e-4.
+    half = 4.302653 * math.sqrt(1e-4 / 3 + 0.95 * 0.05 / 10_000)
+    assert cell.interval == pytest.approx((95 - 100 * half, 95 + 100 * half), abs=1e-4)
+
+
+def test_lines_of_gin_tell_rows_apart(tmp_path):
+    table = load_table("fait_1")
+    gin = "gin/paper/cifar10_resnet18/trades.gin"
+    write_run(tmp_path / "run", gin, configuration="# Macros:\nLAMBDA = 6.0\n")
+    lines = compare_table(table, find_runs([tmp_path]))
+    assert [line.row.method for line in lines if line.cells[0]] == ["TRADES, lambda 6"]
+
+
+def test_another_scale_is_a_line_of_its_own(tmp_path):
+    table = load_table("atlas_1")
+    gin = table.rows[0].gin_file
+    write_run(tmp_path / "a", gin)
+    write_run(tmp_path / "b", gin, more=["gin/parts/small.gin"])
+    lines = compare_table(table, find_runs([tmp_path]))
+    assert [line.scale for line in lines[:2]] == [(), ("gin/parts/small.gin",)]
+    assert format_text(table, lines).count("98.34") == 1
+
+
+def test_an_attack_of_a_suite_is_found_by_its_name(tmp_path):
+    table = load_table("rat_4")
+    write_run(tmp_path / "run", table.rows[0].gin_file)
+    attacks = [("pgd-20-from-0", 6_200), ("pgd-20-from-1", 6_100), ("cw-20-from-0", None)]
+    write_evaluation(tmp_path / "run", "rat_blackbox", 6_000, attacks=attacks)
+    cells = compare_table(table, find_runs([tmp_path]))[0].cells
+    assert cells[1].value == 61.0 and cells[2] is None
+
+
+def test_one_run_under_two_folders_counts_once(tmp_path):
+    write_run(tmp_path / "run", load_table("atlas_1").rows[0].gin_file)
+    assert len(find_runs([tmp_path, tmp_path / "run"])) == 1
+
+
+def test_every_form_says_what_was_not_run(tmp_path):
+    table = load_table("llr_f3")
+    lines = compare_table(table, [])
+    for form in (format_text, format_markdown, format_html):
+        text = form(table, lines)
+        # The success rate is no accuracy, and none of ours.
+        assert text.count("not run") == len(table.rows) * 3
+        assert "86.83" in text and table.title in text
+
+
+def test_no_such_table():
+    with pytest.raises(UserError, match="There is no table 'atlas_9'. There are: atlas_1, "):
+        load_table("atlas_9")

@@ -1,0 +1,102 @@
+"""Figures show their numbers, series differ without colour, and what cannot be drawn is said."""
+
+import numpy as np
+import pytest
+
+from tfrobust import plots
+from tfrobust.errors import UserError
+from tfrobust.plots.style import series_style
+
+
+def test_no_two_series_look_alike_without_colour():
+    looks = [(s["marker"], s["linestyle"]) for s in map(series_style, range(30))]
+    assert len(set(looks)) == 30
+
+
+def contrast(one, other):
+    def luminance(colour):
+        c = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        c = np.where(c <= 0.03928, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+        return c @ [0.2126, 0.7152, 0.0722]
+
+    a, b = sorted((luminance(one), luminance(other)), reverse=True)
+    return (a + 0.05) / (b + 0.05)
+
+
+def test_colours_show_on_white_and_on_black():
+    for colour in plots.style.COLOURS:
+        assert min(contrast(colour, "#ffffff"), contrast(colour, "#111111")) > 2.0
+
+
+def test_shares_of_a_histogram_sum_to_one():
+    values = {"a": np.array([0.0, 0.1, 0.9, np.nan]), "b": np.array([0.5])}
+    axes = plots.plot_histograms(values, "x", bins=4).axes[0]
+    for line in axes.lines:
+        assert line.get_ydata()[:-1].sum() == pytest.approx(1.0)
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["a", "b"]
+
+
+def test_the_star_is_the_most_robust_point():
+    lines = {"a": [("1", 0.9, 0.3), ("6", 0.8, 0.5), ("9", 0.7, 0.4)], "b": [("", 0.6, 0.2)]}
+    axes = plots.plot_trade_off(lines).axes[0]
+    stars = [line for line in axes.lines if line.get_marker() == "*"]
+    assert [(s.get_xdata()[0], s.get_ydata()[0]) for s in stars] == [(0.8, 0.5), (0.6, 0.2)]
+
+
+def test_a_collapse_is_marked_where_accuracy_falls():
+    values = [0.5, 0.6, 0.35, 0.3, 0.31]
+    rows = [
+        {"epoch": i, "val_robust_accuracy": v, "jacobian_norm": 10.0} for i, v in enumerate(values)
+    ]
+    panels = {"robust": "val_robust_accuracy", "norm": "jacobian_norm"}
+    figure = plots.plot_epochs({"run": rows}, panels, "val_robust_accuracy")
+    for axes in figure.axes:
+        (cross,) = (line for line in axes.lines if line.get_marker() == "x")
+        assert cross.get_xdata().tolist() == [3]
+
+
+def test_radii_are_drawn_in_their_order():
+    curves = {"a": (np.array([0.2, 0.0, 0.1]), np.array([0.3, 0.9, 0.6]))}
+    (line, mark) = plots.plot_epsilon_curves(curves, "L2", 0.1).axes[0].lines
+    assert line.get_xdata().tolist() == [0.0, 0.1, 0.2] and line.get_ydata().tolist() == [
+        0.9,
+        0.6,
+        0.3,
+    ]
+    assert mark.get_xdata()[0] == 0.1
+
+
+def test_surfaces_share_one_scale():
+    places = np.linspace(-1, 1, 5)
+    losses = {"flat": np.zeros((5, 5)), "steep": np.full((5, 5), 8.0)}
+    figure = plots.plot_surfaces(losses, places, ("a", "b"), "epsilon")
+    assert {axes.get_zlim() for axes in figure.axes} == {(0.0, 8.0)}
+
+
+def test_grey_is_no_change():
+    clean = np.full((1, 2, 2, 3), 0.5)
+    found = clean.copy()
+    found[0, 0, 0] += 0.1
+    figure = plots.plot_perturbations(clean, found, ["a"], ["b"], 0.1)
+    shown = figure.axes[2].images[0].get_array()
+    assert shown[1, 1].tolist() == [0.5] * 3 and shown[0, 0].tolist() == pytest.approx([1.0] * 3)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plots.plot_histograms({}, "x"),
+        lambda: plots.plot_trade_off({"a": []}),
+        lambda: plots.plot_epsilon_curves({}, "Linf"),
+        lambda: plots.plot_surfaces({}, np.zeros(2), ("a", "b"), "epsilon"),
+        lambda: plots.plot_perturbations(
+            np.zeros((0, 2, 2, 1)), np.zeros((0, 2, 2, 1)), [], [], 0.1
+        ),
+        lambda: plots.plot_perturbations(
+            np.zeros((1, 2, 2, 2)), np.zeros((1, 2, 2, 2)), [""], [""], 0.1
+        ),
+    ],
+)
+def test_nothing_to_draw_is_said(draw):
+    with pytest.raises(UserError, match="draw|shown"):
+        draw()

@@ -1,0 +1,49 @@
+"""The figure of a sweep shows its numbers, each where it belongs."""
+
+import numpy as np
+import pytest
+
+from tfrobust.errors import UserError
+from tfrobust.plots import plot_sweep
+
+
+def lines_of(axes):
+    return [container.lines[0] for container in axes.containers]
+
+
+def test_numbers_stand_on_a_scale_in_their_order():
+    curves = {"one": [("10", 0.4, 0.1), ("2", 0.3, 0.0)]}
+    axes = plot_sweep({"robust": curves}, "beta").axes[0]
+    assert lines_of(axes)[0].get_xdata().tolist() == [2.0, 10.0]
+    assert lines_of(axes)[0].get_ydata().tolist() == [0.3, 0.4]
+    assert axes.get_xscale() == "linear"
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["10", "2"]
+
+
+@pytest.mark.parametrize(("values", "scale"), [(("1e-5", "1e-2"), "log"), (("0", "100"), "linear")])
+def test_wide_positive_ranges_are_logarithmic(values, scale):
+    axes = plot_sweep({"robust": {"": [(v, 0.5, 0) for v in values]}}, "alpha").axes[0]
+    assert axes.get_xscale() == scale
+
+
+def test_other_values_stand_side_by_side():
+    axes = plot_sweep({"r": {"": [("small", 0.5, 0), ("large", 0.6, 0)]}}, "size").axes[0]
+    assert lines_of(axes)[0].get_xdata().tolist() == [0.0, 1.0]
+
+
+def test_lines_differ_without_colour():
+    curves = {str(i): [("1", 0.1 * i, 0)] for i in range(6)}
+    drawn = lines_of(plot_sweep({"r": curves}, "beta").axes[0])
+    assert len({(line.get_marker(), line.get_linestyle()) for line in drawn}) == 6
+    assert len({line.get_color() for line in drawn}) == 6
+
+
+def test_deviations_are_bars():
+    axes = plot_sweep({"r": {"": [("1", 0.5, 0.1)]}}, "beta").axes[0]
+    (segment,) = axes.collections[0].get_segments()
+    np.testing.assert_allclose(segment[:, 1], [0.4, 0.6])
+
+
+def test_nothing_to_draw_is_said():
+    with pytest.raises(UserError, match="No run of the sweep has ended"):
+        plot_sweep({}, "beta")

@@ -1,0 +1,57 @@
+"""The points of a sweep, against a product written down by hand."""
+
+import pytest
+
+from tfrobust.errors import UserError
+from tfrobust.sweeps.grid import Point, parse_grid, shorten
+
+
+def test_every_combination_comes_once():
+    points = parse_grid(["BETA = 1, 6.0", "recipes.trades.steps=3,10"], seeds=(0, 7))
+    assert len(points) == len(set(points)) == len({p.name for p in points}) == 8
+    assert points[0] == Point((("BETA", "1"), ("recipes.trades.steps", "3")), 0)
+    assert points[0].bindings == (
+        "BETA = 1",
+        "recipes.trades.steps = 3",
+        "training.train.seed = 0",
+    )
+    assert points[-1].name == "BETA=6.0,steps=10,seed=7"
+
+
+def test_commas_within_brackets_and_quotes_separate_nothing():
+    (point,) = parse_grid(["a.b = (1, [2, 3])"])
+    assert point.values == (("a.b", "(1, [2, 3])"),)
+    assert [p.values[0][1] for p in parse_grid(["a.size = 'x,y', @m.n(), %MACRO"])] == [
+        "'x,y'",
+        "@m.n()",
+        "%MACRO",
+    ]
+
+
+def test_without_a_grid_there_is_a_run_for_each_seed():
+    assert [p.name for p in parse_grid([], seeds=(0, 1))] == ["seed=0", "seed=1"]
+    assert [p.name for p in parse_grid([])] == ["run"]
+
+
+def test_names_stay_whole_where_their_last_parts_agree():
+    assert shorten([("a.beta", "1"), ("b.beta", "2")]) == [("a.beta", "1"), ("b.beta", "2")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "seeds", "message"),
+    [
+        (["BETA"], (), "must be a name and its values"),
+        (["1 = 2"], (), "must be a name and its values"),
+        (["BETA = "], (), "empty value"),
+        (["BETA = 1,,2"], (), "empty value"),
+        (["BETA = 1, 2, 1"], (), "has the value '1' twice"),
+        (["BETA = (1, 2"], (), "Close all brackets"),
+        (["BETA = large"], (), "is not a value that gin reads"),
+        (["BETA = 1", "BETA = 2"], (), "binds 'BETA' twice"),
+        (["BETA = 1"], (0, 0), "has 0 twice"),
+        (["a = 'x y', 'x:y'"], (), "share the folder"),
+    ],
+)
+def test_what_cannot_be_read_is_said(lines, seeds, message):
+    with pytest.raises(UserError, match=message):
+        parse_grid(lines, seeds)

@@ -1,0 +1,81 @@
+"""Prints a table of a paper with our runs beside it.
+
+    python bin/paper_table.py atlas_1 runs
+    python bin/paper_table.py atlas_1 --readme=docs/results.md runs sweeps/beta
+    python bin/paper_table.py --list
+
+The runs are found by their reports, at any depth below the folders; every number of ours is read from those.
+A run belongs to a row by its gin file and lines of gin, an evaluation to a column by its suite:
+`bin/evaluate.py --model=RUN --suite=SUITE` fills a cell. What was not run says so.
+
+Exit status: 0 done; 2 something in the request cannot work.
+"""
+
+import pathlib
+
+from absl import flags
+
+from tfrobust.commands.command_line import Command
+from tfrobust.commands.readme import Place
+from tfrobust.errors import UserError
+
+FORMATS = ("text", "markdown", "html")
+
+
+def _define(values):
+    flags.DEFINE_bool("list", False, "List the tables.", flag_values=values)
+    flags.DEFINE_enum("format", "text", list(FORMATS), "How to print it.", flag_values=values)
+    flags.DEFINE_string(
+        "readme",
+        None,
+        "Markdown file in which the table between the markers of its name is replaced.",
+        flag_values=values,
+    )
+
+
+def _check(values, arguments):
+    from tfrobust.papers.tables import list_tables
+
+    if values.list:
+        return
+    tables = list_tables()
+    if not arguments or arguments[0] not in tables:
+        seen = f" Received: {arguments[0]!r}." if arguments else ""
+        raise UserError(f"Which table? Give one of {', '.join(tables)}.{seen}")
+    for folder in arguments[1:]:
+        if not pathlib.Path(folder).is_dir():
+            raise UserError(f"There is no folder {folder}. Give folders with runs, such as runs.")
+    if values.readme is not None:
+        _find_place(values, arguments[0])
+
+
+def _run(values, arguments):
+    from tfrobust.papers import compare_table, find_runs, list_tables, load_table
+    from tfrobust.papers.text import format_html, format_markdown, format_text
+
+    if values.list:
+        print("\n".join(f"{name:8} {title}" for name, title in list_tables().items()))
+        return
+    name, *folders = arguments
+    table = load_table(name)
+    lines = compare_table(table, find_runs(folders))
+    if values.readme is not None:
+        _find_place(values, name).put(format_markdown(table, lines))
+        return
+    make = {"text": format_text, "markdown": format_markdown, "html": format_html}[values.format]
+    print(make(table, lines))
+
+
+def _find_place(values, name):
+    return Place(values.readme, f"<!-- {name}: begin -->", f"<!-- {name}: end -->")
+
+
+COMMAND = Command(
+    "paper_table",
+    __doc__,
+    _define,
+    _run,
+    _check,
+    arguments="a table, and folders with runs",
+    needs_tensorflow=lambda *_: False,
+)

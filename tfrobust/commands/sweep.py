@@ -1,0 +1,147 @@
+"""Trains one configuration with several values and seeds, evaluates the runs, and compares them.
+
+    python bin/sweep.py --gin_file=gin/trades.gin --grid='BETA = 1, 3, 6, 9' --seeds=0,1,2
+    python bin/sweep.py --gin_file=gin/atlas.gin --grid='recipes.atlas.alpha = 1e-4, 1e-3' --suite=autoattack
+    python bin/sweep.py --gin_file=gin/trades.gin --grid='BETA = 1, 6' --dry_run
+
+Several --grid make all combinations of their values. The folder of the sweep gets a folder for each run;
+sweep.md and sweep.png, accuracies against the first swept name with means and deviations over seeds;
+sweep.csv, a row for each run; logs/, what each run printed; and TensorBoard's HParams dashboard.
+
+Give the same command again to go on with a sweep that was stopped or killed; runs that are complete are not
+repeated. More values and more seeds may be asked for later.
+
+Exit status: 0 done; 1 a run failed, the others are complete; 2 something in the request cannot work;
+75 stopped by SIGTERM or SIGINT, the runs are saved.
+"""
+
+import pathlib
+import statistics
+import subprocess
+import sys
+
+from absl import flags
+
+from tfrobust.commands import first_look
+from tfrobust.commands.command_line import ROOT, Command, parse_seeds
+from tfrobust.errors import UserError
+
+FAILED = 1
+
+
+def _define(values):
+    given = {"flag_values": values}
+    flags.DEFINE_string("gin_file", None, "Configuration of all runs.", **given)
+    flags.DEFINE_multi_string(
+        "gin_bindings", [], "Lines of gin for every run, such as 'EPOCHS = 30'.", **given
+    )
+    flags.DEFINE_multi_string(
+        "grid",
+        [],
+        "A name that gin binds and its values, such as 'BETA = 1, 3, 6'. Give it again for more names.",
+        **given,
+    )
+    flags.DEFINE_list("seeds", [], "A run of each point for each seed, such as 0,1,2.", **given)
+    flags.DEFINE_string("suite", None, "Suite under which runs are evaluated.", **given)
+    flags.DEFINE_string(
+        "workdir", None, "Folder of the sweep. Default: sweeps/ and the gin file's name.", **given
+    )
+    flags.DEFINE_integer("jobs", 1, "Runs at a time.", 1, 1024, **given)
+    flags.DEFINE_bool(
+        "dry_run",
+        False,
+        "Print how many runs there are and how long they take; write nothing.",
+        **given,
+    )
+    flags.DEFINE_bool(
+        "trust",
+        False,
+        "Run code that the gin file names and that is not of tfrobust: read it before.",
+        **given,
+    )
+
+
+def _check(values):
+    from tfrobust.sweeps.grid import parse_grid
+
+    if values.gin_file is None:
+        raise UserError("Which configuration? Give --gin_file=gin/trades.gin, for example.")
+    if not values.grid and not values.seeds:
+        raise UserError(
+            "A sweep changes something: give --grid='BETA = 1, 3, 6' or --seeds=0,1,2, for example."
+        )
+    points = parse_grid(values.grid, parse_seeds(values.seeds))
+    if values.suite is not None:
+        first_look.check_suite(values.suite, None, ())
+    for point in points:
+        lines = [*values.gin_bindings, *point.bindings]
+        first_look.check_configuration([values.gin_file], lines, values.trust)
+    first_look.check_writable(_make_sweep(values).folder.path)
+
+
+def _make_sweep(values):
+    from tfrobust.sweeps.folder import SweepFolder
+    from tfrobust.sweeps.grid import parse_grid
+    from tfrobust.sweeps.sweep import Sweep
+
+    points = parse_grid(values.grid, parse_seeds(values.seeds))
+    shared = {
+        "gin_file": values.gin_file,
+        "gin_bindings": list(values.gin_bindings),
+        "swept": [name for name, _ in points[0].values],
+        "suite": values.suite,
+    }
+    workdir = values.workdir or pathlib.Path("sweeps", pathlib.Path(values.gin_file).stem)
+    commands = {name: (sys.executable, str(ROOT / "bin" / f"{name}.py")) for name in _CALLED}
+    return Sweep(
+        SweepFolder(workdir, shared, points),
+        commands,
+        values.gin_file,
+        values.gin_bindings,
+        values.suite,
+        values.trust,
+    )
+
+
+_CALLED = ("train", "evaluate")
+
+
+def _run(values):
+    from tfrobust.runs.signals import StopRequest
+
+    sweep = _make_sweep(values)
+    missing = sweep.missing()
+    folder = sweep.folder.path
+    print(f"{len(sweep.folder.asked)} runs, of which {len(missing)} are not complete, in {folder}")
+    if values.dry_run:
+        return _print_plan(sweep, missing, values.jobs)
+    # As training does, for what the first run would refuse.
+    with sweep.folder.claim(), StopRequest() as stop:
+        failed = sweep.run(values.jobs, stop, lambda line: print(line, flush=True))
+    print(f"\n{sweep.write()}\nSee {folder}: sweep.md, sweep.csv, sweep.png, logs.")
+    print(f"tensorboard --logdir={folder}/tensorboard compares the runs.")
+    if failed:
+        print(f"Not complete: {', '.join(failed)}. Their logs say why.", file=sys.stderr)
+        return FAILED
+    return 0
+
+
+def _print_plan(sweep, missing, jobs):
+    """Prints what a run takes: what those that have ended took, or else the plan of the first one."""
+    took = [r.seconds for r in sweep.results() if r.seconds is not None]
+    if not missing:
+        return 0
+    if took:
+        seconds = statistics.fmean(took) * len(missing) / min(jobs, len(missing))
+        print(
+            f"A run took {statistics.fmean(took):.0f} s to train; all that are missing take about "
+            f"{seconds / 60:.0f} min, without evaluations."
+        )
+        return 0
+    print(
+        f"The plan of {missing[0].name}, as of {len(missing)}, with {jobs} at a time:", flush=True
+    )
+    return subprocess.run(sweep.training_command(missing[0], "--dry_run"), check=False).returncode
+
+
+COMMAND = Command("sweep", __doc__, _define, _run, _check)

@@ -1,0 +1,1 @@
+"""What figures show, and of what; its modules are imported by name, since most need no TensorFlow."""

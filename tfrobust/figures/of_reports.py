@@ -1,0 +1,183 @@
+"""Figures of what runs, evaluations and sweeps have written."""
+
+import pathlib
+
+import numpy as np
+
+from tfrobust.errors import UserError
+from tfrobust.figures.request import Drawn, Request
+from tfrobust.plots import (
+    plot_accuracies,
+    plot_curves,
+    plot_epochs,
+    plot_epsilon_curves,
+    plot_trade_off,
+)
+from tfrobust.runs import files, kinds
+from tfrobust.runs.metrics import read_metrics
+from tfrobust.runs.run_report import read_run_report
+
+_SCHEMA = 1
+
+
+def draw_curves(request: Request) -> Drawn:
+    """Training loss, clean and robust validation accuracy against epochs, a line for each run."""
+    rows = [
+        (
+            name,
+            row["epoch"] + 1,
+            *(row.get(key) for key in ("loss", "val_accuracy", "val_robust_accuracy")),
+        )
+        for name, found in _read_metrics(request).items()
+        for row in found
+    ]
+    head = ("run", "epoch", "loss", "clean accuracy", "robust accuracy")
+    return Drawn(plot_curves(request.paths), head, rows)
+
+
+def draw_accuracies(request: Request) -> Drawn:
+    """Clean and robust accuracy with their intervals, a pair of bars for each evaluation."""
+    rows = []
+    for name, report in _read_evaluations(request).items():
+        for measure in ("clean", "robust"):
+            found = report[measure] or {"accuracy": None, "interval": (None, None)}
+            rows.append((name, measure, found["accuracy"], *found["interval"]))
+    head = ("evaluation", "measure", "accuracy", "low", "high")
+    return Drawn(plot_accuracies(request.paths), head, rows)
+
+
+def draw_epsilon(request: Request) -> Drawn:
+    """Robust accuracy against the radius, a line for each evaluation."""
+    reports = _read_evaluations(request)
+    norms = {report["norm"] for report in reports.values()}
+    if len(norms) > 1:
+        raise UserError(f"Radii of different norms cannot be compared: {', '.join(sorted(norms))}.")
+    curves = {}
+    for name, report in reports.items():
+        curve = report["curves"]["epsilon"]
+        if curve is None:
+            raise UserError(
+                f"The evaluation {name} has no curve over the radius. Evaluate with full checks."
+            )
+        curves[name] = np.array(curve["epsilon"]), np.array(curve["accuracy"])
+    radii = {report["radius"] for report in reports.values()}
+    figure = plot_epsilon_curves(curves, norms.pop(), radii.pop() if len(radii) == 1 else None)
+    rows = [
+        (name, float(e), float(a))
+        for name, pair in curves.items()
+        for e, a in zip(*pair, strict=True)
+    ]
+    return Drawn(figure, ("evaluation", "radius", "accuracy"), rows)
+
+
+def draw_rows(request: Request) -> Drawn:
+    """Clean against robust accuracy, a point for each evaluation, such as all rows of a table."""
+    lines, rows = {}, []
+    for name, report in _read_evaluations(request).items():
+        if report["robust"] is None:
+            raise UserError(f"The evaluation {name} has no attacks. Leave it out.")
+        clean, robust = (report[measure]["accuracy"] for measure in ("clean", "robust"))
+        lines[name] = [("", clean, robust)]
+        rows.append((name, clean, robust))
+    return Drawn(plot_trade_off(lines), ("evaluation", "clean", "robust"), rows)
+
+
+def draw_trade_off(request: Request) -> Drawn:
+    """Clean against robust accuracy over a swept coefficient, a line for each sweep, best point starred.
+
+    FAIT, figure 1.
+    """
+    lines, rows, measures = {}, [], set()
+    for name, path in zip(request.names, request.paths, strict=True):
+        points = []
+        for values, clean, robust, measure in _read_sweep(pathlib.Path(path)):
+            label = ", ".join(value for _, value in values)
+            points.append((label, clean, robust))
+            rows.append((name, label, clean, robust))
+            measures.add(measure)
+        lines[name] = points
+    if len(measures) > 1:
+        raise UserError(
+            f"The sweeps were evaluated by different attacks: {', '.join(sorted(measures))}."
+        )
+    figure = plot_trade_off(
+        lines, f"robust accuracy, {measures.pop()}" if measures else "robust accuracy"
+    )
+    return Drawn(figure, ("sweep", "value", "clean", "robust"), rows)
+
+
+def draw_epochs(request: Request) -> Drawn:
+    """Jacobian norm, validation robust and clean accuracy over training, collapses marked.
+
+    ATLAS, figure 11.
+    """
+    return _draw_epochs(
+        request,
+        {
+            "Jacobian norm at x'": ("jacobian_norm",),
+            "robust accuracy, validation": ("val_robust_accuracy",),
+            "clean accuracy, validation": ("val_accuracy",),
+        },
+        collapse="val_robust_accuracy",
+    )
+
+
+def draw_divergences(request: Request) -> Drawn:
+    """R and R' over epochs on fixed training examples, from runs with `training.RecordDivergences`.
+
+    FAIT, figure 4.
+    """
+    titles = {"R": ("divergence_one_piece",), "R'": ("divergence_two_pieces",)}
+    return _draw_epochs(request, titles)
+
+
+def _draw_epochs(request, panels, collapse=None):
+    metrics = _read_metrics(request)
+    shown = {
+        t: k for t, k in panels.items() if any(k[0] in r for rows in metrics.values() for r in rows)
+    }
+    if not shown:
+        wanted = ", ".join(keys[0] for keys in panels.values())
+        raise UserError(f"The runs have recorded none of these: {wanted}.")
+    keys = {title: names[0] for title, names in shown.items()}
+    figure = plot_epochs(metrics, keys, collapse)
+    rows = [
+        (name, row["epoch"] + 1, *(row.get(key) for key in keys.values()))
+        for name, found in metrics.items()
+        for row in found
+    ]
+    return Drawn(figure, ("run", "epoch", *keys.values()), rows)
+
+
+def _read_metrics(request):
+    return {n: read_metrics(p) for n, p in zip(request.names, request.paths, strict=True)}
+
+
+def _read_evaluations(request):
+    return {
+        name: files.read_json(pathlib.Path(path, "report.json"), "tfrobust", _SCHEMA)["tfrobust"]
+        for name, path in zip(request.names, request.paths, strict=True)
+    }
+
+
+def _read_sweep(folder):
+    """Values, mean clean and mean robust accuracy of the points of a sweep, and what attacked."""
+    from tfrobust.sweeps.grid import Point
+    from tfrobust.sweeps.results import group_results, read_result
+
+    content = kinds.SWEEP.read(folder)
+    if content is None:
+        raise UserError(f"There is no sweep in {folder}. Give folders that bin/sweep.py made.")
+    suite = content["sweep"].get("suite")
+    points = [Point(tuple(map(tuple, p["values"])), p["seed"]) for p in content["points"]]
+    results = [read_result(folder / point.name, point, suite) for point in points]
+    measure = "robust" if suite is None else "suite"
+    for group in group_results(results):
+        clean, robust = group.mean("clean"), group.mean(measure)
+        if clean is not None and robust is not None:
+            yield group.values, clean, robust, suite or _name_attack(folder, points)
+
+
+def _name_attack(folder, points):
+    reports = [folder / p.name for p in points if (folder / p.name / "report.json").is_file()]
+    return f"test attack in {read_run_report(reports[0]).threat_model}"

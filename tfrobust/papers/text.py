@@ -1,0 +1,90 @@
+"""A paper's table with our runs as text, Markdown or HTML."""
+
+import html
+from collections.abc import Sequence
+
+from tfrobust.papers.book import Line, Ours
+from tfrobust.papers.tables import Column, PaperTable
+from tfrobust.runs.markdown import cell, link, plain, sentence, table
+
+NOT_RUN = "not run"
+LEGEND = (
+    "Accuracies in percent, ours with the 95 % interval. ≠: it has no point in common with that of the "
+    "paper's value on its test images. Not run: no report was found."
+)
+
+
+def format_markdown(paper: PaperTable, lines: Sequence[Line]) -> str:
+    """The table as Markdown: for each row a line of the paper's values and one for each scale of our runs."""
+    head, rows = _make_rows(paper, lines)
+    body = table([cell(title) for title in head], [[cell(value) for value in row] for row in rows])
+    files = dict.fromkeys(line.row.gin_file for line in lines)
+    links = ", ".join(link(name.removeprefix("gin/paper/"), name) for name in files)
+    parts = [
+        f"**{plain(paper.title)}** ({plain(paper.source)}). {sentence(paper.note)}".strip(),
+        body,
+    ]
+    return "\n\n".join([*parts, f"{LEGEND} Files: {links}."])
+
+
+def format_text(paper: PaperTable, lines: Sequence[Line]) -> str:
+    """The table in columns, for a terminal."""
+    head, rows = _make_rows(paper, lines)
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    body = "\n".join(
+        "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip()
+        for row in [head, ["-" * width for width in widths], *rows]
+    )
+    note = f"\n{paper.note}" if paper.note else ""
+    return f"{paper.title} ({paper.source}){note}\n\n{body}\n\n{LEGEND}"
+
+
+def format_html(paper: PaperTable, lines: Sequence[Line]) -> str:
+    """The table as a part of a page."""
+    head, rows = _make_rows(paper, lines)
+    top = "".join(f"<th>{html.escape(value)}</th>" for value in head)
+    body = "\n".join(
+        "<tr>" + "".join(f"<td>{html.escape(value)}</td>" for value in row) + "</tr>"
+        for row in rows
+    )
+    caption = html.escape(f"{paper.title} ({paper.source}). {paper.note}".strip())
+    return (
+        f"<table>\n<caption>{caption}</caption>\n<thead><tr>{top}</tr></thead>\n"
+        f"<tbody>\n{body}\n</tbody>\n</table>\n<p>{html.escape(LEGEND)}</p>\n"
+    )
+
+
+def _make_rows(paper, lines):
+    head = ["method", "", *(column.title for column in paper.columns)]
+    rows, former = [], None
+    for line in lines:
+        if line.row is not former:
+            values = zip(paper.columns, line.row.values, strict=True)
+            rows.append([line.row.method, "paper", *(_format_value(c, v) for c, v in values)])
+            former = line.row
+        cells = zip(paper.columns, line.cells, strict=True)
+        rows.append(["", _name_runs(line), *(_format_ours(c, ours) for c, ours in cells)])
+    return head, rows
+
+
+def _name_runs(line):
+    seeds = {seed for ours in line.cells if ours is not None for seed in ours.seeds}
+    count = f", {len(seeds)} seeds" if len(seeds) > 1 else ""
+    scale = "".join(f" + {name}" for name in line.scale)
+    return f"ours{scale}{count}"
+
+
+def _format_value(column: Column, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if column.suite else f"{value:g}"
+
+
+def _format_ours(column: Column, ours: Ours | None) -> str:
+    if not column.suite:
+        return "-"
+    if ours is None:
+        return NOT_RUN
+    low, high = ours.interval
+    differs = " ≠" if ours.overlaps is False else ""
+    return f"{ours.value:.2f} ({low:.2f} to {high:.2f}){differs}"

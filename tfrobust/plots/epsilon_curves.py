@@ -1,0 +1,52 @@
+"""Robust accuracy against the radius."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tfrobust.errors import UserError
+from tfrobust.plots.style import COLUMN, finish_axes, series_style
+
+
+def plot_epsilon_curves(
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]], norm: str, radius: float | None = None
+) -> Figure:
+    """Draws accuracy against the radius of the attack, a line for each classifier.
+
+    Args:
+        curves: from a name to radii in pixel units and accuracies in [0, 1].
+        norm: such as "Linf".
+        radius: of training, marked by a line; None for no mark.
+
+    Returns:
+        A matplotlib `Figure`.
+
+    Raises:
+        UserError: there is no curve.
+
+    Example:
+        >>> curves = {"TRADES": (np.array([0.0, 0.1]), np.array([0.9, 0.5]))}
+        >>> tfrobust.plots.plot_epsilon_curves(curves, "Linf").axes[0].get_xlabel()
+        'Linf radius (pixels in [0, 1])'
+    """
+    if not curves:
+        raise UserError("There is no curve of accuracy against the radius to draw.")
+    figure = Figure(figsize=(COLUMN, 2.6), layout="constrained")
+    axes = figure.subplots()
+    for number, (name, (radii, accuracy)) in enumerate(curves.items()):
+        order = np.argsort(radii)
+        axes.plot(
+            np.asarray(radii)[order],
+            np.asarray(accuracy)[order],
+            label=name,
+            **series_style(number),
+        )
+    if radius is not None:
+        axes.axvline(radius, color="gray", linestyle=(0, (1, 1)), linewidth=1)
+    axes.set(
+        xlabel=f"{norm} radius (pixels in [0, 1])", ylabel="accuracy", ylim=(0, 1), xlim=(0, None)
+    )
+    finish_axes(axes)
+    axes.legend(fontsize="small", frameon=False)
+    return figure

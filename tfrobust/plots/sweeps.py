@@ -1,0 +1,84 @@
+"""Accuracies against what a sweep changes."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tfrobust.errors import UserError
+from tfrobust.plots.style import finish_axes, series_style
+
+# Beyond this ratio of the largest to the smallest value the axis is logarithmic.
+_WIDE = 20
+
+Curves = Mapping[str, Sequence[tuple[str, float, float]]]
+"""From a line's label to its points (value as text, mean in [0, 1], standard deviation or 0)."""
+
+
+def plot_sweep(panels: Mapping[str, Curves], xlabel: str) -> Figure:
+    """Draws accuracy against one swept value: a panel for each accuracy, a line for each label.
+
+    Values that are all numbers stand on a scale, which is logarithmic if they are positive and wide apart;
+    others stand side by side in their order.
+
+    Args:
+        panels: from a title, such as "robust accuracy", to `Curves`.
+        xlabel: name of the swept value.
+
+    Returns:
+        A matplotlib `Figure`.
+
+    Raises:
+        UserError: there is no point to draw.
+
+    Example:
+        >>> curves = {"TRADES": [("1", 0.75, 0.0), ("6", 0.83, 0.0)]}
+        >>> figure = tfrobust.plots.plot_sweep({"robust accuracy": curves}, "BETA")
+        >>> figure.axes[0].lines[0].get_xdata().tolist()
+        [1.0, 6.0]
+    """
+    texts = [t for curves in panels.values() for line in curves.values() for t, *_ in line]
+    if not texts:
+        raise UserError("No run of the sweep has ended yet, so there is nothing to draw.")
+    texts = list(dict.fromkeys(texts))
+    places, numeric = _place(texts)
+    figure = Figure(figsize=(3.6 * len(panels), 3.2), layout="constrained")
+    for (title, curves), axes in zip(
+        panels.items(), figure.subplots(1, len(panels), squeeze=False)[0], strict=True
+    ):
+        for number, (label, points) in enumerate(curves.items()):
+            ordered = sorted(points, key=lambda point: places[point[0]])
+            axes.errorbar(
+                [places[text] for text, *_ in ordered],
+                [mean for _, mean, _ in ordered],
+                yerr=[deviation for *_, deviation in ordered],
+                label=label,
+                capsize=3,
+                **series_style(number),
+            )
+        _finish_axes(axes, title, xlabel, places, numeric)
+    if any(len(curves) > 1 for curves in panels.values()):
+        figure.axes[0].legend(fontsize="small", frameon=False)
+    return figure
+
+
+def _place(texts):
+    """Where each text stands on the axis, and whether that is its value."""
+    try:
+        numbers = {text: float(text) for text in texts}
+    except ValueError:
+        return dict(zip(texts, np.arange(float(len(texts))), strict=True)), False
+    if all(map(math.isfinite, numbers.values())):
+        return numbers, True
+    return dict(zip(texts, np.arange(float(len(texts))), strict=True)), False
+
+
+def _finish_axes(axes, title, xlabel, places, numeric):
+    values = list(places.values())
+    if numeric and min(values) > 0 and max(values) / min(values) > _WIDE:
+        axes.set_xscale("log")
+    axes.set_xticks(values, list(places))
+    axes.minorticks_off()
+    axes.set(title=title, xlabel=xlabel)
+    finish_axes(axes)

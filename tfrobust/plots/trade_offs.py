@@ -1,0 +1,69 @@
+"""Accuracy against robustness."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from tfrobust.errors import UserError
+from tfrobust.plots.style import COLUMN, finish_axes, series_style
+
+
+def plot_trade_off(
+    lines: Mapping[str, Sequence[tuple[str, float, float]]], robust: str = "robust accuracy"
+) -> Figure:
+    """Draws clean against robust accuracy, a line for each method and its best point as a star.
+
+    The best point of a line is the one of the largest robust accuracy.
+
+    Args:
+        lines: from a method's name to its points (label, clean, robust), accuracies in [0, 1], in the order
+            of what was changed; methods with one point are a star alone.
+        robust: what the y axis shows, such as "AutoAttack accuracy".
+
+    Returns:
+        A matplotlib `Figure`.
+
+    Raises:
+        UserError: there is no point.
+
+    Example:
+        >>> figure = tfrobust.plots.plot_trade_off({"TRADES": [("3", 0.84, 0.47), ("6", 0.81, 0.48)]})
+        >>> star = figure.axes[0].lines[-1]
+        >>> print(star.get_xdata()[0], star.get_ydata()[0])
+        0.81 0.48
+    """
+    if not any(lines.values()):
+        raise UserError("There is no result with clean and robust accuracy to draw.")
+    figure = Figure(figsize=(COLUMN, 2.9), layout="constrained")
+    axes = figure.subplots()
+    for number, (name, points) in enumerate(lines.items()):
+        look = series_style(number)
+        clean, attacked = ([point[place] for point in points] for place in (1, 2))
+        axes.plot(clean, attacked, label=name, **look)
+        for label, x, y in points:
+            axes.annotate(
+                label,
+                (x, y),
+                textcoords="offset points",
+                xytext=(3, 3),
+                fontsize=6,
+                color=look["color"],
+            )
+        best = max(points, key=lambda point: point[2])
+        axes.plot(
+            [best[1]],
+            [best[2]],
+            marker="*",
+            markersize=11,
+            color=look["color"],
+            markeredgecolor="black",
+            markeredgewidth=0.6,
+            linestyle="none",
+        )
+    axes.set(xlabel="clean accuracy", ylabel=robust)
+    finish_axes(axes)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    axes.margins(0.12)
+    axes.legend(fontsize="small", frameon=False)
+    return figure

@@ -1,0 +1,169 @@
+"""Runs what is missing of a sweep, and writes what came out."""
+
+import io
+import pathlib
+from collections.abc import Callable, Sequence
+
+from tfrobust.errors import Interrupted, UserError
+from tfrobust.plots.sweeps import plot_sweep
+from tfrobust.runs import files
+from tfrobust.runs.signals import AskedToStop
+from tfrobust.sweeps.folder import SweepFolder
+from tfrobust.sweeps.grid import Point
+from tfrobust.sweeps.results import (
+    Group,
+    Result,
+    evaluation_folder,
+    find_evaluation,
+    group_results,
+    read_result,
+)
+from tfrobust.sweeps.tables import format_csv, format_groups
+from tfrobust.sweeps.work import Task, read_last_line, run_tasks
+
+REFUSED, DIVERGED = 2, 3
+
+
+class Sweep:
+    """Trains and evaluates the points of a sweep that are not complete.
+
+    Args:
+        folder: `SweepFolder`.
+        commands: from "train" and "evaluate" to the words that call them.
+        gin_file: path of the file that all runs share.
+        gin_bindings: lines of gin that all runs share.
+        suite: name of a suite under which finished runs are evaluated, or None.
+        trust: as for training.
+    """
+
+    def __init__(
+        self,
+        folder: SweepFolder,
+        commands: dict[str, Sequence[str]],
+        gin_file: str,
+        gin_bindings: Sequence[str] = (),
+        suite: str | None = None,
+        trust: bool = False,
+    ) -> None:
+        self.folder, self.commands, self.gin_file = folder, commands, gin_file
+        self.gin_bindings, self.suite, self.trust = tuple(gin_bindings), suite, trust
+
+    def missing(self) -> list[Point]:
+        """The points that were asked for and are not complete."""
+        return [point for point in self.folder.asked if any(self._steps(point))]
+
+    def training_command(self, point: Point, *more: str) -> tuple[str, ...]:
+        """The words of the command that trains a point."""
+        lines = (*self.gin_bindings, *point.bindings)
+        return (
+            *self.commands["train"],
+            f"--gin_file={self.gin_file}",
+            *(f"--gin_bindings={line}" for line in lines),
+            f"--workdir={self.folder.run_folder(point)}",
+            *(("--trust",) if self.trust else ()),
+            *more,
+        )
+
+    def results(self) -> list[Result]:
+        """What the runs of all points came to, those of former calls too."""
+        return [
+            read_result(self.folder.run_folder(point), point, self.suite)
+            for point in self.folder.points
+        ]
+
+    def run(self, jobs: int, stop: AskedToStop, tell: Callable[[str], None]) -> list[str]:
+        """Runs what is missing, and writes table, figure and dashboard whenever a run has ended.
+
+        Args:
+            jobs: runs at a time.
+            stop: `AskedToStop`; the runs then save and end.
+            tell: function of a line that is shown.
+
+        Returns:
+            The names of runs that failed.
+
+        Raises:
+            UserError: a command refused its request; the others that ran have ended.
+            Interrupted: `stop` became true.
+        """
+        todo = self.missing()
+        tasks = [Task(p.name, tuple(self._steps(p)), self.folder.log(p)) for p in todo]
+        failed, refused = [], []
+
+        def on_end(task, status):
+            told = {0: "done", DIVERGED: "diverged"}.get(status, f"failed with status {status}")
+            last = "" if status == 0 else f": {read_last_line(task.log)} (see {task.log})"
+            tell(f"{task.name}  {told}{last}")
+            if status:
+                failed.append(task.name)
+            if status == REFUSED:
+                refused.append(f"{task.name}: {read_last_line(task.log)}")
+            self.write()
+            return status != REFUSED
+
+        run_tasks(tasks, jobs, stop, on_end)
+        self.write()
+        if stop:
+            raise Interrupted(
+                f"The runs in {self.folder.path} are saved; give the same command again to go on."
+            )
+        if refused:
+            raise UserError(f"A run cannot work, and no further one was begun: {refused[0]}")
+        return failed
+
+    def write(self) -> str:
+        """Writes sweep.md, sweep.csv, sweep.png and the dashboard's files; returns the table."""
+        from tfrobust.sweeps.hparams import write_hparams
+
+        results = self.results()
+        groups = group_results(results)
+        table = format_groups(groups, self.suite)
+        path = self.folder.path
+        files.write_text(path / "sweep.md", f"# {self.gin_file}\n\n{table}")
+        files.write_text(path / "sweep.csv", format_csv(results))
+        if any(result.accuracies for result in results):
+            picture = io.BytesIO()
+            draw_groups(groups, self.suite).savefig(picture, format="png", dpi=150)
+            files.write_bytes(path / "sweep.png", picture.getvalue())
+            write_hparams(self.folder, results)
+        return table
+
+    def _steps(self, point):
+        """The commands that a point still needs."""
+        run = self.folder.run_folder(point)
+        if not _is_trained(run):
+            yield self.training_command(point)
+        if self.suite is not None and find_evaluation(run, self.suite) is None:
+            yield (
+                *self.commands["evaluate"],
+                f"--model={run}",
+                f"--suite={self.suite}",
+                f"--workdir={evaluation_folder(run, self.suite)}",
+                *(("--trust",) if self.trust else ()),
+            )
+
+
+def draw_groups(groups: Sequence[Group], suite: str | None):
+    """The sweep's figure: accuracies against the first swept name, a line for each value of the others."""
+    titles = {"clean": "clean accuracy", "robust": "robust accuracy, test attack"}
+    titles |= {} if suite is None else {"suite": f"robust accuracy, {suite}"}
+    panels: dict[str, dict] = {title: {} for title in titles.values()}
+    for group in groups:
+        (first, *others) = group.values or (("", "all"),)
+        label = ", ".join(f"{name} {value}" for name, value in others)
+        for measure, title in titles.items():
+            mean = group.mean(measure)
+            if mean is not None:
+                point = (first[1], mean, group.deviation(measure) or 0.0)
+                panels[title].setdefault(label, []).append(point)
+    swept = groups[0].values
+    return plot_sweep(
+        {title: curves for title, curves in panels.items() if curves}, swept[0][0] if swept else ""
+    )
+
+
+def _is_trained(run: pathlib.Path) -> bool:
+    # What `Workspace.is_complete` asks for; the command looks again.
+    return all(
+        (run / name).is_file() for name in ("report.json", "report.md", "export/export.json")
+    )

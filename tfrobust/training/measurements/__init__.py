@@ -1,0 +1,1 @@
+"""Quantities that are measured after each epoch and logged with the others."""

@@ -1,0 +1,69 @@
+"""A callback whose numbers go into the logs of each epoch."""
+
+import abc
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfrobust.errors import UserError
+from tfrobust.ops.numbers import integer
+
+
+class Measurement(keras.callbacks.Callback, abc.ABC):
+    """Measures something of the classifier on fixed training examples after each epoch.
+
+    `train` calls it before it writes the epoch's metrics, so that the numbers stand in `metrics.csv`, in
+    TensorBoard and in figures. In a `fit` of your own put it before callbacks that read the logs. It draws no
+    random numbers of training and moves no statistics: the weights are those of a run without it.
+
+    Args:
+        examples: how many of the first training examples are used, at least 1.
+        data: pair of images and labels to use in place of them; needed outside of `train`.
+
+    Raises:
+        UserError: at the start of training without images.
+
+    Example:
+        >>> class Confidence(tfrobust.training.Measurement):
+        ...     def measure(self, x, y):
+        ...         probabilities = tf.nn.softmax(self.model.classifier(x, training=False))
+        ...         return {"confidence": tf.reduce_mean(tf.reduce_max(probabilities, axis=1))}
+        >>> Confidence(examples=100).examples
+        100
+    """
+
+    def __init__(
+        self, examples: int = 1000, data: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> None:
+        super().__init__()
+        self.examples = integer(examples, "examples", 1)
+        self._data = data
+
+    def set_experiment(self, experiment: Any) -> None:
+        """Called by `train`: the training examples."""
+        if self._data is None:
+            split = experiment.splits.train
+            split = split.take(np.arange(min(self.examples, len(split)))).load()
+            self._data = split.images, split.labels
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        if self._data is None:
+            raise UserError(
+                f"`{type(self).__name__}` needs images: give `data=(images, labels)` outside of `train`."
+            )
+        images, labels = (np.asarray(part)[: self.examples] for part in self._data)
+        scale = 255.0 if images.dtype == np.uint8 else 1.0
+        self._x = tf.constant(images / scale, tf.float32)
+        self._y = tf.constant(labels, tf.int32)
+        self._compiled = tf.function(self.measure, autograph=False)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        found = self._compiled(self._x, self._y)
+        if logs is not None:
+            logs.update({name: float(value) for name, value in found.items()})
+
+    @abc.abstractmethod
+    def measure(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Scalars by their names in the logs, of images (n, h, w, c) and labels (n,), as graph operations."""
