@@ -17,13 +17,12 @@ try:
     # What `keras.backend.clear_session` forgets; no public function adds to it.
     from keras.src.backend.common.global_state import set_global_attribute
 
-    # Whether `call` is the one that follows a graph of layers; `keras.Model` says so of no instance.
+    # Whether `call` follows a graph of layers; `keras.Model` says so of no instance.
     from keras.src.models.functional import Functional
 
     # Where callbacks look for a metric's direction with mode="auto"; the batches that Keras makes of arrays.
     from keras.src.trainers.compile_utils import MetricsList
     from keras.src.trainers.data_adapters import array_data_adapter, array_slicing
-
     # Several processes of one strategy: devices of each, words between them, how long one may be silent.
     from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
     from tensorflow.python.distribute import collective_all_reduce_strategy
