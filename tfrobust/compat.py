@@ -23,6 +23,7 @@ try:
     # Where callbacks look for a metric's direction with mode="auto"; the batches that Keras makes of arrays.
     from keras.src.trainers.compile_utils import MetricsList
     from keras.src.trainers.data_adapters import array_data_adapter, array_slicing
+
     # Several processes of one strategy: devices of each, words between them, how long one may be silent.
     from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
     from tensorflow.python.distribute import collective_all_reduce_strategy
