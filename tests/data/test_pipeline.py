@@ -96,17 +96,6 @@ def test_every_place_of_a_run_can_be_resumed_at(whole):
     assert batches(first_epoch=EPOCHS) == []
 
 
-def test_workers_read_the_rows_of_each_batch_in_order(whole):
-    parts = [batches(part=(worker, 2)) for worker in range(2)]
-    joined = [
-        tuple(np.concatenate(pair) for pair in zip(*both, strict=True))
-        for both in zip(*parts, strict=True)
-    ]
-    assert_same(joined, whole)
-    with pytest.raises(UserError, match="multiple of the 3 parts"):
-        batches(part=(0, 3))
-
-
 def test_cardinality_and_shapes_are_known():
     dataset = training_dataset(
         SPLIT, BATCH, seed=0, epochs=3, augment=AUGMENT, first_epoch=1, first_step=2
