@@ -154,9 +154,7 @@ def _attack_one_after_the_other(network, x, y, attack, names, rows):
     return found
 
 
-def run_art(
-    network: Any, x: np.ndarray, y: np.ndarray, settings: dict[str, Any]
-) -> dict[str, Any]:
+def run_art(network: Any, x: np.ndarray, y: np.ndarray, settings: dict[str, Any]) -> dict[str, Any]:
     """The toolbox's own AutoAttack, whole: its attacks are others (see its documentation)."""
     import torch
     from art.attacks.evasion import AutoAttack
