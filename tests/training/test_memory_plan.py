@@ -46,7 +46,14 @@ def gairat():
         (natural, 256, 1.5, ["about 5.00 GiB", "accumulation_steps = 8: about 1.50 GiB"]),
         (lambda: natural(4), 256, 1.5, ["about 2.00 GiB", "accumulation_steps = 8"]),
         (lambda: natural(8), 256, 1.5, None),
-        (gairat, 256, 1.5, ["batch_size to at most 32 (GAIRAT cannot accumulate gradients)"]),
+        (
+            gairat,
+            256,
+            1.5,
+            [
+                "Set training.train.rematerialize = True, or training.train.batch_size to at most 32 (GAIRAT"
+            ],
+        ),
         (natural, 256, 1.0, ["Not even one image"]),
     ],
 )
