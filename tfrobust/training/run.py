@@ -94,8 +94,7 @@ def train(
             validation split), "last".
         seed: whole number, the seed of all random numbers of the run.
         strategy, devices, deterministic, precision: see `Runtime`.
-        jit_compile, accumulation_steps, rematerialize: see `compile` of the method. XLA needs
-            deterministic=False.
+        jit_compile, accumulation_steps, rematerialize: see `compile` of the method.
         save_seconds: if the run is killed, at most this many seconds of training are lost.
         image_epochs: epochs between two image grids in TensorBoard.
         callbacks: functions without arguments that return Keras callbacks, such as `Plateau`. To be resumed,
