@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfrobust import contract
 from tfrobust.errors import UserError
-from tfrobust.methods import accumulation, checks, compilation, segments
+from tfrobust.methods import accumulation, checks, compilation, in_memory, segments
 from tfrobust.methods.clock import Clock, CountEpochs, put_first
 from tfrobust.methods.distributed import DistributedLoops
 from tfrobust.methods.reporting import Means, Reporting
@@ -163,23 +163,22 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         if validation_data is not None:
             validation_data, validation_steps = self._distribute(validation_data, validation_steps)
         with contract.as_user_error():
+            arrays, validation_data = in_memory.split_off_validation(
+                (x, y, sample_weight), validation_split, validation_data
+            )
             return super().fit(
-                x,
-                y,
-                batch_size,
-                epochs,
-                verbose,
-                put_first(CountEpochs(self.clock), callbacks),
-                validation_split,
-                validation_data,
-                shuffle and not isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset),
-                class_weight,
-                sample_weight,
-                initial_epoch,
-                steps_per_epoch,
-                validation_steps,
-                validation_batch_size,
-                validation_freq,
+                **in_memory.as_batches(*arrays, batch_size, steps_per_epoch, shuffle, class_weight),
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=put_first(CountEpochs(self.clock), callbacks),
+                validation_data=in_memory.convert_validation(
+                    validation_data, validation_batch_size or batch_size, validation_steps
+                ),
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_freq=validation_freq,
             )
 
     def evaluate(
@@ -202,6 +201,7 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         """
         x, steps = self._distribute(self._checked(x, y), steps)
         with self.reporting("test"), contract.as_user_error():
+            x, y, sample_weight = in_memory.convert_ordered(x, y, sample_weight, batch_size, steps)
             return super().evaluate(
                 x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, **kwargs
             )
@@ -211,6 +211,7 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         self._refuse_several_processes("predict", "Call it on method.classifier in one process.")
         x = self._checked(x, labels=False)
         with contract.as_user_error():
+            x, *_ = in_memory.convert_ordered(x, None, None, batch_size, steps)
             return super().predict(x, batch_size, verbose, steps, callbacks)
 
     def train_on_batch(self, *args, **kwargs):
