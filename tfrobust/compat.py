@@ -14,10 +14,8 @@ import keras
 import tensorflow as tf
 
 try:
-    # What `keras.backend.clear_session` forgets; no public function adds to it.
+    # What `clear_session` forgets, to which nothing public adds; whether `call` follows a graph of layers.
     from keras.src.backend.common.global_state import set_global_attribute
-
-    # Whether `call` follows a graph of layers; `keras.Model` says so of no instance.
     from keras.src.models.functional import Functional
 
     # Where callbacks look for a metric's direction with mode="auto"; the batches that Keras makes of arrays.
