@@ -24,6 +24,7 @@ class Settings:
     # What `compile` was given.
     accumulation_steps: int = 1
     rematerialize: Any = False
+    segments: Any = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

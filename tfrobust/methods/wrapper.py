@@ -42,7 +42,6 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         self.means = Means(part_names, REPORTED[1:])
         self.clock = Clock(self)
         self._length_is_given = False
-        self.segments = None
         self.second_derivatives = False  # Whether training differentiates twice.
         self.prepare_reports()
         self.built = classifier.built
