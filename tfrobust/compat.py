@@ -27,10 +27,8 @@ try:
     from tensorflow.python.distribute import collective_all_reduce_strategy
     from tensorflow.python.eager import context as eager_context
 
-    # A sum over replicas with a derivative of its own in forward mode; `tf.custom_gradient` has none.
+    # A sum over replicas with a derivative in forward mode; the operations that a SavedModel may name.
     from tensorflow.python.eager.record import record_operation, stop_recording
-
-    # The operations that a SavedModel may name.
     from tensorflow.python.framework import op_def_registry
 except ImportError as error:
     raise ImportError(

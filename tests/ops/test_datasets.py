@@ -85,7 +85,9 @@ def calls_maker(source):
 
 def test_no_file_makes_a_dataset_without_it():
     makers = []
-    for path in PACKAGE.rglob("*.py"):
+    # What ours is measured beside is tf.data as it comes.
+    plain = PACKAGE / "benchmarks" / "pictures.py"
+    for path in sorted(set(PACKAGE.rglob("*.py")) - {plain}):
         source = path.read_text()
         names = {n.attr for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Attribute)}
         assert "AUTOTUNE" not in names, path

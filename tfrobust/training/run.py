@@ -55,6 +55,7 @@ def train(
     precision: str = "float32",
     jit_compile: bool | str = False,
     accumulation_steps: int = 1,
+    rematerialize: bool | Sequence[str] = False,
     save_seconds: float = 60,
     image_epochs: int = 5,
     callbacks: Sequence[Callable[[], keras.callbacks.Callback]] = (),
@@ -87,7 +88,7 @@ def train(
             validation split), "last".
         seed: whole number, the seed of all random numbers of the run.
         strategy, devices, deterministic, precision: see `Runtime`.
-        jit_compile, accumulation_steps: see `compile` of the method. XLA needs deterministic=False.
+        jit_compile, accumulation_steps, rematerialize: see `compile` of the method.
         save_seconds: if the run is killed, at most this many seconds of training are lost.
         image_epochs: epochs between two image grids in TensorBoard.
         callbacks: functions without arguments that return Keras callbacks, such as `Plateau`. To be resumed,
@@ -148,7 +149,11 @@ def train(
             evaluation_batch_size=evaluation_batch_size,
             checkpoint_rule=checkpoint_rule,
             seed=seed,
-            compilation={"jit_compile": jit_compile, "accumulation_steps": accumulation_steps},
+            compilation={
+                "jit_compile": jit_compile,
+                "accumulation_steps": accumulation_steps,
+                "rematerialize": rematerialize,
+            },
             gin_files=tuple(configuration.files if configuration else ()),
             workers=workers,
         )

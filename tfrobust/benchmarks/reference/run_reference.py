@@ -28,7 +28,7 @@ def main(request: str, answer: str) -> None:
     np.savez(answer, **found)
 
 
-def build_network(layers: Sequence[dict], arrays: Sequence[np.ndarray]) -> Any:
+def build_network(layers: Sequence[dict[str, Any]], arrays: Sequence[np.ndarray]) -> Any:
     """The PyTorch module of what `network.describe_network` returned, in evaluation mode."""
     import torch
 
@@ -103,7 +103,9 @@ MODULES = {
 }
 
 
-def run_torchattacks(network: Any, x: np.ndarray, y: np.ndarray, settings: dict) -> dict:
+def run_torchattacks(
+    network: Any, x: np.ndarray, y: np.ndarray, settings: dict[str, Any]
+) -> dict[str, Any]:
     """AutoAttack's four attacks, with the settings of its paper, on the images that are still robust."""
     import torch
     import torchattacks
@@ -152,7 +154,7 @@ def _attack_one_after_the_other(network, x, y, attack, names, rows):
     return found
 
 
-def run_art(network: Any, x: np.ndarray, y: np.ndarray, settings: dict) -> dict:
+def run_art(network: Any, x: np.ndarray, y: np.ndarray, settings: dict[str, Any]) -> dict[str, Any]:
     """The toolbox's own AutoAttack, whole: its attacks are others (see its documentation)."""
     import torch
     from art.attacks.evasion import AutoAttack
