@@ -116,7 +116,7 @@ def evaluate(
             the classifier gives NaN or infinity at an image of the threat model.
         slots: the most rows of a batch, or "auto" for 256.
         chunk: the most examples that are held at once, or "auto" for as many as take 256 MiB in float32,
-            about a fifth of what the evaluation then takes. Where there are more, the result has the
+            about a seventh of what the evaluation then takes. Where there are more, the result has the
             adversarial images of those that the checks look at (C36's `examples`) only.
         strategy: `tf.distribute.MirroredStrategy` under whose scope the model was made, or None.
         jit_compile: compile the attacks with XLA; on CPUs it was slower for convolutional networks.
