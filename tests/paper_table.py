@@ -9,7 +9,7 @@ PGD = LINF | {"steps": 10, "step": 2 / 255, "start": "Uniform", "objective": "Cr
 KL = PGD | {"start": "Gaussian", "objective": "ToClean"}
 ONE = PGD | {"steps": 1, "step": 1.25 * 8 / 255}
 L2 = {"norm": "L2", "epsilon": 128 / 255}
-TEN_TIMES = {n: tuple(0.1 / 10**i for i in range(n + 1)) for n in (1, 2)}
+TEN_TIMES = {n: tuple(0.1 / 10**i for i in range(n + 1)) for n in (1, 2, 3)}
 STEPS_200 = {"epochs": 200, "batch": 128, "decay": 5e-4, "rate": ((100, 150), TEN_TIMES[2])}
 FROM_ONE_200 = STEPS_200 | {"rate": ((99, 149), TEN_TIMES[2])}
 FROM_ONE_SVHN = {"rate": ((99, 149), (0.01, 0.001, 1e-4))}
@@ -44,6 +44,8 @@ SAID = [
     ("cifar100_*", {"data": "cifar100", "num_classes": 100}),
     ("svhn_*", {"data": "svhn_cropped", "num_classes": None}),
     ("mnist_*", {"data": "mnist", "num_classes": None}),
+    ("imagenet_*", {"data": "imagenet2012", "num_classes": None, "image_size": 224}),
+    ("imagenet_resnet152/*", {"network": "from_applications", "application": "ResNet152"}),
     ("*_preact_resnet18/*", {"network": "preact_resnet18"}),
     ("*_resnet18/*", {"network": "resnet18"}),
     ("*_preact_resnet18/*", {"network": "preact_resnet18"}),
@@ -245,4 +247,19 @@ SAID = [
         | {"rate": ((54, 74, 89), (0.01, 0.001, 1e-4, 1e-5)), "epochs": 100, "batch": 128}
         | {"start": "Gaussian", "objective": "ToClean", "decay": 0.0},
     ),
+    # LLR on ImageNet; its crops and mirrors are the data set's usual ones
+    ("imagenet_*", {"batch": 512, "decay": 1e-4, "kernels_only": True, "activation": "softplus"}),
+    ("imagenet_*", {"epochs": 100, "rate": ((35, 70, 95), TEN_TIMES[3])}),
+    ("imagenet_*", ADAM | {"epsilon": 4 / 255, "scale": ("ramp", 20, 1.0)}),
+    ("imagenet_*/llr*", {"method": "LLR", "objective": "LinearityError", "steps": 2}),
+    ("imagenet_*/llr*", {"lam": 3.0, "mu": 6.0, "w_nom": 3.0, "mean": None, "augment": []}),
+    ("imagenet_*/llr_gamma", {"mu": 0.0}),
+    (
+        "imagenet_*/llr_16",
+        {"epochs": 55, "rate": ((17, 35, 50), TEN_TIMES[3]), "epsilon": 16 / 255}
+        | {"steps": 10, "mu": 9.0, "scale": ("ramp", 90, 1.0)},
+    ),
+    ("imagenet_*/adv", {"method": "ADV", "objective": "CrossEntropy", "steps": 10}),
+    ("imagenet_*/trades", TRADES | {"objective": "ToClean", "start": "Gaussian", "steps": 10}),
+    ("imagenet_*/trades", {"stepper": "Steepest", "step": 1 / 255}),
 ]

@@ -17,7 +17,13 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PATHS = [*ROOT.glob("gin/*.gin"), *ROOT.glob("gin/paper/*/*.gin")]
 FILES = sorted(str(path.relative_to(ROOT)) for path in PATHS)
 # Which TFDS set a file reads, by its name.
-SETS = {"mnist": "mnist", "cifar100": "cifar100", "cifar10": "cifar10", "svhn": "svhn_cropped"}
+SETS = {
+    "imagenet": "imagenet2012",
+    "mnist": "mnist",
+    "cifar100": "cifar100",
+    "cifar10": "cifar10",
+    "svhn": "svhn_cropped",
+}
 NEEDS_DATA = [name for name in FILES if any(word in name for word in SETS)]
 PAPER = [name for name in FILES if name.startswith("gin/paper/")]
 # Clean and robust accuracy of methods that see no attack, or a single step of a weak one, in training.

@@ -71,6 +71,7 @@ def configured(name, substitutes):
     network = selector.rpartition(".")[2]
     parameters = ("depth", "width_factor", "num_classes", "activation", "size", "mean")
     of_network = {p: bound(f"models.{network}.{p}") for p in parameters}
+    of_network["application"] = bound(f"models.{network}.name")
     epochs = bound("training.train.epochs")
     rate = bound("training.train.learning_rate")
     rate = rate(epochs=epochs) if callable(rate) and not isinstance(rate, Schedule) else rate
@@ -89,6 +90,7 @@ def configured(name, substitutes):
         "network": network,
         **of_network,
         "data": bound("data.tfds_images.name"),
+        "image_size": bound("data.tfds_images.image_size"),
         "epochs": epochs,
         "batch": bound("training.train.batch_size"),
         "rate": plain(rate),

@@ -5,6 +5,7 @@ private names out of all other files.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -22,8 +23,7 @@ try:
     # Where Keras's callbacks look for a metric's direction with mode="auto".
     from keras.src.trainers.compile_utils import MetricsList
 
-    # Several processes of one strategy: how many devices each has, words between them, and how long
-    # one may be silent.
+    # Several processes of one strategy: devices of each, words between them, how long one may be silent.
     from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
     from tensorflow.python.distribute.collective_all_reduce_strategy import (
         CollectiveAllReduceExtended,
@@ -197,14 +197,14 @@ class MultiWorkerStrategy(tf.distribute.MultiWorkerMirroredStrategy):
         addresses: host:port of each process.
         index: number of this one.
         devices: names such as "GPU:0" or "CPU:1", all of one kind, as many in each process.
-        patience: seconds for which a process may be silent before it counts as gone.
+        patience: seconds of silence after which TensorFlow counts a process as gone. Long: one that is
+            paused is silent too, and `training.cluster.watch` looks at who is gone.
     """
 
     def __init__(
-        self, addresses: Sequence[str], index: int, devices: Sequence[str], patience: float = 30.0
+        self, addresses: Sequence[str], index: int, devices: Sequence[str], patience: float = 3600.0
     ) -> None:
         job = coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=len(addresses))
-        # As TensorFlow does it, but for the patience.
         eager_context.context().configure_coordination_service(
             service_type="standalone",
             service_leader="/job:worker/replica:0/task:0",
@@ -241,5 +241,10 @@ def read_shared_text(key: str, seconds: float) -> str | None:
 
 
 def end_process(status: int) -> None:
-    """Ends the process from any thread; `sys.exit` ends the thread only."""
+    """Ends the process from any thread, and without TensorFlow's farewell to processes that are gone.
+
+    `sys.exit` ends the thread only, and that farewell may wait for ever.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
     os._exit(status)

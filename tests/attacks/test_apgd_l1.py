@@ -7,8 +7,9 @@ import tensorflow as tf
 from tfrobust.attacks import APGD, PGD
 from tfrobust.errors import UserError
 from tfrobust.evaluation.compiled.devices import Devices
-from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import SlotSchedule, Work
+from tfrobust.evaluation.engine.scheduling.program import Program
+from tfrobust.evaluation.engine.scheduling.queue import Work
+from tfrobust.evaluation.engine.scheduling.schedule import SlotSchedule
 from tfrobust.losses import DLR, Margin, TargetedDLR
 from tfrobust.threat_models import L1, L2, Linf
 

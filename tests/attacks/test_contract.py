@@ -16,8 +16,9 @@ import tensorflow as tf
 from tests.contracts import contracts_of
 from tfrobust import attacks
 from tfrobust.evaluation.compiled.devices import Devices
-from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import SlotSchedule, Work
+from tfrobust.evaluation.engine.scheduling.program import Program
+from tfrobust.evaluation.engine.scheduling.queue import Work
+from tfrobust.evaluation.engine.scheduling.schedule import SlotSchedule
 from tfrobust.losses import LogitDifference, TargetedDLR, ToClean
 from tfrobust.models.batch_normalization import BatchNormalization
 from tfrobust.threat_models import Linf

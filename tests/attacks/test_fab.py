@@ -10,8 +10,9 @@ from tfrobust import L2, Linf
 from tfrobust.attacks.case import Case
 from tfrobust.attacks.fab import FAB
 from tfrobust.errors import UserError
-from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import SlotSchedule, Work
+from tfrobust.evaluation.engine.scheduling.program import Program
+from tfrobust.evaluation.engine.scheduling.queue import Work
+from tfrobust.evaluation.engine.scheduling.schedule import SlotSchedule
 from tfrobust.ops.random.keys import ExampleKeys
 from tfrobust.threat_models import L1
 

@@ -5,8 +5,9 @@ import pytest
 import tensorflow as tf
 
 from tfrobust.attacks.fab import FAB
-from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import SlotSchedule, Work
+from tfrobust.evaluation.engine.scheduling.program import Program
+from tfrobust.evaluation.engine.scheduling.queue import Work
+from tfrobust.evaluation.engine.scheduling.schedule import SlotSchedule
 from tfrobust.threat_models import L1, L2, Linf
 
 RNG = np.random.default_rng(2)

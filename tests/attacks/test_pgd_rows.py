@@ -9,8 +9,9 @@ import tensorflow as tf
 from tfrobust.attacks import PGD, Adam, Clean, Gaussian, Radial, Uniform
 from tfrobust.attacks.case import Case
 from tfrobust.errors import UserError
-from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import SlotSchedule, Work
+from tfrobust.evaluation.engine.scheduling.program import Program
+from tfrobust.evaluation.engine.scheduling.queue import Work
+from tfrobust.evaluation.engine.scheduling.schedule import SlotSchedule
 from tfrobust.losses import CrossEntropy, LinearityError, Margin, TargetedDLR, ToClean
 from tfrobust.losses.logit_objectives import LogitDifference
 from tfrobust.ops.random.keys import ExampleKeys

@@ -18,8 +18,9 @@ from tfrobust.attacks.square_l1 import L1Squares
 from tfrobust.attacks.square_l2 import L2Squares
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.evaluator import Evaluator
-from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import SlotSchedule, Work
+from tfrobust.evaluation.engine.scheduling.program import Program
+from tfrobust.evaluation.engine.scheduling.queue import Work
+from tfrobust.evaluation.engine.scheduling.schedule import SlotSchedule
 from tfrobust.evaluation.subject import Subject
 from tfrobust.losses.margin import margin
 from tfrobust.ops.random.keys import ExampleKeys

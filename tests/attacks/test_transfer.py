@@ -14,8 +14,9 @@ from tfrobust.attacks.targets import choose_ranked_target
 from tfrobust.attacks.transfer import Transfer
 from tfrobust.errors import UserError
 from tfrobust.evaluation.compiled.devices import Devices
-from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import SlotSchedule, Work
+from tfrobust.evaluation.engine.scheduling.program import Program
+from tfrobust.evaluation.engine.scheduling.queue import Work
+from tfrobust.evaluation.engine.scheduling.schedule import SlotSchedule
 from tfrobust.losses import DLR, CrossEntropy, TargetedDLR
 from tfrobust.losses.objectives import ToClean
 from tfrobust.ops.random.keys import ExampleKeys

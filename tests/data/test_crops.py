@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from tfrobust.data import CenterCrop, RandomResizedCrop, order
+from tfrobust.data.resize import crop_and_resize
 from tfrobust.data.stored.pictures import read_image
 from tfrobust.errors import UserError
 
@@ -74,6 +75,14 @@ def test_a_jpeg_that_is_cropped_as_it_is_decoded_has_the_pixels_of_the_whole(cro
         assert one.shape == (*size, 3)
         # Coordinates in the window are rounded otherwise.
         assert np.abs(one - other).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(8, 8), (5, 9), (40, 30)])
+def test_the_largest_part_is_cut_and_resized_as_tensors_are(size):
+    for height, width in ((8, 8), (9, 31), (40, 12), (25, 25), (40, 30), (1, 3)):
+        pixels = RNG.integers(0, 256, (height, width, 3), np.uint8)
+        found = read_image(encode(pixels, "PNG"), "a.png", size, 3, CenterCrop())
+        np.testing.assert_array_equal(found, crop_and_resize(pixels, size).numpy())
 
 
 def test_the_middle_of_a_resized_picture_is_what_two_steps_give():

@@ -127,13 +127,22 @@ def test_nothing_is_read_before_the_first_batch(tree):
     assert len(seen) < 1000
 
 
-def test_parts_of_workers_make_up_the_batch(tree):
-    split = folder(tree).train
-    whole = TrainingBatches(split, BATCH, 3, EPOCHS)
-    parts = [TrainingBatches(split, BATCH, 3, EPOCHS, part=(i, 2)) for i in range(2)]
-    for number, batch in enumerate(whole):
-        joined = np.concatenate([part[number].places for part in parts])
-        np.testing.assert_array_equal(joined, batch.places)
+def test_a_worker_reads_its_own_rows_of_each_batch_and_no_others(tree):
+    split = folder(tree, memory_limit_gib=0).train
+    whole, parts, read = batches(split), [], []
+    for worker in range(2):
+        counted, seen = count_reads(split)
+        parts.append(batches(counted, part=(worker, 2)))
+        read += seen
+    joined = [
+        tuple(map(np.concatenate, zip(*pair, strict=True))) for pair in zip(*parts, strict=True)
+    ]
+    assert_same(joined, whole)
+    assert len(read) == EPOCHS * (len(split) // BATCH) * BATCH
+    with pytest.raises(UserError, match="`batch_size`=4 cannot be cut into 3 equal parts"):
+        batches(split, part=(0, 3))
+    with pytest.raises(UserError, match=r"must be \(i, n\) with 0 <= i < n"):
+        batches(split, part=(2, 2))
 
 
 def test_the_fingerprint_names_names_sizes_and_bytes(tree, tmp_path):

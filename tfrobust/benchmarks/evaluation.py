@@ -61,7 +61,7 @@ def measure_suite(
     turns = _Turns(
         {
             name: _Timer(subject.forward, examples, max(pool.programs))
-            for (name, _), pool in evaluator.pools.items()
+            for (name, *_), pool in evaluator.pools.items()
         }
     )
     predictions, outcomes, _ = evaluator(examples.x, examples.y, examples.ids, bar=turns)

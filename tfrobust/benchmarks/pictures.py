@@ -13,7 +13,7 @@ from tfrobust.benchmarks.benchmark_table import print_table
 from tfrobust.errors import UserError
 
 HEAD = ("", "images / s", "images / s and core", "of tf.data's", "and core")
-BATCHES = 24
+BATCHES = 96
 
 
 def measure_pictures(folder: str, image_size: int, batch_size: int, repeats: int) -> None:
@@ -27,7 +27,7 @@ def measure_pictures(folder: str, image_size: int, batch_size: int, repeats: int
         folder: folders of JPEG files by class; see `data.image_folder`.
         image_size: height and width of the images.
         batch_size: images in a batch.
-        repeats: rounds of 24 batches.
+        repeats: rounds of 96 batches.
 
     Raises:
         UserError: there are too few pictures, or other files than JPEG.

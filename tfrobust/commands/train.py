@@ -67,8 +67,9 @@ def _define(values):
     flags.DEFINE_enum(
         "strategy",
         None,
-        ["none", "mirrored"],
-        "Overrides training.train.strategy; the devices are training.train.devices.",
+        ["none", "mirrored", "multi_worker"],
+        "Overrides training.train.strategy; the devices are training.train.devices. multi_worker: this "
+        "process is one of several, by TF_CONFIG or srun.",
         flag_values=values,
     )
 

@@ -63,6 +63,7 @@ def training_dataset(
     augment: Sequence[Transform] = (),
     first_epoch: int = 0,
     first_step: int = 0,
+    part: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Makes the batches of all epochs of a run, in one `tf.data.Dataset`.
 
@@ -85,10 +86,12 @@ def training_dataset(
             seed (2,).
         first_epoch: the epoch to start in, from 0.
         first_step: the step of this epoch to start at, from 0.
+        part: (i, n) for worker i of n, from 0, which reads its own rows of each global batch and nothing
+            else: rows i * batch_size / n and on. n divides the batch size.
 
     Returns:
-        Dataset of (x, y): float32 (batch_size, h, w, c) in [0, 1] and int64 (batch_size,), with static
-        shapes.
+        Dataset of (x, y): float32 (batch_size / n, h, w, c) in [0, 1] and int64 (batch_size / n,), with
+        static shapes.
 
     Raises:
         UserError: the batch is larger than the split, or a number is out of range.
@@ -108,9 +111,10 @@ def training_dataset(
         ("first_step", first_step, steps),
     ):
         integer(value, name, minimum=0, maximum=most)
+    rows = _count_rows(batch_size, part)
     whole, one_by_one = split_transforms(check_augment(augment, split.image_shape))
 
-    run = TrainingBatches(split, batch_size, seed, epochs, first_epoch, first_step)
+    run = TrainingBatches(split, batch_size, seed, epochs, first_epoch, first_step, part)
 
     def batches():
         for (places, key), (images, labels) in zip(run, split.stream(run), strict=True):
@@ -127,9 +131,9 @@ def training_dataset(
     blank = np.zeros((1, *split.image_shape), split.dtype)
     stored = augment_batch(whole, blank, split.ids[:1], keys=np.zeros(len(whole), int)).dtype
     signature = (
-        tf.TensorSpec((batch_size, *split.image_shape), stored),
-        tf.TensorSpec((batch_size,), tf.int64),
-        tf.TensorSpec((batch_size,), tf.int64),
+        tf.TensorSpec((rows, *split.image_shape), stored),
+        tf.TensorSpec((rows,), tf.int64),
+        tf.TensorSpec((rows,), tf.int64),
         tf.TensorSpec((len(one_by_one),), tf.int64),
         tf.TensorSpec((), tf.float32),
     )
@@ -183,6 +187,18 @@ def evaluation_dataset(split: BaseSplit, batch_size: int) -> tf.data.Dataset:
         deterministic=True,
     )
     return _finish(dataset, len(whole))
+
+
+def _count_rows(batch_size, part):
+    fits = isinstance(part, (tuple, list)) and len(part) == 2
+    if not fits or not all(isinstance(n, int) for n in part) or not 0 <= part[0] < part[1]:
+        raise UserError(f"`part` must be (i, n) with 0 <= i < n. Received: part={part!r}.")
+    if batch_size % part[1]:
+        raise UserError(
+            f"`batch_size`={batch_size} cannot be cut into {part[1]} equal parts: make it a multiple of the "
+            "number of workers."
+        )
+    return batch_size // part[1]
 
 
 def _as_pixels(images, white):

@@ -70,6 +70,7 @@ def evaluate(
     keep_images: bool = False,
     nan_counts: str = "broken",
     slots: int | str = "auto",
+    streams: int | str = "auto",
     chunk: int | str = "auto",
     strategy: tf.distribute.Strategy | None = None,
     jit_compile: bool = False,
@@ -114,7 +115,8 @@ def evaluate(
             `adversarial-00000.npz` and so on.
         nan_counts: "broken" or "robust": what an example counts as that no attack broke and for which
             the classifier gives NaN or infinity at an image of the threat model.
-        slots: the most rows of a batch, or "auto" for 256.
+        slots: the most rows that are computed at once, or "auto", see `Evaluator`.
+        streams: threads that share them, or "auto", which measures how many, see `Evaluator`.
         chunk: the most examples that are held at once, or "auto" for as many as take 256 MiB in float32,
             about a seventh of what the evaluation then takes. Where there are more, the result has the
             adversarial images of those that the checks look at (C36's `examples`) only.
@@ -161,6 +163,7 @@ def evaluate(
         seed=seed,
         individual=chosen.individual,
         slots=slots,
+        streams=streams,
         devices=Devices(strategy),
         jit_compile=jit_compile,
     )

@@ -28,12 +28,12 @@ def check(method: keras.Model, steps: Any, jit_compile: bool | str) -> int:
     if steps == 1:
         return steps
     advice = f"Leave out accumulation_steps. Received: accumulation_steps={steps}."
-    for part in (method, *method.regularizers):
-        if part.sums_over_batch:
-            raise UserError(
-                f"{type(part).__name__} needs {part.sums_over_batch}, which parts of a batch do not "
-                f"have. {advice}"
-            )
+    whole = find_whole_batch_part(method)
+    if whole is not None:
+        raise UserError(
+            f"{type(whole).__name__} needs {whole.sums_over_batch}, which parts of a batch do not have. "
+            f"{advice}"
+        )
     if jit_compile is True:
         raise UserError(f"XLA knows no parts of a batch that differ in size. {advice}")
     if method.distribute_strategy.num_replicas_in_sync > 1:
@@ -44,6 +44,11 @@ def check(method: keras.Model, steps: Any, jit_compile: bool | str) -> int:
                     f"replicas cannot gather the statistics of parts. Use one device, or: {advice}"
                 )
     return steps
+
+
+def find_whole_batch_part(method: keras.Model) -> Any:
+    """The method or the regularizer of it that needs the whole batch at once, or None."""
+    return next((p for p in (method, *method.regularizers) if p.sums_over_batch), None)
 
 
 class Part(NamedTuple):

@@ -12,6 +12,7 @@ These arguments mean the same in all of them:
                    default, leaves the pixels as they are.
 """
 
+from tfrobust.models.applications import from_applications as from_applications
 from tfrobust.models.batch_normalization import BatchNormalization as BatchNormalization
 from tfrobust.models.digits_cnn import digits_cnn as digits_cnn
 from tfrobust.models.dropout import Dropout as Dropout

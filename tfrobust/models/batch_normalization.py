@@ -144,7 +144,12 @@ class BatchNormalization(keras.layers.Layer):
         )
         self.input_spec = keras.layers.InputSpec(ndim=len(input_shape), axes={-1: channels})
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, training: bool = False, mask: None = None) -> tf.Tensor:
+        # In the place of Keras's layer it is called with that one's arguments.
+        if mask is not None:
+            raise UserError(
+                f"BatchNormalization of tfrobust takes no mask; {self.name!r} was given one."
+            )
         x = tf.cast(inputs, _choose_dtype(inputs.dtype))
         mode = self._choose_mode(training)
         if mode.source == "running":

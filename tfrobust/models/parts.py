@@ -162,12 +162,7 @@ def build_classifier(
     Raises:
         UserError: an argument is out of range.
     """
-    shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
-    if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
-        raise UserError(
-            "`input_shape` must be (height, width, channels) of one image. "
-            f"Received: input_shape={input_shape!r}."
-        )
+    shape = check_input_shape(input_shape)
     if min(shape[:2]) < smallest:
         raise UserError(
             f"`input_shape` must be at least {smallest} by {smallest}. Received: {input_shape!r}."
@@ -180,6 +175,17 @@ def build_classifier(
         x = keras.layers.GlobalAveragePooling2D()(x)
     settings = (start or start_as_pytorch)(x)
     return keras.Model(inputs, add_logits(x, num_classes, **settings), name=name)
+
+
+def check_input_shape(input_shape: Any) -> tuple[int, int, int]:
+    """Returns (height, width, channels); raises `UserError` for anything else."""
+    shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
+    if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
+        raise UserError(
+            "`input_shape` must be (height, width, channels) of one image. "
+            f"Received: input_shape={input_shape!r}."
+        )
+    return shape  # type: ignore[return-value]
 
 
 def normalise(

@@ -72,19 +72,26 @@ def _swap(model, old, new):
             f"`model` must be a built Keras model: call it once on an image first. Received: {model!r}."
         )
     _check(model, old, new)
-
-    def clone(layer):
-        if type(layer) is old:
-            return _translate(layer, new)
-        if type(layer) is _DROPOUT[old] and not getattr(layer, "noise_shape", None):
-            config = layer.get_config()
-            names = ("name", "trainable", "dtype", "rate", "seed")
-            return _DROPOUT[new].from_config({name: config[name] for name in names})
-        return type(layer).from_config(layer.get_config())
-
-    copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
+    copy = keras.models.clone_model(
+        model, clone_function=lambda layer: _exchange(layer, old, new), recursive=True
+    )
     copy.set_weights(model.get_weights())
     return copy
+
+
+def exact_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """A new layer in the place of one, tfrobust's where it is Keras's BatchNormalization or Dropout."""
+    return _exchange(layer, keras.layers.BatchNormalization, BatchNormalization)
+
+
+def _exchange(layer, old, new):
+    if type(layer) is old:
+        return _translate(layer, new)
+    if type(layer) is _DROPOUT[old] and not getattr(layer, "noise_shape", None):
+        config = layer.get_config()
+        names = ("name", "trainable", "dtype", "rate", "seed")
+        return _DROPOUT[new].from_config({name: config[name] for name in names})
+    return type(layer).from_config(layer.get_config())
 
 
 def _check(model, old, new):

@@ -98,19 +98,19 @@ def describe_environment() -> dict[str, Any]:
         Versions of Python and of the packages, the platform, the devices that TensorFlow sees, and the
         git commit of tfrobust's source, if that is where it is imported from.
     """
-    names = ("tensorflow", "keras", "numpy")
-    versions = {name: importlib.metadata.version(name) for name in names}
     return {
-        "versions": {
-            "tfrobust": __version__,
-            **versions,
-            "python": platform.python_version(),
-        },
+        "versions": list_versions(),
         "platform": platform.platform(),
         "processors": os.cpu_count(),
         "devices": [_describe_device(device) for device in tf.config.list_logical_devices()],
         "commit": find_commit(pathlib.Path(__file__).parent),
     }
+
+
+def list_versions() -> dict[str, str]:
+    """Versions of tfrobust, of what computes, and of Python: name -> version."""
+    versions = {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
+    return {"tfrobust": __version__, **versions, "python": platform.python_version()}
 
 
 def find_commit(folder: str | os.PathLike) -> str | None:

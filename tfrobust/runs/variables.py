@@ -1,6 +1,7 @@
 """Everything a Keras model carries from one step to the next, by name, to the last bit."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -43,16 +44,38 @@ def collect_variables(model: keras.Model) -> dict[str, keras.Variable]:
     return named
 
 
-def snapshot(model: keras.Model) -> dict[str, np.ndarray]:
+def snapshot(
+    model: keras.Model, exchange: Callable[[Any], list[Any]] = lambda value: [value]
+) -> dict[str, np.ndarray]:
     """The values of `collect_variables(model)`, copied.
+
+    Args:
+        model: as in `collect_variables`.
+        exchange: gives a JSON value to all processes that train together, and returns theirs in order.
 
     Returns:
         name -> array. A variable whose copies differ between replicas, such as a metric's partial
         sum, gives one array for each: `name@0`, `name@1`, and so on.
     """
-    arrays = {}
+    arrays, copied = {}, {}
     for name, variable in collect_variables(model).items():
-        copies = [np.asarray(copy.numpy()) for copy in list_copies(variable)]
+        copied[name] = [np.asarray(copy.numpy()) for copy in list_copies(variable)]
+    # Those that differ between replicas, the same of them in each process.
+    own = {
+        name: [{"shape": copy.shape, "bytes": copy.tobytes().hex()} for copy in copied[name]]
+        for name, variable in collect_variables(model).items()
+        if isinstance(variable.value, tf.distribute.DistributedValues)
+        and variable.value.synchronization == tf.VariableSynchronization.ON_READ
+    }
+    everyone = exchange(own)
+    for name in own:
+        dtype = copied[name][0].dtype
+        copied[name] = [
+            np.frombuffer(bytes.fromhex(copy["bytes"]), dtype).reshape(copy["shape"])
+            for process in everyone
+            for copy in process[name]
+        ]
+    for name, copies in copied.items():
         if all(copy.tobytes() == copies[0].tobytes() for copy in copies):
             arrays[name] = copies[0]
         else:
@@ -60,12 +83,16 @@ def snapshot(model: keras.Model) -> dict[str, np.ndarray]:
     return arrays
 
 
-def restore(model: keras.Model, arrays: dict[str, np.ndarray]) -> None:
+def restore(
+    model: keras.Model, arrays: dict[str, np.ndarray], index: int = 0, count: int = 1
+) -> None:
     """Assigns what `snapshot` returned to a model that is made the same way; all of it or nothing.
 
     Args:
         model: as in `collect_variables`.
         arrays: name -> array.
+        index: number of this process among those that train together.
+        count: how many there are.
 
     Raises:
         UserError: names, shapes or dtypes differ; they are listed, and no variable has changed.
@@ -82,13 +109,15 @@ def restore(model: keras.Model, arrays: dict[str, np.ndarray]) -> None:
         found = sorted({f"{array.dtype} {array.shape}" for array in values})
         if not values:
             missing.append(name)
-        elif len(values) not in (1, len(copies)):
-            differing.append(f"{name} (saved of {len(values)} replicas, expected {len(copies)})")
+        elif len(values) not in (1, len(copies) * count):
+            expected = len(copies) * count
+            differing.append(f"{name} (saved of {len(values)} replicas, expected {expected})")
         elif found != [wanted]:
             differing.append(f"{name} (saved {found[0]}, expected {wanted})")
         else:
-            values = values * len(copies) if len(values) == 1 else values
-            assignments += zip(copies, values)
+            first = index * len(copies)
+            own = values[first : first + len(copies)] if len(values) > 1 else values * len(copies)
+            assignments += zip(copies, own, strict=True)
     extra = list(saved)
     if missing or differing or extra:
         problems = {"not saved": missing, "of another kind": differing, "not in the model": extra}

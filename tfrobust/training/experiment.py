@@ -13,9 +13,11 @@ from tfrobust import contract
 from tfrobust import data as data_room
 from tfrobust.attacks.base import Attack
 from tfrobust.data.augmentation.transforms import check_augment
+from tfrobust.data.fingerprint import fingerprint
 from tfrobust.errors import UserError
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.numbers import integer, number
+from tfrobust.ops.replicas.workers import ALONE, Workers
 from tfrobust.ops.schedules import Schedule
 from tfrobust.spec import check_kind
 from tfrobust.threat_models.base import ThreatModel
@@ -41,6 +43,8 @@ class Experiment:
         test_attack: `Attack` of the report.
         seed: whole number.
         gin_files: where the configuration was read from.
+        workers: the `Workers` that train together.
+        fingerprint: digits that identify the data, as `data.fingerprint` gives them.
     """
 
     splits: data_room.Splits
@@ -53,6 +57,8 @@ class Experiment:
     test_attack: Attack
     seed: int
     gin_files: tuple = ()
+    workers: Workers = ALONE
+    fingerprint: dict = dataclasses.field(default_factory=dict)
 
     def training_dataset(
         self, epoch: int = 0, step: int = 0, epochs: int | None = None
@@ -103,6 +109,7 @@ def build(
     seed: int,
     compilation: dict[str, Any],
     gin_files: tuple[str, ...],
+    workers: Workers = ALONE,
 ) -> Experiment:
     """Builds an `Experiment` from the settings of `run.train`, and checks each of them.
 
@@ -122,7 +129,11 @@ def build(
     if evaluation_batch_size is not None:
         integer(evaluation_batch_size, "evaluation_batch_size", 1, MOST)
 
-    splits = make_part("data", data, data_room.Splits)
+    _check_replicas(batch_size, workers)
+    with workers.refused_together():
+        splits = make_part("data", data, data_room.Splits)
+        hashes = fingerprint(splits)
+    workers.check_same("data set", {"name": splits.info.name, **hashes})
     steps_per_epoch = data_room.steps_per_epoch(splits.train, batch_size)
     augment = check_augment(
         splits.info.augment if augment is None else augment, splits.train.image_shape
@@ -160,7 +171,18 @@ def build(
         test_attack,
         seed,
         gin_files,
+        workers,
+        hashes,
     )
+
+
+def _check_replicas(batch_size, workers):
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if workers.count > 1 and batch_size % replicas:
+        raise UserError(
+            f"`batch_size` counts the images of all {workers.count} workers together, and must be a multiple "
+            f"of their {replicas} replicas. Received: batch_size={batch_size}."
+        )
 
 
 def _check(classifier, splits):

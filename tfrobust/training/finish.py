@@ -1,17 +1,21 @@
 """The end of a run: the test, the export and the report of its best epoch."""
 
+import pathlib
+import tempfile
 import time
 from typing import Any
 
 from tfrobust.errors import Interrupted
-from tfrobust.evaluation.accuracy import Judge, Measured, measure
+from tfrobust.evaluation.accuracy import Judge, Measured
 from tfrobust.runs import checkpoint, variables
 from tfrobust.runs.signals import AskedToStop
 from tfrobust.runs.workspace import Workspace
 from tfrobust.serving.export import export_classifier
 from tfrobust.training.callbacks.record import RecordMetrics
+from tfrobust.training.cluster.final_test import measure_together
 from tfrobust.training.experiment import Experiment
 from tfrobust.training.report import write_report
+from tfrobust.training.resume import share_checkpoint
 
 
 def finish(
@@ -36,8 +40,10 @@ def finish(
     Raises:
         Interrupted: a stop was requested; only the part of the test that was done is lost.
     """
-    best: Any = checkpoint.load_newest(workspace.best)[0]
-    variables.restore(experiment.method, best.arrays)
+    workers = experiment.workers
+    best: Any = checkpoint.load_newest(workspace.best)[0] if workers.is_chief else None
+    best = share_checkpoint(workspace.best, best, workers)
+    variables.restore(experiment.method, best.arrays, workers.index, workers.count)
     classifier = experiment.method.classifier
 
     def leave_if_asked():
@@ -45,13 +51,20 @@ def finish(
             raise Interrupted("Stopped on request; training is complete and saved.")
 
     began = time.monotonic()
-    measured = measure(
+    measured = measure_together(
         Judge(classifier, experiment.test_attack, experiment.seed),
         experiment.evaluation_dataset(experiment.splits.test),
         leave_if_asked,
+        workers,
     )
     seconds = time.monotonic() - began
-    export_classifier(classifier, workspace.export, class_names=experiment.splits.info.class_names)
+    with tempfile.TemporaryDirectory() as elsewhere:
+        # A copy of a model is made of variables that all workers must make.
+        folder = workspace.export if workers.is_chief else pathlib.Path(elsewhere, "export")
+        export_classifier(classifier, folder, class_names=experiment.splits.info.class_names)
+    if not workers.is_chief:
+        workers.part()
+        return measured
     text = write_report(
         workspace,
         experiment,
@@ -62,4 +75,5 @@ def finish(
         seconds,
     )
     print(text)
+    workers.part()
     return measured

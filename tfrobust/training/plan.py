@@ -6,20 +6,24 @@ import keras
 import tensorflow as tf
 
 from tfrobust.benchmarks.memory import measure_process_peak
+from tfrobust.training import memory_plan
 from tfrobust.training.experiment import Experiment
 
 
 class _StepTimes(keras.callbacks.Callback):
     """Notes when each batch ended, and stops after some seconds."""
 
-    def __init__(self, seconds):
+    def __init__(self, seconds, workers):
         super().__init__()
         self.seconds = seconds
+        self.workers = workers
         self.times = [time.monotonic()]
 
     def on_train_batch_end(self, batch, logs=None):
         self.times.append(time.monotonic())
-        if self.times[-1] - self.times[1] > self.seconds and batch >= 1:
+        # All workers stop after the same batch.
+        (enough,) = self.workers.any_of(self.times[-1] - self.times[1] > self.seconds)
+        if enough and batch >= 1:
             self.model.stop_training = True
 
     on_test_batch_end = on_train_batch_end
@@ -36,30 +40,44 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
         most_steps: the largest number of them.
     """
     method = experiment.method
-    training = _StepTimes(seconds)
-    steps = min(most_steps, experiment.steps_per_epoch * experiment.epochs)
-    method.fit(
-        experiment.training_dataset().take(steps).repeat(2 if steps == 1 else 1),
-        steps_per_epoch=max(steps, 2),
-        verbose=0,
-        callbacks=[training],
+    memory = memory_plan.estimate(experiment)
+    advice = memory and memory_plan.advise(
+        memory, method, experiment.batch_size, memory_plan.measure_available()
     )
+    advice = next(filter(None, experiment.workers.exchange(advice)), None)
+    if advice:
+        if not experiment.workers.is_chief:
+            return
+        print(f"{advice}\nNo step of a whole batch was made, and nothing was written.")
+        return
+    training = _StepTimes(seconds, experiment.workers)
+    steps = min(most_steps, experiment.steps_per_epoch * experiment.epochs)
+    with memory_plan.naming_what_helps(method, experiment.batch_size):
+        method.fit(
+            experiment.training_dataset().take(steps).repeat(2 if steps == 1 else 1),
+            steps_per_epoch=max(steps, 2),
+            verbose=0,
+            callbacks=[training],
+        )
     tracing = training.times[1] - training.times[0]
     step = _take_median_gap(training.times)
     validation = experiment.evaluation_dataset(experiment.splits.validation)
     batches = int(validation.cardinality())
-    judging = _StepTimes(seconds)
+    judging = _StepTimes(seconds, experiment.workers)
     method.evaluate(validation.take(1).repeat(3), verbose=0, callbacks=[judging])
     batch = _take_median_gap(judging.times)
     epoch = step * experiment.steps_per_epoch + batch * batches
     classifier = method.classifier
     count = sum(int(tf.size(v)) for v in classifier.trainable_variables)
+    if not experiment.workers.is_chief:
+        return
     print(
         f"method            {type(method).__name__}\n"
         f"parameters        {count:,}\n"
         f"training examples {len(experiment.splits.train):,}\n"
         f"images            {experiment.splits.describe_storage()}\n"
         f"steps             {experiment.steps_per_epoch:,} an epoch, {experiment.epochs} epochs\n"
+        f"devices           {_describe_replicas(experiment)}\n"
         f"tracing           {tracing:.1f} s\n"
         f"training step     {step:.4f} s (batch {experiment.batch_size})\n"
         f"validation        {batch * batches:.1f} s an epoch\n"
@@ -67,6 +85,15 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
         f"without the final test\n"
         f"peak memory       {_describe_memory()}\n"
         "Nothing was written."
+    )
+
+
+def _describe_replicas(experiment):
+    replicas = experiment.method.distribute_strategy.num_replicas_in_sync
+    share = -(-experiment.batch_size // replicas)
+    return (
+        f"{replicas} with {share} images of a batch each, on {experiment.workers.count} "
+        f"{'worker' if experiment.workers.count == 1 else 'workers'}"
     )
 
 

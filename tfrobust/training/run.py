@@ -1,5 +1,6 @@
 """A run: from a configuration to a robust classifier, its report and its export."""
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,15 +10,12 @@ import numpy as np
 
 from tfrobust.attacks.base import Attack
 from tfrobust.config.configuration import Configuration
-from tfrobust.data.fingerprint import fingerprint
 from tfrobust.data.splits import Splits
-from tfrobust.errors import UserError
 from tfrobust.evaluation.accuracy import Measured
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.random.seeds import check_seed
 from tfrobust.ops.schedules import Schedule
-from tfrobust.runs import checkpoint
-from tfrobust.runs.record import RunRecord, note_end
+from tfrobust.runs.record import RunRecord, list_versions, note_end
 from tfrobust.runs.signals import StopRequest
 from tfrobust.runs.workspace import Workspace
 from tfrobust.runs.writable import check_writable
@@ -30,11 +28,13 @@ from tfrobust.training.callbacks.progress import Progress
 from tfrobust.training.callbacks.protocols import Remembers
 from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.callbacks.tensorboard import TensorBoardLog
+from tfrobust.training.cluster.environment import find_cluster, split_bindings
 from tfrobust.training.experiment import build, build_callbacks, check_plain
 from tfrobust.training.finish import finish
 from tfrobust.training.fit import fit_from
 from tfrobust.training.measurements.base import Measurement
 from tfrobust.training.plan import print_plan
+from tfrobust.training.resume import load_state
 from tfrobust.training.runtime import Runtime
 
 
@@ -121,12 +121,24 @@ def train(
     Traceback (most recent call last):
     tfrobust.errors.UserError: `epochs` must be a whole number of at least 1 and at most ... epochs=0.
     """
-    check_writable(workdir)
-    workspace = Workspace(workdir, configuration.given if configuration else "", resume)
     check_plain(checkpoint_rule, save_seconds, image_epochs)
     runtime = Runtime(strategy, devices, deterministic, precision)
     check_seed(seed)
-    with runtime.start(seed):
+    given = configuration.given if configuration else ""
+    cluster = find_cluster(os.environ) if strategy == "multi_worker" else None
+    if cluster is None:
+        check_writable(workdir)
+        workspace = Workspace(workdir, given, resume)
+    with runtime.start(seed, cluster) as workers:
+        if cluster is not None:
+            request = {"seed": seed, "epochs": epochs, "batch_size": batch_size, "resume": resume}
+            request |= {"dry_run": dry_run, "devices": str(devices), **split_bindings(given)}
+            workers.check_same("version", list_versions())
+            workers.check_same("configuration", request)
+            with workers.refused_together():
+                if workers.is_chief:
+                    check_writable(workdir)
+                workspace = Workspace(workdir, given, resume)
         experiment = build(
             data=data,
             model=model,
@@ -144,66 +156,69 @@ def train(
             seed=seed,
             compilation={"jit_compile": jit_compile, "accumulation_steps": accumulation_steps},
             gin_files=tuple(configuration.files if configuration else ()),
+            workers=workers,
         )
         extra = build_callbacks(callbacks, experiment)
         if configuration:
             configuration.check_all_used()
         if dry_run:
             print_plan(experiment)
+            workers.part()
             return None
-        if workspace.is_complete:
-            print(f"{workspace.path} is complete: see {workspace.report}.")
+        if workers.exchange(workspace.is_complete)[0]:
+            if workers.is_chief:
+                print(f"{workspace.path} is complete: see {workspace.report}.")
+            workers.part()
             return None
-        if workspace.report.is_file():
-            print(
-                f"{workspace.path} has a report, but its export or report.json is missing: the run continues."
-            )
-        splits = experiment.splits
-        described = {
-            "name": splits.info.name,
-            "fingerprint": fingerprint(splits),
-            "source": splits.info.source,
-        }
-        used = configuration.format_used() if configuration else ""
-        with workspace.claim(used, seed, described, describe(experiment.test_attack.threat_model)):
+        with contextlib.ExitStack() as stack:
+            with workers.refused_together():
+                if workers.is_chief:
+                    used = configuration.format_used() if configuration else ""
+                    stack.enter_context(_claim(experiment, workspace, used))
             return _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra)
 
 
-def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra):
-    saved, skipped = checkpoint.load_newest(workspace.latest)
-    for reason in skipped:
-        print(f"Skipped a damaged checkpoint: {reason}")
-    if skipped and saved is None:
-        raise UserError(
-            f"All checkpoints in {workspace.latest} are damaged. Remove that folder to start over."
+def _claim(experiment, workspace, used):
+    if workspace.report.is_file():
+        print(
+            f"{workspace.path} has a report, but its export or report.json is missing: the run continues."
         )
-    if saved is not None:
-        state = saved.state
-        _check_best(workspace, state["stateful"]["best"]["epoch"])
-        print(f"Resuming at epoch {state['epoch'] + 1}, step {state['step']} of it.")
+    info = experiment.splits.info
+    described = {"name": info.name, "fingerprint": experiment.fingerprint, "source": info.source}
+    threat_model = describe(experiment.test_attack.threat_model)
+    return workspace.claim(used, experiment.seed, described, threat_model)
+
+
+def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra):
+    workers = experiment.workers
+    saved = load_state(workspace, workers)
     epoch, step = (saved.state["epoch"], saved.state["step"]) if saved else (0, 0)
-    record = RunRecord(
-        workspace.record, experiment.seed, resumed_from=saved.step if saved else None
-    )
-    with note_end(record), StopRequest() as stop:
-        best = KeepBest(workspace.best, checkpoint_rule)
-        metrics = RecordMetrics(_open_log(workspace, epoch, saved))
-        validation = experiment.splits.validation
-        images = validation.take(np.arange(min(8, len(validation))))
+    with contextlib.ExitStack() as stack:
+        if workers.is_chief:
+            record = RunRecord(
+                workspace.record, experiment.seed, resumed_from=saved.step if saved else None
+            )
+            stack.enter_context(note_end(record))
+        stop = stack.enter_context(StopRequest())
+        stack.enter_context(workers.loss_interrupts())
+        best = KeepBest(workspace.best, checkpoint_rule, workers)
+        metrics = RecordMetrics(_open_log(workspace, epoch, saved) if workers.is_chief else None)
         stateful = {"best": best, "time": metrics}
         stateful |= {c.name: c for c in extra if isinstance(c, Remembers)}
+        steps, folder = experiment.steps_per_epoch, workspace.latest
+        state = KeepState(folder, steps, stop, save_seconds, stateful, saved, workers)
+        seen = [Progress(experiment.epochs, steps)] if workers.is_chief else []
+        board = [_open_board(experiment, workspace, image_epochs)] if workers.is_chief else []
         callbacks = [
             StopOnNaN(),
             # Before what reads the logs.
             *(c for c in extra if isinstance(c, Measurement)),
-            Progress(experiment.epochs, experiment.steps_per_epoch),
+            *seen,
             metrics,
-            TensorBoardLog(workspace.tensorboard, images, workspace.given, image_epochs),
+            *board,
             *(c for c in extra if not isinstance(c, Measurement)),
             best,
-            KeepState(
-                workspace.latest, experiment.steps_per_epoch, stop, save_seconds, stateful, saved
-            ),
+            state,
         ]
         if epoch < experiment.epochs and not (saved and saved.state["stopped"]):
             fit_from(experiment, epoch, step, callbacks)
@@ -212,16 +227,10 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
         return finish(experiment, workspace, checkpoint_rule, metrics, stop)
 
 
-def _check_best(workspace, epoch):
-    """Raises `UserError` at the start, in place of after hours, if the best epoch so far is lost."""
-    best, skipped = checkpoint.load_newest(workspace.best)
-    if epoch is None or best is not None:
-        return
-    seen = f"cannot be read: {'; '.join(skipped)}" if skipped else "are gone"
-    raise UserError(
-        f"The weights of the best epoch so far, number {epoch + 1}, should be in {workspace.best} and "
-        f"{seen}. Put that folder back, or remove {workspace.best.parent} to train again from the beginning."
-    )
+def _open_board(experiment, workspace, image_epochs):
+    validation = experiment.splits.validation
+    images = validation.take(np.arange(min(8, len(validation))))
+    return TensorBoardLog(workspace.tensorboard, images, workspace.given, image_epochs)
 
 
 def _open_log(workspace, epoch, saved):

@@ -13,10 +13,10 @@ from tfrobust.attacks.case import make_state
 from tfrobust.attacks.iterative import IterativeAttack
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.evaluation.compiled.devices import Devices
-from tfrobust.evaluation.engine import slots as slots_module
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.journal import Journal
-from tfrobust.evaluation.engine.pool import balance_rows
+from tfrobust.evaluation.engine.scheduling import slots as slots_module
+from tfrobust.evaluation.engine.scheduling.pool import balance_rows
 from tfrobust.evaluation.engine.shards import Shards
 from tfrobust.evaluation.examples import Examples
 from tfrobust.evaluation.subject import Subject
@@ -148,7 +148,7 @@ def test_it_goes_on_with_another_number_of_slots(whole, small, tmp_path, slots, 
     network, images, labels = small
     given, busy = (images, labels, IDS), []
     # A look after every step, so that runs are under way.
-    monkeypatch.setattr(slots_module, "_LOOK", 1e-9)
+    monkeypatch.setattr(slots_module, "LOOK", 1e-9)
     for number, looks in ((5, 23), (slots, 1)):
         evaluator = Evaluator(Subject.of(network), ATTACKS, slots=number)
         answers = iter([False] * looks + [True])

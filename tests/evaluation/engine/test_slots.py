@@ -10,10 +10,11 @@ import tensorflow as tf
 from tfrobust import Linf
 from tfrobust.attacks import APGD
 from tfrobust.evaluation.compiled.devices import Devices
-from tfrobust.evaluation.engine import slots
-from tfrobust.evaluation.engine.pool import ProgramPool
-from tfrobust.evaluation.engine.program import Program
-from tfrobust.evaluation.engine.slots import SlotSchedule, Work
+from tfrobust.evaluation.engine.scheduling import slots
+from tfrobust.evaluation.engine.scheduling.pool import ProgramPool
+from tfrobust.evaluation.engine.scheduling.program import Program
+from tfrobust.evaluation.engine.scheduling.queue import Work
+from tfrobust.evaluation.engine.scheduling.schedule import SlotSchedule
 from tfrobust.losses import TargetedDLR
 
 ATTACKS = {
@@ -131,7 +132,7 @@ class Dear(Quick):
 
 def shrunk(network, attack, given, kind, monkeypatch, rows=64):
     """What a schedule finds that may go on with fewer rows after each step, and its pool."""
-    monkeypatch.setattr(slots, "_LOOK", 0.0)
+    monkeypatch.setattr(slots, "LOOK", 0.0)
     pool = ProgramPool(lambda rows: kind(network, attack, rows))
     schedule = SlotSchedule(pool.choose(rows), given, 5, pool=pool)
     schedule._steps = 1

@@ -106,9 +106,9 @@ def _ask(settings, arrays, examples, python):
         command = [python, run_reference.__file__, str(request), str(answer)]
         ended = subprocess.run(command, capture_output=True, text=True)
         if ended.returncode:
-            raise UserError(
-                f"{settings['library']} did not come to its end: {ended.stderr.strip()[-1000:]}"
-            )
+            # The last line names the exception.
+            told = ended.stderr.strip().splitlines()[-1:]
+            raise UserError(f"{settings['library']} did not come to its end: {' '.join(told)}")
         with np.load(answer) as found:
             return dict(found)
 

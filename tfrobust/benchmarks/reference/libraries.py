@@ -25,7 +25,13 @@ LIBRARIES = {
         ("Linf", "L2"),
     ),
     "art": Library(
-        {"torch": "torch", "art": "adversarial-robustness-toolbox"}, ("Linf", "L2", "L1")
+        {
+            "torch": "torch",
+            "art": "adversarial-robustness-toolbox",
+            # Its AutoAttack imports it, and its package does not say so.
+            "multiprocess": "multiprocess",
+        },
+        ("Linf", "L2", "L1"),
     ),
 }
 

@@ -10,8 +10,8 @@ from absl import logging
 from tfrobust.data.base_split import Batch
 from tfrobust.ops.datasets import PARALLEL_CALLS
 
-# Decoders leave Python's lock; twice as many threads as cores hide the waits for the disk.
-READERS = min(2 * PARALLEL_CALLS, 16)
+# One for each core: decoders leave Python's lock, and more threads wait for it longer than for the disk.
+READERS = max(2, PARALLEL_CALLS)
 READ_AHEAD = 256
 # Examples that a thread reads before it looks for its next task, which costs as much as a small picture.
 FEW = 8

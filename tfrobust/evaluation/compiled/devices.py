@@ -81,7 +81,7 @@ class Devices:
 
     def _join_value(self, value):
         if self.strategy is None:
-            return value.numpy()
+            return np.asarray(value)
         parts = [part.numpy() for part in self.strategy.experimental_local_results(value)]
         if parts[0].ndim == 0:
             return sum(parts)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfrobust.evaluation.compiled.classifier import Classifier
 from tfrobust.evaluation.compiled.devices import Devices
 from tfrobust.evaluation.compiled.network import Network
+from tfrobust.evaluation.compiled.single_thread import SingleThreadFunction
 from tfrobust.evaluation.compiled.store import Store, process_store
 
 
@@ -56,7 +57,9 @@ class KeptFunctions:
             return KeptFunctions(Network.of_function(subject.forward), devices)
         return KeptFunctions(Network.of(subject, image_shape), devices)
 
-    def compile(self, key: Hashable, make: Callable, **options: Any) -> "KeptFunction":
+    def compile(
+        self, key: Hashable, make: Callable, single_thread: bool = False, **options: Any
+    ) -> "KeptFunction":
         """A compiled function of tensors.
 
         Args:
@@ -64,6 +67,8 @@ class KeptFunctions:
                 keeps it for nobody else.
             make: function from `forward`, images to logits in inference mode, to the function that is
                 compiled; it must use nothing else of this classifier.
+            single_thread: each call computes on one core, see `SingleThreadFunction`; for networks that take
+                all weights as arguments.
             **options: of `tf.function`.
         """
         devices = self.devices
@@ -74,17 +79,25 @@ class KeptFunctions:
             def function(weights, *arguments):
                 return make(lambda x: forward(weights, x))(*arguments)
 
-            return devices.function(function, **options)
+            return (
+                SingleThreadFunction(function)
+                if single_thread
+                else devices.function(function, **options)
+            )
 
         if key is None:
             return KeptFunction(_Compiled(trace()), self.network.read)
-        whole = key, tuple(sorted(options.items()))
+        whole = key, single_thread, *sorted(options.items())
         compiled = self._store.get(self.network.key, whole, lambda: _Compiled(trace()))
         return KeptFunction(compiled, self.network.read)
 
+    def keep(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Whatever was found out about this architecture: made once, and kept as functions are."""
+        return self._store.get(self.network.key, (key,), make)
+
     def keys(self) -> list:
         """Keys of the functions that are there."""
-        return [key for key, _ in self._store.keys(self.network.key)]
+        return [key for key, *_ in self._store.keys(self.network.key)]
 
     @property
     def _store(self):

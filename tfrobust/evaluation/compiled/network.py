@@ -33,11 +33,13 @@ class Network:
         forward: function (weights, images) -> logits.
         read: function that returns the present weights, a list of tensors.
         key: what tells this forward pass from others; None if nothing does for sure.
+        is_stateless: whether the weights are all that it reads.
     """
 
     forward: Callable[[Sequence[tf.Tensor], tf.Tensor], tf.Tensor]
     read: Callable[[], Sequence[tf.Tensor]]
     key: Hashable = None
+    is_stateless: bool = False
 
     @staticmethod
     def of_function(forward: Callable[[tf.Tensor], tf.Tensor]) -> "Network":
@@ -54,16 +56,14 @@ class Network:
         """
         forward, network = subject.forward, None
         images = tf.TensorSpec((2, *image_shape), tf.float32)
-        if isinstance(forward, Inference):
-            if not getattr(forward.model, "built", True):
+        if isinstance(forward, Inference) and isinstance(forward.model, keras.Model):
+            if not forward.model.built:
                 forward(tf.zeros(images.shape))  # Variables cannot be made inside a graph.
-            settings = describe_architecture(forward.model)
-            if settings is not None:
-                network = _of_keras(forward, settings, images)
+            network = _of_keras(forward, images)
         return network or _of_object(forward, images)
 
 
-def _of_keras(forward, settings, images):
+def _of_keras(forward, images):
     """The network of a model whose state is all in its variables; None if that turns out otherwise."""
     variables, assigned = list(forward.model.variables), []
 
@@ -84,7 +84,11 @@ def _of_keras(forward, settings, images):
     concrete = tf.function(stateless, autograph=False).get_concrete_function(weights, images)
     if assigned or concrete.captured_inputs or find_effects(concrete.graph):
         return None
-    return Network(stateless, read, (settings, digest_graph(concrete)))
+    settings = describe_architecture(forward.model)
+    if settings is None and has_custom_gradients(concrete.graph):
+        return Network(stateless, read, is_stateless=True)
+    owner = Same(forward.model) if settings is None else settings
+    return Network(stateless, read, (owner, digest_graph(concrete)), True)
 
 
 def _of_object(forward, images):

@@ -56,6 +56,16 @@ def describe_attack(attack: Attack) -> Any:
     return None if attack.source_models else describe_value(attack)
 
 
+def is_plain(attack: Attack) -> bool:
+    """Whether an attack is of this library, down to its settings, and needs no other model."""
+    return describe_attack(attack) is not None and not _holds_objects(describe_attack(attack))
+
+
+def _holds_objects(description):
+    parts = description if isinstance(description, tuple) else ()
+    return isinstance(description, Same) or any(_holds_objects(part) for part in parts)
+
+
 def describe_architecture(model: Any) -> str | None:
     """All settings of a Keras model that is made of layers of Keras and of this library; None for others.
 

@@ -7,22 +7,22 @@ import numpy as np
 
 from tfrobust.attacks.base import Attack
 from tfrobust.errors import Interrupted, UserError
-from tfrobust.evaluation.compiled.classifier import Classifier
+from tfrobust.evaluation.compiled.classifier import Classifier, check_needs
 from tfrobust.evaluation.compiled.devices import Devices
+from tfrobust.evaluation.compiled.sameness import is_plain
 from tfrobust.evaluation.engine.gate import VERDICTS, judge_claims
 from tfrobust.evaluation.engine.journal import Journal
-from tfrobust.evaluation.engine.needs import check_needs
-from tfrobust.evaluation.engine.outcome import Outcome
+from tfrobust.evaluation.engine.outcome import Outcome, make_outcome
 from tfrobust.evaluation.engine.passes import Passes
-from tfrobust.evaluation.engine.pool import ProgramPool, count_rows, plan_rows
-from tfrobust.evaluation.engine.program import Program, program_key
+from tfrobust.evaluation.engine.scheduling.pace import MOST_SLOTS, Pace, choose_pace, choose_rows
+from tfrobust.evaluation.engine.scheduling.pool import ProgramPool, count_rows
+from tfrobust.evaluation.engine.scheduling.program import Program, program_key
+from tfrobust.evaluation.engine.scheduling.queue import Work
+from tfrobust.evaluation.engine.scheduling.schedule import SlotSchedule
 from tfrobust.evaluation.engine.seeds import derive_seeds
 from tfrobust.evaluation.engine.shards import Shards
-from tfrobust.evaluation.engine.slots import SlotSchedule, Work
 from tfrobust.ops.random.seeds import check_seed
 from tfrobust.runs.bar import Bar
-
-MOST_SLOTS = 256
 
 
 class Evaluator:
@@ -36,8 +36,12 @@ class Evaluator:
         seed: whole number in [0, 2**62).
         individual: give every attack all examples that are right at the clean image, instead of
             those that the attacks before it did not break.
-        slots: the most rows of a batch, "auto" for 256. There are as few unused ones as possible, and fewer
-            rows as examples fall, where idle rows would cost more than another trace.
+        slots: the most rows that are computed at once, "auto" for 256 in each stream, of which every attack
+            gets as many as it is fastest with. There are fewer as examples fall, where idle rows would cost
+            more than another trace.
+        streams: threads of one core each that share the rows, on a CPU, for Keras models and attacks that
+            read nothing but the weights; "auto" measures whether they are faster than one stream of all
+            cores. The results are the same.
         reserve: examples for which programs are made at least, so that models that are judged one after
             the other share them, whatever they leave.
         devices: `Devices`.
@@ -67,6 +71,7 @@ class Evaluator:
         seed: int = 0,
         individual: bool = False,
         slots: int | str = "auto",
+        streams: int | str = "auto",
         devices: Devices | None = None,
         jit_compile: bool = False,
         votes: int = 1,
@@ -77,14 +82,16 @@ class Evaluator:
         self.devices, self.votes, self.reserve = devices or Devices(), votes, reserve
         # Examples by which rows are planned at least: of chunks of unequal size, the largest.
         self.planned = 0
-        self.pools: dict[tuple[str, bool], ProgramPool] = {}
-        if slots != "auto" and (not isinstance(slots, int) or slots < 1):
-            raise UserError(
-                f"`slots` must be 'auto' or a whole number of at least 1. Received: slots={slots!r}."
-            )
+        self.pools: dict[tuple[str, bool, bool], ProgramPool] = {}
+        for name, value in (("slots", slots), ("streams", streams)):
+            if value != "auto" and (not isinstance(value, int) or value < 1):
+                raise UserError(
+                    f"`{name}` must be 'auto' or a whole number of at least 1. Received: {name}={value!r}."
+                )
         check_needs(subject, self.attacks)
-        self._most = int(MOST_SLOTS if slots == "auto" else slots)
-        self._passes = Passes(subject, self.devices, self._most)
+        self._streams, self._most = streams, None if slots == "auto" else int(slots)
+        self._pace = Pace()
+        self._passes = Passes(subject, self.devices, self._most or MOST_SLOTS)
 
     def logits(self, x: np.ndarray) -> np.ndarray:
         """Computes logits at clean images, float32 (n, k), in batches of one shape."""
@@ -122,6 +129,17 @@ class Evaluator:
         self._is_random = asks and self._passes.sees_noise(x[:MOST_SLOTS])
         y = np.asarray(y, np.int32)
         logits, predictions = self._passes.classify(x, y, self.votes)
+        attacks = [attack for _, attack in self.attacks]
+        self._pace = choose_pace(
+            self._passes.keep(x),
+            attacks,
+            x,
+            y,
+            logits.shape[1],
+            self._streams,
+            self._most,
+            self.jit_compile,
+        )
         right = predictions == y
         standing, adversarial, outcomes = right.copy(), x.copy(), []
         is_clean = np.ones(len(y), bool)
@@ -159,52 +177,45 @@ class Evaluator:
     def _attack(self, name, attack, x, y, logits, ids, given, journal, bar, look):
         began = time.perf_counter()
         places = np.flatnonzero(given)
-        pool = self._pool(name, attack, x)
+        streams = self._pace.streams if is_plain(attack) and not self._is_random else 1
+        pool = self._pool(name, attack, x, streams)
         traces, tracing_seconds = pool.traces, pool.tracing_seconds
         seeds = derive_seeds(self.seed, name, ids[places])
         work = Work(x[places], y[places], logits[places], seeds)
         saved = journal.current() if journal else None
         runs = attack.runs(logits.shape[1])
-        items = len(places) * runs
-        planned = max(len(given), self.planned) * runs
-        rows = plan_rows(items, planned, self._most, self.reserve)
+        rows = choose_rows(
+            self._pace,
+            attack,
+            logits.shape[1],
+            len(places),
+            max(len(given), self.planned),
+            streams,
+            self._most,
+            self.reserve,
+        )
         if saved is not None:
-            rows = count_rows(saved, items, rows)
-        schedule = SlotSchedule(pool.choose(rows), work, logits.shape[1], pool=pool)
+            rows = -(-count_rows(saved, len(places) * runs, rows * streams) // streams)
+        program = pool.choose(rows)
+        schedule = SlotSchedule(program, work, logits.shape[1], pool=pool, streams=streams)
         if saved is not None:
             schedule.restore(saved)
         bar.begin(name, schedule.share)
         found = schedule(look)
         verdicts = self._verify(attack.threat_model, found, work)
-        broken = verdicts["broken"]
-        size = len(given)
-
-        def spread(values, rest):
-            whole = np.full(size, rest, values.dtype)
-            whole[places] = values
-            return whole
-
-        counts = found["counts"]
-        return Outcome(
-            name=name,
-            attack=attack,
-            attempted=given.copy(),
-            **{name: spread(flags, False) for name, flags in verdicts.items()},
-            run=spread(np.where(broken, found["broken_run"], -1), -1),
-            step=spread(np.where(broken, found["step"], -1), -1),
-            forwards=spread(found["forwards"], 0),
-            backwards=spread(found["backwards"], 0),
-            measures={
-                # An infinite distance was not found.
-                name: spread(np.where(np.isfinite(found[name]), found[name], np.nan), np.nan)
-                for name in attack.measures
-            },
-            passes=(int(counts[2]), int(counts[3])),
-            busy=float(counts[0] / counts[1]) if counts[1] else 1.0,
+        outcome = make_outcome(
+            name,
+            attack,
+            given,
+            found,
+            verdicts,
             traces=pool.traces - traces,
             seconds=time.perf_counter() - began,
             tracing_seconds=pool.tracing_seconds - tracing_seconds,
-        ), found["images"][broken | verdicts["outvoted"]]
+            streams=streams,
+            slots=program.rows * streams,
+        )
+        return outcome, found["images"][verdicts["broken"] | verdicts["outvoted"]]
 
     def _verify(self, threat_model, found, work):
         """What a second look says of the examples that were broken, or not answered: flags by name."""
@@ -218,16 +229,15 @@ class Evaluator:
                 verdicts[name][claimed] = flags
         return verdicts
 
-    def _pool(self, name, attack, x):
-        which = name, self._is_random
+    def _pool(self, name, attack, x, streams):
+        which = name, self._is_random, streams > 1
         if which not in self.pools:
-            functions, options = self._passes.keep(x), (self.jit_compile, which[1])
+            functions, options = self._passes.keep(x), (self.jit_compile, *which[1:])
             key = program_key(attack, *options)
             kept = {whole[1] for whole in functions.keys() if key and whole[0] == key}
-            kept = {rows for rows in kept if rows <= self._most}
             self.pools[which] = ProgramPool(
                 lambda rows: Program(functions, attack, rows, None, *options),
                 self.devices.count,
-                kept,
+                {rows for rows in kept if rows * streams <= (self._most or MOST_SLOTS * streams)},
             )
         return self.pools[which]

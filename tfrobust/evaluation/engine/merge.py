@@ -41,6 +41,8 @@ def merge_outcomes(outcomes: Sequence[Outcome], order: np.ndarray) -> Outcome:
         measures={name: join(o.measures[name] for o in outcomes) for name in first.measures},
         passes=tuple(int(n) for n in np.sum([o.passes for o in outcomes], axis=0)),
         busy=float(np.average([o.busy for o in outcomes], weights=work)),
+        streams=max(o.streams for o in outcomes),
+        slots=max(o.slots for o in outcomes),
         traces=max(o.traces for o in outcomes),
         seconds=sum(o.seconds for o in outcomes),
         tracing_seconds=sum(o.tracing_seconds for o in outcomes),

@@ -1,7 +1,8 @@
 """What an evaluation found, example by example."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class Outcome:
         passes: (forward, backward): rows that were computed, empty and finished ones included.
         busy: share of the slots' steps that worked on an unfinished run, in [0, 1].
         traces: how often the search was traced: once, and again for fewer rows where that paid.
+        streams: threads that shared the rows, see `Evaluator`.
+        slots: rows of all of them together, at the beginning; 0 where older versions did not say.
         seconds: wall time, tracing included; `tracing_seconds` of it were the traces.
 
     Example:
@@ -60,6 +63,8 @@ class Outcome:
     tracing_seconds: float
     outvoted: np.ndarray | None = None
     unanswered: np.ndarray | None = None
+    streams: int = 1
+    slots: int = 0
 
     @property
     def held(self) -> np.ndarray:
@@ -70,6 +75,50 @@ class Outcome:
         for name in ("outvoted", "unanswered"):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, np.zeros_like(self.broken))
+
+
+def make_outcome(
+    name: str,
+    attack: Attack,
+    given: np.ndarray,
+    found: Mapping[str, np.ndarray],
+    verdicts: Mapping[str, np.ndarray],
+    **costs: Any,
+) -> Outcome:
+    """The outcome on n examples of an attack that was given m of them.
+
+    Args:
+        name, attack: of the suite.
+        given: boolean (n,): to which examples.
+        found: what a `SlotSchedule` returned, by the m examples.
+        verdicts: boolean (m,) each, see `gate.judge_claims`.
+        **costs: fields of `Outcome`: traces, seconds, ...
+    """
+    broken, counts = verdicts["broken"], found["counts"]
+
+    def spread(values, rest):
+        whole = np.full(len(given), rest, values.dtype)
+        whole[given] = values
+        return whole
+
+    return Outcome(
+        name=name,
+        attack=attack,
+        attempted=given.copy(),
+        **{name: spread(flags, False) for name, flags in verdicts.items()},
+        run=spread(np.where(broken, found["broken_run"], -1), -1),
+        step=spread(np.where(broken, found["step"], -1), -1),
+        forwards=spread(found["forwards"], 0),
+        backwards=spread(found["backwards"], 0),
+        measures={
+            # An infinite distance was not found.
+            name: spread(np.where(np.isfinite(found[name]), found[name], np.nan), np.nan)
+            for name in attack.measures
+        },
+        passes=(int(counts[2]), int(counts[3])),
+        busy=float(counts[0] / counts[1]) if counts[1] else 1.0,
+        **costs,
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

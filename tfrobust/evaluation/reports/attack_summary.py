@@ -53,6 +53,8 @@ def summarize_attacks(evaluation: Evaluation) -> list[dict]:
                 },
                 "padding": 1 - needed / sum(outcome.passes) if sum(outcome.passes) else None,
                 "busy": outcome.busy,
+                "streams": outcome.streams,
+                "slots": outcome.slots,
                 "traces": outcome.traces,
                 "seconds": outcome.seconds,
                 "tracing_seconds": outcome.tracing_seconds,

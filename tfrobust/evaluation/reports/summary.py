@@ -178,6 +178,7 @@ def _sum_costs(evaluation):
         "autoattack_equivalents": (
             needed / AUTOATTACK / robust if robust and outcomes and not uncounted else None
         ),
+        "streams": max((o.streams for o in outcomes), default=1),
         "traces": sum(o.traces for o in outcomes),
         "tracing_seconds": sum(o.tracing_seconds for o in outcomes),
         "attack_seconds": sum(o.seconds for o in outcomes),

@@ -180,6 +180,8 @@ def list_costs(costs: dict) -> Iterator[tuple[str, str]]:
         f"{costs['seconds']:.1f}, in attacks {costs['attack_seconds']:.1f}, of them tracing "
         f"{costs['tracing_seconds']:.1f} ({costs['traces']} traces)",
     )
+    if costs.get("streams", 1) > 1:
+        yield "streams", f"{costs['streams']}, of one core each"
     yield "examples per second", format_short(costs["examples_per_second"])
 
 

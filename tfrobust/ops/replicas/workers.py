@@ -52,6 +52,14 @@ class Workers:
             if other is not None:
                 raise UserError(other if index == self.index else f"Worker {index}: {other}")
 
+    @contextlib.contextmanager
+    def loss_interrupts(self) -> Iterator[None]:
+        """A block that ends with `Interrupted` if another worker is gone."""
+        yield
+
+    def part(self) -> None:
+        """The last word: afterwards no worker needs another. All must call it."""
+
     def check_same(self, what: str, value: dict[str, Any]) -> None:
         """Refuses workers whose values differ from the chief's, by name.
 
@@ -107,10 +115,17 @@ class ConnectedWorkers(Workers):
     def exchange(self, value: Any) -> list[Any]:
         self._rounds += 1
         key = f"tfrobust/{self._rounds}"
-        # Base 64 because the service takes text, of which a zero byte would be the end.
-        text = base64.b64encode(json.dumps(value).encode()).decode()
-        share_text(f"{key}/{self.index}", text)
+        share_text(f"{key}/{self.index}", _encode(value))
         return [self._read(f"{key}/{index}") for index in range(self.count)]
+
+    def part(self) -> None:
+        self.exchange(None)
+        if self.is_chief:
+            # Its process has the service from which the others read.
+            for index in range(1, self.count):
+                self._read(f"tfrobust/read/{index}")
+        else:
+            share_text(f"tfrobust/read/{self.index}", _encode(True))
 
     def _read(self, key):
         while True:
@@ -130,6 +145,11 @@ class ConnectedWorkers(Workers):
             return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(numbers))
 
         return self.strategy.experimental_local_results(self.strategy.run(replica))[0]
+
+
+def _encode(value):
+    # Base 64 because the service takes text, of which a zero byte would be the end.
+    return base64.b64encode(json.dumps(value).encode()).decode()
 
 
 def _shorten(value):

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from tfrobust.errors import Interrupted, NotFiniteError
+from tfrobust.ops.replicas.workers import ALONE, Workers
 from tfrobust.runs import checkpoint, variables
 from tfrobust.training.callbacks.guard import ADVICE
 from tfrobust.training.callbacks.protocols import Remembers, RemembersArrays
@@ -33,6 +34,8 @@ class KeepState(keras.callbacks.Callback):
         seconds: a killed run loses at most this much work, and the current step.
         stateful: name -> callback that `Remembers`, and perhaps `RemembersArrays`.
         resume_from: `checkpoint.Checkpoint` to put back when training begins, or None.
+        workers: the `Workers` that train together. All save and stop after the same step, and the chief
+            alone writes.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class KeepState(keras.callbacks.Callback):
         seconds: float,
         stateful: dict[str, Remembers],
         resume_from: checkpoint.Checkpoint | None = None,
+        workers: Workers = ALONE,
     ) -> None:
         super().__init__()
         self.folder = pathlib.Path(folder)
@@ -51,6 +55,7 @@ class KeepState(keras.callbacks.Callback):
         self.seconds = seconds
         self.stateful = stateful
         self.resume_from = resume_from
+        self.workers = workers
         self._epoch = self._first_step = 0
         self._before_last_step: tuple[int, Any] | None = None
         self._saved_at = time.monotonic()
@@ -60,7 +65,9 @@ class KeepState(keras.callbacks.Callback):
         if self.resume_from is None:
             return
         state, self.resume_from = self.resume_from, None
-        variables.restore(self.model, select_model_arrays(state.arrays))
+        variables.restore(
+            self.model, select_model_arrays(state.arrays), self.workers.index, self.workers.count
+        )
         self._first_step = state.state["step"]
         if self._first_step == 0:
             self.model.reset_metrics()
@@ -75,29 +82,32 @@ class KeepState(keras.callbacks.Callback):
         step = self._first_step + batch + 1
         if step >= self.steps_per_epoch:
             return
-        if self.stop or time.monotonic() - self._saved_at > self.seconds:
+        asked, due = self.workers.any_of(
+            self.stop, time.monotonic() - self._saved_at > self.seconds
+        )
+        if asked or due:
             self._save(self._epoch, step, *self._now())
-            self._leave_if_asked()
+            self._leave_if(asked)
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if self.stop:
-            if self._before_last_step is not None:
-                step, state = self._before_last_step
-                self._save(self._epoch, step, *state)
-            self._leave_if_asked()
+        (asked,) = self.workers.any_of(self.stop)
+        if asked and self._before_last_step is not None:
+            step, state = self._before_last_step
+            self._save(self._epoch, step, *state)
+        self._leave_if(asked)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._before_last_step = None
         self._save(epoch + 1, 0, *self._now())
-        self._leave_if_asked()
+        self._leave_if(*self.workers.any_of(self.stop))
 
-    def _leave_if_asked(self):
-        if self.stop:
+    def _leave_if(self, asked):
+        if asked:
             raise Interrupted(f"Stopped on request; the state is saved in {self.folder}.")
 
     def _now(self):
         """The arrays of the model and of the callbacks, and what else these remember."""
-        arrays = variables.snapshot(self.model) | {
+        arrays = variables.snapshot(self.model, self.workers.exchange) | {
             f"{_CALLBACK}{name}/{key}": array
             for name, owner in self.stateful.items()
             if isinstance(owner, RemembersArrays)
@@ -114,7 +124,8 @@ class KeepState(keras.callbacks.Callback):
             "stopped": step == 0 and bool(self.model.stop_training),
             "stateful": remembered,
         }
-        checkpoint.save(self.folder, epoch * self.steps_per_epoch + step, arrays, state)
+        if self.workers.is_chief:
+            checkpoint.save(self.folder, epoch * self.steps_per_epoch + step, arrays, state)
         self._saved_at = time.monotonic()
 
 
@@ -151,12 +162,14 @@ class KeepBest(keras.callbacks.Callback):
         folder: holds the checkpoint of the best epoch.
         rule: "best_robust" (validation accuracy under the evaluation attack), "best_clean" (validation
             accuracy) or "last" (every epoch is better than the one before). On ties the earlier epoch stays.
+        workers: the `Workers` that train together, of whom the chief alone writes.
     """
 
     RULES = {"best_robust": "val_robust_accuracy", "best_clean": "val_accuracy", "last": None}
 
-    def __init__(self, folder: str | os.PathLike, rule: str) -> None:
+    def __init__(self, folder: str | os.PathLike, rule: str, workers: Workers = ALONE) -> None:
         super().__init__()
+        self.workers = workers
         self.folder = pathlib.Path(folder)
         self.rule = rule
         self.best: dict[str, Any] = {"epoch": None, "value": None}
@@ -165,10 +178,11 @@ class KeepBest(keras.callbacks.Callback):
         monitor = self.RULES[self.rule]
         value = float(epoch) if monitor is None else float((logs or {})[monitor])
         if self.best["value"] is None or value > self.best["value"]:
-            arrays = variables.snapshot(self.model)
+            arrays = variables.snapshot(self.model, self.workers.exchange)
             check_finite(arrays)
             self.best = {"epoch": epoch, "value": value}
-            checkpoint.save(self.folder, epoch + 1, arrays, self.best, keep=1)
+            if self.workers.is_chief:
+                checkpoint.save(self.folder, epoch + 1, arrays, self.best, keep=1)
 
     def get_state(self) -> Any:
         return self.best

@@ -14,10 +14,10 @@ class RecordMetrics(keras.callbacks.Callback):
     """Adds a row for each epoch to `metrics.csv` and `metrics.jsonl`, and counts the seconds of training.
 
     Args:
-        log: `MetricsLog`.
+        log: `MetricsLog`; None for a worker that does not write.
     """
 
-    def __init__(self, log: MetricsLog) -> None:
+    def __init__(self, log: MetricsLog | None) -> None:
         super().__init__()
         self.log = log
         self.seconds = 0.0
@@ -39,6 +39,8 @@ class RecordMetrics(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.seconds += time.monotonic() - self._began
+        if self.log is None:
+            return
         rate = float(self.model.optimizer.learning_rate)
         self.log.append({"epoch": epoch, **sort_logs(logs or {}), "learning_rate": rate})
 

@@ -27,6 +27,7 @@ class Program:
         devices: `Devices`, where `functions` does not say them.
         jit_compile: compile the steps with XLA. On CPUs it was slower for convolutional networks.
         is_random: whether passes over the same images differ.
+        single_thread: steps compute on one core, so that several streams can make them at once.
     """
 
     def __init__(
@@ -37,12 +38,13 @@ class Program:
         devices: Devices | None = None,
         jit_compile: bool = False,
         is_random: bool = False,
+        single_thread: bool = False,
     ):
         if not isinstance(functions, KeptFunctions):
             functions = KeptFunctions(Network.of_function(functions), devices)
         self.attack, self.rows, self.devices = attack, rows, functions.devices
         search = _Search(attack, is_random)
-        key = program_key(attack, jit_compile, is_random)
+        key = program_key(attack, jit_compile, is_random, single_thread)
 
         def compile_part(part, make, **options):
             whole = None if key is None else (key, rows, part)
@@ -53,6 +55,7 @@ class Program:
         self._tick = compile_part(
             "tick",
             lambda forward: lambda *rest: search.advance(forward, *rest),
+            single_thread=single_thread,
             jit_compile=jit_compile or None,
         )
         self._former = self._tick.traces, self.trace_cost
@@ -103,17 +106,24 @@ class Program:
             forward passes and backward passes that were computed.
         """
         patience = max(1, patience // self.devices.count)
+        self.rehearse(bank, scale)
         rest = tf.constant(patience), tf.constant(scale, tf.float32)
-        if not self._tick.traces:
-            # A step that nobody sees, so that the trace is timed alone, with what XLA compiles of it.
-            self._tick(bank, tf.constant(int(self._rehearses)), *rest)
         return self._tick(bank, tf.constant(steps), *rest)
 
+    def rehearse(self, bank: dict[str, Any], scale: float) -> None:
+        """Traces the steps, if they are not: so the trace is timed alone, with what XLA compiles of it."""
+        if not self._tick.traces:
+            # A step that nobody sees.
+            steps = tf.constant(int(self._rehearses))
+            self._tick(bank, steps, tf.constant(1), tf.constant(scale, tf.float32))
 
-def program_key(attack: Attack, jit_compile: bool, is_random: bool) -> Hashable:
+
+def program_key(
+    attack: Attack, jit_compile: bool, is_random: bool, single_thread: bool
+) -> Hashable:
     """What tells programs of one classifier apart, but for their rows; None where nothing does for sure."""
     described = describe_attack(attack)
-    return None if described is None else (described, jit_compile, is_random)
+    return None if described is None else (described, jit_compile, is_random, single_thread)
 
 
 @dataclasses.dataclass(frozen=True)

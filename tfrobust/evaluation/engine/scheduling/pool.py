@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from tfrobust.evaluation.engine.program import Program
+from tfrobust.evaluation.engine.scheduling.program import Program
 
 
 class ProgramPool:
@@ -16,8 +16,8 @@ class ProgramPool:
         kept: numbers of rows for which there are compiled programs already.
 
     Example:
-    >>> from tfrobust.evaluation.engine.pool import ProgramPool
-    >>> from tfrobust.evaluation.engine.program import Program
+    >>> from tfrobust.evaluation.engine.scheduling.pool import ProgramPool
+    >>> from tfrobust.evaluation.engine.scheduling.program import Program
     >>> attack = tfrobust.PGD(tfrobust.Linf(0.1))
     >>> pool = ProgramPool(lambda rows: Program(lambda x: x[:, 0, 0], attack, rows), count=2)
     >>> pool.choose(7).rows, pool.choose(5).rows
@@ -90,7 +90,7 @@ def balance_rows(items: int, most: int, least: int = 0) -> int:
         least: the fewest, where `most` allows them.
 
     Example:
-    >>> from tfrobust.evaluation.engine.pool import balance_rows
+    >>> from tfrobust.evaluation.engine.scheduling.pool import balance_rows
     >>> balance_rows(54, 50), balance_rows(3, 50)
     (27, 3)
     """
@@ -101,7 +101,7 @@ def balance_rows(items: int, most: int, least: int = 0) -> int:
 def plan_rows(items: int, planned: int, most: int, least: int = 0) -> int:
     """Chooses rows for a number of runs so that evaluations of the same examples choose alike.
 
-    They are those that all the examples would have, halved as long as they hold the runs.
+    They are those that all the examples would have, or some eighths of them, but no multiple below 16.
 
     Args:
         items: number of runs.
@@ -110,11 +110,13 @@ def plan_rows(items: int, planned: int, most: int, least: int = 0) -> int:
         least: the fewest, where `most` allows them.
 
     Example:
-    >>> from tfrobust.evaluation.engine.pool import plan_rows
+    >>> from tfrobust.evaluation.engine.scheduling.pool import plan_rows
     >>> plan_rows(340, 360, 256), plan_rows(55, 360, 256), plan_rows(7, 10, 256)
-    (180, 90, 10)
+    (176, 66, 10)
     """
-    return max(halve_rows(balance_rows(planned, most), items), min(least, most))
+    rows, needed = balance_rows(planned, most), balance_rows(items, most)
+    step = max(16, rows // 8)
+    return max(min(rows, -(-needed // step) * step), min(least, most))
 
 
 def halve_rows(rows: int, items: int) -> int:

@@ -1,0 +1,1 @@
+"""Several machines that train one model: who they are, whether they live, what they have agreed on."""
