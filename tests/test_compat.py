@@ -113,6 +113,25 @@ def test_compile_metrics_and_weighted_names():
         equal(compat.weighted_names(metrics), ["mse"])
 
 
+def test_keras_makes_a_dataset_of_arrays():
+    function = "array_data_adapter and compat.array_slicing"
+    x, y = np.arange(10.0), np.arange(10)
+    arrays, slicing = compat.array_data_adapter, compat.array_slicing
+    with needs("keras", "ArrayDataAdapter", function):
+        equal(arrays.can_convert_arrays((x, y, None)), True)
+        equal(
+            arrays.can_convert_arrays((tf.data.Dataset.range(3), None, None)),
+            False,
+        )
+        (kept, *_), (held, *_) = slicing.train_validation_split((x, y, None), validation_split=0.2)
+        equal((len(kept), len(held)), (8, 2))
+        adapter = arrays.ArrayDataAdapter(x, y, None, 4, None, False, {n: n for n in range(10)})
+        equal(adapter.num_batches, 3)
+        batches = list(adapter.get_tf_dataset().as_numpy_iterator())
+        equal([len(x) for x, *_ in batches], [4, 4, 2])
+        np.testing.assert_array_equal(np.concatenate([w for *_, w in batches]), x)
+
+
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_callbacks_find_a_metrics_direction(direction):
     class Means(compat.MetricsList):
@@ -293,7 +312,8 @@ def test_session_state():
 def test_a_strategy_of_several_processes():
     """What it does is tested by the processes of tests/methods/test_workers.py."""
     with needs("tensorflow", "CollectiveAllReduceExtended", "MultiWorkerStrategy"):
-        hook = compat.CollectiveAllReduceExtended._initialize_local_devices
+        kind = compat.collective_all_reduce_strategy.CollectiveAllReduceExtended
+        hook = kind._initialize_local_devices
         equal(
             list(inspect.signature(hook).parameters), ["self", "cluster_resolver", "worker_device"]
         )
@@ -325,6 +345,8 @@ def test_every_function_of_compat_has_a_test():
 
 
 MOVED = ["keras.src.models.functional", "keras.src.trainers.compile_utils"]
+MOVED += ["keras.src.trainers.data_adapters.array_data_adapter"]
+MOVED += ["keras.src.trainers.data_adapters.array_slicing"]
 MOVED += ["tensorflow.python.eager.record", "tensorflow.python.framework.op_def_registry"]
 MOVED += ["tensorflow.python.distribute.collective_all_reduce_strategy"]
 MOVED += ["tensorflow.compiler.xla.tsl.protobuf.coordination_config_pb2"]

@@ -4,6 +4,7 @@ import importlib
 import io
 import json
 import pathlib
+import re
 import shutil
 
 import numpy as np
@@ -139,10 +140,13 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(run, tmp_path):
         "parameters",
         "images            in memory",
         "training step",
+        "logging, saving",
         "estimated time",
         "peak memory",
     ):
         assert line in out
+    shares = re.findall(r"[\d.]+(?=%)", out[out.index("an epoch          ") :])
+    assert len(shares) == 3 and abs(sum(map(float, shares)) - 100) < 0.2
     assert not (tmp_path / "run").exists()
 
 

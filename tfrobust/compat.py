@@ -14,26 +14,21 @@ import keras
 import tensorflow as tf
 
 try:
-    # What `keras.backend.clear_session` forgets; no public function adds to it.
+    # What `clear_session` forgets, to which nothing public adds; whether `call` follows a graph of layers.
     from keras.src.backend.common.global_state import set_global_attribute
-
-    # Whether `call` is the one that follows a graph of layers; `keras.Model` says so of no instance.
     from keras.src.models.functional import Functional
 
-    # Where Keras's callbacks look for a metric's direction with mode="auto".
+    # Where callbacks look for a metric's direction with mode="auto"; the batches that Keras makes of arrays.
     from keras.src.trainers.compile_utils import MetricsList
+    from keras.src.trainers.data_adapters import array_data_adapter, array_slicing
 
     # Several processes of one strategy: devices of each, words between them, how long one may be silent.
     from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
-    from tensorflow.python.distribute.collective_all_reduce_strategy import (
-        CollectiveAllReduceExtended,
-    )
+    from tensorflow.python.distribute import collective_all_reduce_strategy
     from tensorflow.python.eager import context as eager_context
 
-    # A sum over replicas with a derivative of its own in forward mode; `tf.custom_gradient` has none.
+    # A sum over replicas with a derivative in forward mode; the operations that a SavedModel may name.
     from tensorflow.python.eager.record import record_operation, stop_recording
-
-    # The operations that a SavedModel may name.
     from tensorflow.python.framework import op_def_registry
 except ImportError as error:
     raise ImportError(
@@ -49,6 +44,8 @@ __all__ = [
     "MetricsList",
     "MultiWorkerStrategy",
     "all_layers",
+    "array_data_adapter",
+    "array_slicing",
     "build_now",
     "build_on_batch",
     "compiled_metrics",
@@ -218,7 +215,7 @@ class MultiWorkerStrategy(tf.distribute.MultiWorkerMirroredStrategy):
             rpc_layer="grpc",
         )
 
-        class Extended(CollectiveAllReduceExtended):
+        class Extended(collective_all_reduce_strategy.CollectiveAllReduceExtended):
             def _initialize_local_devices(self, cluster_resolver, worker_device):
                 names = tuple(f"{worker_device}/device:{device}" for device in devices)
                 return names, devices[0].split(":")[0]

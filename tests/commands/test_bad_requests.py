@@ -174,6 +174,7 @@ FLAGS = [
     ("benchmark", ["--image_size=3"], "image_size"),
     ("benchmark", ["--repeats=0"], "repeats"),
     ("benchmark", ["--examples=3"], "--evaluate"),
+    ("benchmark", ["--data=memory", "--methods=ADV-1"], "--methods does not apply to --data"),
     ("benchmark", ["--suite=pgd_20"], "--evaluate"),
     ("benchmark", ["--data=no_such_folder"], "no_such_folder"),
     ("benchmark", ["--data=SHELF", "--width=8"], "--width does not apply to --data"),

@@ -61,11 +61,11 @@ def trained(make, steps=1, strategy=None, classifier=network, **options):
     return method, method.fit(data, verbose=0).history
 
 
-def assert_equal(one, two, atol):
+def assert_equal(one, two, atol, rtol=1e-5):
     (method, history), (other, logs) = one, two
     assert set(history) == set(logs)
     for name in history:
-        np.testing.assert_allclose(logs[name], history[name], rtol=1e-5, err_msg=name)
+        np.testing.assert_allclose(logs[name], history[name], rtol=rtol, err_msg=name)
     for u, v in zip(method.classifier.variables, other.classifier.variables, strict=True):
         np.testing.assert_allclose(v.numpy(), u.numpy(), rtol=0, atol=atol, err_msg=u.path)
 
@@ -88,7 +88,7 @@ def test_parts_make_the_step_of_the_whole(name):
 def test_parts_on_two_replicas(name, two_replicas):
     """Parts of 4 and 3 rows, and a replica without any."""
     whole = trained(METHODS[name])
-    assert_equal(whole, trained(METHODS[name], 2, two_replicas), 1e-5)
+    assert_equal(whole, trained(METHODS[name], 2, two_replicas), 1e-5, 1e-4)
 
 
 def test_eagerly(eagerly):

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfrobust.attacks import PGD
 from tfrobust.errors import UserError
 from tfrobust.methods import GAIRAT, Natural
+from tfrobust.ops.replicas.workers import ALONE
 from tfrobust.threat_models import Linf
 from tfrobust.training import memory_plan, plan
 from tfrobust.training.memory_plan import StepMemory
@@ -46,7 +47,14 @@ def gairat():
         (natural, 256, 1.5, ["about 5.00 GiB", "accumulation_steps = 8: about 1.50 GiB"]),
         (lambda: natural(4), 256, 1.5, ["about 2.00 GiB", "accumulation_steps = 8"]),
         (lambda: natural(8), 256, 1.5, None),
-        (gairat, 256, 1.5, ["batch_size to at most 32 (GAIRAT cannot accumulate gradients)"]),
+        (
+            gairat,
+            256,
+            1.5,
+            [
+                "Set training.train.rematerialize = True, or training.train.batch_size to at most 32 (GAIRAT"
+            ],
+        ),
         (natural, 256, 1.0, ["Not even one image"]),
     ],
 )
@@ -59,7 +67,9 @@ def test_advice_by_hand(make, batch, gib, words):
 def experiment(method, size):
     images = np.random.default_rng(0).random((size, 8, 8, 1)).astype("float32")
     data = tf.data.Dataset.from_tensors((images, np.zeros(size, "int64"))).repeat()
-    return types.SimpleNamespace(method=method, batch_size=size, training_dataset=lambda: data)
+    return types.SimpleNamespace(
+        method=method, batch_size=size, training_dataset=lambda: data, workers=ALONE
+    )
 
 
 def test_the_line_goes_through_an_eighth_and_a_quarter_of_the_batch(monkeypatch):

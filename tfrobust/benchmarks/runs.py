@@ -1,6 +1,7 @@
 """What is measured on finished runs: evaluations beside their passes, and beside other libraries."""
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
@@ -12,6 +13,8 @@ from tfrobust.benchmarks.reference.comparison import HEAD, compare_autoattack
 from tfrobust.evaluation.examples import Examples
 from tfrobust.evaluation.subject import Subject
 from tfrobust.threat_models.base import ThreatModel
+
+SHARES = ("part", "seconds", "of the command")
 
 
 def measure_evaluations(folders: Sequence[str], suite: str, most: int | None = None) -> None:
@@ -26,9 +29,38 @@ def measure_evaluations(folders: Sequence[str], suite: str, most: int | None = N
         (subject, examples, evaluation.suite(suite, threat_model))
         for subject, examples, threat_model in list(_read_runs(folders, most))
     ]
+    start_up = time.process_time()
     for subject, examples, chosen in runs:
         _print_subject(subject, examples, chosen.threat_model)
         print_table(benchmark.HEAD, benchmark.measure_suite(subject, examples, chosen))
+        began = time.perf_counter()
+        result = evaluation.evaluate(subject, examples, chosen)
+        whole = time.perf_counter() - began
+        print_table(SHARES, list_shares(start_up, whole, [o.seconds for o in result.outcomes]))
+
+
+def list_shares(
+    start_up: float, whole: float, attacks: Sequence[float]
+) -> list[tuple[str, str, str]]:
+    """Rows of a table: seconds of a command that evaluates, and their shares.
+
+    Args:
+        start_up: CPU seconds until the run and its data were read.
+        whole: seconds of the evaluation after that, with its checks, whose attacks were traced before.
+        attacks: seconds of each attack in it.
+
+    Example:
+    >>> from tfrobust.benchmarks.runs import list_shares
+    >>> list_shares(2.0, 8.0, [3.0, 1.0])[-1]
+    ('checks and reports', '4.00', '0.400')
+    """
+    parts = {
+        "start-up": start_up,
+        "attacks, traced before": sum(attacks),
+        "checks and reports": whole - sum(attacks),
+    }
+    total = start_up + whole
+    return [(name, f"{value:.2f}", f"{value / total:.3f}") for name, value in parts.items()]
 
 
 def compare_autoattacks(

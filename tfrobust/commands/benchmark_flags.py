@@ -9,6 +9,9 @@ from tfrobust.commands import first_look
 from tfrobust.errors import UserError
 from tfrobust.runs.exported import find_classifier
 
+# The value of --data that stands for arrays.
+IN_MEMORY = "memory"
+
 # Flags that describe training steps.
 _OF_STEPS = ("model", "width", "batch_size", "image_size", "repeats", "methods", "layers")
 
@@ -31,12 +34,14 @@ def check(values: flags.FlagValues) -> None:
     first_look.check_methods(values.methods)
     first_look.check_suite(values.suite, None, ())
     if values.data is not None:
-        if not os.path.isdir(values.data):
-            raise UserError(f"There is no folder {values.data}. Give one of JPEG files by class.")
+        if values.data != IN_MEMORY and not os.path.isdir(values.data):
+            raise UserError(
+                f"There is no folder {values.data}. Give one of JPEG files by class, or --data={IN_MEMORY}."
+            )
         for name in _NOT_OF_DATA:
             if values[name].present:
                 raise UserError(
-                    f"--{name} does not apply to --data, which measures how pictures are read. Leave it out."
+                    f"--{name} does not apply to --data, which measures training batches. Leave it out."
                 )
     for name in ("precision", "jit_compile"):
         if values[name].present and not values.device:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.errors import UserError
+from tfrobust.ops.datasets import without_autotune
 
 
 def from_grain(dataset: Any) -> Any:
@@ -49,7 +50,7 @@ def from_grain(dataset: Any) -> Any:
         endless = len(dataset) >= sys.maxsize
         length = tf.data.INFINITE_CARDINALITY if endless else len(dataset)
         batches = batches.apply(tf.data.experimental.assert_cardinality(length))
-    return batches.prefetch(2)
+    return without_autotune(batches.prefetch(2))
 
 
 def _as_tuples(element):

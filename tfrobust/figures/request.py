@@ -107,7 +107,10 @@ class Request:
         if self.example is not None:
             places = np.flatnonzero(examples.ids == self.example)
             if not len(places):
-                raise UserError(f"There is no test image with the id {self.example}.")
+                some = ", ".join(map(str, examples.ids[:5]))
+                raise UserError(
+                    f"There is no image with the id {self.example}. The first ids are {some}."
+                )
         else:
             right = np.ones(min(256, len(examples.y)), bool)
             for subject in self.subjects.values():

@@ -207,7 +207,13 @@ def update_in_parts(
         @tf.custom_gradient
         def share(*weights):
             total, *gradients = parts.add(gradient_of)
-            return total, lambda upstream: [upstream * g for g in gradients]
+
+            def gradient(upstream, variables=()):
+                found = [upstream * g for g in gradients]
+                # Those of other models, such as a helper.
+                return (found, [None] * len(variables)) if variables else found
+
+            return total, gradient
 
         constant = [tf.stop_gradient(w) for w in weights]
         return share(*weights)

@@ -16,6 +16,7 @@ from tfrobust.contract import (
     require_logits,
     unpack,
 )
+from tfrobust.methods import segments
 from tfrobust.methods.accumulation import update_in_parts
 from tfrobust.methods.arguments import check_names, check_parts, check_weights
 from tfrobust.methods.attacked_model import make_attacked_model
@@ -155,6 +156,7 @@ class AdversarialModel(EvaluatedModel):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         with (
             drawing_under_xla(self.jit_compile),
+            segments.running(self.segments),
             stand_in(*unpack(data, self.classifier)) as batch,
         ):
             return self.update(*batch)

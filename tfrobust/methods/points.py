@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfrobust.methods import segments
 from tfrobust.methods.forward_mode_faults import name_fault
 from tfrobust.ops import forward_mode, half_precision
 from tfrobust.ops.logits import full_precision
@@ -64,6 +65,12 @@ class LivePoint(Point):
 
     def forward(self, x, training=True):
         """Logits, in training mode unless a term is defined in inference mode."""
+        if segments.current(self.classifier) is not None:
+            point = self.shifted()
+            logits = point.forward(x, training)
+            point.commit()
+            self._losses = self._losses or point._losses
+            return logits
         logits = self.classifier(x, training=training)
         if self._losses is None:
             self._losses = self.classifier.losses
@@ -106,6 +113,11 @@ class ShiftedPoint(Point):
         """Logits, in training mode unless a term is defined in inference mode."""
         # Not `stateless_call`, which skips what `__call__` does: casts, a `training` that a
         # subclassed model's `call` does not name.
+        parts = segments.current(self.classifier)
+        if parts is not None:
+            logits, losses, self._state = parts.run(x, self._weights, self._state, training)
+            self._losses = losses if self._losses is None else self._losses
+            return full_precision(logits)
         mapping = self._weights + self._state
         with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
             logits = self.classifier(x, training=training)
@@ -139,7 +151,8 @@ class ShiftedPoint(Point):
 
         def forward(x, *weights):
             point = ShiftedPoint(self.classifier, weights, list(self._state))
-            logits = point.forward(x)
+            with segments.running(None):
+                logits = point.forward(x)
             return logits, point._losses, [value for _, value in point._state]
 
         logits, derivatives, losses, state = name_fault(

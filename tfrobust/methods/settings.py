@@ -21,6 +21,10 @@ class Settings:
 
     name: str  # Keras's.
     settings: ClassVar[tuple[str, ...]] = ()
+    # What `compile` was given.
+    accumulation_steps: int = 1
+    rematerialize: Any = False
+    segments: Any = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -49,6 +53,20 @@ class Settings:
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The method that `get_config` described, with its classifier's weights as yet unknown."""
         return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """As Keras's, with the arguments of `compile` that Keras does not know."""
+        where = self.rematerialize
+        where = where if isinstance(where, bool) else list(where)
+        own = {"accumulation_steps": self.accumulation_steps, "rematerialize": where}
+        return {**super().get_compile_config(), **own}  # type: ignore[misc]
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles as `get_compile_config` has described."""
+        config = keras.saving.deserialize_keras_object(config)
+        self.compile(**{k: v for k, v in config.items() if v is not None})  # type: ignore[attr-defined]
+        if self.built:  # type: ignore[attr-defined]
+            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
 
 
 def _whole_signature(constructor, of_base):

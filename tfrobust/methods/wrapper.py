@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfrobust import contract
 from tfrobust.errors import UserError
-from tfrobust.methods import accumulation, checks, compilation
+from tfrobust.methods import accumulation, checks, compilation, in_memory, segments
 from tfrobust.methods.clock import Clock, CountEpochs, put_first
 from tfrobust.methods.distributed import DistributedLoops
 from tfrobust.methods.reporting import Means, Reporting
@@ -42,7 +42,6 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         self.means = Means(part_names, REPORTED[1:])
         self.clock = Clock(self)
         self._length_is_given = False
-        self.accumulation_steps = 1
         self.second_derivatives = False  # Whether training differentiates twice.
         self.prepare_reports()
         self.built = classifier.built
@@ -76,7 +75,16 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         """Epochs that have passed, a float32 scalar that grows with every step."""
         return self.clock.epoch()
 
-    def compile(self, optimizer, *, loss=None, jit_compile=False, accumulation_steps=1, **kwargs):
+    def compile(
+        self,
+        optimizer,
+        *,
+        loss=None,
+        jit_compile=False,
+        accumulation_steps=1,
+        rematerialize=False,
+        **kwargs,
+    ):
         """Configures training as Keras does, without a loss, since the method is the loss.
 
         Args:
@@ -86,12 +94,12 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
                 included, up to rounding. On CPUs it was 2 to 30 times slower for convolutional
                 networks. "auto" is Keras's: on a GPU if all layers can be compiled, otherwise off.
                 XLA leaves out assertions: pixels and labels are checked in arrays only, by `fit`.
-            accumulation_steps: parts in which a replica computes its batch one after the other, to take
-                less memory, before the one update of the step. Losses, attacks and their noise, AWP's
-                direction are those of the whole batch, and the result is the same, but for
-                BatchNormalization, which normalises each part by itself. Keras's own
-                `gradient_accumulation_steps`, of an optimizer, instead counts several steps of `fit`, each
-                with a batch of its own, as one update.
+            accumulation_steps: parts in which a replica computes its batch, one after the other, to take
+                less memory: the same step, but for BatchNormalization, which normalises each part by
+                itself. (Keras's `gradient_accumulation_steps` makes one update of several steps.)
+            rematerialize: compute the classifier's blocks again for gradients in place of keeping what
+                they computed: the same step in less memory and more time. True, False, or names of layers
+                to cut after; see `tfrobust.methods.segments`.
             **kwargs: as for `keras.Model.compile`. `metrics` see the clean logits.
 
         Raises:
@@ -107,19 +115,12 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         checks.check_strategy(self.distribute_strategy, jit_compile)
         checks.check_precision(self)
         self.accumulation_steps = accumulation.check(self, accumulation_steps, jit_compile)
+        self.rematerialize = rematerialize
+        self.segments = segments.divide(self.classifier, rematerialize)
         compiles = compilation.choose_compilation(self, jit_compile)
         super().compile(optimizer=optimizer, jit_compile=compiles, **kwargs)
         compilation.check_is_compiled(self, jit_compile)
         checks.check_replicas(self)
-
-    def get_compile_config(self):
-        return {**super().get_compile_config(), "accumulation_steps": self.accumulation_steps}
-
-    def compile_from_config(self, config):
-        config = keras.saving.deserialize_keras_object(config)
-        self.compile(**{k: v for k, v in config.items() if v is not None})
-        if self.built:
-            self.optimizer.build(self.trainable_variables)
 
     def fit(
         self,
@@ -161,23 +162,22 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         if validation_data is not None:
             validation_data, validation_steps = self._distribute(validation_data, validation_steps)
         with contract.as_user_error():
+            arrays, validation_data = in_memory.split_off_validation(
+                (x, y, sample_weight), validation_split, validation_data
+            )
             return super().fit(
-                x,
-                y,
-                batch_size,
-                epochs,
-                verbose,
-                put_first(CountEpochs(self.clock), callbacks),
-                validation_split,
-                validation_data,
-                shuffle and not isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset),
-                class_weight,
-                sample_weight,
-                initial_epoch,
-                steps_per_epoch,
-                validation_steps,
-                validation_batch_size,
-                validation_freq,
+                **in_memory.as_batches(*arrays, batch_size, steps_per_epoch, shuffle, class_weight),
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=put_first(CountEpochs(self.clock), callbacks),
+                validation_data=in_memory.convert_validation(
+                    validation_data, validation_batch_size or batch_size, validation_steps
+                ),
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_freq=validation_freq,
             )
 
     def evaluate(
@@ -200,6 +200,7 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         """
         x, steps = self._distribute(self._checked(x, y), steps)
         with self.reporting("test"), contract.as_user_error():
+            x, y, sample_weight = in_memory.convert_ordered(x, y, sample_weight, batch_size, steps)
             return super().evaluate(
                 x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, **kwargs
             )
@@ -209,6 +210,7 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         self._refuse_several_processes("predict", "Call it on method.classifier in one process.")
         x = self._checked(x, labels=False)
         with contract.as_user_error():
+            x, *_ = in_memory.convert_ordered(x, None, None, batch_size, steps)
             return super().predict(x, batch_size, verbose, steps, callbacks)
 
     def train_on_batch(self, *args, **kwargs):

@@ -49,6 +49,13 @@ class Captured:
             )
         return self._statistics[layer]
 
+    def layers(self) -> list[keras.layers.Layer]:
+        """The layers whose statistics were recorded, in their order."""
+        return list(self._statistics)
+
+    def __contains__(self, layer):
+        return layer in self._statistics
+
     def __len__(self):
         return len(self._statistics)
 
@@ -109,6 +116,11 @@ def impose_statistics(captured: Captured) -> AbstractContextManager[None]:
             f"`impose_statistics` takes what `capture_statistics` gave. Received: {captured!r}."
         )
     return _open(Mode("imposed", captured=captured))
+
+
+def reopen(mode: Mode | None, captured: Captured | None) -> AbstractContextManager[None]:
+    """A context that was open before, as for what is computed again, with other captured statistics."""
+    return _open(mode if mode is None else dataclasses.replace(mode, captured=captured))
 
 
 @contextlib.contextmanager

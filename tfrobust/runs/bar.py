@@ -27,6 +27,11 @@ class Bar:
         self._is_live = stream is not None and (stream.isatty() or in_notebook)
         self._bar, self.title = None, ""
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is a bar now, for which `show` has something to do."""
+        return self._bar is not None
+
     def begin(self, title: str, share: float = 0.0) -> None:
         """Something begins, or goes on where `share` of it, in [0, 1], is done already."""
         self.close()

@@ -14,6 +14,10 @@ from tfrobust.methods.accumulation import find_whole_batch_part
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.training.experiment import Experiment
 
+_REMATERIALIZE = (
+    " Or set training.train.rematerialize = True, which takes longer and leaves the batch whole."
+)
+
 # No step keeps more than this many times the bytes of its images; below that nothing need be measured.
 _MOST = 10_000
 
@@ -86,6 +90,7 @@ def naming_what_helps(method: AdversarialModel, batch_size: int) -> Iterator[Non
                 if whole is None
                 else f"{type(whole).__name__} cannot accumulate gradients: take a smaller batch_size."
             )
+            + ("" if method.rematerialize else _REMATERIALIZE)
         ) from error
 
 
@@ -115,10 +120,11 @@ def advise(
         return (
             f"{seen} Set training.train.accumulation_steps = {steps}: about "
             f"{memory.peak(batch_size, steps) / 2**30:.2f} GiB, and the same result but for "
-            "BatchNormalization."
+            f"BatchNormalization.{_REMATERIALIZE if not method.rematerialize else ''}"
         )
     most = int((available - memory.fixed) // memory.per_image) if memory.per_image else 0
     if most < 1:
         return f"{seen} Not even one image would fit: take a smaller network."
     reason = "" if whole is None else f" ({type(whole).__name__} cannot accumulate gradients)"
-    return f"{seen} Set training.train.batch_size to at most {most}{reason}."
+    again = "" if method.rematerialize else " training.train.rematerialize = True, or"
+    return f"{seen} Set{again} training.train.batch_size to at most {most}{reason}."

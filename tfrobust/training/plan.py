@@ -1,13 +1,23 @@
 """The cost of a run, estimated from a few steps."""
 
+import contextlib
+import io
+import pathlib
+import tempfile
 import time
 
 import keras
 import tensorflow as tf
 
 from tfrobust.benchmarks.memory import measure_process_peak
+from tfrobust.runs.workspace import Workspace
 from tfrobust.training import memory_plan
+from tfrobust.training.callbacks.metrics_log import MetricsLog
+from tfrobust.training.chain import make_chain
 from tfrobust.training.experiment import Experiment
+
+# Epochs between two grids of images, as in `train`: one of them is among those that are timed.
+_IMAGE_EPOCHS = 5
 
 
 class _StepTimes(keras.callbacks.Callback):
@@ -53,20 +63,36 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
     training = _StepTimes(seconds, experiment.workers)
     steps = min(most_steps, experiment.steps_per_epoch * experiment.epochs)
     with memory_plan.naming_what_helps(method, experiment.batch_size):
-        method.fit(
+        logs = method.fit(
             experiment.training_dataset().take(steps).repeat(2 if steps == 1 else 1),
             steps_per_epoch=max(steps, 2),
             verbose=0,
             callbacks=[training],
-        )
+        ).history
     tracing = training.times[1] - training.times[0]
     step = _take_median_gap(training.times)
     validation = experiment.evaluation_dataset(experiment.splits.validation)
     batches = int(validation.cardinality())
     judging = _StepTimes(seconds, experiment.workers)
-    method.evaluate(validation.take(1).repeat(3), verbose=0, callbacks=[judging])
+    found = method.evaluate(
+        validation.take(1).repeat(3), verbose=0, callbacks=[judging], return_dict=True
+    )
     batch = _take_median_gap(judging.times)
-    epoch = step * experiment.steps_per_epoch + batch * batches
+    began = time.monotonic()
+    method.evaluate(validation.take(1), verbose=0)
+    passes = batch * batches
+    judged = passes + max(0.0, time.monotonic() - began - batch)
+    logs = {name: values[-1] for name, values in logs.items()}
+    logs |= {f"val_{name}": number for name, number in found.items()}
+    # Of several workers, the chief alone writes.
+    keeping = time_keeping(experiment, logs) if experiment.workers.count == 1 else 0.0
+    parts = {
+        "training": step * experiment.steps_per_epoch,
+        "validation": judged,
+        "logging and saving": keeping,
+    }
+    epoch = sum(parts.values())
+    shares = ", ".join(f"{name} {part / epoch:.1%}" for name, part in parts.items())
     classifier = method.classifier
     count = sum(int(tf.size(v)) for v in classifier.trainable_variables)
     if not experiment.workers.is_chief:
@@ -80,12 +106,55 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
         f"devices           {_describe_replicas(experiment)}\n"
         f"tracing           {tracing:.1f} s\n"
         f"training step     {step:.4f} s (batch {experiment.batch_size})\n"
-        f"validation        {batch * batches:.1f} s an epoch\n"
+        f"validation        {judged:.3g} s an epoch, of which its steps {passes:.3g} s\n"
+        f"logging, saving   {_describe_keeping(keeping)}\n"
+        f"an epoch          {epoch:.3g} s: {shares}\n"
         f"estimated time    {_format_duration(tracing + epoch * experiment.epochs)}, "
         f"without the final test\n"
         f"peak memory       {_describe_memory()}\n"
         "Nothing was written."
     )
+
+
+def time_keeping(experiment: Experiment, logs: dict[str, float]) -> float:
+    """Seconds of an epoch in which a run logs and saves, measured in a folder that is removed again.
+
+    Every epoch is taken to be the best so far. Callbacks of the user's own are not called.
+
+    Args:
+        experiment: `experiment.Experiment`.
+        logs: the numbers of an epoch, as Keras gives them to callbacks.
+    """
+    steps, took = experiment.steps_per_epoch, 0.0
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        workspace = Workspace(pathlib.Path(folder, "run"), "", "never")
+        chain = make_chain(
+            experiment,
+            workspace,
+            MetricsLog(workspace.path),
+            checkpoint_rule="last",
+            save_seconds=float("inf"),
+            image_epochs=_IMAGE_EPOCHS,
+            stop=False,
+        )
+        calls = keras.callbacks.CallbackList(chain.callbacks, model=experiment.method)
+        calls.on_train_begin()
+        # The first round traces, opens files and finds no checkpoint to replace.
+        for epoch in range(2 * _IMAGE_EPOCHS):
+            began = time.monotonic()
+            calls.on_epoch_begin(epoch)
+            # The last steps of the epoch, where the state before the last one is kept.
+            for batch in range(max(0, steps - 16), steps):
+                calls.on_train_batch_begin(batch, {})
+                calls.on_train_batch_end(batch, logs)
+            calls.on_epoch_end(epoch, logs)
+            took += time.monotonic() - began if epoch >= _IMAGE_EPOCHS else 0.0
+        calls.on_train_end()
+    return took / _IMAGE_EPOCHS
+
+
+def _describe_keeping(seconds):
+    return f"{seconds:.3g} s an epoch" if seconds else "not measured on several workers"
 
 
 def _describe_replicas(experiment):

@@ -1,5 +1,6 @@
 """The state that a run goes on from, the same on all its workers."""
 
+import os
 import time
 
 from tfrobust.errors import UserError
@@ -38,7 +39,9 @@ def load_state(workspace: Workspace, workers: Workers) -> checkpoint.Checkpoint 
     return share_checkpoint(workspace.latest, saved, workers)
 
 
-def share_checkpoint(folder, saved, workers: Workers) -> checkpoint.Checkpoint | None:
+def share_checkpoint(
+    folder: str | os.PathLike, saved: checkpoint.Checkpoint | None, workers: Workers
+) -> checkpoint.Checkpoint | None:
     """The checkpoint that the chief has loaded, loaded by every worker.
 
     Args:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
 from tfrobust.attacks.base import Attack
 from tfrobust.config.configuration import Configuration
@@ -21,18 +20,13 @@ from tfrobust.runs.workspace import Workspace
 from tfrobust.runs.writable import check_writable
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.threat_models.description import describe
-from tfrobust.training.callbacks.guard import StopOnNaN
-from tfrobust.training.callbacks.keep import KeepBest, KeepState, restore_callbacks
+from tfrobust.training.callbacks.keep import restore_callbacks
 from tfrobust.training.callbacks.metrics_log import MetricsLog
-from tfrobust.training.callbacks.progress import Progress
-from tfrobust.training.callbacks.protocols import Remembers
-from tfrobust.training.callbacks.record import RecordMetrics
-from tfrobust.training.callbacks.tensorboard import TensorBoardLog
+from tfrobust.training.chain import make_chain
 from tfrobust.training.cluster.environment import find_cluster, split_bindings
 from tfrobust.training.experiment import build, build_callbacks, check_plain
 from tfrobust.training.finish import finish
 from tfrobust.training.fit import fit_from
-from tfrobust.training.measurements.base import Measurement
 from tfrobust.training.plan import print_plan
 from tfrobust.training.resume import load_state
 from tfrobust.training.runtime import Runtime
@@ -61,6 +55,7 @@ def train(
     precision: str = "float32",
     jit_compile: bool | str = False,
     accumulation_steps: int = 1,
+    rematerialize: bool | Sequence[str] = False,
     save_seconds: float = 60,
     image_epochs: int = 5,
     callbacks: Sequence[Callable[[], keras.callbacks.Callback]] = (),
@@ -93,7 +88,7 @@ def train(
             validation split), "last".
         seed: whole number, the seed of all random numbers of the run.
         strategy, devices, deterministic, precision: see `Runtime`.
-        jit_compile, accumulation_steps: see `compile` of the method. XLA needs deterministic=False.
+        jit_compile, accumulation_steps, rematerialize: see `compile` of the method.
         save_seconds: if the run is killed, at most this many seconds of training are lost.
         image_epochs: epochs between two image grids in TensorBoard.
         callbacks: functions without arguments that return Keras callbacks, such as `Plateau`. To be resumed,
@@ -154,7 +149,11 @@ def train(
             evaluation_batch_size=evaluation_batch_size,
             checkpoint_rule=checkpoint_rule,
             seed=seed,
-            compilation={"jit_compile": jit_compile, "accumulation_steps": accumulation_steps},
+            compilation={
+                "jit_compile": jit_compile,
+                "accumulation_steps": accumulation_steps,
+                "rematerialize": rematerialize,
+            },
             gin_files=tuple(configuration.files if configuration else ()),
             workers=workers,
         )
@@ -201,36 +200,22 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
             stack.enter_context(note_end(record))
         stop = stack.enter_context(StopRequest())
         stack.enter_context(workers.loss_interrupts())
-        best = KeepBest(workspace.best, checkpoint_rule, workers)
-        metrics = RecordMetrics(_open_log(workspace, epoch, saved) if workers.is_chief else None)
-        stateful = {"best": best, "time": metrics}
-        stateful |= {c.name: c for c in extra if isinstance(c, Remembers)}
-        steps, folder = experiment.steps_per_epoch, workspace.latest
-        state = KeepState(folder, steps, stop, save_seconds, stateful, saved, workers)
-        seen = [Progress(experiment.epochs, steps)] if workers.is_chief else []
-        board = [_open_board(experiment, workspace, image_epochs)] if workers.is_chief else []
-        callbacks = [
-            StopOnNaN(),
-            # Before what reads the logs.
-            *(c for c in extra if isinstance(c, Measurement)),
-            *seen,
-            metrics,
-            *board,
-            *(c for c in extra if not isinstance(c, Measurement)),
-            best,
-            state,
-        ]
+        chain = make_chain(
+            experiment,
+            workspace,
+            _open_log(workspace, epoch, saved) if workers.is_chief else None,
+            checkpoint_rule=checkpoint_rule,
+            save_seconds=save_seconds,
+            image_epochs=image_epochs,
+            stop=stop,
+            extra=extra,
+            saved=saved,
+        )
         if epoch < experiment.epochs and not (saved and saved.state["stopped"]):
-            fit_from(experiment, epoch, step, callbacks)
+            fit_from(experiment, epoch, step, chain.callbacks)
         else:
-            restore_callbacks(stateful, saved)
-        return finish(experiment, workspace, checkpoint_rule, metrics, stop)
-
-
-def _open_board(experiment, workspace, image_epochs):
-    validation = experiment.splits.validation
-    images = validation.take(np.arange(min(8, len(validation))))
-    return TensorBoardLog(workspace.tensorboard, images, workspace.given, image_epochs)
+            restore_callbacks(chain.stateful, saved)
+        return finish(experiment, workspace, checkpoint_rule, chain.metrics, stop)
 
 
 def _open_log(workspace, epoch, saved):

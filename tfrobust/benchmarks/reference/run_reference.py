@@ -10,11 +10,13 @@ import importlib
 import json
 import sys
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 
-def main(request, answer):
+def main(request: str, answer: str) -> None:
     """Answers "logits" (n, k), "right" (n,), and for each attack seconds, flags and images."""
     given = np.load(request)
     settings = json.loads(str(given["settings"]))
@@ -26,7 +28,7 @@ def main(request, answer):
     np.savez(answer, **found)
 
 
-def build_network(layers, arrays):
+def build_network(layers: Sequence[dict[str, Any]], arrays: Sequence[np.ndarray]) -> Any:
     """The PyTorch module of what `network.describe_network` returned, in evaluation mode."""
     import torch
 
@@ -101,8 +103,10 @@ MODULES = {
 }
 
 
-def run_torchattacks(network, x, y, settings):
-    """AutoAttack's four attacks, with the settings of its paper, on the images that still stand."""
+def run_torchattacks(
+    network: Any, x: np.ndarray, y: np.ndarray, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """AutoAttack's four attacks, with the settings of its paper, on the images that are still robust."""
     import torch
     import torchattacks
 
@@ -150,7 +154,7 @@ def _attack_one_after_the_other(network, x, y, attack, names, rows):
     return found
 
 
-def run_art(network, x, y, settings):
+def run_art(network: Any, x: np.ndarray, y: np.ndarray, settings: dict[str, Any]) -> dict[str, Any]:
     """The toolbox's own AutoAttack, whole: its attacks are others (see its documentation)."""
     import torch
     from art.attacks.evasion import AutoAttack

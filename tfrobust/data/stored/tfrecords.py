@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.errors import UserError
+from tfrobust.ops.datasets import without_autotune
 
 # A record is its length (8 bytes), a checksum of it (4), the data, and a checksum of these (4).
 _BEFORE, _AFTER = 12, 4
@@ -86,4 +87,5 @@ def _interleave(counts, cycle):
         cycle_length=cycle,
         block_length=_BLOCK,
     )
-    return np.concatenate([*taken.batch(2**16).as_numpy_iterator(), np.zeros(0, np.int64)])
+    taken = without_autotune(taken.batch(2**16))
+    return np.concatenate([*taken.as_numpy_iterator(), np.zeros(0, np.int64)])

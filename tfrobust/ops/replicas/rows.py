@@ -36,6 +36,7 @@ def split_batches(
 
         options = tf.data.Options()
         options.deterministic = True
+        options.autotune.enabled = False
         return dataset.flat_map(cut).prefetch(here).with_options(options)
 
     return strategy.distribute_datasets_from_function(split)

@@ -34,7 +34,8 @@ class Progress(keras.callbacks.Callback):
         self._epoch_began = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._bar.show(self._step() / self.total, f"loss {float((logs or {})['loss']):.4f}")
+        if self._bar.is_shown:
+            self._bar.show(self._step() / self.total, f"loss {float((logs or {})['loss']):.4f}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         numbers = "  ".join(f"{name} {value:.4f}" for name, value in sort_logs(logs or {}).items())

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfrobust.data import evaluation_dataset
 from tfrobust.data.base_split import BaseSplit
-from tfrobust.ops.random.keys import content_keys, seed_pair
+from tfrobust.ops.random.keys import ExampleKeys, content_keys, seed_pair
 from tfrobust.ops.schedules import at
 
 
@@ -35,6 +35,7 @@ class TensorBoardLog(keras.callbacks.Callback):
         self.images, self.labels, _ = next(iter(evaluation_dataset(examples, len(examples))))
         self.text = text
         self.image_epochs = image_epochs
+        self._keys: ExampleKeys | None = None
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -65,8 +66,10 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     def _grid(self):
         attack = self.model.eval_attack
-        keys = content_keys(seed_pair(self.model.seed), self.images)
-        found = attack(self.model.classifier, self.images, self.labels, seed=keys).x.numpy()
+        if self._keys is None:
+            # The same in each epoch, and made image by image.
+            self._keys = content_keys(seed_pair(self.model.seed), self.images)
+        found = attack(self.model.classifier, self.images, self.labels, seed=self._keys).x.numpy()
         return draw_grid(self.images.numpy(), found)
 
 

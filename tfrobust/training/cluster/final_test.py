@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.evaluation.accuracy import Judge, Measured, measure
+from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.replicas.workers import Workers
 
 
@@ -24,7 +25,8 @@ def measure_together(
         return measure(judge, dataset, on_batch)
     own: list[dict[str, list[bool]]] = []
     for batch in dataset.shard(workers.count, workers.index):
-        found = measure(judge, tf.data.Dataset.from_tensors(batch), on_batch)
+        alone = without_autotune(tf.data.Dataset.from_tensors(batch))
+        found = measure(judge, alone, on_batch)
         own.append({"clean": found.clean.tolist(), "robust": found.robust.tolist()})
     everyone = workers.exchange(own)
     batches = [

@@ -1,0 +1,136 @@
+"""Every figure by its command: a picture, numbers that a second route gives too, nothing computed twice."""
+
+import csv
+import importlib
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from tfrobust.commands.plot import COMMAND
+from tfrobust.evaluation import load_examples
+from tfrobust.figures.catalogue import FIGURES, find_figure
+from tfrobust.models import digits_cnn
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    keras.utils.set_random_seed(0)
+    path = tmp_path_factory.mktemp("model") / "small.keras"
+    digits_cnn().save(path)
+    return path
+
+
+def read(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def plot(name, output, *arguments):
+    assert COMMAND.main(["plot", name, f"--output={output}", *map(str, arguments)]) == 0
+    assert output.stat().st_size > 2000
+    return read(output.with_suffix(".csv"))
+
+
+OF_MODELS = [name for name, entry in FIGURES.items() if entry.needs_models]
+SETTING = ("--data=digits", "--epsilon=0.1", "--points=3", "--examples=4")
+
+
+@pytest.mark.parametrize("name", OF_MODELS)
+def test_figures_of_models(name, model, tmp_path, capsys):
+    output = tmp_path / "new" / f"{name}.png"
+    examples, network = load_examples("digits").first(4), keras.models.load_model(model)
+    chosen = f"--example={examples.ids[0]}"
+    rows = plot(name, output, *SETTING, chosen, model)
+    assert "drawn from" not in capsys.readouterr().out
+    if "loss" in rows[0]:
+        assert len(rows) == 9
+        logits = np.asarray(network(examples.x[:1] if name != "weight_landscape" else examples.x))
+        losses = (
+            np.log(np.exp(logits).sum(1))
+            - logits[np.arange(len(logits)), examples.y[: len(logits)]]
+        )
+        middle = next(
+            r for r in rows if {v for k, v in r.items() if k not in ("model", "loss")} == {"0.0"}
+        )
+        assert float(middle["loss"]) == pytest.approx(losses.mean(), rel=1e-5)
+    else:
+        assert [int(row["id"]) for row in rows] == examples.ids.tolist()
+    former = output.with_suffix(".npz").stat().st_mtime_ns
+    assert plot(name, output, *SETTING, chosen, model) == rows
+    assert output.with_suffix(".npz").stat().st_mtime_ns == former
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A run, two evaluations and a sweep as their commands leave them."""
+    root = tmp_path_factory.mktemp("files")
+    (root / "run").mkdir()
+    rows = [
+        {
+            "epoch": i,
+            "loss": 2.0 - i,
+            "val_accuracy": 0.9,
+            "val_robust_accuracy": 0.5 - 0.3 * i,
+            "jacobian_norm": 5.0 + i,
+            "divergence_one_piece": 0.3,
+            "divergence_two_pieces": 0.2,
+        }
+        for i in range(2)
+    ]
+    (root / "run" / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for name, robust in (("one", 0.5), ("two", 0.6)):
+        folder = root / name / "evaluation" / "autoattack_standard"
+        folder.mkdir(parents=True)
+        counts = {
+            n: {"accuracy": a, "interval": [a, a]} for n, a in (("clean", 0.9), ("robust", robust))
+        }
+        curve = {"epsilon": {"epsilon": [0.0, 0.1], "accuracy": [0.9, robust]}}
+        report = {
+            "schema": 1,
+            "norm": "Linf",
+            "radius": 0.1,
+            "threat_model": "Linf(0.1)",
+            "curves": curve,
+        }
+        (folder / "report.json").write_text(json.dumps({"tfrobust": {**report, **counts}}))
+    for beta, right in ((1, 5), (6, 7)):
+        folder = root / "sweep" / f"BETA={beta}"
+        folder.mkdir(parents=True)
+        found = {"clean": {"right": 9, "total": 10, "interval": [0, 1]}}
+        found["robust"] = {"right": right, "total": 10, "interval": [0, 1]}
+        about = {"method": "TRADES", "data": "digits", "threat_model": "Linf(0.1)", "gin_files": []}
+        (folder / "report.json").write_text(json.dumps({**found, **about, "training_seconds": 1.0}))
+    points = [{"values": [["BETA", str(beta)]], "seed": None} for beta in (1, 6)]
+    (root / "sweep" / "sweep.json").write_text(
+        json.dumps({"sweep": {"suite": None}, "points": points})
+    )
+    return root
+
+
+@pytest.mark.parametrize(
+    ("name", "paths", "column", "values"),
+    [
+        ("curves", ["run"], "loss", ["2.0", "1.0"]),
+        ("epochs", ["run"], "jacobian_norm", ["5.0", "6.0"]),
+        ("divergences", ["run"], "divergence_two_pieces", ["0.2", "0.2"]),
+        ("accuracies", ["one", "two"], "accuracy", ["0.9", "0.5", "0.9", "0.6"]),
+        ("epsilon", ["one", "two"], "accuracy", ["0.9", "0.5", "0.9", "0.6"]),
+        ("rows", ["one", "two"], "robust", ["0.5", "0.6"]),
+        ("trade_off", ["sweep"], "robust", ["0.5", "0.7"]),
+    ],
+)
+def test_figures_of_reports(name, paths, column, values, files, tmp_path):
+    folders = [files / path for path in paths]
+    if FIGURES[name].paths == "evaluations":
+        folders = [folder / "evaluation" / "autoattack_standard" for folder in folders]
+    rows = plot(name, tmp_path / f"{name}.svg", *folders)
+    assert [row[column] for row in rows] == values
+
+
+def test_every_figure_says_what_it_shows():
+    for name, entry in FIGURES.items():
+        assert find_figure(name).__doc__ and entry.told
+        assert entry.module in ("of_models", "of_reports")
+        importlib.import_module(f"tfrobust.figures.{entry.module}")

@@ -1,0 +1,83 @@
+"""The callbacks of a run: what is logged, saved and kept at each step and epoch."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from tfrobust.runs.checkpoint import Checkpoint
+from tfrobust.runs.workspace import Workspace
+from tfrobust.training.callbacks.guard import StopOnNaN
+from tfrobust.training.callbacks.keep import KeepBest, KeepState
+from tfrobust.training.callbacks.metrics_log import MetricsLog
+from tfrobust.training.callbacks.progress import Progress
+from tfrobust.training.callbacks.protocols import Remembers
+from tfrobust.training.callbacks.record import RecordMetrics
+from tfrobust.training.callbacks.tensorboard import TensorBoardLog
+from tfrobust.training.experiment import Experiment
+from tfrobust.training.measurements.base import Measurement
+
+
+class Chain(NamedTuple):
+    """The callbacks of a run.
+
+    Attributes:
+        callbacks: in the order in which Keras calls them.
+        stateful: name -> callback with a state, which checkpoints hold.
+        metrics: the one that writes the numbers of each epoch.
+    """
+
+    callbacks: list[keras.callbacks.Callback]
+    stateful: dict[str, Remembers]
+    metrics: RecordMetrics
+
+
+def make_chain(
+    experiment: Experiment,
+    workspace: Workspace,
+    log: MetricsLog | None,
+    *,
+    checkpoint_rule: str,
+    save_seconds: float,
+    image_epochs: int,
+    stop: object,
+    extra: Sequence[keras.callbacks.Callback] = (),
+    saved: Checkpoint | None = None,
+) -> Chain:
+    """Makes the callbacks of a run, those of the user among them.
+
+    Args:
+        experiment: what the run has built.
+        workspace: where they write.
+        log: of the numbers of each epoch; None on workers that are not the chief.
+        checkpoint_rule, save_seconds, image_epochs: as for `train`.
+        stop: true once the run shall stop.
+        extra: the user's callbacks.
+        saved: `Checkpoint` to put back when training begins, or None.
+    """
+    workers, steps = experiment.workers, experiment.steps_per_epoch
+    best, metrics = KeepBest(workspace.best, checkpoint_rule, workers), RecordMetrics(log)
+    stateful: dict[str, Remembers] = {"best": best, "time": metrics}  # type: ignore[dict-item]
+    stateful |= {c.name: c for c in extra if isinstance(c, Remembers)}
+    folder = workspace.latest
+    state = KeepState(folder, steps, stop, save_seconds, stateful, saved, workers)
+    seen: list[keras.callbacks.Callback] = []
+    board: list[keras.callbacks.Callback] = []
+    if workers.is_chief:
+        validation = experiment.splits.validation
+        images = validation.take(np.arange(min(8, len(validation))))
+        seen.append(Progress(experiment.epochs, steps))
+        board.append(TensorBoardLog(workspace.tensorboard, images, workspace.given, image_epochs))
+    callbacks = [
+        StopOnNaN(),
+        # Before what reads the logs.
+        *(c for c in extra if isinstance(c, Measurement)),
+        *seen,
+        metrics,
+        *board,
+        *(c for c in extra if not isinstance(c, Measurement)),
+        best,
+        state,
+    ]
+    return Chain(callbacks, stateful, metrics)
