@@ -13,7 +13,7 @@ from tfrobust.attacks import APGD
 from tfrobust.data import Split
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.evaluation import Bar, Examples, custom
-from tfrobust.evaluation.examples import StoredExamples, as_examples
+from tfrobust.evaluation.examples import StoredExamples, as_examples, load_examples
 
 TM = Linf(0.02)
 ATTACKS = custom({"pgd": PGD(TM, steps=3, selection="any"), "apgd": APGD(TM, steps=4)})
@@ -105,6 +105,20 @@ def test_chunks_of_any_source_give_the_result_of_all_at_once(small, whole, tmp_p
     with np.load(tmp_path / "samples.npz") as samples:
         moved = np.abs(samples["images"] - samples["clean"]).max(axis=(1, 2, 3))
         assert (moved <= 0.02 + 1e-6).all() and (moved > 0).all()
+
+
+def test_images_that_the_data_room_reads_are_evaluated_where_they_are(small, tmp_path):
+    network, images, labels = small
+    grey = np.round(255 * images).astype(np.uint8)
+    for part in ("train", "test"):
+        np.save(tmp_path / f"x_{part}.npy", grey)
+        np.save(tmp_path / f"y_{part}.npy", labels)
+    splits = tfrobust.data.npy(tmp_path, validation=5, memory_limit_gib=0)
+    examples = load_examples(splits).first(40)
+    assert isinstance(examples, StoredExamples) and examples.image_shape == (4, 4, 1)
+    expected = evaluated((network, grey[:40], labels[:40]), chunk="auto")
+    for given in (examples, splits.test.take(np.arange(40))):
+        check_same(evaluated(small, given), expected)
 
 
 def test_no_more_than_a_chunk_is_read_at_once_and_nothing_twice(small):

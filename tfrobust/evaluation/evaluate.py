@@ -118,7 +118,7 @@ def evaluate(
         slots: the most rows that are computed at once, or "auto", see `Evaluator`.
         streams: threads that share them, or "auto", which measures how many, see `Evaluator`.
         chunk: the most examples that are held at once, or "auto" for as many as take 256 MiB in float32,
-            about a fifth of what the evaluation then takes. Where there are more, the result has the
+            about a seventh of what the evaluation then takes. Where there are more, the result has the
             adversarial images of those that the checks look at (C36's `examples`) only.
         strategy: `tf.distribute.MirroredStrategy` under whose scope the model was made, or None.
         jit_compile: compile the attacks with XLA; on CPUs it was slower for convolutional networks.

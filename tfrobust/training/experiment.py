@@ -61,7 +61,11 @@ class Experiment:
     fingerprint: dict = dataclasses.field(default_factory=dict)
 
     def training_dataset(
-        self, epoch: int = 0, step: int = 0, epochs: int | None = None
+        self,
+        epoch: int = 0,
+        step: int = 0,
+        epochs: int | None = None,
+        part: tuple[int, int] = (0, 1),
     ) -> tf.data.Dataset:
         """All training batches from a step of an epoch on."""
         return data_room.training_dataset(
@@ -72,6 +76,7 @@ class Experiment:
             augment=self.augment,
             first_epoch=epoch,
             first_step=step,
+            part=part,
         )
 
     def evaluation_dataset(self, split: data_room.BaseSplit) -> tf.data.Dataset:

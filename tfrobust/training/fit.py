@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
+from tfrobust.ops.replicas.rows import split_batches
 from tfrobust.training.experiment import Experiment
 
 
@@ -26,7 +27,7 @@ def fit_from(
     method, steps = experiment.method, experiment.steps_per_epoch
     if step:
         # The rest of an epoch that was interrupted, so that the epochs after it have their full length.
-        rest = experiment.training_dataset(epoch, step, epochs=epoch + 1)
+        rest = _read_batches(experiment, epoch, step, epoch + 1)
         method.fit(
             rest,
             steps_per_epoch=steps - step,
@@ -39,9 +40,19 @@ def fit_from(
             return
     if epoch < experiment.epochs:
         method.fit(
-            experiment.training_dataset(epoch),
+            _read_batches(experiment, epoch),
             steps_per_epoch=steps,
             initial_epoch=epoch,
             epochs=experiment.epochs,
             **options,
         )
+
+
+def _read_batches(experiment, epoch, step=0, epochs=None):
+    """The training batches; of several workers, each reads its own rows of them only."""
+    workers = experiment.workers
+    if workers.count == 1:
+        return experiment.training_dataset(epoch, step, epochs)
+    own = experiment.training_dataset(epoch, step, epochs, (workers.index, workers.count))
+    # Where a dataset has no end, workers need not ask each other before each step whether it came.
+    return split_batches(own.repeat(), experiment.method.distribute_strategy, of_worker=True)

@@ -273,7 +273,7 @@ def test_any_value_of_a_report_that_somebody_changed_is_refused_or_only_text(
     content = json.loads((tmp_path / "report.json").read_text())
     with pytest.MonkeyPatch.context() as patch:
         # Drawing is slow, and has no text but names and numbers.
-        patch.setattr("tfrobust.evaluation.reports.page._charts", lambda report: ())
+        patch.setattr("tfrobust.evaluation.reports.page_template._charts", lambda report: ())
         for path in leaves(content["tfrobust"], ("tfrobust",)):
             changed = with_value(content, path, lambda _: HOSTILE)
             (tmp_path / "report.json").write_text(json.dumps(changed))

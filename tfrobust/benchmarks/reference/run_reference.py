@@ -106,7 +106,7 @@ MODULES = {
 def run_torchattacks(
     network: Any, x: np.ndarray, y: np.ndarray, settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """AutoAttack's four attacks, with the settings of its paper, on the images that still stand."""
+    """AutoAttack's four attacks, with the settings of its paper, on the images that are still robust."""
     import torch
     import torchattacks
 

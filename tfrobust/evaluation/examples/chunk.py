@@ -8,7 +8,7 @@ import numpy as np
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import integer
 
-# Bytes of a chunk's images in float32; an evaluation holds about five times as much.
+# Bytes of a chunk's images in float32; an evaluation takes about seven times as much.
 BYTES = 2**28
 
 

@@ -3,6 +3,7 @@
 import concurrent.futures
 import dataclasses
 import os
+import sys
 import time
 from collections.abc import Sequence
 
@@ -162,10 +163,7 @@ def measure_pace(
         x, y: images (n, h, w, c) and labels (n,).
         backwards: whether a pass goes back to the images too.
     """
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    streams = min(cores, MOST_STREAMS)
+    streams = min(_count_cores(), MOST_STREAMS)
     if streams < 2 or not functions.network.is_stateless or not len(x) or _has_accelerator():
         return Pace()
 
@@ -224,6 +222,11 @@ def _repeat(change):
         return tf.while_loop(lambda number, _: number < passes, body, (tf.constant(0), x))[1]
 
     return run
+
+
+def _count_cores():
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _has_accelerator():
