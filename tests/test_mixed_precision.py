@@ -8,7 +8,6 @@ import pathlib
 import tempfile
 
 import keras
-import numpy as np
 import pytest
 
 from tfrobust import training
@@ -58,7 +57,8 @@ def test_the_accuracy_of_float32(name, precision):
     found, expected = accuracies(name, precision), accuracies(name, "float32")
     pairs = (f"{a:.3f} ({b:.3f})" for a, b in zip(found, expected, strict=True))
     print(f"\n{name:15} {precision:15}", *pairs, flush=True)
-    # Of 360 images: three standard deviations of a difference at 0.8 are 0.09.
-    np.testing.assert_allclose(found[:2], expected[:2], atol=0.09)
+    # Of 360 images: three standard deviations of a difference at 0.8 are 0.09. After three epochs those that
+    # learn slowly are still on their way, and rounding may as well bring them further.
+    assert min(a - b for a, b in zip(found[:2], expected[:2], strict=True)) > -0.09
     assert expected[0] > 0.5
     assert found[2] <= 0.1

@@ -35,10 +35,11 @@ BINDINGS = (
 )
 
 
-def start_one(workdir, *flags, environment=()):
-    command = [sys.executable, str(ROOT / "bin" / "train.py"), "--gin_file=gin/trades_mer.gin"]
+def start_one(workdir, *flags, environment=(), recipe="trades_mer"):
+    command = [sys.executable, str(ROOT / "bin" / "train.py"), f"--gin_file=gin/{recipe}.gin"]
+    bindings = [b for b in BINDINGS if recipe in b or not b.startswith("recipes.")]
     return subprocess.Popen(
-        [*command, f"--workdir={workdir}", *(f"--gin_bindings={b}" for b in BINDINGS), *flags],
+        [*command, f"--workdir={workdir}", *(f"--gin_bindings={b}" for b in bindings), *flags],
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **dict(environment)},
         cwd=workdir.parent,
         stdout=subprocess.PIPE,
@@ -47,7 +48,7 @@ def start_one(workdir, *flags, environment=()):
     )
 
 
-def start_two(workdir, *flags, second=None):
+def start_two(workdir, *flags, second=None, recipe="trades_mer"):
     """`second`: the flags of worker 1, where they are others."""
     sockets = [socket.socket() for _ in range(2)]
     for one in sockets:
@@ -61,7 +62,7 @@ def start_two(workdir, *flags, second=None):
         own = flags if second is None or index == 0 else second
         environment = {"TF_CONFIG": json.dumps(task)}.items()
         more = ["--strategy=multi_worker", *own]
-        processes.append(start_one(workdir, *more, environment=environment))
+        processes.append(start_one(workdir, *more, environment=environment, recipe=recipe))
     return processes
 
 
@@ -110,21 +111,28 @@ def whole(tmp_path_factory):
     return workdir
 
 
-def test_two_workers_make_the_run_of_one_process(whole, tmp_path):
-    ((status, _, err),) = finish([start_one(tmp_path / "run")])
-    assert status == 0, err
-    ours, theirs = load(whole), load(tmp_path / "run")
+def test_two_workers_make_the_run_of_one_process(tmp_path):
+    """One epoch without an attack: signs of gradients near zero, and later steps at a high rate, make much
+    of the last digit."""
+    folders = tmp_path / "one", tmp_path / "two"
+    short = "--gin_bindings=EPOCHS = 1"
+    processes = [
+        start_one(folders[0], short, recipe="natural"),
+        *start_two(folders[1], short, recipe="natural"),
+    ]
+    told = finish(processes)
+    assert [status for status, _, _ in told] == [0, 0, 0], told
+    theirs, ours = (load(folder) for folder in folders)
     for name, array in theirs.arrays.items():
         if name.startswith(("model/", "optimizer/")):
-            np.testing.assert_allclose(ours.arrays[name], array, rtol=2e-4, atol=2e-5, err_msg=name)
-    one, two = (json.loads((w / "report.json").read_text()) for w in (tmp_path / "run", whole))
-    assert two["clean"]["total"] == one["clean"]["total"]
+            np.testing.assert_allclose(ours.arrays[name], array, rtol=0, atol=2e-5, err_msg=name)
+    one, two = (json.loads((folder / "report.json").read_text()) for folder in folders)
     # A rounding may tip one image over.
     for name in ("clean", "robust"):
-        assert abs(two[name]["right"] - one[name]["right"]) <= 2
-    assert len(json.loads((whole / "run.json").read_text())["starts"]) == 1
-    rows = [(w / "metrics.csv").read_text().count("\n") for w in (tmp_path / "run", whole)]
-    assert rows == [4, 4]
+        assert two[name]["total"] == one[name]["total"]
+        assert abs(two[name]["right"] - one[name]["right"]) <= 1
+    assert [(f / "metrics.csv").read_text().count("\n") for f in folders] == [2, 2]
+    assert len(json.loads((folders[1] / "run.json").read_text())["starts"]) == 1
 
 
 @pytest.mark.parametrize("index", [0, 1])
