@@ -212,6 +212,13 @@ WRITING = {
     "evaluation/reports/report_files": "for reports/evaluation",
     "evaluation/reports/page": "beside a report of an evaluation",
     "plots/inline_svg": "in memory",
+    "sweeps/folder": "claimed as a sweep",
+    "sweeps/sweep": "claimed as a sweep",
+    "sweeps/hparams": "inside of a claimed sweep",
+    "sweeps/work": "logs of a claimed sweep",
+    "figures/kept": "beside a picture that a user names",
+    "benchmarks/reference/comparison": "in a temporary folder",
+    "benchmarks/reference/run_reference": "in a temporary folder",
     "serving/keras_file": "a file that a user names",
     "serving/export": "asks kinds",
     "commands/readme": "a file that a user names, between its markers",
@@ -220,7 +227,10 @@ WRITING = {
 READING = {
     "contract/keras_file": {"load_model"},
     "models/saved_model": {"saved_model.load"},
-    "data/folder": {"Image.open"},
+    "data/stored/pictures": {"Image.open"},
+    "figures/catalogue": {"import_module"},
+    # Of a table of two names; `eval` is PyTorch's mode of a network.
+    "benchmarks/reference/run_reference": {"import_module", "eval"},
     "config/names": {"import_module"},
     "__init__": {"import_module"},
 }

@@ -55,11 +55,14 @@ class Settings:
         return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
 
     def get_compile_config(self) -> dict[str, Any]:
-        """As Keras's, with the arguments of `compile` that Keras does not know."""
+        """As Keras's, with the arguments of `compile` that Keras does not know; empty before `compile`."""
+        given = super().get_compile_config()  # type: ignore[misc]
+        if not given:
+            return given
         where = self.rematerialize
         where = where if isinstance(where, bool) else list(where)
         own = {"accumulation_steps": self.accumulation_steps, "rematerialize": where}
-        return {**super().get_compile_config(), **own}  # type: ignore[misc]
+        return {**given, **own}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles as `get_compile_config` has described."""
