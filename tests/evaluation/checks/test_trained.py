@@ -122,10 +122,8 @@ def test_without_gradients_nothing_is_tried(sound, digit_images):
 def test_examples_are_named_as_the_caller_names_them(sound, digit_images):
     ids = 10_000 + np.arange(len(digit_images.labels))
     given = (digit_images.images, digit_images.labels, THREAT_MODEL, 10, SHORT)
-    named = by_id(check_behaviour(sound, *given, ids=ids))
-    plain = by_id(check_behaviour(sound, *given))
-    shown = named["C23"].examples
-    assert shown == tuple(10_000 + i for i in plain["C23"].examples) and shown
+    shown = {i for f in check_behaviour(sound, *given, ids=ids) for i in f.examples}
+    assert shown and shown <= set(ids.tolist())
 
 
 @pytest.mark.parametrize("threat_model", [L2(0.4), pytest.param(L1(0.9), marks=pytest.mark.slow)])
