@@ -1,5 +1,6 @@
 """`bin/evaluate.py` as a person meets it: a run's data and radius, suites of one's own, one-line errors."""
 
+import csv
 import json
 import os
 import pathlib
@@ -105,8 +106,16 @@ def test_an_evaluation_that_is_stopped_or_killed_ends_with_the_same_flags(run_fo
         status, again, _ = called(*arguments, f"--workdir={workdir}", "--resume=must")
         assert status == 0
         assert again.splitlines()[-2] == whole.splitlines()[-2]
-        rows = [(tmp_path / place / "examples.csv").read_text() for place in ("whole", workdir)]
-        assert rows[0] == rows[1]
+        assert read_rows(tmp_path / "whole") == read_rows(workdir)
+
+
+def read_rows(folder):
+    """The examples, without their passes: how many runs of a broken example had begun depends on the slots."""
+    with open(folder / "examples.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [
+        {k: v for k, v in r.items() if k not in ("forwards", "backwards", "queries")} for r in rows
+    ]
 
 
 def test_suites_are_listed():

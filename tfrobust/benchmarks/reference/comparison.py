@@ -109,7 +109,7 @@ def _ask(settings, arrays, examples, python):
             # The last line names the exception.
             told = ended.stderr.strip().splitlines()[-1:]
             raise UserError(f"{settings['library']} did not come to its end: {' '.join(told)}")
-        with np.load(answer) as found:
+        with np.load(answer, allow_pickle=False) as found:
             return dict(found)
 
 
