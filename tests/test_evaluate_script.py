@@ -110,7 +110,7 @@ def test_an_evaluation_that_is_stopped_or_killed_ends_with_the_same_flags(run_fo
 
 
 def read_rows(folder):
-    """The examples, without their passes: how many runs of a broken example had begun depends on the slots."""
+    """The examples, without passes: how many runs of a broken one had begun depends on the slots."""
     with open(folder / "examples.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     return [
