@@ -117,7 +117,20 @@ def _define(values):
         **given,
     )
     flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial*.npz.", **given)
-    flags.DEFINE_integer("slots", None, "The largest batch size. Default: 256.", 1, 2**20, **given)
+    flags.DEFINE_integer(
+        "slots",
+        None,
+        "The largest batch size, of all streams. Default: at most 256 a stream, by a short measurement.",
+        1,
+        2**20,
+        **given,
+    )
+    flags.DEFINE_string(
+        "streams",
+        "auto",
+        "Threads of one core each that share the attacks: a number, or auto, which measures what is faster.",
+        **given,
+    )
     flags.DEFINE_integer(
         "chunk", None, "The most examples held at once. Default: what takes 256 MiB.", 1, **given
     )
@@ -128,6 +141,7 @@ def _define(values):
 def _check(values):
     if values.suite == "help":
         return
+    parts.parse_streams(values.streams)
     run = find_classifier(require_flag(values, "model")).run
     if values.shard is not None:
         parts.parse_shard(values.shard)
@@ -191,6 +205,7 @@ def _run(values):
             keep_images=values.images,
             nan_counts=values.nan_counts,
             slots=values.slots or "auto",
+            streams=parts.parse_streams(values.streams),
             chunk=values.chunk or "auto",
             strategy=strategy,
             jit_compile=values.jit_compile,

@@ -33,6 +33,21 @@ def parse_shard(text: str) -> tuple[int, int]:
     return index, count
 
 
+def parse_streams(text: str) -> int | str:
+    """A number of streams, or "auto"."""
+    if text == "auto":
+        return text
+    try:
+        streams = int(text)
+    except ValueError:
+        streams = 0
+    if streams < 1:
+        raise UserError(
+            f"Streams are auto or a whole number of at least 1. Received: --streams={text}."
+        )
+    return streams
+
+
 def choose_setting(values: flags.FlagValues, run_folder: Any) -> tuple[Any, Any]:
     """Data and threat model: those of the flags, else those of the run."""
     from tfrobust import threat_models

@@ -10,7 +10,9 @@ import tensorflow as tf
 from tfrobust import Linf
 from tfrobust.attacks import APGD
 from tfrobust.evaluation.compiled.devices import Devices
+from tfrobust.evaluation.engine.scheduling import pool as pools
 from tfrobust.evaluation.engine.scheduling import slots
+from tfrobust.evaluation.engine.scheduling.pace import Pace
 from tfrobust.evaluation.engine.scheduling.pool import ProgramPool
 from tfrobust.evaluation.engine.scheduling.program import Program
 from tfrobust.evaluation.engine.scheduling.queue import Work
@@ -133,6 +135,7 @@ class Dear(Quick):
 def shrunk(network, attack, given, kind, monkeypatch, rows=64):
     """What a schedule finds that may go on with fewer rows after each step, and its pool."""
     monkeypatch.setattr(slots, "LOOK", 0.0)
+    monkeypatch.setattr(pools, "FEWEST_ROWS", 1)
     pool = ProgramPool(lambda rows: kind(network, attack, rows))
     schedule = SlotSchedule(pool.choose(rows), given, 5, pool=pool)
     schedule._steps = 1
@@ -170,12 +173,30 @@ def test_a_pool_makes_what_pays():
     pool = ProgramPool(lambda rows: types.SimpleNamespace(rows=rows, trace_cost=2.0), count=2)
     large = pool.choose(63)
     assert large.rows == 64 and pool.choose(5) is large and pool.choose(64) is large
-    # Half of the rows are idle: of the seconds that are left one half is saved.
-    assert pool.shrink(large, 32, 3.9) is large and pool.shrink(large, 34, 1e9) is large
-    small = pool.shrink(large, 32, 4.1)
+    # Half of the rows are idle: of the seconds that are left one half is saved, twice the cost at 8.
+    assert pool.shrink(large, 32, 7.9) is large and pool.shrink(large, 34, 1e9) is large
+    small = pool.shrink(large, 32, 8.1)
     assert small.rows == 32 and pool.shrink(large, 31, 0.0) is small
-    # A trace for 9, of half of the rows that are there, is compared with these 32.
-    assert pool.shrink(large, 9, 7.9) is small and pool.shrink(large, 9, 8.1).rows == 16
+    # Fewer rows save nothing.
+    assert pool.shrink(large, 1, 1e9) is small and pool.shrink(small, 1, 1e9) is small
+    # A trace for 64 is compared with the 128 rows that are there, not with the present ones.
+    whole, half = pool.make(256), pool.make(128)
+    del pool.programs[64], pool.programs[32]
+    assert pool.shrink(whole, 60, 15.9) is half and pool.shrink(whole, 60, 16.1).rows == 64
+
+
+def test_a_pool_believes_what_was_measured():
+    def choose(pace, seconds):
+        program = types.SimpleNamespace(rows=256, trace_cost=1.0)
+        make = lambda rows: types.SimpleNamespace(rows=rows)  # noqa: E731
+        return ProgramPool(make, estimate=pace.estimate).shrink(program, 100, seconds).rows
+
+    # 128 rows take three quarters of the time of 256, where half was thought.
+    assert choose(Pace(), 3.9) == 256 and choose(Pace(), 4.1) == 128
+    pace = Pace(2, (64, 128, 256), (0.5, 0.75, 1.0))
+    assert choose(pace, 7.9) == 256 and choose(pace, 8.1) == 128
+    # Where they are not faster at all, none are made.
+    assert choose(Pace(2, (64, 256), (1.0, 1.0)), 1e9) == 256
 
 
 def test_two_devices_find_the_same(plain, small, two_replicas):

@@ -234,10 +234,13 @@ class Evaluator:
         if which not in self.pools:
             functions, options = self._passes.keep(x), (self.jit_compile, *which[1:])
             key = program_key(attack, *options)
+            # Passes were timed in streams.
+            pace = self._pace if streams > 1 else Pace()
             kept = {whole[1] for whole in functions.keys() if key and whole[0] == key}
             self.pools[which] = ProgramPool(
                 lambda rows: Program(functions, attack, rows, None, *options),
                 self.devices.count,
                 {rows for rows in kept if rows * streams <= (self._most or MOST_SLOTS * streams)},
+                pace.estimate,
             )
         return self.pools[which]

@@ -43,7 +43,12 @@ class Pace:
     seconds: tuple[float, ...] = ()
 
     def estimate(self, rows: int) -> float:
-        """Seconds of a forward and a backward pass of so many rows, in each of the streams."""
+        """Seconds of a forward and a backward pass of so many rows, in each of the streams.
+
+        Where nothing was measured, a number in proportion to the rows.
+        """
+        if not self.rows:
+            return float(rows)
         slope = (self.seconds[1] - self.seconds[0]) / (self.rows[1] - self.rows[0])
         none = max(self.seconds[0] - slope * self.rows[0], 0.0)
         more = max(1.0, rows / self.rows[-1])

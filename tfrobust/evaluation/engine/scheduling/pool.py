@@ -6,6 +6,11 @@ import numpy as np
 
 from tfrobust.evaluation.engine.scheduling.program import Program
 
+# Rows below which a pass is hardly faster, so that none is traced for fewer.
+FEWEST_ROWS = 32
+# What a trace for fewer rows must save, as a multiple of its cost: few searches take as long as they might.
+WORTH = 2.0
+
 
 class ProgramPool:
     """Makes programs of one attack on one model as they are needed, and keeps them.
@@ -14,6 +19,7 @@ class ProgramPool:
         make: function from a number of rows to a `Program`.
         count: number of devices, of which rows are a multiple.
         kept: numbers of rows for which there are compiled programs already.
+        estimate: function from a number of rows to the time of a pass, in any unit; proportional if left out.
 
     Example:
     >>> from tfrobust.evaluation.engine.scheduling.pool import ProgramPool
@@ -24,8 +30,14 @@ class ProgramPool:
     (8, 8)
     """
 
-    def __init__(self, make: Callable[[int], Program], count: int = 1, kept: Iterable[int] = ()):
-        self._make, self._count, self._kept = make, count, set(kept)
+    def __init__(
+        self,
+        make: Callable[[int], Program],
+        count: int = 1,
+        kept: Iterable[int] = (),
+        estimate: Callable[[int], float] = float,
+    ):
+        self._make, self._count, self._kept, self._estimate = make, count, set(kept), estimate
         self.programs: dict[int, Program] = {}
 
     def choose(self, rows: int) -> Program:
@@ -38,8 +50,8 @@ class ProgramPool:
         """The program to go on with when only some rows are left at work.
 
         A smaller one that is there is used whenever it holds them. A new one, of half or a quarter or ...
-        of the rows, is made if it holds them, and idle rows would cost more time than its trace. The next
-        evaluation finds it there.
+        of the rows but not below 32, is made if it holds them, and saves at least twice what its trace
+        costs. The next evaluation finds it there.
 
         Args:
             program: the present one.
@@ -47,9 +59,10 @@ class ProgramPool:
             seconds: that `program` would take to the end.
         """
         smallest = self.choose(busy) if self._has(busy, program.rows) else program
-        rows = self.round_up(halve_rows(smallest.rows, busy))
-        saved = seconds * (smallest.rows - rows) / program.rows
-        if 2 * rows <= smallest.rows and saved > program.trace_cost:
+        rows = self.round_up(halve_rows(smallest.rows, max(busy, FEWEST_ROWS)))
+        whole, now, then = (self._estimate(each) for each in (program.rows, smallest.rows, rows))
+        saved = seconds * (now - then) / whole
+        if 2 * rows <= smallest.rows and saved > WORTH * program.trace_cost:
             return self.make(rows)
         return smallest
 
