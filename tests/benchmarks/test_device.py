@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tfrobust.benchmarks import device
@@ -17,6 +18,7 @@ def test_a_row_by_hand():
     assert len(row) == len(device.HEAD)
 
 
+@pytest.mark.slow
 def test_steps_are_measured_one_after_the_other_and_one_too_large_stops_nothing(monkeypatch):
     classifier = keras.Sequential(
         [keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]

@@ -69,17 +69,17 @@ def nothing_kept():
     forget_traces()
 
 
-def test_twenty_evaluations_of_one_architecture_trace_once():
-    evaluations = [evaluate(classifier(seed=s), (X, Y), ATTACKS, checks="none") for s in range(20)]
+def test_evaluations_of_one_architecture_trace_once():
+    evaluations = [evaluate(classifier(seed=s), (X, Y), ATTACKS, checks="none") for s in range(6)]
     traces = np.array([[o.traces for o in evaluation.outcomes] for evaluation in evaluations])
     assert traces.sum(axis=0).tolist() == [1, 1]
     # Each has the flags of an evaluation that traced for itself.
-    for seed in (3, 11):
+    for seed in (3,):
         forget_traces()
         alone = evaluate(classifier(seed=seed), (X, Y), ATTACKS, checks="none")
         assert sum(outcome.traces for outcome in alone.outcomes) == 2
         np.testing.assert_array_equal(alone.robust, evaluations[seed].robust)
-    assert len({evaluation.robust.tobytes() for evaluation in evaluations}) > 5
+    assert len({evaluation.robust.tobytes() for evaluation in evaluations}) > 2
 
 
 def test_weights_as_arguments_give_the_bits_of_weights_that_are_read():

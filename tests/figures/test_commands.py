@@ -37,7 +37,13 @@ OF_MODELS = [name for name, entry in FIGURES.items() if entry.needs_models]
 SETTING = ("--data=digits", "--epsilon=0.1", "--points=3", "--examples=4")
 
 
-@pytest.mark.parametrize("name", OF_MODELS)
+# The surface goes the way of the landscape.
+DEAR = {"loss_surface"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in DEAR else n for n in OF_MODELS]
+)
 def test_figures_of_models(name, model, tmp_path, capsys):
     output = tmp_path / "new" / f"{name}.png"
     examples, network = load_examples("digits").first(4), keras.models.load_model(model)

@@ -276,3 +276,31 @@ def same_weights():
             np.testing.assert_allclose(u.numpy(), v.numpy(), rtol=0, atol=atol, err_msg=u.path)
 
     return compare
+
+
+# The dearest of what is tested on every method, with `-m slow`: their parts are tested on others too.
+DEAR = {
+    "test_one_device_equals_two": {
+        *(
+            "rat_exact",
+            "rat_reference",
+            "free",
+            "trades_jac",
+            "fat",
+            "hat",
+            "fait_mer",
+            "grad_align",
+        ),
+    },
+    "test_fit_save_load_and_go_on": {"rat_exact", "rat_reference", "trades_jac"},
+    "test_the_seed_names_the_run": {"rat_exact"},
+    "test_bfloat16": {"rat_exact"},
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        dear = DEAR.get(getattr(item, "originalname", item.name), ())
+        if any(f"[{name}]" in item.name for name in dear):
+            item.add_marker(pytest.mark.slow)

@@ -45,10 +45,10 @@ def images(side=SIDE):
 
 # Kinds of preprocessing: BGR without scale, [-1, 1]; mean and deviation, within the network.
 QUICK = [
-    ("ResNet50", APPLICATIONS.resnet, 32, {}),
     ("MobileNetV2", APPLICATIONS.mobilenet_v2, 32, {"alpha": 0.35}),
 ]
 LONG = [
+    ("ResNet50", APPLICATIONS.resnet, 32, {}),
     ("DenseNet121", APPLICATIONS.densenet, 32, {}),
     ("EfficientNetB0", APPLICATIONS.efficientnet, 32, {}),
     ("VGG16", APPLICATIONS.vgg16, 32, {}),
