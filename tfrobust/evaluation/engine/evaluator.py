@@ -37,8 +37,8 @@ class Evaluator:
         individual: give every attack all examples that are right at the clean image, instead of
             those that the attacks before it did not break.
         slots: the most rows that are computed at once, "auto" for 256 in each stream, of which every attack
-            gets as many as it is fastest with. There are fewer as examples fall, where idle rows would cost
-            more than another trace.
+            gets as many as it is fastest with. There are fewer as examples fall, where that saves twice what
+            another trace costs.
         streams: threads of one core each that share the rows, on a CPU, for Keras models and attacks that
             read nothing but the weights; "auto" measures whether they are faster than one stream of all
             cores. The results are the same.
