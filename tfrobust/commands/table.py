@@ -67,10 +67,10 @@ def format_row(folder: str | os.PathLike) -> str:
             f"{folder} has a report without epsilon: its threat model is {report.threat_model!r}. Leave that "
             "folder out, or train it again."
         )
-    gin = report.gin_file or "-"
+    gin = " + ".join(link(pathlib.Path(name).stem, name) for name in report.gin_files) or "-"
     low, high = report.interval
     return (
-        f"| {link(pathlib.Path(gin).stem, gin)} | {plain(report.method)} | {plain(report.data)} "
+        f"| {gin} | {plain(report.method)} | {plain(report.data)} "
         f"| {plain(report.threat_model.split('(')[0])} {plain(found[1].strip(chr(39)))} "
         f"| {100 * report.clean:.2f} | {100 * report.robust:.2f} "
         f"| {100 * low:.1f} to {100 * high:.1f} | {report.seconds:.0f} s |"
