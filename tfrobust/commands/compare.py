@@ -17,10 +17,8 @@ from absl import flags
 
 from tfrobust.commands import first_look
 from tfrobust.commands.command_line import ROOT, Command, list_scale_files, parse_seeds
-from tfrobust.commands.readme import Place
+from tfrobust.commands.readme import find_place
 from tfrobust.errors import UserError
-
-BEGIN, END = "<!-- comparison: begin -->", "<!-- comparison: end -->"
 
 
 def _define(values):
@@ -56,6 +54,9 @@ def _define(values):
     flags.DEFINE_string(
         "readme", None, "File in which the table between the markers is replaced.", **given
     )
+    flags.DEFINE_string(
+        "markers", "comparison", "Name of the markers, as in <!-- comparison: begin -->.", **given
+    )
 
 
 def _check(values):
@@ -72,12 +73,12 @@ def _check(values):
             f"The files' names name the folders of their runs and must differ. Received: {', '.join(names)}."
         )
     if values.readme is not None:
-        Place(values.readme, BEGIN, END)
+        find_place(values.readme, values.markers)
     first_look.check_writable(values.workdir)
 
 
 def _run(values):
-    place = None if values.readme is None else Place(values.readme, BEGIN, END)
+    place = None if values.readme is None else find_place(values.readme, values.markers)
     text = _make_table(values)
     print(text)
     if place:

@@ -15,12 +15,11 @@ import re
 from absl import flags
 
 from tfrobust.commands.command_line import Command
-from tfrobust.commands.readme import Place
+from tfrobust.commands.readme import find_place
 from tfrobust.errors import UserError
 from tfrobust.runs.markdown import link, plain
 from tfrobust.runs.run_report import read_run_report
 
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 HEAD = """| gin file | method | data | threat model | clean | PGD-20 | 95 % interval | training |
 | --- | --- | --- | --- | --- | --- | --- | --- |"""
 
@@ -30,6 +29,12 @@ def _define(values):
         "readme",
         None,
         "File in which the table between the markers is replaced.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "markers",
+        "results",
+        "Name of the markers, as in <!-- results: begin -->.",
         flag_values=values,
     )
 
@@ -43,7 +48,7 @@ def _check(values, folders):
     if not _list_finished(folders):
         raise UserError("Give the folders of one or more finished runs, such as runs/*.")
     if values.readme is not None:
-        Place(values.readme, BEGIN, END)
+        find_place(values.readme, values.markers)
 
 
 def _run(values, folders):
@@ -51,7 +56,7 @@ def _run(values, folders):
     if values.readme is None:
         print(table)
     else:
-        Place(values.readme, BEGIN, END).put(table)
+        find_place(values.readme, values.markers).put(table)
 
 
 def format_row(folder: str | os.PathLike) -> str:
