@@ -117,7 +117,7 @@ def _is_library(path):
     ) or not path.is_file()
 
 
-def check_takes(method: Callable, settings: dict[str, Any]) -> None:
+def check_takes(method: Any, settings: dict[str, Any]) -> None:
     """Raises `UserError` for settings of a recipe beside a method's class, whose attack has its own."""
     if not (isinstance(method, type) and issubclass(method, AdversarialModel)):
         return
