@@ -117,14 +117,13 @@ def _is_library(path):
     ) or not path.is_file()
 
 
-def check_takes(method: Any, settings: dict[str, Any]) -> None:
+def check_takes(method: Callable, settings: dict[str, Any]) -> None:
     """Raises `UserError` for settings of a recipe beside a method's class, whose attack has its own."""
     if not (isinstance(method, type) and issubclass(method, AdversarialModel)):
         return
     # gin puts a class of its own before it, which takes anything.
-    taken = {
-        name for kind in method.__mro__ for name in inspect.signature(kind.__init__).parameters
-    }
+    kinds: list[Any] = list(method.__mro__)
+    taken = {name for kind in kinds for name in inspect.signature(kind.__init__).parameters}
     for name, value in settings.items():
         if name not in taken:
             raise UserError(
