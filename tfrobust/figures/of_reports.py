@@ -8,11 +8,11 @@ from tfrobust.errors import UserError
 from tfrobust.figures.request import Drawn, Request
 from tfrobust.plots import (
     plot_accuracies,
-    plot_curves,
     plot_epochs,
     plot_epsilon_curves,
     plot_trade_off,
 )
+from tfrobust.plots.curves import PANELS
 from tfrobust.runs import files, kinds
 from tfrobust.runs.metrics import read_metrics
 from tfrobust.runs.run_report import read_run_report
@@ -32,7 +32,7 @@ def draw_curves(request: Request) -> Drawn:
         for row in found
     ]
     head = ("run", "epoch", "loss", "clean accuracy", "robust accuracy")
-    return Drawn(plot_curves(request.paths), head, rows)
+    return Drawn(plot_epochs(_read_metrics(request), dict(PANELS)), head, rows)
 
 
 def draw_accuracies(request: Request) -> Drawn:
@@ -111,15 +111,18 @@ def draw_epochs(request: Request) -> Drawn:
 
     ATLAS, figure 11.
     """
-    return _draw_epochs(
-        request,
-        {
-            "Jacobian norm at x'": ("jacobian_norm",),
-            "robust accuracy, validation": ("val_robust_accuracy",),
-            "clean accuracy, validation": ("val_accuracy",),
-        },
-        collapse="val_robust_accuracy",
-    )
+    metrics = _read_metrics(request)
+    keys = {
+        "Jacobian norm at x'": "jacobian_norm",
+        "robust accuracy, validation": "val_robust_accuracy",
+        "clean accuracy, validation": "val_accuracy",
+    }
+    found = {key for rows in metrics.values() for row in rows for key in row}
+    keys = {title: key for title, key in keys.items() if key in found}
+    if not keys:
+        raise UserError("The runs have no validation and recorded no Jacobian norm.")
+    figure = plot_epochs(metrics, keys, collapse="val_robust_accuracy")
+    return Drawn(figure, ("run", "epoch", *keys.values()), _list_rows(metrics, keys.values()))
 
 
 def draw_divergences(request: Request) -> Drawn:
@@ -127,26 +130,29 @@ def draw_divergences(request: Request) -> Drawn:
 
     FAIT, figure 4.
     """
-    titles = {"R": ("divergence_one_piece",), "R'": ("divergence_two_pieces",)}
-    return _draw_epochs(request, titles)
-
-
-def _draw_epochs(request, panels, collapse=None):
     metrics = _read_metrics(request)
-    shown = {
-        t: k for t, k in panels.items() if any(k[0] in r for rows in metrics.values() for r in rows)
+    keys = {"R": "divergence_one_piece", "R'": "divergence_two_pieces"}
+    for name, rows in metrics.items():
+        if not any(key in row for key in keys.values() for row in rows):
+            raise UserError(
+                f"The run {name} has not recorded R and R'. Train it with training.RecordDivergences."
+            )
+    # A line for each run and each of the two, in one panel: they are there to be compared.
+    lines = {
+        f"{name}, {short}": [{"epoch": row["epoch"], "value": row.get(key)} for row in rows]
+        for name, rows in metrics.items()
+        for short, key in keys.items()
     }
-    if not shown:
-        wanted = ", ".join(keys[0] for keys in panels.values())
-        raise UserError(f"The runs have recorded none of these: {wanted}.")
-    keys = {title: names[0] for title, names in shown.items()}
-    figure = plot_epochs(metrics, keys, collapse)
-    rows = [
-        (name, row["epoch"] + 1, *(row.get(key) for key in keys.values()))
+    figure = plot_epochs(lines, {"mean divergence (nats)": "value"})
+    return Drawn(figure, ("run", "epoch", *keys.values()), _list_rows(metrics, keys.values()))
+
+
+def _list_rows(metrics, keys):
+    return [
+        (name, row["epoch"] + 1, *(row.get(key) for key in keys))
         for name, found in metrics.items()
         for row in found
     ]
-    return Drawn(figure, ("run", "epoch", *keys.values()), rows)
 
 
 def _read_metrics(request):
