@@ -90,11 +90,16 @@ def draw_trade_off(request: Request) -> Drawn:
     lines, rows, measures = {}, [], set()
     for name, path in zip(request.names, request.paths, strict=True):
         points = []
-        for values, clean, robust, measure in _read_sweep(pathlib.Path(path)):
-            label = ", ".join(value for _, value in values)
+        folder = pathlib.Path(path)
+        groups, suite = _read_sweep(folder)
+        measures.add(suite or _name_attack(folder))
+        for group in groups:
+            clean, robust = group.mean("clean"), group.mean("robust" if suite is None else "suite")
+            if clean is None or robust is None:
+                continue
+            label = ", ".join(value for _, value in group.values)
             points.append((label, clean, robust))
             rows.append((name, label, clean, robust))
-            measures.add(measure)
         lines[name] = points
     if len(measures) > 1:
         raise UserError(
@@ -104,6 +109,31 @@ def draw_trade_off(request: Request) -> Drawn:
         lines, f"robust accuracy, {measures.pop()}" if measures else "robust accuracy"
     )
     return Drawn(figure, ("sweep", "value", "clean", "robust"), rows)
+
+
+def draw_sensitivity(request: Request) -> Drawn:
+    """Accuracies against what a sweep changes, means and deviations over seeds: a line for each other value.
+
+    ATLAS, figures 4 to 10 and 12 to 17.
+    """
+    from tfrobust.sweeps.sweep import draw_groups
+
+    if len(request.paths) != 1:
+        raise UserError(f"This figure shows one sweep. Received: {len(request.paths)} of them.")
+    groups, suite = _read_sweep(pathlib.Path(request.paths[0]))
+    rows = [
+        (
+            *(value for _, value in group.values),
+            measure,
+            group.mean(measure),
+            group.deviation(measure),
+        )
+        for group in groups
+        for measure in ("clean", "robust", "suite")
+        if group.mean(measure) is not None
+    ]
+    names = [name for name, _ in groups[0].values]
+    return Drawn(draw_groups(groups, suite), (*names, "measure", "mean", "deviation"), rows)
 
 
 def draw_epochs(request: Request) -> Drawn:
@@ -167,7 +197,7 @@ def _read_evaluations(request):
 
 
 def _read_sweep(folder):
-    """Values, mean clean and mean robust accuracy of the points of a sweep, and what attacked."""
+    """The `Group`s of a sweep's results, and the name of its suite or None."""
     from tfrobust.sweeps.grid import Point
     from tfrobust.sweeps.results import group_results, read_result
 
@@ -176,14 +206,9 @@ def _read_sweep(folder):
         raise UserError(f"There is no sweep in {folder}. Give folders that bin/sweep.py made.")
     suite = content["sweep"].get("suite")
     points = [Point(tuple(map(tuple, p["values"])), p["seed"]) for p in content["points"]]
-    results = [read_result(folder / point.name, point, suite) for point in points]
-    measure = "robust" if suite is None else "suite"
-    for group in group_results(results):
-        clean, robust = group.mean("clean"), group.mean(measure)
-        if clean is not None and robust is not None:
-            yield group.values, clean, robust, suite or _name_attack(folder, points)
+    return group_results([read_result(folder / p.name, p, suite) for p in points]), suite
 
 
-def _name_attack(folder, points):
-    reports = [folder / p.name for p in points if (folder / p.name / "report.json").is_file()]
-    return f"test attack in {read_run_report(reports[0]).threat_model}"
+def _name_attack(folder):
+    reports = sorted(folder.glob("*/report.json"))
+    return f"test attack in {read_run_report(reports[0].parent).threat_model}" if reports else ""

@@ -55,13 +55,12 @@ def plot_epochs(
                     marker="x",
                     color="black",
                     markersize=8,
+                    label="_" if "collapse" in axes.get_legend_handles_labels()[1] else "collapse",
                 )
         axes.set_ylabel(textwrap.fill(title, 20))
         finish_axes(axes, percent="accuracy" in key)
     drawn[-1].set_xlabel("epoch")
     drawn[-1].xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    if any(_find_collapses(rows, collapse) for rows in runs.values()):
-        drawn[0].plot([], [], linestyle="none", marker="x", color="black", label="collapse")
     if len(drawn[0].get_legend_handles_labels()[1]) > 1:
         add_legend(drawn[0])
     return figure

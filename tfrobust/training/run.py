@@ -161,6 +161,7 @@ def train(
                 "rematerialize": rematerialize,
             },
             gin_files=tuple(configuration.files if configuration else ()),
+            gin_bindings=configuration.bindings if configuration else (),
             workers=workers,
         )
         extra = build_callbacks(callbacks, experiment)
