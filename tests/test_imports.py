@@ -14,7 +14,7 @@ BASE = {"compat", "errors", "spec", "version", "written"}
 FLOORS = [
     {"ops", "contract"},
     {"threat_models", "losses"},
-    {"attacks", "regularizers", "weights"},
+    {"attacks", "regularizers", "weights", "bounds"},
     {"methods"},
     {"recipes"},
     {"evaluation", "certification"},
