@@ -1,11 +1,13 @@
 """Straight lines around activations, and boxes through them, on dense grids."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfrobust.bounds import Interval, activations
 from tfrobust.bounds.arithmetic import PROOF
+from tfrobust.bounds.pooling import MaxPooling
 
 ACTIVATIONS = {
     "relu": activations.relu(),
@@ -60,3 +62,28 @@ def test_relu_takes_the_lower_line_that_leaves_less_room():
     # The chord over [-1, 3] is 3/4 (x + 1).
     np.testing.assert_allclose(high[:, 0], [0.75, 0.25])
     np.testing.assert_allclose(at_high[:, 0], [0.75, 0.75])
+
+
+@pytest.mark.parametrize("strides", [2, 1])
+def test_max_pooling_lies_above_its_linear_bound(strides):
+    generator = np.random.default_rng(2)
+    operation = MaxPooling(keras.layers.MaxPooling2D(2, strides))
+    center = generator.normal(0, 1, (50, 4, 4, 2))
+    # From boxes of which one number of a window always wins to such that all may win.
+    width = 10.0 ** generator.uniform(-2, 0.5, (50, 1, 1, 1)) * np.ones_like(center)
+    box = Interval(tf.constant(center - width), tf.constant(center + width))
+    found, error = operation.bound([box], PROOF)
+    rows = tf.constant(generator.normal(0, 1, found.lower.shape))
+    (coefficients,), constant = operation.relax(rows, [box], PROOF)
+    exact = 0
+    for _ in range(200):
+        share = generator.random(center.shape) ** generator.choice([0.05, 1.0, 20.0])
+        points = tf.constant(center - width + 2 * width * share)
+        pooled = tf.nn.max_pool2d(points, 2, strides, "VALID")
+        value = np.sum(rows * pooled, axis=(1, 2, 3))
+        line = np.sum(coefficients * points, axis=(1, 2, 3)) + constant
+        assert (line <= value + 1e-9).all()
+        exact += (line >= value - 1e-9).sum()
+    assert error is None
+    # Where every winner is known nothing is lost; of windows that overlap none is looked at.
+    assert (exact > 500) == (strides == 2)
