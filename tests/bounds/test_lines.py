@@ -73,7 +73,7 @@ def test_max_pooling_lies_above_its_linear_bound(strides):
     width = 10.0 ** generator.uniform(-2, 0.5, (50, 1, 1, 1)) * np.ones_like(center)
     box = Interval(tf.constant(center - width), tf.constant(center + width))
     found, error = operation.bound([box], PROOF)
-    rows = generator.normal(0, 1, found.lower.shape)
+    rows = generator.normal(0, 1, tuple(found.lower.shape))
     (coefficients,), constant = operation.relax(tf.constant(rows), [box], PROOF)
     coefficients = coefficients.numpy()
     exact = 0
@@ -82,7 +82,7 @@ def test_max_pooling_lies_above_its_linear_bound(strides):
         points = center - width + 2 * width * share
         pooled = tf.nn.max_pool2d(points, 2, strides, "VALID").numpy()
         value = np.sum(rows * pooled, axis=(1, 2, 3))
-        line = np.sum(coefficients * points, axis=(1, 2, 3)) + constant
+        line = np.sum(coefficients * points, axis=(1, 2, 3)) + constant.numpy()
         assert (line <= value + 1e-9).all()
         exact += (line >= value - 1e-9).sum()
     assert error is None
