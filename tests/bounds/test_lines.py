@@ -80,7 +80,7 @@ def test_max_pooling_lies_above_its_linear_bound(strides):
     for _ in range(200):
         share = generator.random(center.shape) ** generator.choice([0.05, 1.0, 20.0])
         points = center - width + 2 * width * share
-        pooled = tf.nn.max_pool2d(points, 2, strides, "VALID").numpy()
+        pooled = tf.nn.max_pool2d(tf.constant(points), 2, strides, "VALID").numpy()
         value = np.sum(rows * pooled, axis=(1, 2, 3))
         line = np.sum(coefficients * points, axis=(1, 2, 3)) + constant.numpy()
         assert (line <= value + 1e-9).all()
