@@ -12,7 +12,7 @@ def bound_below(
     place: int,
     rows: tf.Tensor,
     boxes: list[Interval],
-    errors: list[tf.Tensor | None],
+    errors: dict[int, tf.Tensor],
     arithmetic: Arithmetic,
     to_images: bool = True,
 ) -> tf.Tensor:
@@ -26,7 +26,7 @@ def bound_below(
         place: number of the node.
         rows: (r, ...), coefficients of its output.
         boxes: of all nodes before it, (r, ...), see `Network.propagate`.
-        errors: of all nodes up to it, (r, ...) or None.
+        errors: of nodes that round, by number, (r, ...).
         arithmetic: `Arithmetic`.
         to_images: go on to the images; otherwise stop at the first output of an activation on each way,
             whose box is known: interval bounds with the last layers joined into one.
@@ -52,12 +52,12 @@ def bound_below(
     for number in range(place, -1, -1):
         if number not in pending:
             continue
-        rows, node, error = pending.pop(number), network.nodes[number], errors[number]
+        rows, node = pending.pop(number), network.nodes[number]
         if number == 0 or not (to_images or node.operation.is_linear):
             total += bound_product(rows, boxes[number])
             continue
-        if error is not None:
-            total -= sum_rows(tf.abs(rows) * error)
+        if number in errors:
+            total -= sum_rows(tf.abs(rows) * errors[number])
         inputs = [boxes[source] for source in node.sources]
         coefficients, constant = node.operation.relax(rows, inputs, arithmetic)
         total += constant

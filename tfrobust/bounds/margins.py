@@ -11,7 +11,7 @@ from tfrobust.bounds.network import Network
 def bound_margins(
     network: Network,
     boxes: list[Interval],
-    errors: list[tf.Tensor | None],
+    errors: dict[int, tf.Tensor],
     y: tf.Tensor,
     arithmetic: Arithmetic,
     to_images: bool,
@@ -49,7 +49,7 @@ def bound_margins(
     rows = tf.reshape(label[:, None, :] - tf.eye(k, dtype=arithmetic.dtype)[None], (-1, k))
     owners = tf.repeat(tf.range(tf.shape(y)[0]), k)
     per_row = [box.take(owners) for box in boxes]
-    per_row_errors = [None if error is None else tf.gather(error, owners) for error in errors]
+    per_row_errors = {number: tf.gather(error, owners) for number, error in errors.items()}
     place = len(network.nodes) - 1
     bounds = bound_below(network, place, rows, per_row, per_row_errors, arithmetic, to_images)
     return tf.reshape(bounds, (-1, k)) * (1.0 - label)

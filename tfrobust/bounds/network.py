@@ -63,7 +63,7 @@ class Network:
 
     def propagate(
         self, box: Interval, arithmetic: Arithmetic
-    ) -> tuple[list[Interval], list[tf.Tensor | None]]:
+    ) -> tuple[list[Interval], dict[int, tf.Tensor]]:
         """Boxes around all outputs, operation by operation: interval bound propagation.
 
         Args:
@@ -71,14 +71,17 @@ class Network:
             arithmetic: `Arithmetic`.
 
         Returns:
-            For each node its `Interval`, rounding included, and its rounding error, (b, ...) or None.
+            For each node its `Interval`, rounding included; and for those that round, by number, how far
+            rounding may move each output, (b, ...).
         """
-        boxes, errors = [Interval(arithmetic.cast(box.lower), arithmetic.cast(box.upper))], [None]
-        for node in self.nodes[1:]:
+        boxes = [Interval(arithmetic.cast(box.lower), arithmetic.cast(box.upper))]
+        errors: dict[int, tf.Tensor] = {}
+        for number, node in enumerate(self.nodes[1:], start=1):
             inputs = [boxes[source] for source in node.sources]
             exact, error = node.operation.bound(inputs, arithmetic)
             boxes.append(exact.widen(error))
-            errors.append(error)
+            if error is not None:
+                errors[number] = error
         return boxes, errors
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.bounds.arithmetic import PROOF, Arithmetic
+from tfrobust.bounds.compiled import CompiledOnce
 from tfrobust.bounds.interval import Interval
 from tfrobust.bounds.linear import bound_below
 from tfrobust.bounds.network import Network
@@ -50,7 +51,7 @@ class Tightening:
 
     def __call__(
         self, box: Interval, stop: Callable[[], None] = lambda: None
-    ) -> tuple[list[Interval], list[tf.Tensor | None]]:
+    ) -> tuple[list[Interval], dict[int, tf.Tensor]]:
         """Boxes and rounding errors of all nodes, as `Network.propagate` gives them.
 
         Args:
@@ -58,15 +59,14 @@ class Tightening:
             stop: called between two parts of the work; may raise.
         """
         arithmetic = self.arithmetic
-        boxes, errors = (
-            [Interval(arithmetic.cast(box.lower), arithmetic.cast(box.upper))],
-            [None],
-        )
+        boxes = [Interval(arithmetic.cast(box.lower), arithmetic.cast(box.upper))]
+        errors: dict[int, tf.Tensor] = {}
         for place, node in enumerate(self.network.nodes[1:], start=1):
             inputs = [boxes[source] for source in node.sources]
             exact, error = node.operation.bound(inputs, arithmetic)
             boxes.append(exact.widen(error))
-            errors.append(error)
+            if error is not None:
+                errors[place] = error
             if place in self.places:
                 boxes[place] = self._tighten(place, boxes, errors, stop)
         return boxes, errors
@@ -91,18 +91,16 @@ class Tightening:
     def _compile(self, place):
         shape = self.network.nodes[place].shape
 
-        # Without AutoGraph: there is no control flow, and users' code may be inside.
-        @tf.function(autograph=False, reduce_retracing=True)
         def bound(boxes, errors, owners, numbers):
             size = int(np.prod(shape))
             rows = tf.one_hot(numbers, size, dtype=self.arithmetic.dtype)
             rows = tf.reshape(rows, (-1, *shape))
             given = [box.take(owners) for box in boxes]
-            of_rows = [None if e is None else tf.gather(e, owners) for e in errors]
+            of_rows = {number: tf.gather(error, owners) for number, error in errors.items()}
             low, high = (
                 bound_below(self.network, place, sign * rows, given, of_rows, self.arithmetic)
                 for sign in (1.0, -1.0)
             )
             return low, -high
 
-        return bound
+        return CompiledOnce(bound)
