@@ -102,6 +102,18 @@ class Configuration:
                 f"The configuration cannot be built: {one_line(error)}{where}"
             ) from error
 
+    def list_bound(self, function: Callable, argument: str) -> frozenset[str]:
+        """Names of the arguments that are bound to the function which is bound to an argument of `function`."""
+        value = gin.get_bindings(function, resolve_references=False).get(argument)
+        while isinstance(value, gin.config.ConfigurableReference):
+            selector = "/".join((*value.scopes, value.configurable.selector))
+            bound = gin.get_bindings(selector, resolve_references=False)
+            if not value.evaluate:
+                return frozenset(bound)
+            # A macro stands for its value; what any other call gives is not known.
+            value = bound.get("value") if value.config_key[1] == "gin.macro" else None
+        return frozenset()
+
     def format_used(self) -> str:
         """All values that have been used so far, defaults included, as gin text."""
         return gin.operative_config_str()
