@@ -103,7 +103,7 @@ class Configuration:
             ) from error
 
     def list_bound(self, function: Callable, argument: str) -> frozenset[str]:
-        """Names of the arguments that are bound to the function which is bound to an argument of `function`."""
+        """Names of what is bound to the function which is bound to an argument of `function`."""
         value = gin.get_bindings(function, resolve_references=False).get(argument)
         while isinstance(value, gin.config.ConfigurableReference):
             selector = "/".join((*value.scopes, value.configurable.selector))

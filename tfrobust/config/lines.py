@@ -8,7 +8,7 @@ from tfrobust.config.text import GinText
 from tfrobust.errors import UserError
 
 DYNAMIC = "from __gin__ import dynamic_registration"
-"""With this line gin looks up names in what the file imports; nothing of tfrobust is known to it otherwise."""
+"""With this line gin looks up names in what a file imports, without which it knows nothing of tfrobust."""
 
 ROOMS = (
     "attacks",
