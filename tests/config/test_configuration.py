@@ -165,3 +165,35 @@ def test_the_missing_lines_are_named_and_no_others(tmp_path, text, lines, trust)
         Configuration([str(path)], root=ROOT, trust=trust)
     except UserError as other:
         assert "the line" not in str(other)
+
+
+def test_an_optional_file_counts_where_it_is_of_use(tmp_path):
+    """Its network and, of the methods, what is used; a misspelt name in the other files is still one."""
+    text = (
+        "EPSILON = 0.1\nattacks.PGD.threat_model = @threat_models.Linf()\nattacks.PGD.steps = 3\n"
+    )
+    optional = tmp_path / "part.gin"
+    optional.write_text(
+        HEAD + "attacks.PGD.steps = 2\nthreat_models.Linf.epsilon = 0.2\nattacks.FAB.steps = 4\n"
+    )
+    given = Configuration([write(tmp_path, text)], optional=[str(optional)]).given
+    assert "attacks.PGD.steps = 2" in given and "Linf.epsilon = 0.2" in given
+    assert "FAB" not in given and "EPSILON = 0.1" in given
+
+
+SCALED = sorted((ROOT / "gin/paper").glob("cifar10_*/*.gin"))
+
+
+def test_every_file_of_cifar10_takes_the_small_scale():
+    for path in SCALED:
+        bindings = ["EXTRA = 'a.npz'"] if "%EXTRA" in path.read_text() else []
+        configuration = Configuration(
+            [str(path)], bindings, ROOT, optional=["gin/parts/scale_small.gin"]
+        )
+        given = configuration.given
+        assert "train.model = @models.preact_resnet18\n" in given, path
+        assert "models.wide_resnet" not in given and "resnet18.activate_branch" not in given
+        assert ("HAT.helper = @models.preact_resnet18()" in given) == (
+            "method = @methods.HAT" in given
+        )
+        assert configuration.files[-1] == "gin/parts/scale_small.gin"

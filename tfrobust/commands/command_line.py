@@ -180,6 +180,11 @@ def parse_seeds(texts: Sequence[str]) -> tuple[int, ...]:
     return seeds
 
 
+def list_scale_files(scale: str | None) -> list[str]:
+    """The gin file of a flag --scale, in a list; an empty one without the flag."""
+    return [] if scale is None else [f"gin/parts/scale_{scale}.gin"]
+
+
 def require_flag(values: flags.FlagValues, name: str) -> Any:
     """The value of a flag that must be given."""
     if values[name].value is None:

@@ -23,6 +23,8 @@ class Configuration:
         files: paths of gin files, later ones override earlier ones.
         bindings: lines of gin, which override the files.
         root: folder in which `include 'gin/parts/...'` finds its files.
+        optional: paths of gin files that come after those, and of whose bindings only what the others have a
+            use for counts: a part that suits many files, such as that of a scale.
         trust: import and call whatever the files name; otherwise only what tfrobust's rooms offer, and
             Keras's optimizers and their like (see `names`).
 
@@ -36,16 +38,17 @@ class Configuration:
         bindings: Sequence[str] = (),
         root: str | os.PathLike = ".",
         trust: bool = False,
+        optional: Sequence[str] = (),
     ) -> None:
         gin.clear_config()
         # Files only: gin would import a package in which to look for an included file.
         search_gin_files([str(pathlib.Path(root).resolve()), ""], [(open, os.path.isfile)])
-        preview = Preview(files, bindings, root, trust)
+        preview = Preview([*files, *optional], bindings, root, trust)
         paths, lines = preview.paths, [*HEAD, *bindings] if bindings else []
         if not trust:
             gin_names.check_names(preview.texts)
         try:
-            with track_overrides():
+            with track_overrides(paths[len(files) :]):
                 gin.parse_config_files_and_bindings(paths, lines or None)
         except Exception as error:
             raise UserError(f"The configuration cannot be read: {_join_lines(error)}") from error

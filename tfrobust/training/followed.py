@@ -45,17 +45,12 @@ def follow_data(
 
 def check_follows(classifier: keras.Model, info: DatasetInfo) -> None:
     """Raises `UserError` for a classifier of another shape or number of classes than the data's."""
-    taken, given = (
-        getattr(classifier, "input_shape", None),
-        getattr(classifier, "output_shape", None),
-    )
-    fits = isinstance(taken, tuple) and len(taken) == len(info.image_shape) + 1
-    if fits and any(n not in (None, m) for n, m in zip(taken[1:], info.image_shape, strict=True)):
-        name, seen, wanted = "input_shape", taken[1:], info.image_shape
-    elif (
-        isinstance(given, tuple) and len(given) == 2 and given[1] not in (None, 1, info.num_classes)
-    ):
-        name, seen, wanted = "num_classes", given[1], info.num_classes
+    taken, given = _shape(classifier, "input_shape"), _shape(classifier, "output_shape")
+    pairs = zip(taken[1:], info.image_shape, strict=False)
+    if len(taken) == 4 and any(n not in (None, m) for n, m in pairs):
+        name, seen, wanted = "input_shape", str(taken[1:]), str(info.image_shape)
+    elif len(given) == 2 and given[1] not in (None, 1, info.num_classes):
+        name, seen, wanted = "num_classes", str(given[1]), str(info.num_classes)
     else:
         return
     raise UserError(
@@ -63,6 +58,12 @@ def check_follows(classifier: keras.Model, info: DatasetInfo) -> None:
         f"`{name}` follows the data where nobody binds it: leave it out, or choose the data for which the "
         "classifier was made."
     )
+
+
+def _shape(classifier, name) -> tuple:
+    # A model of several inputs or outputs has a list; one that is not built has none.
+    shape = getattr(classifier, name, None)
+    return shape if isinstance(shape, tuple) else ()
 
 
 def _list_parameters(function):

@@ -43,6 +43,7 @@ def train(
     batch_size: int,
     learning_rate: float | Schedule | Callable[..., Any],
     workdir: str | os.PathLike,
+    shorten_to: int | None = None,
     threat_model: ThreatModel | None = None,
     eval_attack: Attack | None = None,
     augment: Sequence[Callable] | None = None,
@@ -81,6 +82,10 @@ def train(
         batch_size: global batch size.
         learning_rate: number, `Schedule` of epochs, or function of the number of epochs such as `one_cycle`.
         workdir: the run's folder.
+        shorten_to: a smaller number of epochs that the run has in place of `epochs`, and in which all happens
+            that should have happened in those: what settings count in epochs, such as milestones, ramps,
+            warm-ups and the start of averages, comes earlier in proportion. None for the whole length.
+            Patience counts validations and stays.
         threat_model: `ThreatModel` of a recipe; None for a method whose attack has its own.
         eval_attack: `Attack` of validation; None for that of the recipe or method.
         augment: sequence of augmentations; None for the usual ones of the data set, () for none.
@@ -142,6 +147,7 @@ def train(
             optimizer=optimizer,
             test_attack=test_attack,
             epochs=epochs,
+            shorten_to=shorten_to,
             batch_size=batch_size,
             learning_rate=learning_rate,
             threat_model=threat_model,
