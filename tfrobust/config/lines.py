@@ -56,7 +56,8 @@ def check_lines(text: GinText, where: str | os.PathLike, trust: bool) -> None:
 
 
 def _is_looked_up(name):
-    return name.split(".")[0] in ("tfrobust", "keras")
+    root, _, rest = name.partition(".")
+    return root == "keras" or (root == "tfrobust" and rest.split(".")[0] in ROOMS)
 
 
 def _find_room(name):
