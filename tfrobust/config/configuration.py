@@ -47,6 +47,7 @@ class Configuration:
         paths, lines = preview.paths, [*HEAD, *bindings] if bindings else []
         if not trust:
             gin_names.check_names(preview.texts)
+        preview.check_dynamic()
         try:
             with track_overrides(paths[len(files) :]):
                 gin.parse_config_files_and_bindings(paths, lines or None)

@@ -26,32 +26,35 @@ ROOMS = (
 
 
 def check_lines(text: GinText, where: str | os.PathLike, trust: bool) -> None:
-    """Raises `UserError` for the first name that a file uses without the lines that provide it.
+    """Raises `UserError` for the first name that none of a file's imports provides.
 
     Args:
         text: the file.
         where: its path, for the message.
         trust: whether modules may register names of their own, which the text does not tell.
     """
-    lacks_dynamic = not text.dynamic and any(_is_looked_up(name) for name in text.names)
-    unknown = text.unknown if text.dynamic or lacks_dynamic or not trust else []
-    # Files written for registered names have none of these.
-    unknown = unknown or [name for name in text.unknown if name.split(".")[0] in ROOMS]
-    if not unknown and not lacks_dynamic:
-        return
-    lines = [] if text.dynamic else [DYNAMIC]
+    lacks_dynamic = not text.dynamic and any(map(_is_looked_up, text.names))
+    of_rooms = [name for name in text.unknown if name.split(".")[0] in ROOMS]
+    unknown = text.unknown if text.dynamic or lacks_dynamic or not trust else of_rooms
     if unknown:
-        name, told = unknown[0], _find_room(unknown[0])
-        lines.append(_find_import(told, where))
-    else:
-        name = told = next(filter(_is_looked_up, text.names)).removeprefix("tfrobust.")
-    put = (
-        "it at its top" if len(lines) == 1 else "both at its top, the first one before all imports"
-    )
-    raise UserError(
+        told = _find_room(unknown[0])
+        lines = [] if text.dynamic else [DYNAMIC]
+        raise _lack(where, unknown[0], [*lines, _find_import(told, where)], told)
+
+
+def check_dynamic(text: GinText, where: str | os.PathLike) -> None:
+    """Raises `UserError` for a file that lacks the line by which gin finds what its imports provide."""
+    names = [] if text.dynamic else list(filter(_is_looked_up, text.names))
+    if names:
+        raise _lack(where, names[0].removeprefix("tfrobust."), [DYNAMIC])
+
+
+def _lack(where, name, lines, told=None):
+    put = "it at its top" if len(lines) == 1 else "both at its top, the first one before all imports"
+    return UserError(
         f"The configuration cannot be read: {where} names {name!r}, and lacks the line "
         f"{' and the line '.join(map(repr, lines))}: put {put}"
-        f"{'.' if told == name else f', and write {told}.'}"
+        f"{'.' if told in (None, name) else f', and write {told}.'}"
     )
 
 

@@ -10,7 +10,7 @@ import pathlib
 import re
 from collections.abc import Sequence
 
-from tfrobust.config.lines import DYNAMIC, ROOMS, check_lines
+from tfrobust.config.lines import DYNAMIC, ROOMS, check_dynamic, check_lines
 from tfrobust.config.modules import check_module
 from tfrobust.config.source import Definition, Missing, find, find_own
 from tfrobust.config.text import GinText
@@ -87,6 +87,11 @@ class Preview:
             check_module(statement.module, where)
         check_lines(text, where, self._trust)
         self.texts.append((str(where), text))
+
+    def check_dynamic(self) -> None:
+        """Raises `UserError` for a file whose names gin would not look up."""
+        for where, text in self.texts:
+            check_dynamic(text, where)
 
     def check_macros(self) -> None:
         """Raises `UserError` for macros that nothing refers to, or that have no value.
