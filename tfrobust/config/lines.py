@@ -50,7 +50,9 @@ def check_dynamic(text: GinText, where: str | os.PathLike) -> None:
 
 
 def _lack(where, name, lines, told=None):
-    put = "it at its top" if len(lines) == 1 else "both at its top, the first one before all imports"
+    put = (
+        "it at its top" if len(lines) == 1 else "both at its top, the first one before all imports"
+    )
     return UserError(
         f"The configuration cannot be read: {where} names {name!r}, and lacks the line "
         f"{' and the line '.join(map(repr, lines))}: put {put}"
