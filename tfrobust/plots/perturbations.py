@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from tfrobust.errors import UserError
 from tfrobust.plots.style import COLUMN, in_column
@@ -54,8 +55,8 @@ def plot_perturbations(
     blocks = -(-len(clean) // columns)
     cell = (COLUMN - 0.35) / _COLUMNS
     size = (0.35 + cell * columns, blocks * (3 * cell + 0.4) + 0.1)
-    figure = Figure(figsize=size, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
+    layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
+    figure = Figure(figsize=size, layout=layout)
     axes = figure.subplots(3 * blocks, columns, squeeze=False)
     rows = (clean, adversarial, 0.5 + 0.5 * change / largest)
     names = ("clean", "adversarial", f"change\n±{largest:.2g}")
