@@ -27,6 +27,42 @@ def test_a_row_has_means_and_deviations_and_what_was_not_run_says_so():
     assert head.count("|") == trades.count("|") == adv.count("|")
 
 
+def judged(seed, robust):
+    counts = {name: {"right": 1, "total": 4} for name in ("clean", "robust")}
+    suite = {"right": robust.count("1"), "total": len(robust), "robust": robust}
+    return {"method": "TRADES", "seed": seed, "step_seconds": 0.01, **counts, "suite": suite}
+
+
+def test_differences_are_paired_by_image_and_seed():
+    """Seeds in another order; one that only one has does not count."""
+    first = [judged(0, "1110"), judged(1, "1100"), judged(2, "1111")]
+    second = [judged(1, "0100"), judged(0, "0100")]
+    # d = (1, 0, 1, 0) and (1, 0, 0, 0): means 1/2 and 1/4 over images, (1, 0, 1/2, 0) over seeds.
+    half = 12.706205 * np.sqrt(
+        np.var([1 / 2, 1 / 4], ddof=1) / 2 + np.var([1, 0, 1 / 2, 0], ddof=1) / 4
+    )
+    found = compare.compare_robust(first, second)
+    np.testing.assert_allclose(
+        found, 100 * np.array([0.375, 0.375 - half, 0.375 + half]), rtol=1e-6
+    )
+    half = 1.959964 * np.sqrt(np.var([1, 0, 1, 0], ddof=1) / 4)
+    found = compare.compare_robust(first[:1], second)
+    np.testing.assert_allclose(found, 100 * np.array([0.5, 0.5 - half, 0.5 + half]), rtol=1e-6)
+    assert compare.compare_robust(first[2:], second) is None
+
+
+def test_a_column_of_differences():
+    results = {
+        "gin/adv.gin": [judged(0, "1110")],
+        "gin/trades.gin": [judged(0, "0110")],
+        "gin/x.gin": [],
+    }
+    head, rule, adv, trades, x = compare.format_comparison(results, ["gin/trades.gin"]).splitlines()
+    assert head.endswith("| minus trades |") and rule.count("---") == 8
+    assert adv.endswith("| +25.0 (-24.0 to +74.0) |") and trades.endswith("| 10 |  |")
+    assert x.endswith("| 0 | not run | not run | not run | not run | not run |")
+
+
 def test_a_suite_shares_traces_and_never_exceeds_its_parts(tmp_path, monkeypatch):
     """Two classifiers of one architecture, each judged as by an evaluator of its own."""
     attacks = (
@@ -45,7 +81,9 @@ def test_a_suite_shares_traces_and_never_exceeds_its_parts(tmp_path, monkeypatch
         return keras.Model(inputs, outputs, name="linear")
 
     shared = compare.SharedSuite()
-    counts = [shared(classifier(seed), examples, Linf(0.05)) for seed in (0, 1)]
+    judged = [shared(classifier(seed), examples, Linf(0.05)) for seed in (0, 1)]
+    counts = [counts for counts, _ in judged]
+    assert [robust.sum() for _, robust in judged] == [c["apgd-dlr"] for c in counts]
     again = Evaluator(Subject.of(classifier(2)), attacks, slots=compare.SLOTS, reserve=20)
     outcomes = again(examples.x, examples.y, examples.ids)[1]
     assert [outcome.traces for outcome in outcomes] == [0, 0]

@@ -99,7 +99,17 @@ def test_another_scale_is_a_line_of_its_own(tmp_path):
     write_run(tmp_path / "b", gin, more=["gin/parts/small.gin"])
     lines = compare_table(table, find_runs([tmp_path]))
     assert [line.scale for line in lines[:2]] == [(), ("gin/parts/small.gin",)]
+    # 90.00 where the paper has 98.34: at another scale that says nothing.
+    assert [line.cells[0].overlaps for line in lines[:2]] == [False, None]
     assert format_text(table, lines).count("98.34") == 1
+
+
+def test_a_row_of_which_only_another_scale_was_run_is_not_run(tmp_path):
+    table = load_table("atlas_1")
+    write_run(tmp_path / "b", table.rows[0].gin_file, more=["gin/parts/small.gin"])
+    first, second = compare_table(table, find_runs([tmp_path]))[:2]
+    assert first.scale == () and set(first.cells) == {None}
+    assert second.scale == ("gin/parts/small.gin",) and second.cells[0].value == 90.0
 
 
 def test_an_attack_of_a_suite_is_found_by_its_name(tmp_path):

@@ -76,6 +76,16 @@ def test_all_runs_are_made_evaluated_and_tabled(tmp_path):
     assert (tmp_path / "sweep" / "sweep.png").stat().st_size > 1000
 
 
+def test_further_flags_go_to_the_command_that_has_them(tmp_path):
+    sweep = make_sweep(tmp_path, ["BETA = 1"], suite="pgd_20")
+    sweep.flags = {"train": ("--scale=small",), "evaluate": ("--examples=500",)}
+    run(sweep)
+    log = (tmp_path / "sweep" / "logs" / "BETA=1.log").read_text()
+    calls = [line for line in log.splitlines() if line.startswith("$")]
+    assert ["--scale=small" in call for call in calls] == [True, False]
+    assert ["--examples=500" in call for call in calls] == [False, True]
+
+
 def test_tensorboard_compares_the_runs(tmp_path):
     sweep = make_sweep(tmp_path, ["BETA = 1, 3"])
     run(sweep)

@@ -4,9 +4,12 @@ import json
 import os
 import pathlib
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
+import scipy.stats
 
 from tfrobust.contract.keras_file import read_keras_file
 from tfrobust.errors import UserError
@@ -22,6 +25,9 @@ from tfrobust.threat_models.base import ThreatModel
 SLOTS = 360
 
 
+_HEAD = ("gin file", "method", "runs", "clean", "PGD-20", "AutoAttack", "ms a step")
+
+
 class SharedSuite:
     """A suite of attacks on many classifiers; those of one architecture share their traces.
 
@@ -34,7 +40,7 @@ class SharedSuite:
 
     def __call__(
         self, classifier: keras.Model, examples: Examples, threat_model: ThreatModel
-    ) -> dict[str, int]:
+    ) -> tuple[dict[str, int], np.ndarray]:
         """Counts the examples that are robust to each attack and the ones before it.
 
         Args:
@@ -43,7 +49,8 @@ class SharedSuite:
             threat_model: `ThreatModel`.
 
         Returns:
-            A dict from "clean" and each attack's name, in order, to a count.
+            A dict from "clean" and each attack's name, in order, to a count; and which examples are robust
+            to all, (n,) booleans.
         """
         attacks = suite(self.name, threat_model).attacks
         evaluator = Evaluator(Subject.of(classifier), attacks, slots=SLOTS, reserve=len(examples.y))
@@ -53,7 +60,7 @@ class SharedSuite:
         for outcome in outcomes:
             standing = standing & ~outcome.broken
             counts[outcome.name] = int(standing.sum())
-        return counts
+        return counts, standing
 
 
 def read_report(folder: str | os.PathLike) -> dict[str, Any]:
@@ -97,32 +104,39 @@ def judge_run(
         shared: `SharedSuite`.
 
     Returns:
-        The content of report.json, with "suite": {"right": ..., "total": ..., "standing": ...}.
+        The content of report.json, with "suite": a dict of "right", "total", "standing" and
+        "robust". The last one is a text of a 1 for each example that is robust and a 0 for each other.
     """
     report, cache = read_report(folder), pathlib.Path(folder, f"{shared.name}.json")
-    if not cache.is_file():
+    advice = "Remove it, and the run is judged again."
+    # Judged on another number of examples it is judged again.
+    if not cache.is_file() or _read(cache, advice, _compute_share)["total"] != len(examples.y):
         classifier = read_keras_file(pathlib.Path(folder, "export", "classifier.keras"))
-        standing = shared(classifier, examples, threat_model)
+        standing, robust = shared(classifier, examples, threat_model)
         counted = {"right": min(standing.values()), "total": len(examples.y), "standing": standing}
+        counted["robust"] = "".join("01"[bool(flag)] for flag in robust)
         files.write_json(cache, {"threat_model": repr(threat_model), **counted})
-    counted = _read(cache, "Remove it, and the run is judged again.", _compute_share)
+    counted = _read(cache, advice, _compute_share)
     return {**report, "suite": counted}
 
 
-def format_comparison(results: dict[str, list[dict[str, Any]]]) -> str:
+def format_comparison(results: dict[str, list[dict[str, Any]]], beside: Sequence[str] = ()) -> str:
     """A Markdown table with a row for each gin file, means and standard deviations over its runs.
 
     Args:
         results: gin file -> list of what `judge_run` returned, or an empty list where nothing was run.
+        beside: gin files; for each a column of `compare_robust` with its runs.
     """
+    more = [f"minus {pathlib.Path(gin).stem}" for gin in beside]
     lines = [
-        "| gin file | method | runs | clean | PGD-20 | AutoAttack | ms a step |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        f"| {' | '.join([*_HEAD, *more])} |",
+        f"| {' | '.join(['---'] * (len(_HEAD) + len(more)))} |",
     ]
     for gin, reports in sorted(results.items()):
         shown = link(pathlib.Path(gin).stem, gin)
         if not reports:
-            lines.append(f"| {shown} | | 0 | not run | not run | not run | not run |")
+            cells = ["not run"] * (4 + len(more))
+            lines.append(f"| {shown} | | 0 | {' | '.join(cells)} |")
             continue
         cells = [
             _format_percent([_compute_share(r[key]) for r in reports])
@@ -130,10 +144,56 @@ def format_comparison(results: dict[str, list[dict[str, Any]]]) -> str:
         ]
         steps = [1000 * r["step_seconds"] for r in reports if r["step_seconds"]]
         time = f"{statistics.median(steps):.0f}" if steps else "not measured"
+        cells += [time, *(_format_difference(reports, results[other]) for other in beside)]
         lines.append(
-            f"| {shown} | {plain(reports[0]['method'])} | {len(reports)} | {' | '.join(cells)} | {time} |"
+            f"| {shown} | {plain(reports[0]['method'])} | {len(reports)} | {' | '.join(cells)} |"
         )
     return "\n".join(lines)
+
+
+def compare_robust(
+    first: Sequence[dict[str, Any]], second: Sequence[dict[str, Any]]
+) -> tuple[float, float, float] | None:
+    """How much more robust one method's runs are than another's, on the same images and seeds.
+
+    With d[s, i] the difference on image i of the runs of seed s, 1, 0 or -1, and k seeds, n images:
+
+        mean(d) ± t sqrt(var_s(mean_i d) / k + var_i(mean_s d) / n)
+
+    with sample variances and the 97.5 % quantile t of Student's distribution with k - 1 degrees of freedom;
+    of a single seed the second variance alone and the normal quantile.
+
+    Args:
+        first, second: what `judge_run` returned.
+
+    Returns:
+        The mean and the ends of the 95 % interval, in percent; None without a seed that both have, or without
+        a verdict on each image.
+    """
+    flags = [
+        {r["seed"]: [int(c) for c in r["suite"]["robust"]] for r in runs if "robust" in r["suite"]}
+        for runs in (first, second)
+    ]
+    seeds = sorted(flags[0].keys() & flags[1].keys())
+    if not seeds:
+        return None
+    difference = np.array([flags[0][s] for s in seeds]) - np.array([flags[1][s] for s in seeds])
+    variance = difference.mean(0).var(ddof=1) / difference.shape[1]
+    quantile = scipy.stats.norm.ppf(0.975)
+    if len(seeds) > 1:
+        variance += difference.mean(1).var(ddof=1) / len(seeds)
+        quantile = scipy.stats.t.ppf(0.975, len(seeds) - 1)
+    mean, half = 100 * float(difference.mean()), 100 * float(quantile * np.sqrt(variance))
+    return mean, mean - half, mean + half
+
+
+def _format_difference(first, second):
+    if first is second:
+        return ""
+    found = compare_robust(first, second)
+    if found is None:
+        return "not run"
+    return "{:+.1f} ({:+.1f} to {:+.1f})".format(*found)
 
 
 def _compute_share(counted):

@@ -3,6 +3,7 @@
     python bin/compare.py                       every gin file on the embedded digits
     python bin/compare.py --readme=docs/results.md   and puts the table between the file's markers
     python bin/compare.py --gin_file=gin/trades.gin --gin_file=gin/adv.gin --seeds=0
+    python bin/compare.py --gin_file=gin/paper/cifar10_resnet18/trades.gin ... --scale=small --examples=500
 
 Runs that are complete are not repeated, and an interrupted one resumes. AutoAttack is its standard version;
 an example is robust if it survives all four attacks.
@@ -15,11 +16,9 @@ import pathlib
 from absl import flags
 
 from tfrobust.commands import first_look
-from tfrobust.commands.command_line import ROOT, Command, parse_seeds
-from tfrobust.commands.readme import Place
+from tfrobust.commands.command_line import ROOT, Command, list_scale_files, parse_seeds
+from tfrobust.commands.readme import find_place
 from tfrobust.errors import UserError
-
-BEGIN, END = "<!-- comparison: begin -->", "<!-- comparison: end -->"
 
 
 def _define(values):
@@ -29,6 +28,17 @@ def _define(values):
     )
     flags.DEFINE_multi_string(
         "gin_bindings", [], "Lines of gin for every run, such as 'EPOCHS = 30'.", **given
+    )
+    flags.DEFINE_string("scale", None, "As for training: small, for example.", **given)
+    flags.DEFINE_integer(
+        "examples", None, "Judge on so many test images, the first ones.", lower_bound=1, **given
+    )
+    flags.DEFINE_multi_string(
+        "beside",
+        [],
+        "A column more: AutoAttack accuracy minus that of this one of the files, with its 95 % interval, "
+        "paired by image and seed.",
+        **given,
     )
     flags.DEFINE_list("seeds", ["0", "1", "2"], "A run for each of these seeds.", **given)
     flags.DEFINE_string("workdir", "runs/compare", "Folder of the runs.", **given)
@@ -44,24 +54,31 @@ def _define(values):
     flags.DEFINE_string(
         "readme", None, "File in which the table between the markers is replaced.", **given
     )
+    flags.DEFINE_string(
+        "markers", "comparison", "Name of the markers, as in <!-- comparison: begin -->.", **given
+    )
 
 
 def _check(values):
     parse_seeds(values.seeds or [""])
     for gin in values.gin_file or _list_digits_files():
-        first_look.check_configuration([gin], _bind(values, values.seeds[0]), values.trust)
+        files = [gin, *list_scale_files(values.scale)]
+        first_look.check_configuration(files, _bind(values, values.seeds[0]), values.trust)
+    for gin in values.beside:
+        if gin not in (values.gin_file or _list_digits_files()):
+            raise UserError(f"--beside={gin} is not compared: give it as --gin_file too.")
     names = [pathlib.Path(gin).stem for gin in values.gin_file]
     if len(set(names)) < len(names):
         raise UserError(
             f"The files' names name the folders of their runs and must differ. Received: {', '.join(names)}."
         )
     if values.readme is not None:
-        Place(values.readme, BEGIN, END)
+        find_place(values.readme, values.markers)
     first_look.check_writable(values.workdir)
 
 
 def _run(values):
-    place = None if values.readme is None else Place(values.readme, BEGIN, END)
+    place = None if values.readme is None else find_place(values.readme, values.markers)
     text = _make_table(values)
     print(text)
     if place:
@@ -91,15 +108,17 @@ def _make_table(values):
                 configuration.bind(training.train)(workdir=folder, configuration=configuration)
             data, threat_model = read_run_settings(folder)
             examples = load_examples(data).load()
+            examples = examples.first(values.examples or len(examples.y))
             results[gin].append(comparing.judge_run(folder, examples, threat_model, shared))
             keras.utils.clear_session()
-    return comparing.format_comparison(results)
+    return comparing.format_comparison(results, values.beside)
 
 
 def _read_configuration(values, gin, seed):
     from tfrobust.config.configuration import Configuration
 
-    return Configuration([gin], _bind(values, seed), ROOT, values.trust)
+    scale = list_scale_files(values.scale)
+    return Configuration([gin], _bind(values, seed), ROOT, values.trust, scale)
 
 
 def _bind(values, seed):

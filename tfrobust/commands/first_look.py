@@ -16,7 +16,9 @@ from tfrobust.runs.writable import check_writable as check_writable
 
 def check_configuration(files: Sequence[str], bindings: Sequence[str], trust: bool) -> None:
     """Raises `UserError` for gin that cannot be read, or names what cannot exist."""
-    Preview(files, bindings, ROOT, trust).check_macros()
+    preview = Preview(files, bindings, ROOT, trust)
+    preview.check_dynamic()
+    preview.check_macros()
 
 
 def check_workdir(folder: str | os.PathLike, kind: kinds.Kind, resume: str) -> None:

@@ -16,7 +16,7 @@ import pathlib
 from absl import flags
 
 from tfrobust.commands.command_line import Command
-from tfrobust.commands.readme import Place
+from tfrobust.commands.readme import find_place
 from tfrobust.errors import UserError
 
 FORMATS = ("text", "markdown", "html")
@@ -46,7 +46,7 @@ def _check(values, arguments):
         if not pathlib.Path(folder).is_dir():
             raise UserError(f"There is no folder {folder}. Give folders with runs, such as runs.")
     if values.readme is not None:
-        _find_place(values, arguments[0])
+        find_place(values.readme, arguments[0])
 
 
 def _run(values, arguments):
@@ -60,14 +60,10 @@ def _run(values, arguments):
     table = load_table(name)
     lines = compare_table(table, find_runs(folders))
     if values.readme is not None:
-        _find_place(values, name).put(format_markdown(table, lines))
+        find_place(values.readme, name).put(format_markdown(table, lines))
         return
     make = {"text": format_text, "markdown": format_markdown, "html": format_html}[values.format]
     print(make(table, lines))
-
-
-def _find_place(values, name):
-    return Place(values.readme, f"<!-- {name}: begin -->", f"<!-- {name}: end -->")
 
 
 COMMAND = Command(

@@ -57,3 +57,8 @@ class Place:
         if not target.exists():
             return match[0]
         return pathlib.Path(os.path.relpath(target, self.path.resolve().parent)).as_posix()
+
+
+def find_place(path: str | os.PathLike, name: str) -> Place:
+    """The `Place` between <!-- NAME: begin --> and <!-- NAME: end -->."""
+    return Place(path, f"<!-- {name}: begin -->", f"<!-- {name}: end -->")

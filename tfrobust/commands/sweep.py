@@ -23,7 +23,7 @@ import sys
 from absl import flags
 
 from tfrobust.commands import first_look
-from tfrobust.commands.command_line import ROOT, Command, parse_seeds
+from tfrobust.commands.command_line import ROOT, Command, list_scale_files, parse_seeds
 from tfrobust.errors import UserError
 
 FAILED = 1
@@ -42,7 +42,11 @@ def _define(values):
         **given,
     )
     flags.DEFINE_list("seeds", [], "A run of each point for each seed, such as 0,1,2.", **given)
+    flags.DEFINE_string("scale", None, "As for training: small, for example.", **given)
     flags.DEFINE_string("suite", None, "Suite under which runs are evaluated.", **given)
+    flags.DEFINE_integer(
+        "examples", None, "Evaluate on so many examples, the first ones.", lower_bound=1, **given
+    )
     flags.DEFINE_string(
         "workdir", None, "Folder of the sweep. Default: sweeps/ and the gin file's name.", **given
     )
@@ -71,11 +75,14 @@ def _check(values):
             "A sweep changes something: give --grid='BETA = 1, 3, 6' or --seeds=0,1,2, for example."
         )
     points = parse_grid(values.grid, parse_seeds(values.seeds))
+    if values.examples is not None and values.suite is None:
+        raise UserError("--examples is for evaluations: give --suite=autoattack, for example.")
     if values.suite is not None:
         first_look.check_suite(values.suite, None, ())
     for point in points:
         lines = [*values.gin_bindings, *point.bindings]
-        first_look.check_configuration([values.gin_file], lines, values.trust)
+        files = [values.gin_file, *list_scale_files(values.scale)]
+        first_look.check_configuration(files, lines, values.trust)
     first_look.check_writable(_make_sweep(values).folder.path)
 
 
@@ -89,9 +96,13 @@ def _make_sweep(values):
         "gin_file": values.gin_file,
         "gin_bindings": list(values.gin_bindings),
         "swept": [name for name, _ in points[0].values],
+        "scale": values.scale,
         "suite": values.suite,
+        "examples": values.examples,
     }
-    workdir = values.workdir or pathlib.Path("sweeps", pathlib.Path(values.gin_file).stem)
+    scale = f"_{values.scale}" if values.scale else ""
+    stem = pathlib.Path(values.gin_file).stem
+    workdir = values.workdir or pathlib.Path("sweeps", stem + scale)
     commands = {name: (sys.executable, str(ROOT / "bin" / f"{name}.py")) for name in _CALLED}
     return Sweep(
         SweepFolder(workdir, shared, points),
@@ -99,7 +110,18 @@ def _make_sweep(values):
         values.gin_file,
         values.gin_bindings,
         values.suite,
-        values.trust,
+        {
+            "train": _list_flags(scale=values.scale, trust=values.trust),
+            "evaluate": _list_flags(examples=values.examples, trust=values.trust),
+        },
+    )
+
+
+def _list_flags(**values):
+    return tuple(
+        f"--{name}" if value is True else f"--{name}={value}"
+        for name, value in values.items()
+        if value not in (None, False)
     )
 
 

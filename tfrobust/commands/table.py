@@ -15,12 +15,11 @@ import re
 from absl import flags
 
 from tfrobust.commands.command_line import Command
-from tfrobust.commands.readme import Place
+from tfrobust.commands.readme import find_place
 from tfrobust.errors import UserError
 from tfrobust.runs.markdown import link, plain
 from tfrobust.runs.run_report import read_run_report
 
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 HEAD = """| gin file | method | data | threat model | clean | PGD-20 | 95 % interval | training |
 | --- | --- | --- | --- | --- | --- | --- | --- |"""
 
@@ -30,6 +29,12 @@ def _define(values):
         "readme",
         None,
         "File in which the table between the markers is replaced.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "markers",
+        "results",
+        "Name of the markers, as in <!-- results: begin -->.",
         flag_values=values,
     )
 
@@ -43,7 +48,7 @@ def _check(values, folders):
     if not _list_finished(folders):
         raise UserError("Give the folders of one or more finished runs, such as runs/*.")
     if values.readme is not None:
-        Place(values.readme, BEGIN, END)
+        find_place(values.readme, values.markers)
 
 
 def _run(values, folders):
@@ -51,7 +56,7 @@ def _run(values, folders):
     if values.readme is None:
         print(table)
     else:
-        Place(values.readme, BEGIN, END).put(table)
+        find_place(values.readme, values.markers).put(table)
 
 
 def format_row(folder: str | os.PathLike) -> str:
@@ -67,10 +72,10 @@ def format_row(folder: str | os.PathLike) -> str:
             f"{folder} has a report without epsilon: its threat model is {report.threat_model!r}. Leave that "
             "folder out, or train it again."
         )
-    gin = report.gin_file or "-"
+    gin = " + ".join(link(pathlib.Path(name).stem, name) for name in report.gin_files) or "-"
     low, high = report.interval
     return (
-        f"| {link(pathlib.Path(gin).stem, gin)} | {plain(report.method)} | {plain(report.data)} "
+        f"| {gin} | {plain(report.method)} | {plain(report.data)} "
         f"| {plain(report.threat_model.split('(')[0])} {plain(found[1].strip(chr(39)))} "
         f"| {100 * report.clean:.2f} | {100 * report.robust:.2f} "
         f"| {100 * low:.1f} to {100 * high:.1f} | {report.seconds:.0f} s |"

@@ -14,7 +14,7 @@ import pathlib
 from absl import flags
 
 from tfrobust.commands import first_look
-from tfrobust.commands.command_line import ROOT, Command, use_data_dir
+from tfrobust.commands.command_line import ROOT, Command, list_scale_files, use_data_dir
 from tfrobust.errors import UserError
 from tfrobust.runs import kinds
 
@@ -30,6 +30,13 @@ def _define(values):
         "gin_bindings",
         [],
         "A line of gin that overrides the files, such as 'EPOCHS = 3'.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "scale",
+        None,
+        "small: a size that two CPU cores can pay, gin/parts/scale_small.gin, for any file of CIFAR-10 in "
+        "gin/paper/. Other names: gin/parts/scale_NAME.gin.",
         flag_values=values,
     )
     flags.DEFINE_string(
@@ -77,13 +84,15 @@ def _define(values):
 def _check(values):
     if not values.gin_file:
         raise UserError("Which configuration? Give --gin_file=gin/trades_mer.gin, for example.")
-    first_look.check_configuration(values.gin_file, values.gin_bindings, values.trust)
+    files = [*values.gin_file, *list_scale_files(values.scale)]
+    first_look.check_configuration(files, values.gin_bindings, values.trust)
     first_look.check_workdir(_choose_workdir(values), kinds.RUN, values.resume)
     first_look.check_data(None, values.data_dir)
 
 
 def _choose_workdir(values):
-    return values.workdir or pathlib.Path("runs", pathlib.Path(values.gin_file[-1]).stem)
+    scale = f"_{values.scale}" if values.scale else ""
+    return values.workdir or pathlib.Path("runs", pathlib.Path(values.gin_file[-1]).stem + scale)
 
 
 def _run(values):
@@ -93,7 +102,8 @@ def _run(values):
     bindings = list(values.gin_bindings)
     if values.strategy:
         bindings.append(f"training.train.strategy = {values.strategy!r}")
-    configuration = Configuration(values.gin_file, bindings, ROOT, values.trust)
+    scale = list_scale_files(values.scale)
+    configuration = Configuration(values.gin_file, bindings, ROOT, values.trust, scale)
     with use_data_dir(values.data_dir):
         configuration.bind(training.train)(
             workdir=_choose_workdir(values),

@@ -23,6 +23,8 @@ class Configuration:
         files: paths of gin files, later ones override earlier ones.
         bindings: lines of gin, which override the files.
         root: folder in which `include 'gin/parts/...'` finds its files.
+        optional: paths of gin files that come after those, and of whose bindings only what the others have a
+            use for counts: a part that suits many files, such as that of a scale.
         trust: import and call whatever the files name; otherwise only what tfrobust's rooms offer, and
             Keras's optimizers and their like (see `names`).
 
@@ -36,16 +38,18 @@ class Configuration:
         bindings: Sequence[str] = (),
         root: str | os.PathLike = ".",
         trust: bool = False,
+        optional: Sequence[str] = (),
     ) -> None:
         gin.clear_config()
         # Files only: gin would import a package in which to look for an included file.
         search_gin_files([str(pathlib.Path(root).resolve()), ""], [(open, os.path.isfile)])
-        preview = Preview(files, bindings, root, trust)
+        preview = Preview([*files, *optional], bindings, root, trust)
         paths, lines = preview.paths, [*HEAD, *bindings] if bindings else []
         if not trust:
             gin_names.check_names(preview.texts)
+        preview.check_dynamic()
         try:
-            with track_overrides():
+            with track_overrides(paths[len(files) :]):
                 gin.parse_config_files_and_bindings(paths, lines or None)
         except Exception as error:
             raise UserError(f"The configuration cannot be read: {_join_lines(error)}") from error
@@ -101,6 +105,18 @@ class Configuration:
             raise UserError(
                 f"The configuration cannot be built: {one_line(error)}{where}"
             ) from error
+
+    def list_bound(self, function: Callable, argument: str) -> frozenset[str]:
+        """Names of what is bound to the function which is bound to an argument of `function`."""
+        value = gin.get_bindings(function, resolve_references=False).get(argument)
+        while isinstance(value, gin.config.ConfigurableReference):
+            selector = "/".join((*value.scopes, value.configurable.selector))
+            bound = gin.get_bindings(selector, resolve_references=False)
+            if not value.evaluate:
+                return frozenset(bound)
+            # A macro stands for its value; what any other call gives is not known.
+            value = bound.get("value") if value.config_key[1] == "gin.macro" else None
+        return frozenset()
 
     def format_used(self) -> str:
         """All values that have been used so far, defaults included, as gin text."""

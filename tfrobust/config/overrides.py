@@ -6,7 +6,7 @@ A file says `training.train.epochs = %EPOCHS` and `EPOCHS = 60`; whoever runs it
 
 import contextlib
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import gin
@@ -20,9 +20,13 @@ class Overrides:
     """Notes, while gin parses, which file binds what and which values are replaced by another file or line.
 
     Use it as a context manager around the parsing, then call `drop_unused`.
+
+    Args:
+        optional: absolute paths of files that bind more than one configuration uses, such as a scale.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, optional: Collection[str] = ()) -> None:
+        self._optional = optional
         self._sources = [_COMMAND_LINE]
         self._written: dict[tuple, str] = {}  # binding -> where it was bound last
         self._replaced: list[tuple[Any, str]] = []  # (former value, where it was replaced)
@@ -52,7 +56,7 @@ class Overrides:
         return self._former[0](key, value)
 
     def drop_unused(self) -> None:
-        """Removes bindings that only a replaced value has used.
+        """Removes bindings that only a replaced value has used, and those of optional files without a use.
 
         One that stands beside the line that replaces stays: who wrote both meant something by it.
         """
@@ -63,6 +67,14 @@ class Overrides:
             for scope, selector in _reached_from(value, config)
             for argument in config[scope, selector]
             if self._written.get((scope, selector, argument)) != source
+        }
+        needed = {b[:2] for b, source in self._written.items() if source not in self._optional}
+        suspects |= {
+            (scope, selector, argument)
+            for (scope, selector, argument), source in self._written.items()
+            if source in self._optional
+            and (scope, selector) not in needed
+            and argument in config.get((scope, selector), {})
         }
         while True:
             referred = [reference.config_key for reference in _references(config.values())]
@@ -112,8 +124,12 @@ def _references(values):
 
 
 @contextlib.contextmanager
-def track_overrides() -> Iterator[None]:
-    """Within the block gin parses; at its end what only replaced values have used is gone."""
-    with Overrides() as overrides:
+def track_overrides(optional: Collection[str] = ()) -> Iterator[None]:
+    """Within the block gin parses; at its end what only replaced values have used is gone.
+
+    Args:
+        optional: see `Overrides`.
+    """
+    with Overrides(optional) as overrides:
         yield
     overrides.drop_unused()

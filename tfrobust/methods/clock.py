@@ -22,6 +22,7 @@ class Clock:
         epochs: float32 variable, epochs that had passed when the present one began.
         first: int64 variable, `steps` at that moment.
         length: float32 variable, training steps of an epoch, 0 where it is not known.
+        pace: how many epochs of schedules pass in one of `fit`: more than 1 in a run that is shortened.
     """
 
     def __init__(self, method: keras.Model) -> None:
@@ -32,10 +33,15 @@ class Clock:
         self.epochs = variable("epochs", "float32")
         self.first = variable("first_step_of_epoch", "int64")
         self.length = variable("steps_per_epoch", "float32")
+        self.pace = 1.0
         self._method = method
 
     def epoch(self) -> tf.Tensor:
-        """Epochs that have passed, a float32 scalar that grows with every step."""
+        """Epochs of schedules that have passed, a float32 scalar that grows with every step."""
+        passed = self._count_passed()
+        return passed if self.pace == 1.0 else self.pace * passed
+
+    def _count_passed(self):
         steps, first, epochs, length = (
             tf.convert_to_tensor(v) for v in (self.steps, self.first, self.epochs, self.length)
         )
@@ -52,7 +58,7 @@ class Clock:
 
     def set_length(self, steps: int) -> None:
         """From now on an epoch has `steps` training steps; what has passed stays what it was."""
-        self.begin_at(self.epoch())
+        self.begin_at(self._count_passed())
         self.length.assign(float(steps))
 
     def begin_at(self, epochs: float | tf.Tensor) -> None:

@@ -53,7 +53,8 @@ class Ours:
         interval: of 95 %, in percent.
         seeds: of the runs.
         images: on how many test images.
-        overlaps: whether the interval and the paper's have a point in common; None without a paper's value.
+        overlaps: whether the interval and the paper's have a point in common; None without a paper's value,
+            and at another scale than the paper's.
     """
 
     value: float
@@ -113,7 +114,7 @@ def compare_table(table: PaperTable, runs: Sequence[FoundRun]) -> list[Line]:
         runs: `FoundRun`s.
 
     Returns:
-        `Line`s: for each row those of its scales, at least one.
+        `Line`s: for each row that of its own size, then those of other scales.
     """
     lines = []
     for row in table.rows:
@@ -122,9 +123,9 @@ def compare_table(table: PaperTable, runs: Sequence[FoundRun]) -> list[Line]:
             if row.gin_file in run.gin_files and set(row.bindings) <= run.configuration:
                 scale = tuple(file for file in run.gin_files if file != row.gin_file)
                 scales.setdefault(scale, []).append(run)
-        for scale in sorted(scales) or [()]:
+        for scale in sorted({(), *scales}):
             cells = tuple(
-                _make_cell(row, column, value, scales.get(scale, []))
+                _make_cell(row, column, value, scales.get(scale, []), bool(scale))
                 for column, value in zip(table.columns, row.values, strict=True)
             )
             lines.append(Line(row, scale, cells))
@@ -132,7 +133,7 @@ def compare_table(table: PaperTable, runs: Sequence[FoundRun]) -> list[Line]:
 
 
 def _make_cell(
-    row: Row, column: Column, paper: float | None, runs: Sequence[FoundRun]
+    row: Row, column: Column, paper: float | None, runs: Sequence[FoundRun], scaled: bool
 ) -> Ours | None:
     found = {run.seed: run.counts[column.suite] for run in runs if column.suite in run.counts}
     if not found:
@@ -148,7 +149,7 @@ def _make_cell(
         half = float(student.ppf(0.975, len(shares) - 1)) * math.sqrt(variance)
         low, high = max(0.0, mean - half), min(1.0, mean + half)
     overlaps = None
-    if paper is not None:
+    if paper is not None and not scaled:
         total = row.count_images(column)
         theirs = binomial_interval(round(paper / 100 * total), total)
         overlaps = low <= theirs[1] and theirs[0] <= high

@@ -14,7 +14,7 @@ class RunReport:
 
     Args:
         method, data, threat_model: as text.
-        gin_file: the last one, None for a run without.
+        gin_files: of its configuration, that of a scale last; empty for a run without.
         clean, robust: accuracies on the test split, in [0, 1]; robust under the run's test attack.
         interval: of the robust one, 95 %.
         seconds: of training.
@@ -23,7 +23,7 @@ class RunReport:
     method: str
     data: str
     threat_model: str
-    gin_file: str | None
+    gin_files: tuple[str, ...]
     clean: float
     robust: float
     interval: tuple[float, float]
@@ -44,7 +44,7 @@ def read_run_report(folder: str | os.PathLike) -> RunReport:
             method=found["method"],
             data=found["data"],
             threat_model=found["threat_model"] + "",
-            gin_file=found["gin_files"][-1] if found["gin_files"] else None,
+            gin_files=tuple(name + "" for name in found["gin_files"]),
             clean=found["clean"]["right"] / found["clean"]["total"],
             robust=found["robust"]["right"] / found["robust"]["total"],
             interval=(low + 0.0, high + 0.0),

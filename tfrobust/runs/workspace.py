@@ -78,7 +78,8 @@ class Workspace:
         Args:
             used: text of the configuration with all values that were used.
             seed: of the run.
-            data: {"name": ..., "fingerprint": {split: digits}, "source": ...}, JSON values.
+            data: {"name": ..., "fingerprint": {split: digits}, "source": ..., "image_shape": ...,
+                "class_names": ...}, JSON values.
             threat_model: {"norm": ..., "epsilon": ...}, or None.
 
         Raises:

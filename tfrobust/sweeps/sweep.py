@@ -2,7 +2,7 @@
 
 import io
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.plots.sweeps import plot_sweep
@@ -33,7 +33,7 @@ class Sweep:
         gin_file: path of the file that all runs share.
         gin_bindings: lines of gin that all runs share.
         suite: name of a suite under which finished runs are evaluated, or None.
-        trust: as for training.
+        flags: from "train" and "evaluate" to further flags of all calls.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class Sweep:
         gin_file: str,
         gin_bindings: Sequence[str] = (),
         suite: str | None = None,
-        trust: bool = False,
+        flags: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.folder, self.commands, self.gin_file = folder, commands, gin_file
-        self.gin_bindings, self.suite, self.trust = tuple(gin_bindings), suite, trust
+        self.gin_bindings, self.suite, self.flags = tuple(gin_bindings), suite, flags or {}
 
     def missing(self) -> list[Point]:
         """The points that were asked for and are not complete."""
@@ -60,7 +60,7 @@ class Sweep:
             f"--gin_file={self.gin_file}",
             *(f"--gin_bindings={line}" for line in lines),
             f"--workdir={self.folder.run_folder(point)}",
-            *(("--trust",) if self.trust else ()),
+            *self.flags.get("train", ()),
             *more,
         )
 
@@ -139,7 +139,7 @@ class Sweep:
                 f"--model={run}",
                 f"--suite={self.suite}",
                 f"--workdir={evaluation_folder(run, self.suite)}",
-                *(("--trust",) if self.trust else ()),
+                *self.flags.get("evaluate", ()),
             )
 
 

@@ -1,8 +1,7 @@
 """What a run builds before it begins, and before anything is written."""
 
 import dataclasses
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import keras
@@ -23,8 +22,9 @@ from tfrobust.spec import check_kind
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.training.callbacks.keep import KeepBest
 from tfrobust.training.callbacks.protocols import NeedsExperiment, Remembers
+from tfrobust.training.followed import check_follows, follow_data
 from tfrobust.training.optimizers.learning_rate import make_learning_rate
-from tfrobust.training.parts import check_function, check_functions, make_part
+from tfrobust.training.parts import check_function, check_functions, check_takes, make_part
 
 MOST = 10**9
 """The largest number of epochs, and of images in a batch."""
@@ -45,6 +45,7 @@ class Experiment:
         gin_files: where the configuration was read from.
         workers: the `Workers` that train together.
         fingerprint: digits that identify the data, as `data.fingerprint` gives them.
+        pace: how many epochs of the settings pass in one of the run: more than 1 if it is shortened.
     """
 
     splits: data_room.Splits
@@ -59,6 +60,11 @@ class Experiment:
     gin_files: tuple = ()
     workers: Workers = ALONE
     fingerprint: dict = dataclasses.field(default_factory=dict)
+    pace: float = 1.0
+
+    def shorten(self, epochs: int) -> int:
+        """How many epochs of the run stand for so many of the settings, rounded to the nearest."""
+        return round(epochs / self.pace)
 
     def training_dataset(
         self,
@@ -99,11 +105,12 @@ def check_plain(checkpoint_rule: str, save_seconds: float, image_epochs: int) ->
 def build(
     *,
     data: Callable[[], data_room.Splits],
-    model: Callable[[], keras.Model],
+    model: Callable[..., keras.Model],
     method: Callable[..., AdversarialModel],
     optimizer: Callable[..., keras.Optimizer],
     test_attack: Attack,
     epochs: int,
+    shorten_to: int | None,
     batch_size: int,
     learning_rate: float | Schedule | Callable[..., Any],
     threat_model: ThreatModel | None,
@@ -115,6 +122,7 @@ def build(
     compilation: dict[str, Any],
     gin_files: tuple[str, ...],
     workers: Workers = ALONE,
+    bound: Collection[str] = (),
 ) -> Experiment:
     """Builds an `Experiment` from the settings of `run.train`, and checks each of them.
 
@@ -130,6 +138,8 @@ def build(
     check_kind("eval_attack", eval_attack, Attack, optional=True)
     check_kind("threat_model", threat_model, ThreatModel, optional=True)
     epochs = integer(epochs, "epochs", 1, MOST)
+    length = epochs if shorten_to is None else integer(shorten_to, "shorten_to", 1, epochs)
+    pace = epochs / length
     batch_size = integer(batch_size, "batch_size", 1, MOST)
     if evaluation_batch_size is not None:
         integer(evaluation_batch_size, "evaluation_batch_size", 1, MOST)
@@ -143,23 +153,24 @@ def build(
     augment = check_augment(
         splits.info.augment if augment is None else augment, splits.train.image_shape
     )
-    classifier = make_part("model", model, None)
+    classifier = make_part("model", model, None, **follow_data(model, splits.info, bound))
     _check(classifier, splits)
     settings = {"threat_model": threat_model, "eval_attack": eval_attack}
     settings = {name: value for name, value in settings.items() if value is not None}
-    _check_takes(method, settings)
+    check_takes(method, settings)
     built = make_part("method", method, AdversarialModel, classifier, **settings, seed=seed)
     updates = steps_per_epoch * built.updates_per_step
     if callable(learning_rate) and not isinstance(learning_rate, Schedule):
         rates = (Schedule, int, float)
         learning_rate = make_part("learning_rate", learning_rate, rates, epochs=epochs)
-    rate = make_learning_rate(learning_rate, epochs, updates)
+    rate = make_learning_rate(learning_rate, epochs, updates / pace if pace > 1.0 else updates)
     built.compile(
         make_part("optimizer", optimizer, keras.Optimizer, learning_rate=rate), **compilation
     )
     # Keras would make the optimizer's variables at the first step, too late to restore them.
     built.optimizer.build(built.classifier.trainable_variables)
     built.steps_per_epoch = steps_per_epoch
+    built.clock.pace = pace
     if checkpoint_rule == "best_robust" and built.eval_attack is None:
         raise UserError(
             "checkpoint_rule='best_robust' needs the method's `eval_attack`. Give one, or choose "
@@ -169,7 +180,7 @@ def build(
         splits,
         built,
         steps_per_epoch,
-        epochs,
+        length,
         batch_size,
         evaluation_batch_size or batch_size,
         augment,
@@ -178,6 +189,7 @@ def build(
         gin_files,
         workers,
         hashes,
+        pace,
     )
 
 
@@ -193,6 +205,7 @@ def _check_replicas(batch_size, workers):
 def _check(classifier, splits):
     """Checks the classifier against the contract, on a few images of the training split."""
     contract.check_classifier(classifier, "model")
+    check_follows(classifier, splits.info)
     images, _ = splits.train.read(np.arange(min(32, len(splits.train))))
     few = contract.as_images_of(classifier, images)
     contract.check_on_images(classifier, few, splits.info.num_classes)
@@ -228,20 +241,3 @@ def _fill_replicas(count):
     """Rounds a number of images up to a multiple of the number of replicas."""
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     return -(-count // replicas) * replicas
-
-
-def _check_takes(method, settings):
-    """Raises `UserError` for settings of a recipe beside a method's class, whose attack has its own."""
-    if not (isinstance(method, type) and issubclass(method, AdversarialModel)):
-        return
-    # gin puts a class of its own before it, which takes anything.
-    taken = {
-        name for kind in method.__mro__ for name in inspect.signature(kind.__init__).parameters
-    }
-    for name, value in settings.items():
-        if name not in taken:
-            raise UserError(
-                f"`method`: {method.__name__} takes no `{name}`, which is for recipes: the attack of a "
-                "method's class has its own. Bind a recipe such as recipes.trades, or "
-                f"training.train.{name} = None. Received: {name}={value!r}."
-            )

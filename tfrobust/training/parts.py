@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfrobust.errors import Interrupted, NotFiniteError, UserError, one_line
+from tfrobust.methods.base import AdversarialModel
 
 # Of these the message is for the user, or the caller knows what they mean.
 _PASSED_ON = (UserError, Interrupted, NotFiniteError, MemoryError, tf.errors.ResourceExhaustedError)
@@ -114,3 +115,19 @@ def _is_library(path):
     return (
         ours in path.parents or bool({"site-packages", "dist-packages"} & set(path.parts))
     ) or not path.is_file()
+
+
+def check_takes(method: Callable, settings: dict[str, Any]) -> None:
+    """Raises `UserError` for settings of a recipe beside a method's class, whose attack has its own."""
+    if not (isinstance(method, type) and issubclass(method, AdversarialModel)):
+        return
+    # gin puts a class of its own before it, which takes anything.
+    kinds: list[Any] = list(method.__mro__)
+    taken = {name for kind in kinds for name in inspect.signature(kind.__init__).parameters}
+    for name, value in settings.items():
+        if name not in taken:
+            raise UserError(
+                f"`method`: {method.__name__} takes no `{name}`, which is for recipes: the attack of a "
+                "method's class has its own. Bind a recipe such as recipes.trades, or "
+                f"training.train.{name} = None. Received: {name}={value!r}."
+            )

@@ -102,7 +102,7 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
         f"parameters        {count:,}\n"
         f"training examples {len(experiment.splits.train):,}\n"
         f"images            {experiment.splits.describe_storage()}\n"
-        f"steps             {experiment.steps_per_epoch:,} an epoch, {experiment.epochs} epochs\n"
+        f"steps             {experiment.steps_per_epoch:,} an epoch, {_describe_epochs(experiment)}\n"
         f"devices           {_describe_replicas(experiment)}\n"
         f"tracing           {tracing:.1f} s\n"
         f"training step     {step:.4f} s (batch {experiment.batch_size})\n"
@@ -151,6 +151,12 @@ def time_keeping(experiment: Experiment, logs: dict[str, float]) -> float:
             took += time.monotonic() - began if epoch >= _IMAGE_EPOCHS else 0.0
         calls.on_train_end()
     return took / _IMAGE_EPOCHS
+
+
+def _describe_epochs(experiment):
+    whole = round(experiment.epochs * experiment.pace)
+    shortened = f", shortened from {whole}" if whole > experiment.epochs else ""
+    return f"{experiment.epochs} epochs{shortened}"
 
 
 def _describe_keeping(seconds):

@@ -54,6 +54,10 @@ def write_report(
         "step_seconds": metrics.step_seconds(),
         "test_seconds": round(test_seconds, 1),
     }
+    shortened = ""
+    if experiment.pace > 1.0:
+        result["shortened_from"] = round(experiment.epochs * experiment.pace)
+        shortened = f", shortened from {result['shortened_from']}"
     monitor = KeepBest.RULES[rule]
     value = (
         f" ({monitor} {best['value']:.4f} on {len(splits.validation)} images)" if monitor else ""
@@ -67,7 +71,7 @@ def write_report(
 
 - Test attack: {code(result["test_attack"])}. Each image that it found was checked by a fresh forward pass
   in inference mode, and so were its distance and its pixel range. Intervals are Wilson's.
-- Checkpoint: epoch {best["epoch"] + 1} of {experiment.epochs}, {_CHOICE[rule]}{value}.
+- Checkpoint: epoch {best["epoch"] + 1} of {experiment.epochs}{shortened}, {_CHOICE[rule]}{value}.
   The test split was not used for the choice.
 - Training: {metrics.seconds:.0f} s; test: {test_seconds:.0f} s. Seed {experiment.seed}.
 - Data: {len(splits.train)} training, {len(splits.validation)} validation, {len(splits.test)} test images.

@@ -35,7 +35,7 @@ from tfrobust.training.runtime import Runtime
 def train(
     *,
     data: Callable[[], Splits],
-    model: Callable[[], keras.Model],
+    model: Callable[..., keras.Model],
     method: Callable[..., AdversarialModel],
     optimizer: Callable[..., keras.Optimizer],
     test_attack: Attack,
@@ -43,6 +43,7 @@ def train(
     batch_size: int,
     learning_rate: float | Schedule | Callable[..., Any],
     workdir: str | os.PathLike,
+    shorten_to: int | None = None,
     threat_model: ThreatModel | None = None,
     eval_attack: Attack | None = None,
     augment: Sequence[Callable] | None = None,
@@ -70,7 +71,8 @@ def train(
 
     Args:
         data: function without arguments that returns `data.Splits`.
-        model: function without arguments that returns the classifier, a Keras model with logits.
+        model: function that returns the classifier, a Keras model with logits. What it takes of `input_shape`
+            and `num_classes`, and nobody has bound, is given by the data.
         method: function of the classifier and `seed` that returns an `AdversarialModel`: a recipe, which
             also takes what is given of `threat_model` and `eval_attack`, or a method's class with
             its other arguments bound.
@@ -80,6 +82,10 @@ def train(
         batch_size: global batch size.
         learning_rate: number, `Schedule` of epochs, or function of the number of epochs such as `one_cycle`.
         workdir: the run's folder.
+        shorten_to: a smaller number of epochs that the run has in place of `epochs`, and in which all happens
+            that should have happened in those: what settings count in epochs, such as milestones, ramps,
+            warm-ups and the start of averages, comes earlier in proportion. None for the whole length.
+            Patience counts validations and stays.
         threat_model: `ThreatModel` of a recipe; None for a method whose attack has its own.
         eval_attack: `Attack` of validation; None for that of the recipe or method.
         augment: sequence of augmentations; None for the usual ones of the data set, () for none.
@@ -141,6 +147,7 @@ def train(
             optimizer=optimizer,
             test_attack=test_attack,
             epochs=epochs,
+            shorten_to=shorten_to,
             batch_size=batch_size,
             learning_rate=learning_rate,
             threat_model=threat_model,
@@ -156,6 +163,7 @@ def train(
             },
             gin_files=tuple(configuration.files if configuration else ()),
             workers=workers,
+            bound=configuration.list_bound(train, "model") if configuration else (),
         )
         extra = build_callbacks(callbacks, experiment)
         if configuration:
@@ -183,7 +191,13 @@ def _claim(experiment, workspace, used):
             f"{workspace.path} has a report, but its export or report.json is missing: the run continues."
         )
     info = experiment.splits.info
-    described = {"name": info.name, "fingerprint": experiment.fingerprint, "source": info.source}
+    described = {
+        "name": info.name,
+        "fingerprint": experiment.fingerprint,
+        "source": info.source,
+        "image_shape": info.image_shape,
+        "class_names": info.class_names,
+    }
     threat_model = describe(experiment.test_attack.threat_model)
     return workspace.claim(used, experiment.seed, described, threat_model)
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from tfrobust.data.base_split import BaseSplit
 from tfrobust.data.held_out import hold_out, make_splits
-from tfrobust.data.resize import check_image_size
 from tfrobust.data.sources.image_folder import TEST_SEED, check_file, check_pictures
 from tfrobust.data.splits import Splits
 from tfrobust.data.stored.crops import Crop
 from tfrobust.data.stored.image_files import ImageFiles
+from tfrobust.data.stored.image_shape import choose_image_shape
 from tfrobust.data.stored.memory import LIMIT_GIB, load_what_fits
 from tfrobust.data.stored.split import StoredSplit
 from tfrobust.errors import UserError, one_line
@@ -25,8 +25,8 @@ _HOW = (
 
 def image_list(
     path: str | os.PathLike,
-    image_size: int | tuple[int, int],
-    channels: int = 3,
+    image_size: int | tuple[int, int] | None = None,
+    channels: int | None = 3,
     validation: float = 0.1,
     validation_seed: int = 0,
     test: float | None = None,
@@ -84,8 +84,7 @@ def image_list(
         "train_crop": train_crop,
         "test_crop": test_crop,
     }
-    size = check_image_size(image_size)
-    check_pictures(channels, memory_limit_gib, train_crop, test_crop, size)
+    check_pictures(image_size, channels, memory_limit_gib, train_crop, test_crop)
     path = pathlib.Path(path)
     paths, labels, parts = _read_list(path)
     if parts is not None and test is not None:
@@ -94,6 +93,10 @@ def image_list(
         )
     class_names, numbers = _number_classes(path, labels)
     sizes = [_check_listed(path, line, one) for line, one in enumerate(paths, 2)]
+    size, channels = choose_image_shape(
+        [str(path.parent / one) for one in paths], image_size, channels
+    )
+    arguments |= {"image_size": size if image_size is None else image_size, "channels": channels}
     reader = ImageFiles(path.parent, paths, sizes, size, channels, test_crop)
     reader.check_first(numbers)
     listed = StoredSplit(reader, np.arange(len(paths)), numbers)

@@ -127,8 +127,9 @@ class SWA(WeightAveraging):
         self._experiment = None
 
     def set_experiment(self, experiment: Any) -> None:
-        """Called by `train`: where the data comes from."""
+        """Called by `train`: where the data comes from, and how long the run is."""
         self._experiment = experiment
+        self.start = experiment.shorten(self.start)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         nothing = self.data is None and self._experiment is None
@@ -194,6 +195,10 @@ class EMA(WeightAveraging):
         self.warm_up = integer(warm_up, "warm_up", 0)
         self._update: Any = None
         self._inside: AverageInStep | None = None
+
+    def set_experiment(self, experiment: Any) -> None:
+        """Called by `train`: how long the run is."""
+        self.warm_up = experiment.shorten(self.warm_up)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         # A callback is called once for all the steps of an execution: then the step itself averages.

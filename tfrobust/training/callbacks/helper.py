@@ -49,6 +49,7 @@ class TrainHelper(keras.callbacks.Callback):
         self.learning_rate = learning_rate
         self.epochs = integer(epochs, "epochs", 1)
         self.trained = False
+        self._epochs = self.epochs
         self._experiment: Any = None
 
     def set_model(self, model: keras.Model) -> None:
@@ -60,12 +61,13 @@ class TrainHelper(keras.callbacks.Callback):
             )
 
     def set_experiment(self, experiment: Any) -> None:
-        """Called by `train`: where the data comes from."""
+        """Called by `train`: where the data comes from, and how long the run is."""
         self._experiment = experiment
+        self._epochs = max(1, experiment.shorten(self.epochs))
         self._optimizer()  # may raise, before anything is written
 
     def _optimizer(self):
-        steps = self._experiment.steps_per_epoch
+        steps = self._experiment.steps_per_epoch * self._epochs / self.epochs
         rate = make_learning_rate(self.learning_rate, self.epochs, steps)
         made = self.optimizer(learning_rate=rate) if callable(self.optimizer) else self.optimizer
         if made is self.optimizer or not isinstance(made, keras.Optimizer):
@@ -86,14 +88,14 @@ class TrainHelper(keras.callbacks.Callback):
             method = Natural(helper, seed=experiment.seed)
             method.compile(self._optimizer())
             logs = method.fit(
-                experiment.training_dataset(epochs=self.epochs),
+                experiment.training_dataset(epochs=self._epochs),
                 steps_per_epoch=experiment.steps_per_epoch,
-                epochs=self.epochs,
+                epochs=self._epochs,
                 verbose=0,
             ).history
         finally:
             helper.trainable = False
-        print(f"Helper: {self.epochs} epochs, training accuracy {logs['accuracy'][-1]:.4f}.")
+        print(f"Helper: {self._epochs} epochs, training accuracy {logs['accuracy'][-1]:.4f}.")
 
     def get_state(self) -> Any:
         return {"trained": self.trained}

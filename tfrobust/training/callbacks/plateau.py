@@ -68,6 +68,10 @@ class Plateau(keras.callbacks.Callback):
                 "schedule; give training.train.learning_rate (or the optimizer) a number."
             )
 
+    def set_experiment(self, experiment: Any) -> None:
+        """Called by `train`: how long the run is."""
+        self.after = experiment.shorten(self.after)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         value = read_monitored(self, logs)
         if epoch < self.after:

@@ -18,7 +18,8 @@ class EpochLearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         schedule: `Schedule`, such as `Steps((100, 150), (0.1, 0.01, 0.001))`.
-        steps_per_epoch: whole number, at least 1.
+        steps_per_epoch: steps in which an epoch of the schedule passes, > 0; no whole number where a run is
+            shortened.
 
     Example:
     >>> rate = EpochLearningRate(tfrobust.training.Steps((2,), (0.1, 0.01)), steps_per_epoch=10)
@@ -26,7 +27,7 @@ class EpochLearningRate(keras.optimizers.schedules.LearningRateSchedule):
     [0.1, 0.1, 0.01]
     """
 
-    def __init__(self, schedule: Schedule, steps_per_epoch: int) -> None:
+    def __init__(self, schedule: Schedule, steps_per_epoch: float) -> None:
         self.schedule = schedule
         self.steps_per_epoch = steps_per_epoch
 
@@ -85,14 +86,14 @@ def one_cycle(
 
 
 def make_learning_rate(
-    value: float | Schedule | Callable[..., Any], epochs: int, steps_per_epoch: int
+    value: float | Schedule | Callable[..., Any], epochs: int, steps_per_epoch: float
 ) -> float | EpochLearningRate:
     """What a Keras optimizer takes: a number as it is, a schedule of epochs as one of steps.
 
     Args:
         value: number, `Schedule`, or function of the run's `epochs` that returns one of these.
-        epochs: length of the run.
-        steps_per_epoch: whole number, at least 1.
+        epochs: length of the run, as schedules count it.
+        steps_per_epoch: steps in which such an epoch passes, > 0.
 
     Raises:
         UserError: it is none of these.
