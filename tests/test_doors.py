@@ -207,6 +207,8 @@ WRITING = {
     "training/callbacks/metrics_log": "claimed as a run",
     "training/callbacks/tensorboard": "claimed as a run",
     "benchmarks/compare": "a count beside a run's report",
+    "certification/folder": "claimed as a certification",
+    "certification/report": "inside of a claimed certification",
     "evaluation/folder": "claimed as an evaluation",
     "evaluation/reports/evaluation": "asks kinds",
     "evaluation/reports/report_files": "for reports/evaluation",
