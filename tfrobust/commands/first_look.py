@@ -47,12 +47,12 @@ def check_radius(epsilon: str | None, norm: str | None) -> None:
         number(epsilon, "epsilon", 0.0, 1.0 if in_pixels else None, pixels=in_pixels)
 
 
-def check_parts(folders: Iterable[str | os.PathLike]) -> None:
-    """Raises `UserError` if one of the folders of shards holds no evaluation."""
+def check_parts(folders: Iterable[str | os.PathLike], kind: kinds.Kind = kinds.EVALUATION) -> None:
+    """Raises `UserError` if one of the folders of shards is not of a kind."""
     for folder in folders:
-        if kinds.EVALUATION.read(folder) is None:
+        if kind.read(folder) is None:
             raise UserError(
-                f"There is no evaluation in {folder}. Give the folders of all shards as --merge."
+                f"There is no {kind.name.split()[1]} in {folder}. Give the folders of all shards as --merge."
             )
 
 
