@@ -42,6 +42,7 @@ class Evaluator:
         streams: threads of one core each that share the rows, on a CPU, for Keras models and attacks that
             read nothing but the weights; "auto" measures whether they are faster than one stream of all
             cores. The results are the same.
+        spared: ids of examples that no attack is given, since they are proven to be robust.
         reserve: examples for which programs are made at least, so that models that are judged one after
             the other share them, whatever they leave.
         devices: `Devices`.
@@ -76,10 +77,12 @@ class Evaluator:
         jit_compile: bool = False,
         votes: int = 1,
         reserve: int = 0,
+        spared: Sequence[int] | np.ndarray = (),
     ):
         self.subject, self.attacks, self.seed = subject, tuple(attacks), check_seed(seed)
         self.individual, self.jit_compile, self._is_random = individual, jit_compile, False
         self.devices, self.votes, self.reserve = devices or Devices(), votes, reserve
+        self.spared = np.asarray(spared, np.int64)
         # Examples by which rows are planned at least: of chunks of unequal size, the largest.
         self.planned = 0
         self.pools: dict[tuple[str, bool, bool], ProgramPool] = {}
@@ -141,10 +144,11 @@ class Evaluator:
             self.jit_compile,
         )
         right = predictions == y
+        open_ones = ~np.isin(ids, self.spared)
         standing, adversarial, outcomes = right.copy(), x.copy(), []
         is_clean = np.ones(len(y), bool)
         for place, (name, attack) in enumerate(self.attacks):
-            given = right if self.individual else standing
+            given = (right if self.individual else standing) & open_ones
             kept = journal.finished(place, attack) if journal else None
             if kept is None:
                 look = self._make_look(journal, bar, stop, standing)
