@@ -37,6 +37,7 @@ def run(command, folder, **expected):
 
 def write_data(folder):
     draw_photos(folder / "photos")
+    draw_photos(folder / "more_photos", 20, seed=1, classes=("triangle", "circle"))
     pictures = sorted((folder / "photos").glob("*/*"))
     with open(folder / "list.csv", "w", newline="") as file:
         rows = [(path.relative_to(folder), path.parent.name) for path in pictures]

@@ -11,6 +11,7 @@ from tfrobust.config.preview import Preview
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import number
 from tfrobust.runs import kinds
+from tfrobust.runs.origin import Origin, is_of_pictures, list_class_folders, match_classes
 from tfrobust.runs.writable import check_writable as check_writable
 
 
@@ -28,16 +29,32 @@ def check_workdir(folder: str | os.PathLike, kind: kinds.Kind, resume: str) -> N
 
 
 def check_data(data: str | None, data_dir: str | None) -> None:
-    """Raises `UserError` for a file of arrays, or a folder of data sets, that is not there."""
-    if data is not None and data.endswith(".npz") and not pathlib.Path(data).exists():
+    """Raises `UserError` for a file or folder of examples, or a folder of data sets, that is not there."""
+    is_path = data is not None and (os.sep in data or pathlib.Path(data).suffix in (".npz", ".csv"))
+    if is_path and data is not None and not pathlib.Path(data).exists():
+        kind = "file" if pathlib.Path(data).suffix in (".npz", ".csv") else "folder"
         raise UserError(
-            f"There is no file {data}. Give --data=digits, a TFDS name, or an .npz file."
+            f"There is no {kind} {data}. Give --data=digits, a TFDS name, a folder of pictures, a .csv or an "
+            ".npz file."
         )
     if data_dir is not None and not pathlib.Path(data_dir).expanduser().is_dir():
         raise UserError(
             f"There is no folder {data_dir}. Give the folder with prepared TFDS data sets as --data_dir, or "
             "leave it out, and TFDS_DATA_DIR says where they are."
         )
+
+
+def check_pictures(data: str, split: str, origin: Origin) -> None:
+    """Raises `UserError` for a folder without pictures' classes, or with one that the classifier lacks."""
+    if not (is_of_pictures(data) and pathlib.Path(data).is_dir()) or origin.is_source(data):
+        return
+    names = list_class_folders(data, split)
+    if not names:
+        raise UserError(
+            f"{data} has no folders: give one that has a folder of pictures for each class, or in which "
+            f"{split}/ has them."
+        )
+    match_classes(names, origin.class_names, data)
 
 
 def check_radius(epsilon: str | None, norm: str | None) -> None:

@@ -57,6 +57,7 @@ class Configuration:
             gin_names.check_objects()
         self.given = gin.config_str()
         self.files = [_shorten_path(path, root) for path in paths]
+        self.bindings = tuple(bindings)
 
     def bind(self, function: Callable) -> Callable[..., Any]:
         """The function with the arguments that the configuration binds to it.

@@ -3,12 +3,19 @@
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import COLUMN, finish_axes, series_style
+from tfrobust.plots.style import (
+    COLUMN,
+    add_legend,
+    finish_axes,
+    in_column,
+    series_style,
+    show_percent,
+)
 
 
+@in_column
 def plot_trade_off(
     lines: Mapping[str, Sequence[tuple[str, float, float]]], robust: str = "robust accuracy"
 ) -> Figure:
@@ -63,7 +70,7 @@ def plot_trade_off(
         )
     axes.set(xlabel="clean accuracy", ylabel=robust)
     finish_axes(axes)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    show_percent(axes.xaxis)
     axes.margins(0.12)
-    axes.legend(fontsize="small", frameon=False)
+    add_legend(axes)
     return figure

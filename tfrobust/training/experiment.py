@@ -42,7 +42,7 @@ class Experiment:
         augment: sequence of augmentations.
         test_attack: `Attack` of the report.
         seed: whole number.
-        gin_files: where the configuration was read from.
+        gin_files, gin_bindings: where the configuration was read from, and what overrides it.
         workers: the `Workers` that train together.
         fingerprint: digits that identify the data, as `data.fingerprint` gives them.
         pace: how many epochs of the settings pass in one of the run: more than 1 if it is shortened.
@@ -58,6 +58,7 @@ class Experiment:
     test_attack: Attack
     seed: int
     gin_files: tuple = ()
+    gin_bindings: tuple = ()
     workers: Workers = ALONE
     fingerprint: dict = dataclasses.field(default_factory=dict)
     pace: float = 1.0
@@ -121,6 +122,7 @@ def build(
     seed: int,
     compilation: dict[str, Any],
     gin_files: tuple[str, ...],
+    gin_bindings: tuple[str, ...],
     workers: Workers = ALONE,
     bound: Collection[str] = (),
 ) -> Experiment:
@@ -187,6 +189,7 @@ def build(
         test_attack,
         seed,
         gin_files,
+        gin_bindings,
         workers,
         hashes,
         pace,

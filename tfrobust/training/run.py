@@ -162,6 +162,7 @@ def train(
                 "rematerialize": rematerialize,
             },
             gin_files=tuple(configuration.files if configuration else ()),
+            gin_bindings=configuration.bindings if configuration else (),
             workers=workers,
             bound=configuration.list_bound(train, "model") if configuration else (),
         )

@@ -108,21 +108,21 @@ def image_folder(
             f"{path} has train and test folders, so `test`={test!r} would have no effect: leave it out."
         )
     root = path / "train" if is_cut else path
-    classes = _list_classes(root)
-    listed = _list_pictures(root, classes)
+    classes = list_classes(root)
+    listed = list_pictures(root, classes)
     size, channels = choose_image_shape(
         [str(root / name) for name in listed.names], image_size, channels
     )
     arguments |= {"image_size": size if image_size is None else image_size, "channels": channels}
 
     def read(pictures):
-        return _make_split(pictures, size, channels, test_crop)
+        return make_split(pictures, size, channels, test_crop)
 
     train, held_out = read(listed), validation
     if is_cut:
-        test_split = read(_list_pictures(path / "test", classes))
+        test_split = read(list_pictures(path / "test", classes))
         if (path / "validation").is_dir():
-            held_out = read(_list_pictures(path / "validation", classes))
+            held_out = read(list_pictures(path / "validation", classes))
     else:
         train, test_split = hold_out(train, 0.2 if test is None else test, TEST_SEED, "test")
     splits = make_splits(
@@ -151,18 +151,20 @@ def check_pictures(
     check_crop("test_crop", test_crop, size)
 
 
-def _list_classes(root):
+def list_classes(root: pathlib.Path, least: int = 2) -> list[str]:
+    """The names of a folder's folders, sorted; raises `UserError` if there are fewer than `least`."""
     if not root.is_dir():
         raise UserError(
             f"{root} does not exist: a data set with a test folder needs a train folder."
         )
     classes = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    if len(classes) < 2:
-        raise UserError(f"{root} has the class folders {classes}: at least two classes are needed.")
+    if len(classes) < least:
+        needed = "at least two classes are" if least == 2 else "a folder for each class is"
+        raise UserError(f"{root} has the class folders {classes}: {needed} needed.")
     return classes
 
 
-class _Listed(NamedTuple):
+class Listed(NamedTuple):
     """The pictures of a split: paths relative to a folder, sizes in bytes, labels."""
 
     root: pathlib.Path
@@ -171,12 +173,13 @@ class _Listed(NamedTuple):
     labels: np.ndarray
 
 
-def _list_pictures(root, classes):
+def list_pictures(root: pathlib.Path, classes: list[str], least: int = 2) -> Listed:
+    """The pictures in a folder's class folders, at least so many, of which there may be no others."""
     if not root.is_dir():
         raise UserError(
             f"{root} does not exist: a data set with a train folder needs a test folder."
         )
-    unknown = sorted(set(_list_classes(root)) - set(classes))
+    unknown = sorted(set(list_classes(root, least)) - set(classes))
     if unknown:
         raise UserError(
             f"{root} has the class folder {unknown[0]!r}, but the classes of the training folder are "
@@ -188,10 +191,13 @@ def _list_pictures(root, classes):
         raise UserError(f"{root} has no images: put some into its class folders.")
     names = [f"{c}/{name}" for c, files in zip(classes, found, strict=True) for name, _ in files]
     sizes = [bytes_ for files in found for _, bytes_ in files]
-    return _Listed(root, names, sizes, labels)
+    return Listed(root, names, sizes, labels)
 
 
-def _make_split(listed, size, channels, crop):
+def make_split(
+    listed: Listed, size: tuple[int, int], channels: int, crop: Crop | None
+) -> StoredSplit:
+    """A split that reads listed pictures; the first of each class is looked at."""
     reader = ImageFiles(listed.root, listed.names, listed.sizes, size, channels, crop)
     reader.check_first(listed.labels)
     return StoredSplit(reader, np.arange(len(reader)), listed.labels)

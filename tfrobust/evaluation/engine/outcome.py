@@ -35,7 +35,8 @@ class Outcome:
         traces: how often the search was traced: once, and again for fewer rows where that paid.
         streams: threads that shared the rows, see `Evaluator`.
         slots: rows of all of them together, at the beginning; 0 where older versions did not say.
-        seconds: wall time, tracing included; `tracing_seconds` of it were the traces.
+        seconds: wall time; for `tracing_seconds` of it the attack waited for its traces, which may have begun
+            beside the attacks before it.
 
     Example:
     >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
