@@ -8,10 +8,11 @@ import pytest
 import tensorflow as tf
 
 from tfrobust import PGD, Gaussian, Linf, ToClean, UserError
+from tfrobust.benchmarks import benchmark_table as table
 from tfrobust.benchmarks import calls as calls_room
 from tfrobust.benchmarks import passes
 from tfrobust.benchmarks import steps as benchmark
-from tfrobust.benchmarks.measuring import costs, table
+from tfrobust.benchmarks.measuring import costs
 from tfrobust.benchmarks.measuring.costs import Cost
 from tfrobust.models.batch_normalization import BatchNormalization
 

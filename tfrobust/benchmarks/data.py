@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust import data
-from tfrobust.benchmarks.measuring.table import print_table
+from tfrobust.benchmarks.benchmark_table import print_table
 from tfrobust.data.augmentation.transforms import Transform
 from tfrobust.methods.in_memory import as_batches
 

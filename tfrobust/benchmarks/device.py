@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from tfrobust.benchmarks.calls import RepeatedStep
-from tfrobust.benchmarks.measuring.costs import Cost, measure_calls, take_median
-from tfrobust.benchmarks.measuring.table import (
+from tfrobust.benchmarks.benchmark_table import (
     format_formula,
     format_mebibytes,
     format_milliseconds,
     print_table,
 )
+from tfrobust.benchmarks.calls import RepeatedStep
+from tfrobust.benchmarks.measuring.costs import Cost, measure_calls, take_median
 from tfrobust.benchmarks.steps import MeasuredMethod
 from tfrobust.version import __version__
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 import tensorflow as tf
 
 from tfrobust import data
-from tfrobust.benchmarks.measuring.table import print_table
+from tfrobust.benchmarks.benchmark_table import print_table
 from tfrobust.errors import UserError
 
 HEAD = ("", "images / s", "images / s and core", "of tf.data's", "and core")

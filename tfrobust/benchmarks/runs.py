@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfrobust import evaluation
 from tfrobust.benchmarks import evaluation as benchmark
-from tfrobust.benchmarks.measuring.table import print_table
+from tfrobust.benchmarks.benchmark_table import print_table
 from tfrobust.benchmarks.reference.comparison import HEAD, compare_autoattack
 from tfrobust.evaluation.examples import Examples
 from tfrobust.evaluation.subject import Subject

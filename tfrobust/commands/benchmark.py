@@ -122,10 +122,10 @@ def _measure_steps(values):
     import tensorflow as tf
 
     from tfrobust import __version__
+    from tfrobust.benchmarks import benchmark_table as table
     from tfrobust.benchmarks import calls as calls_room
     from tfrobust.benchmarks import passes
     from tfrobust.benchmarks import steps as benchmark
-    from tfrobust.benchmarks.measuring import table
     from tfrobust.benchmarks.measuring.costs import measure_calls, take_median
     from tfrobust.benchmarks.measuring.memory import measure_process_peak
     from tfrobust.models.swap import with_stock_batch_normalization

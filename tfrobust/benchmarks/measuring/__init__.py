@@ -1,1 +1,1 @@
-"""Time and memory of calls, taken in turns, and the tables that show them."""
+"""Time and memory of calls, taken in turns."""
