@@ -73,6 +73,14 @@ def check_parts(folders: Iterable[str | os.PathLike], kind: kinds.Kind = kinds.E
             )
 
 
+def check_certified(folder: str | os.PathLike) -> None:
+    """Raises `UserError` if a folder holds no certification."""
+    if kinds.CERTIFICATION.read(folder) is None:
+        raise UserError(
+            f"There is no certification in {folder}. Make one first: python bin/certify.py --model=..."
+        )
+
+
 def list_suites() -> dict[str, str]:
     """Every name of a suite with what it stands for, as `evaluation.list_suites` says."""
     aliases = {name: f"the same as {other}" for name, other in _list_aliases().items()}
