@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 
 from tfrobust.errors import UserError
-from tfrobust.ops.paired import (
+from tfrobust.ops.uncertainty.paired import (
     compute_mcnemar,
     find_probability,
     group_rows,

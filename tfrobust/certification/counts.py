@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.ops.probability import load_distributions
+from tfrobust.ops.uncertainty.probability import load_distributions
 
 
 def bound_probability(successes: np.ndarray, total: int, alpha: float) -> np.ndarray:

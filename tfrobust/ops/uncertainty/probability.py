@@ -15,7 +15,7 @@ def load_distributions() -> Any:
         UserError: it cannot be imported.
 
     Example:
-    >>> from tfrobust.ops.probability import load_distributions
+    >>> from tfrobust.ops.uncertainty.probability import load_distributions
     >>> float(load_distributions().Normal(0.0, 1.0).cdf(0.0))
     0.5
     """

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.errors import UserError
-from tfrobust.ops.probability import load_distributions
+from tfrobust.ops.uncertainty.probability import load_distributions
 
 _DRAWS = 20_000
 # Numbers drawn at once.
@@ -27,7 +27,7 @@ def compute_mcnemar(first: np.ndarray, second: np.ndarray) -> float:
         The probability, in [0, 1], of a split at least as uneven; 1.0 where no example tells them apart.
 
     Example:
-    >>> from tfrobust.ops.paired import compute_mcnemar
+    >>> from tfrobust.ops.uncertainty.paired import compute_mcnemar
     >>> first = np.array([True] * 9 + [False])
     >>> compute_mcnemar(first, ~first & False), compute_mcnemar(first, first)
     (0.00390625, 1.0)
@@ -74,7 +74,7 @@ def sample_differences(
         UserError: the shapes differ.
 
     Example:
-    >>> from tfrobust.ops.paired import sample_differences
+    >>> from tfrobust.ops.uncertainty.paired import sample_differences
     >>> first = np.array([True] * 30 + [False] * 10)
     >>> found = sample_differences(first, np.array([True] * 20 + [False] * 20))
     >>> bool(0.15 < found.mean() < 0.3), bool((found > 0).mean() > 0.99)
@@ -105,7 +105,7 @@ def find_probability(first: np.ndarray, second: np.ndarray, seed: int = 0) -> fl
     """The posterior probability that one method is more robust than another, see `sample_differences`.
 
     Example:
-    >>> from tfrobust.ops.paired import find_probability
+    >>> from tfrobust.ops.uncertainty.paired import find_probability
     >>> same = np.array([True, False] * 20)
     >>> abs(find_probability(same, same) - 0.5) < 0.02
     True
@@ -124,7 +124,7 @@ def group_rows(rows: Sequence[np.ndarray], confidence: float = 0.975) -> list[st
         For each row its letters, "a" for the most robust ones.
 
     Example:
-    >>> from tfrobust.ops.paired import group_rows
+    >>> from tfrobust.ops.uncertainty.paired import group_rows
     >>> def make(right):
     ...     return np.arange(100) < right
     >>> group_rows([make(90), make(20), make(88)])
