@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from scipy.stats import t as student
 
-from tfrobust.ops.interval import binomial_interval
+from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.papers.found import FoundRun
 from tfrobust.papers.tables import Column, PaperTable, Row
 
