@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfrobust.certification.certification import Certification
-from tfrobust.ops.interval import binomial_interval
+from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.runs import files, markdown
 from tfrobust.spec import as_config
 
@@ -72,11 +72,12 @@ def summarize_certification(certification: Certification) -> dict[str, Any]:
             "headline": headline(certification),
             "model": certification.model,
             "data": certification.data,
-            "norm": type(certification.threat_model).__name__,
+            "norm": certification.norm,
             "epsilon": epsilon,
             "radius": certification.threat_model.radius(),
             "suite": certification.suite,
             "certain": certification.is_certain,
+            "model_hash": certification.model_hash,
             "seed": certification.seed,
             "examples": len(certification.ids),
             "clean": _count(certification.clean),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.engine.outcome import Evaluation
-from tfrobust.ops.interval import binomial_interval
+from tfrobust.ops.uncertainty.interval import binomial_interval
 
 DISTRUST = ("severe", "error")
 # A suite of so many attacks may be called an estimate, whatever its name.
@@ -54,6 +54,8 @@ def headline(evaluation: Evaluation) -> str:
         if name == "custom":
             name = " and ".join(outcome.name for outcome in evaluation.outcomes)
         text = f"accuracy under {name}: {value} (an upper bound of robust accuracy, no estimate; {size})"
+    if evaluation.certified is not None:
+        text += f"; at least {100 * evaluation.certified.mean():.2f} % are certified"
     if evaluation.votes > 1:
         text += f"; every image is judged by a vote of {evaluation.votes} passes"
     lost = int(evaluation.unanswered.sum())
