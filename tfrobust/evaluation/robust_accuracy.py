@@ -54,12 +54,12 @@ def robust_accuracy(
 
     Example:
         >>> x, y = np.full((4, 2, 2, 1), 0.5, "float32"), np.array([0, 0, 0, 1])
-        >>> model = lambda x: tf.reduce_mean(x, (1, 2))[:, :1] * [-1.0, 1.0] + [0.6, 0.0]
-        >>> attack = tfrobust.PGD(tfrobust.Linf(0.1), steps=5)
-        >>> tfrobust.robust_accuracy(model, x, y, attack)
-        0.0
-        >>> tfrobust.robust_accuracy(lambda x: model(x) + [1.0, 0.0], x, y, attack)
+        >>> model = lambda x: tf.reduce_mean(x, (1, 2)) * [-1.0, 1.0] + [1.2, 0.0]
+        >>> for radius in (0.09, 0.11):
+        ...     attack = tfrobust.PGD(tfrobust.Linf(radius), steps=5, relative_step_size=0.5)
+        ...     print(tfrobust.robust_accuracy(model, x, y, attack))
         0.75
+        0.0
     """
     check_kind("attack", attack, Attack)
     return _Watch(model, Split(images, labels), attack, batch_size, seed).count()
