@@ -9,6 +9,7 @@ import inspect
 import pathlib
 import pkgutil
 import runpy
+import subprocess
 import sys
 import weakref
 
@@ -329,6 +330,14 @@ def test_a_strategy_of_several_processes():
         equal(list(inspect.signature(context.set_config_key_value).parameters), ["key", "value"])
         parameters = list(inspect.signature(context.get_config_key_value).parameters)
         equal(parameters, ["key", "timeout_in_ms"])
+
+
+def test_whether_tensorflow_has_computed():
+    with needs("tensorflow", "Context._initialized", "has_computed"):
+        tf.ones(1)
+        equal(compat.has_computed(), True)
+        source = "import sys; from tfrobust import compat; sys.exit(compat.has_computed())"
+        equal(subprocess.run([sys.executable, "-c", source], cwd=PACKAGE.parent).returncode, 0)
 
 
 def test_a_process_ends(monkeypatch):

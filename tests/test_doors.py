@@ -207,6 +207,8 @@ WRITING = {
     "training/callbacks/metrics_log": "claimed as a run",
     "training/callbacks/tensorboard": "claimed as a run",
     "benchmarks/compare": "a count beside a run's report",
+    "certification/folder": "claimed as a certification",
+    "certification/report": "inside of a claimed certification",
     "evaluation/folder": "claimed as an evaluation",
     "evaluation/reports/evaluation": "asks kinds",
     "evaluation/reports/report_files": "for reports/evaluation",
@@ -220,7 +222,7 @@ WRITING = {
     "benchmarks/reference/comparison": "in a temporary folder",
     "benchmarks/reference/run_reference": "in a temporary folder",
     "serving/keras_file": "a file that a user names",
-    "serving/export": "asks kinds",
+    "serving/layout": "asks kinds, or claimed as an export",
     "commands/readme": "a file that a user names, between its markers",
     "commands/plot": "a file that a user names",
 }

@@ -9,6 +9,7 @@ import types
 import numpy as np
 import pytest
 
+from tests.data.photos import draw_photos
 from tfrobust import models, training
 from tfrobust.config.configuration import Configuration
 from tfrobust.training import run
@@ -28,7 +29,9 @@ NEEDS_DATA = [name for name in FILES if any(word in name for word in SETS)]
 PAPER = [name for name in FILES if name.startswith("gin/paper/")]
 # Clean and robust accuracy of methods that see no attack, or a single step of a weak one, in training.
 FLOORS = {"cure": (0.93, 0.58), "free": (0.94, 0.75), "grad_align": (0.95, 0.72)}
-EMBEDDED = [name for name in FILES if name not in NEEDS_DATA]
+# Which read a folder of pictures.
+PICTURES = [name for name in FILES if "your_images" in name]
+EMBEDDED = [name for name in FILES if name not in NEEDS_DATA and name not in PICTURES]
 
 
 def train(name, workdir, bindings=(), **options):
@@ -73,6 +76,9 @@ def check_build(name, tmp_path, monkeypatch):
         images, labels = np.zeros((20, 32, 32, 3), np.uint8), np.arange(20) % 10
         np.savez(tmp_path / "extra.npz", image=images, label=labels)
         bindings = [f"EXTRA = {str(tmp_path / 'extra.npz')!r}"]
+    if name in PICTURES:
+        bindings = [f"FOLDER = {str(draw_photos(tmp_path / 'photos'))!r}", "WEIGHTS = None"]
+        bindings = bindings[: 1 + ("%WEIGHTS" in (ROOT / name).read_text())]
     assert train(name, tmp_path / "run", bindings, dry_run=True) is None
     assert built[0].method.optimizer.built
     assert not (tmp_path / "run").exists()

@@ -14,10 +14,11 @@ BASE = {"compat", "errors", "spec", "version", "written"}
 FLOORS = [
     {"ops", "contract"},
     {"threat_models", "losses"},
-    {"attacks", "regularizers", "weights"},
+    {"attacks", "regularizers", "weights", "bounds"},
     {"methods"},
     {"recipes"},
-    {"evaluation", "certification"},
+    {"evaluation"},
+    {"certification"},
     {"benchmarks", "serving"},
     {"training"},
 ]
@@ -27,7 +28,7 @@ MAY_IMPORT |= {"contract": {"ops"}, "models": {"ops", "contract"}, "data": {"ops
 MAY_IMPORT |= {"plots": {"runs"}, "runs": set(), "config": set()}
 MAY_IMPORT |= {"sweeps": {"runs", "config", "plots"}, "papers": {"runs", "ops"}}
 MAY_IMPORT |= {
-    "figures": set().union(*FLOORS[:6]) | {"models", "data", "runs", "plots", "config", "sweeps"}
+    "figures": set().union(*FLOORS[:7]) | {"models", "data", "runs", "plots", "config", "sweeps"}
 }
 for rooms in FLOORS[5:]:
     for room in rooms:

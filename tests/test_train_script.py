@@ -159,7 +159,7 @@ def test_a_run_leaves_everything_and_is_not_repeated(run, tmp_path):
     assert "epoch 1/1" in out and "ETA" in out
     for name in (
         "config.gin config_used.gin run.json metrics.csv metrics.jsonl report.md report.json "
-        "export/classifier.keras export/saved_model/saved_model.pb"
+        "export/classifier.keras export/1/saved_model.pb"
     ).split():
         assert (workdir / name).is_file(), name
     assert list(workdir.glob("tensorboard/*/*tfevents*"))

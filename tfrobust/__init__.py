@@ -7,9 +7,9 @@ Most programs need a recipe and an evaluation:
     method.fit(images, labels)
     result = tfrobust.evaluate(method.classifier, (images, labels), "autoattack", tfrobust.Linf("8/255"))
 
-The names here are the ones in common use. The rest is found in the rooms: `attacks`, `data`, `evaluation`,
-`losses`, `methods`, `models`, `plots`, `recipes`, `regularizers`, `serving`, `threat_models`, `training`,
-`weights`.
+The names here are the ones in common use. The rest is found in the rooms: `attacks`, `bounds`,
+`certification`, `data`, `evaluation`, `losses`, `methods`, `models`, `plots`, `recipes`, `regularizers`,
+`serving`, `threat_models`, `training`, `weights`.
 """
 
 import importlib
@@ -105,9 +105,12 @@ __all__ = [
     "WeightPerturbation",
     "__version__",
     "adapt",
+    "certify",
     "evaluate",
     "save_classifier",
     "attacks",
+    "bounds",
+    "certification",
     "data",
     "evaluation",
     "losses",
@@ -124,6 +127,8 @@ __all__ = [
 
 
 def __getattr__(name):
+    if name == "certify":
+        return importlib.import_module("tfrobust.certification").certify
     # Rooms that nothing above has imported yet.
     if name in __all__:
         return importlib.import_module(f"tfrobust.{name}")

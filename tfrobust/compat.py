@@ -57,6 +57,7 @@ __all__ = [
     "gin_configurable",
     "gin_used_values",
     "gin_values_within",
+    "has_computed",
     "keep_for_session",
     "read_shared_text",
     "record_operation",
@@ -84,12 +85,7 @@ CUSTOM_GRADIENT = "_gradient_op_type"
 def all_layers(
     model: keras.layers.Layer, include_self: bool = True
 ) -> Iterator[keras.layers.Layer]:
-    """Yields all layers at any depth, `model.layers` being those of the first level only.
-
-    Args:
-        model: Keras model or layer.
-        include_self: whether the model itself is the first.
-    """
+    """Yields all layers at any depth, `model` itself first; `model.layers` are those of the first level."""
     return model._flatten_layers(include_self=include_self)
 
 
@@ -152,6 +148,11 @@ def variable_position(optimizer: keras.Optimizer, variable: Any) -> int:
 def keep_for_session(name: str, value: Any) -> None:
     """Holds a reference to a value until `keras.backend.clear_session`, or the end of this thread."""
     set_global_attribute(name, value)
+
+
+def has_computed() -> bool:
+    """Whether TensorFlow has made its threads; settings of them come too late then."""
+    return eager_context.context()._initialized
 
 
 def find_operation(name: str) -> Any:

@@ -182,19 +182,3 @@ def test_settings_that_cannot_work_together_are_refused():
     assert APGD(Linf(0.1), TargetedDLR(), targets=9, restarts=2).runs(5) == 8
     with pytest.raises(UserError, match="`targets`"):
         PGD(Linf(0.1), TargetedDLR())
-
-
-def test_what_follows_from_a_look_is_compiled_once_for_all_objectives():
-    model = binary(W, 9.0)
-    attacks = [
-        APGD(Linf(0.013), steps=7),
-        APGD(Linf("0.013"), DLR(), steps=7, restarts=2),
-        APGD(Linf(0.013), TargetedDLR(), steps=7, targets=1),
-    ]
-    updates = {id(attack._course.compiled()) for attack in attacks}
-    assert len(updates) == 1
-    for attack in attacks:
-        attack(model, X[:5], Y[:5], seed=0)
-    assert attacks[0]._course.compiled().experimental_get_tracing_count() == 1
-    assert id(APGD(Linf(0.013), steps=8)._course.compiled()) not in updates
-    assert id(APGD(L2(0.013), steps=7)._course.compiled()) not in updates

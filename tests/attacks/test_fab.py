@@ -287,10 +287,10 @@ def test_both_ways_of_making_a_step_give_the_same_points(threat_model, targets):
     for name in ("apart", "merged"):
         for value in ("best", "distance", "index", "broken", "backwards"):
             np.testing.assert_allclose(found[name][value], found["mixed"][value], atol=1e-6)
-    # Mixing the two never needs more passes than the worse of them.
-    forwards = {name: state["forwards"] for name, state in found.items()}
-    assert (forwards["mixed"] <= np.maximum(forwards["apart"], forwards["merged"])).all()
-    assert forwards["apart"].max() > forwards["merged"].min()
+    # What a row needs is the same, however the batch is computed.
+    for name in ("apart", "merged"):
+        np.testing.assert_array_equal(found[name]["forwards"], found["mixed"]["forwards"])
+    assert len(set(found["mixed"]["forwards"])) > 1
 
 
 def _held(state, new):

@@ -22,6 +22,7 @@ def command(name):
 def test_every_script_is_a_command():
     assert NAMES == [
         "benchmark",
+        "certify",
         "compare",
         "evaluate",
         "paper_table",

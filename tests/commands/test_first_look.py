@@ -135,6 +135,7 @@ def test_all_that_can_be_seen_is_said_before_tensorflow(walked):
 def test_help_and_good_requests_pass(name, shelf, tmp_path):
     good = {
         "benchmark": ["--methods=Natural"],
+        "certify": [f"--model={shelf}/run"],
         "compare": ["--seeds=0"],
         "evaluate": [f"--model={shelf}/run"],
         "paper_table": ["--list"],

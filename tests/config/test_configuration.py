@@ -1,6 +1,7 @@
 """Configurations: what gin files may say, and what of it is used."""
 
 import pathlib
+import re
 
 import pytest
 
@@ -132,23 +133,38 @@ def test_a_file_may_replace_what_it_includes(tmp_path):
     assert "MINE" in names and not {"EPOCHS", "SEED"} & names
 
 
+DYNAMIC = "from __gin__ import dynamic_registration"
+TRAINING = f"{DYNAMIC}\nfrom tfrobust import training\n"
+
+
+@pytest.mark.parametrize("trust", [False, True])
 @pytest.mark.parametrize(
-    "text",
+    ("text", "lines"),
     [
         # What another file of this process has named is known to gin without those lines.
-        "data.hold_out.size = 3\n",
-        "from __gin__ import dynamic_registration\nfrom tfrobust import training\n"
-        "training.train.data = @data.image_folder\n",
-        "from __gin__ import dynamic_registration\ndata.npz.path = 'x'\n",
+        ("data.hold_out.size = 3\n", [DYNAMIC, "from tfrobust import data"]),
+        (f"{TRAINING}training.train.data = @data.image_folder\n", ["from tfrobust import data"]),
+        (f"{DYNAMIC}\ndata.npz.path = 'x'\n", ["from tfrobust import data"]),
+        ("from tfrobust import data\ndata.npz.path = 'x'\n", [DYNAMIC]),
+        (f"{TRAINING}training.train.optimizer = @keras.optimizers.Adam\n", ["import keras"]),
+        (
+            f"{TRAINING}training.train.threat_model = @Linf()",
+            ["from tfrobust import threat_models"],
+        ),
     ],
 )
-def test_the_missing_lines_are_named(tmp_path, text):
+def test_the_missing_lines_are_named_and_no_others(tmp_path, text, lines, trust):
     path = tmp_path / "mine.gin"
     path.write_text(text)
     with pytest.raises(UserError) as error:
-        Configuration([str(path)], root=ROOT)
-    assert "'from __gin__ import dynamic_registration'" in str(error.value)
-    assert "'from tfrobust import data'" in str(error.value)
+        Configuration([str(path)], root=ROOT, trust=trust)
+    assert re.findall(r"the line '(.*?)'", str(error.value)) == lines
+    # With them it says something else, or nothing.
+    path.write_text("\n".join([*lines, text.replace("@Linf", "@threat_models.Linf")]))
+    try:
+        Configuration([str(path)], root=ROOT, trust=trust)
+    except UserError as other:
+        assert "the line" not in str(other)
 
 
 def test_an_optional_file_counts_where_it_is_of_use(tmp_path):

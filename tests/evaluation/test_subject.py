@@ -24,7 +24,7 @@ def saved(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "place", ["", "export", "export/classifier.keras", "export/saved_model", "keras_export"]
+    "place", ["", "export", "export/classifier.keras", "export/1", "keras_export"]
 )
 def test_paths_of_all_kinds(saved, place):
     model, folder = saved

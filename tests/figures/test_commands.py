@@ -125,6 +125,7 @@ def files(tmp_path_factory):
         ("epsilon", ["one", "two"], "accuracy", ["0.9", "0.5", "0.9", "0.6"]),
         ("rows", ["one", "two"], "robust", ["0.5", "0.6"]),
         ("trade_off", ["sweep"], "robust", ["0.5", "0.7"]),
+        ("sensitivity", ["sweep"], "mean", ["0.9", "0.5", "0.9", "0.7"]),
     ],
 )
 def test_figures_of_reports(name, paths, column, values, files, tmp_path):

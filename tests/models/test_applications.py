@@ -5,6 +5,7 @@ The families that take longer, and ResNet-152: python -m pytest -m slow tests/mo
 
 import subprocess
 import sys
+import warnings
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ import tfrobust
 from tfrobust import models
 from tfrobust.errors import UserError
 from tfrobust.methods.second_derivatives import check_second_derivatives
+from tfrobust.models.application_weights import find_head
 from tfrobust.ops.layers import kinked_layer
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -35,7 +37,7 @@ def scattered(network):
 
 def stock(name, side=SIDE, **settings):
     """Keras's own network with such weights, its last softmax left out by Keras itself."""
-    settings |= {"weights": None, "classes": CLASSES, "classifier_activation": None}
+    settings = {"classes": CLASSES, **settings, "weights": None, "classifier_activation": None}
     return scattered(getattr(APPLICATIONS, name)(input_shape=(side, side, 3), **settings))
 
 
@@ -234,6 +236,79 @@ def test_weights_of_a_file_of_keras_are_read(tmp_path):
         np.testing.assert_array_equal(now, was)
 
 
+def split(network):
+    """Weights before the head, and those of the head."""
+    values = network.get_weights()
+    place = find_head(network)
+    count = sum(len(layer.weights) for layer in network.layers[:place])
+    return values[:count], values[count:]
+
+
+@pytest.fixture(scope="module")
+def of_imagenet(tmp_path_factory):
+    """Files of MobileNet with 1000 classes and without a head, and what they have before the head."""
+    folder = tmp_path_factory.mktemp("weights")
+    whole = stock("MobileNet", **SMALL, classes=1000)
+    body = APPLICATIONS.MobileNet(input_shape=(32, 32, 3), include_top=False, weights=None, **SMALL)
+    values = split(whole)[0]
+    body.set_weights(values)
+    whole.save(folder / "whole.keras")
+    whole.save_weights(folder / "whole.weights.h5")
+    body.save_weights(folder / "body.weights.h5")
+    return folder, values
+
+
+@pytest.mark.parametrize("file", ["whole.keras", "whole.weights.h5", "body.weights.h5", "imagenet"])
+def test_other_classes_get_a_new_head_on_the_weights(of_imagenet, file, monkeypatch):
+    folder, values = of_imagenet
+    asked = []
+
+    def get_file(name, *arguments, **options):
+        asked.append(name)
+        return str(folder / "body.weights.h5")
+
+    monkeypatch.setattr("keras.src.applications.mobilenet.file_utils.get_file", get_file)
+    weights = file if file == "imagenet" else folder / file
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a size without weights of its own
+        ours = models.from_applications("MobileNet", (32, 32, 3), 3, weights, settings=SMALL)
+    assert not asked or "no_top" in asked[0]
+    assert bool(asked) == (file == "imagenet")
+    before, head = split(ours)
+    for now, was in zip(before, values, strict=True):
+        np.testing.assert_array_equal(now, was)
+    assert head[-1].shape == (3,) and all(layer.trainable for layer in ours.layers)
+
+
+def test_a_frozen_network_trains_its_head_only(of_imagenet):
+    folder, _ = of_imagenet
+    ours = models.from_applications(
+        "MobileNet", (32, 32, 3), 3, folder / "whole.keras", settings=SMALL, frozen=True
+    )
+    before, head = split(ours)
+    ours.compile(keras.optimizers.SGD(1.0), "mse")
+    ours.train_on_batch(images(), np.ones((2, 3)))
+    now_before, now_head = split(ours)
+    for now, was in zip(now_before, before, strict=True):
+        np.testing.assert_array_equal(now, was)
+    assert all(np.abs(now - was).max() > 0 for now, was in zip(now_head, head, strict=True))
+    for layer in ours.layers:
+        layer.trainable = True
+    assert len(ours.trainable_variables) > len(head)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "side", "settings"), [(n, s, k) for n, _, s, k in LONG])
+def test_the_head_begins_where_keras_s_ends_without_it(name, side, settings):
+    with keras.StatelessScope(initialize_variables=False):
+        given = {"input_shape": (side, side, 3), "weights": None, **settings}
+        body = getattr(APPLICATIONS, name)(include_top=False, **given)
+        whole = getattr(APPLICATIONS, name)(**given)
+    place = find_head(whole)
+    shapes = [w.shape for layer in whole.layers[:place] for w in layer.weights]
+    assert shapes == [w.shape for w in body.weights]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -244,7 +319,6 @@ def test_weights_of_a_file_of_keras_are_read(tmp_path):
         ({"input_shape": (8, 8, 3)}, "at least 32x32"),
         ({"num_classes": 1}, "num_classes"),
         ({"activation": "relu"}, "None, 'softplus', 'silu'"),
-        ({"weights": "imagenet"}, "are for 1000 classes"),
         ({"weights": "nowhere.h5"}, "There is no file nowhere.h5"),
         ({"settings": {"weights": None}}, "may hold alpha"),
         ({"settings": {"alfa": 1}}, "may hold alpha"),
@@ -264,8 +338,9 @@ def test_weights_that_cannot_be_downloaded_or_do_not_fit_are_told(tmp_path, monk
         raise Exception("URL fetch failure on https://storage: None -- no network")
 
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", no_network)
-    with pytest.raises(UserError, match="'imagenet' of MobileNet.*no network.*give its path"):
-        models.from_applications("MobileNet", weights="imagenet")
+    for classes in (3, 1000):
+        with pytest.raises(UserError, match="'imagenet' of MobileNet.*no network.*its path.*None"):
+            models.from_applications("MobileNet", num_classes=classes, weights="imagenet")
     stock("MobileNet", **SMALL).save(tmp_path / "other.keras")
     with pytest.raises(UserError, match="has other weights than MobileNet"):
         models.from_applications("MobileNet", (32, 32, 3), CLASSES, tmp_path / "other.keras")

@@ -164,7 +164,7 @@ def rich():
 def test_models_that_only_compute_need_no_trust(tmp_path, make):
     model = make()
     export_classifier(model, tmp_path / "export")
-    loaded = load_saved_model(tmp_path / "export" / "saved_model")
+    loaded = load_saved_model(tmp_path / "export" / "1")
     x = np.random.default_rng(0).random((2, 8, 8, 1), np.float32)
     np.testing.assert_allclose(
         loaded.signatures["pixels"](pixels=x)["logits"], model(x, training=False), atol=1e-5

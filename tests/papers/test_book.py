@@ -98,7 +98,7 @@ def test_another_scale_is_a_line_of_its_own(tmp_path):
     write_run(tmp_path / "a", gin)
     write_run(tmp_path / "b", gin, more=["gin/parts/small.gin"])
     lines = compare_table(table, find_runs([tmp_path]))
-    assert [line.scale for line in lines[:2]] == [(), ("gin/parts/small.gin",)]
+    assert [line.changes for line in lines[:2]] == [(), ("gin/parts/small.gin",)]
     # 90.00 where the paper has 98.34: at another scale that says nothing.
     assert [line.cells[0].overlaps for line in lines[:2]] == [False, None]
     assert format_text(table, lines).count("98.34") == 1
@@ -108,8 +108,26 @@ def test_a_row_of_which_only_another_scale_was_run_is_not_run(tmp_path):
     table = load_table("atlas_1")
     write_run(tmp_path / "b", table.rows[0].gin_file, more=["gin/parts/small.gin"])
     first, second = compare_table(table, find_runs([tmp_path]))[:2]
-    assert first.scale == () and set(first.cells) == {None}
-    assert second.scale == ("gin/parts/small.gin",) and second.cells[0].value == 90.0
+    assert first.changes == () and set(first.cells) == {None}
+    assert second.changes == ("gin/parts/small.gin",) and second.cells[0].value == 90.0
+
+
+def test_a_run_with_other_lines_of_gin_is_not_the_row(tmp_path):
+    """From the report, or from the command of runs whose report does not say; the seed is free."""
+    table = load_table("fait_1")
+    row = next(row for row in table.rows if row.bindings == ("LAMBDA = 6.0",))
+    for name, lines in (("a", ["LAMBDA=6.0", "SEED = 1"]), ("b", ["LAMBDA = 6.0", "EPOCHS = 3"])):
+        write_run(tmp_path / name, row.gin_file, seed=1, configuration="LAMBDA = 6.0")
+        report = json.loads((tmp_path / name / "report.json").read_text())
+        (tmp_path / name / "report.json").write_text(json.dumps({**report, "gin_bindings": lines}))
+    write_run(tmp_path / "c", row.gin_file, seed=2, configuration="LAMBDA = 6.0")
+    command = "python bin/train.py --gin_file=x.gin '--gin_bindings=LAMBDA = 6.0' '--gin_bindings=EPOCHS = 3'"
+    record = json.loads((tmp_path / "c" / "run.json").read_text())
+    record["starts"] = [{"command": command}]
+    (tmp_path / "c" / "run.json").write_text(json.dumps(record))
+    lines = [line for line in compare_table(table, find_runs([tmp_path])) if line.row == row]
+    assert [line.changes for line in lines] == [(), ("EPOCHS = 3",)]
+    assert [line.cells[0].seeds for line in lines] == [(1,), (1, 2)]
 
 
 def test_an_attack_of_a_suite_is_found_by_its_name(tmp_path):

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -11,6 +12,8 @@ import tensorflow as tf
 
 from tfrobust import models
 from tfrobust.errors import UserError
+from tfrobust.evaluation import Subject
+from tfrobust.runs.exported import find_classifier, find_saved_model, list_versions
 from tfrobust.serving import export_classifier
 
 SHAPE = (6, 5, 2)
@@ -33,7 +36,7 @@ LOADER = """
     for folder in sys.argv[1:]:
         images = np.load(folder + "/../images.npy")
         pixels = images.astype("float32") / 255
-        loaded = tf.saved_model.load(folder + "/saved_model")
+        loaded = tf.saved_model.load(folder + "/1")
         found = {}
         for n in (0, 1, 7):
             found[f"served{n}"] = loaded.signatures["serving_default"](images=tf.constant(images[:n]))
@@ -52,8 +55,7 @@ LOADER = """
             found["keras"] = {"logits": model(pixels, training=False)}
         flat = {f"{a}/{b}": np.asarray(v) for a, d in found.items() for b, v in d.items()}
         np.savez(folder + "/../found.npz", **{k: v for k, v in flat.items() if v.dtype != object})
-        names = found["served7"].get("class_name")
-        names = None if names is None else [n.decode() for n in names.numpy()]
+        names = [n.decode() for n in found["served7"]["class_name"].numpy()]
         json.dump(names, open(folder + "/../names.json", "w"))
     print("refused:", not any(m.split(".")[0] == "tfrobust" for m in sys.modules))
 """
@@ -185,8 +187,9 @@ def test_class_names(exported):
     _, _, folder, found = exported["functional"]
     names = json.loads((folder.parent / "names.json").read_text())
     assert names == [NAMES[i] for i in found["served7/class"]]
-    _, _, folder, _ = exported["sequential"]
-    assert json.loads((folder.parent / "names.json").read_text()) is None
+    _, _, folder, found = exported["sequential"]
+    numbers = [str(i) for i in found["served7/class"]]
+    assert json.loads((folder.parent / "names.json").read_text()) == numbers
 
 
 def test_description(exported):
@@ -198,7 +201,7 @@ def test_description(exported):
         assert content["class_names"] == (None if name == "sequential" else NAMES)
         needed = ["tests>OwnCode"] if name == "own_code" else []
         assert content["code_needed_by_keras_file"] == needed
-        assert sorted(os.listdir(folder)) == ["classifier.keras", "export.json", "saved_model"]
+        assert sorted(os.listdir(folder)) == ["1", "classifier.keras", "export.json"]
 
 
 def test_the_model_is_not_changed_and_a_failed_export_leaves_the_former(tmp_path, monkeypatch):
@@ -246,17 +249,65 @@ def test_only_the_files_of_an_export_are_replaced(tmp_path):
     with pytest.raises(UserError, match="not empty and holds no export.*thesis.tex"):
         export_classifier(model, letters)
     assert os.listdir(letters) == ["thesis.tex"]
+    # A version is replaced only where it is asked for, and only if all of it is an export's.
     folder = export_classifier(model, tmp_path / "export")
-    export_classifier(model, folder)
-    former = json.loads((folder / "export.json").read_text())
-    del former["files"]
-    (folder / "export.json").write_text(json.dumps(former))
-    export_classifier(model, folder)
-    (folder / "saved_model" / "assets").mkdir(exist_ok=True)
-    (folder / "saved_model" / "assets" / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match="saved_model/assets/notes.txt.*move these files"):
-        export_classifier(model, folder)
-    assert (folder / "saved_model" / "assets" / "notes.txt").read_text() == "mine"
+    (folder / "notes.txt").write_text("mine")
+    export_classifier(model, folder, version=1)
+    (folder / "1" / "assets").mkdir(exist_ok=True)
+    (folder / "1" / "assets" / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="1/assets/notes.txt.*move these files"):
+        export_classifier(model, folder, version=1)
+    assert (folder / "1" / "assets" / "notes.txt").read_text() == "mine"
+    assert (folder / "notes.txt").read_text() == "mine"
     with pytest.raises(UserError, match="is a file"):
         export_classifier(model, tmp_path / "a.json")
     assert sorted(os.listdir(tmp_path)) == ["a.json", "export", "letters"]
+
+
+def make_former(folder, with_list):
+    """An export as earlier versions wrote it, of one SavedModel without a number."""
+    os.rename(folder / "1", folder / "saved_model")
+    content = json.loads((folder / "export.json").read_text())
+    del content["version"]
+    names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+    content |= {"files": names} if with_list else {}
+    (folder / "export.json").write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("with_list", [True, False])
+def test_a_former_export_is_read_and_replaced_whole(with_list, tmp_path):
+    model, x = sequential(), np.full((2, *SHAPE), 0.5, np.float32)
+    folder = export_classifier(model, tmp_path / "export")
+    make_former(folder, with_list)
+    assert find_saved_model(folder) == folder / "saved_model"
+    for path in (folder, folder / "saved_model"):
+        np.testing.assert_allclose(Subject.of(path).forward(x), model(x), rtol=1e-5)
+    (folder / "thesis.tex").write_text("three years")
+    with pytest.raises(UserError, match="thesis.tex.*move these files"):
+        export_classifier(model, folder)
+    (folder / "thesis.tex").unlink()
+    export_classifier(model, folder)
+    assert sorted(os.listdir(folder)) == ["1", "classifier.keras", "export.json"]
+
+
+def test_the_next_export_is_the_next_version_and_the_folder_stays(tmp_path):
+    first, second = sequential(), sequential()
+    x = np.full((2, *SHAPE), 0.5, np.float32)
+    folder = export_classifier(first, tmp_path / "export")
+    inode, before = os.stat(folder).st_ino, (folder / "1" / "saved_model.pb").read_bytes()
+    export_classifier(second, folder)
+    assert os.stat(folder).st_ino == inode
+    assert (folder / "1" / "saved_model.pb").read_bytes() == before
+    assert json.loads((folder / "export.json").read_text())["version"] == 2
+    assert list_versions(folder) == [1, 2]
+    assert find_saved_model(folder) == folder / "2"
+    for path, model in ((folder, second), (folder / "2", second), (folder / "1", first)):
+        np.testing.assert_allclose(Subject.of(path).forward(x), model(x), rtol=1e-5)
+    # Served files without the .keras file, as a server has them; 10 comes after 9, not after 1.
+    (folder / "classifier.keras").unlink()
+    for number in ("9", "10"):
+        shutil.copytree(folder / "2", folder / number)
+    (folder / "notes").mkdir()
+    assert find_classifier(folder).path == folder / "10"
+    export_classifier(first, folder)
+    assert list_versions(folder) == [1, 2, 9, 10, 11]

@@ -175,8 +175,7 @@ class APGD(IterativeAttack):
         course, target = self._course, state.get("target")
         seen = ascent(self.objective, forward, state["candidate"], case.y, target, self.eot)
         given = {name: value for name, value in state.items() if name != "target"}
-        update = course.compiled()
-        return {**state, **update(case.x, case.y, case.radius, given, *seen)}
+        return {**state, **course.update(case.x, case.y, case.radius, given, *seen)}
 
     @property
     def _course(self):

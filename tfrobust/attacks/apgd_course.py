@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -42,13 +41,6 @@ class Course:
     def looks(self) -> int:
         """How many points of a run are evaluated: those after the steps, and a start of each stage."""
         return self.steps + len(self.rule.stages)
-
-    def compiled(self) -> Callable[..., dict[str, tf.Tensor]]:
-        """`update`, many small operations, as one that XLA compiles: once for the attacks of equal courses.
-
-        Only what lies between the model's passes: those themselves are slower with XLA on CPUs.
-        """
-        return _compile(self)
 
     def update(
         self,
@@ -129,9 +121,3 @@ class Course:
             "gradient": tf.where(back, new["gradient"], new["best_gradient"]),
         }
         return new
-
-
-@functools.lru_cache(maxsize=64)
-def _compile(course):
-    # A partial, since TensorFlow takes methods of one class for one that is traced again.
-    return tf.function(functools.partial(course.update), jit_compile=True, autograph=False)

@@ -27,12 +27,8 @@ def plan_looks(
         for step, window in enumerate([0, *windows(steps)])
     ]
     starts, ends, factors = map(np.array, zip(*rows, strict=True))
-    table = {
-        "starts": starts,
-        "steps": np.cumsum(~starts).astype(np.int32),
-        "window": ends.astype(np.int32),
-        "factor": factors.astype(np.int32),
-    }
+    table = np.stack([starts, np.cumsum(~starts), ends, factors], axis=1).astype(np.int32)
     # Rows that were done before are past the end.
-    look = tf.minimum(look, len(rows) - 1)
-    return {name: tf.gather(values, look) for name, values in table.items()}
+    found = tf.unstack(tf.gather(table, tf.minimum(look, len(rows) - 1)), axis=1)
+    starts, made, window, factor = found
+    return {"starts": tf.equal(starts, 1), "steps": made, "window": window, "factor": factor}

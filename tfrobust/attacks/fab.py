@@ -237,8 +237,10 @@ class FAB(IterativeAttack):
         reached = step_to_boundary(
             self.threat_model, x, point, gap, normal, self.alpha_max, self.overshoot
         )
-        made = tf.cast(before["moved"], tf.int32) + tf.cast(moves, tf.int32)
-        made = tf.where(in_one_pass, tf.ones_like(made), made)
+        # One pass judges a point and serves the next step unless the point goes back: so the count of a row
+        # is its own, whatever the others made of the batch.
+        needed = [before["moved"] & (s["wrong"] | ~moves), moves]
+        made = tf.add_n([tf.cast(each, tf.int32) for each in needed])
         return {
             "point": tf.where(norms.expand(moves, x), reached, point),
             "moved": s["moved"] | moves,

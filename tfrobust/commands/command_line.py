@@ -12,6 +12,7 @@ from typing import Any
 
 from absl import flags, logging
 
+from tfrobust.config.modules import import_from_working_directory
 from tfrobust.errors import Interrupted, NotFiniteError, UserError, one_line
 from tfrobust.ops.random.seeds import SEED_LIMIT
 
@@ -88,6 +89,8 @@ class Command:
         return run_and_tell(lambda: self._look_and_run(given, prepare))
 
     def _look_and_run(self, given, prepare):
+        if "trust" in given[0] and given[0].trust:
+            import_from_working_directory()
         self.check(*given)
         if self.needs_tensorflow(*given):
             prepare(given[0].verbosity)

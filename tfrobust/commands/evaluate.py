@@ -3,7 +3,7 @@
     python bin/evaluate.py --model=runs/trades_mer
     python bin/evaluate.py --model=model.keras --data=cifar10 --epsilon=8/255
     python bin/evaluate.py --model=served/1 --data=test.npz --norm=L2 --epsilon=0.5 --suite=pgd_20
-    python bin/evaluate.py --model=model.keras --data=cifar10 --norm=L1 --epsilon=12
+    python bin/evaluate.py --model=runs/photos --data=more_photos
 
 The first is AutoAttack on the test split and in the threat model of the run. Several processes can share
 the work, each with --shard=0/2, --shard=1/2 ...; --merge=FOLDER,FOLDER ... then makes one report of them.
@@ -26,6 +26,7 @@ from tfrobust.errors import UserError
 from tfrobust.ops.random.seeds import SEED_LIMIT
 from tfrobust.runs import kinds
 from tfrobust.runs.exported import find_classifier
+from tfrobust.runs.origin import read_origin
 
 
 def _define(values):
@@ -54,7 +55,18 @@ def _define(values):
         "epsilon", None, "Radius in pixels of [0, 1], such as 8/255. Default: the run's.", **given
     )
     flags.DEFINE_string(
-        "data", None, "digits, a TFDS name, or an .npz file. Default: the run's.", **given
+        "data",
+        None,
+        "digits, a TFDS name, a folder with a folder of pictures for each class, a CSV file that lists "
+        "pictures, or an .npz file. Default: the run's.",
+        **given,
+    )
+    flags.DEFINE_list(
+        "class_names",
+        [],
+        "Names of the model's classes in the order of its logits, by which those of the data are matched. "
+        "Default: those of the run or export.",
+        **given,
     )
     flags.DEFINE_string(
         "data_dir", None, "Where prepared TFDS data sets are; overrides TFDS_DATA_DIR.", **given
@@ -97,6 +109,15 @@ def _define(values):
         ["broken", "robust"],
         "How to count an example that no attack broke and for which the classifier gives NaN or infinity.",
         **given,
+    )
+    flags.DEFINE_string(
+        "certified",
+        None,
+        "Folder of bin/certify.py, for the same model: the report then has both bounds.",
+        **given,
+    )
+    flags.DEFINE_bool(
+        "skip_certified", False, "Don't attack what is certified; needs --certified.", **given
     )
     flags.DEFINE_string(
         "statement",
@@ -142,7 +163,8 @@ def _check(values):
     if values.suite == "help":
         return
     parts.parse_streams(values.streams)
-    run = find_classifier(require_flag(values, "model")).run
+    found = find_classifier(require_flag(values, "model"))
+    run = found.run
     if values.shard is not None:
         parts.parse_shard(values.shard)
     if values.shard is not None and values.merge:
@@ -152,10 +174,18 @@ def _check(values):
     if "" in values.merge:
         raise UserError("--merge holds an empty name. Give folders with a comma between two.")
     first_look.check_parts(values.merge)
+    if values.certified:
+        first_look.check_certified(values.certified)
+    elif values.skip_certified:
+        raise UserError("--skip_certified needs --certified=FOLDER, a folder of bin/certify.py.")
     for path in values.surrogate:
         find_classifier(path)
     first_look.check_radius(values.epsilon, values.norm)
     first_look.check_data(values.data, values.data_dir)
+    if values.data is not None:
+        with use_data_dir(values.data_dir):
+            origin = parts.name_classes(values, read_origin(found))
+            first_look.check_pictures(values.data, values.split, origin)
     if run is None or (values.data is not None and parts.has_threat_model(values)):
         require_flag(values, "data")
     if run is None or values.norm is not None:
@@ -187,7 +217,7 @@ def _run(values):
         subject = evaluation.Subject.of(values.model, values.trust)
     with use_data_dir(values.data_dir):
         data, threat_model = parts.choose_setting(values, subject.folder)
-        examples, shard = parts.load_examples(values, data)
+        examples, shard = parts.load_examples(values, data, subject.origin)
     suite = parts.make_suite(values, threat_model)
     workdir = values.workdir or choose_folder(values.model, subject.folder, suite.name, shard)
     with StopRequest() as stop:
@@ -200,6 +230,8 @@ def _run(values):
             resume=values.resume,
             merge=values.merge,
             checks=values.checks,
+            certified=values.certified,
+            skip_certified=values.skip_certified,
             statement=values.statement,
             force=values.force,
             keep_images=values.images,

@@ -7,19 +7,25 @@ from absl import flags
 
 from tfrobust.commands.command_line import ROOT, require_flag
 from tfrobust.errors import UserError
+from tfrobust.runs.origin import Origin
 
 
-def load_examples(values: flags.FlagValues, source: Any) -> tuple[Any, str]:
+def load_examples(values: flags.FlagValues, source: Any, origin: Origin) -> tuple[Any, str]:
     """The examples of the flags out of a source, and the ending of the shard's folder."""
     from tfrobust import evaluation
 
-    examples = evaluation.load_examples(source, values.split)
+    examples = evaluation.load_examples(source, values.split, name_classes(values, origin))
     if values.examples:
         examples = examples.first(values.examples)
     if values.shard is None:
         return examples, ""
     index, count = parse_shard(values.shard)
     return examples.shard(index, count), f"-{index}-of-{count}"
+
+
+def name_classes(values: flags.FlagValues, origin: Origin) -> Origin:
+    """What is known of the classifier, with the names of its classes that the flags give."""
+    return origin.with_names(values.class_names) if values.class_names else origin
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -51,18 +57,16 @@ def parse_streams(text: str) -> int | str:
 def choose_setting(values: flags.FlagValues, run_folder: Any) -> tuple[Any, Any]:
     """Data and threat model: those of the flags, else those of the run."""
     from tfrobust import threat_models
-    from tfrobust.evaluation import read_run_settings
+    from tfrobust.evaluation.settings import read_run_settings, read_threat_model
 
-    given = has_threat_model(values)
-    if run_folder is None or (values.data is not None and given):
-        data, threat_model = require_flag(values, "data"), None
+    if has_threat_model(values) or run_folder is None:
+        norm = getattr(threat_models, values.norm or "Linf")
+        threat_model = norm(require_flag(values, "epsilon"))
     else:
-        data, threat_model = read_run_settings(run_folder)
-    if given or threat_model is None:
-        threat_model = getattr(threat_models, values.norm or "Linf")(
-            require_flag(values, "epsilon")
-        )
-    return values.data or data, threat_model
+        threat_model = read_threat_model(run_folder)
+    if values.data is not None or run_folder is None:
+        return require_flag(values, "data"), threat_model
+    return read_run_settings(run_folder)[0], threat_model
 
 
 def has_threat_model(values: flags.FlagValues) -> bool:

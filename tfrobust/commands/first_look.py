@@ -11,12 +11,15 @@ from tfrobust.config.preview import Preview
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import number
 from tfrobust.runs import kinds
+from tfrobust.runs.origin import Origin, is_of_pictures, list_class_folders, match_classes
 from tfrobust.runs.writable import check_writable as check_writable
 
 
 def check_configuration(files: Sequence[str], bindings: Sequence[str], trust: bool) -> None:
     """Raises `UserError` for gin that cannot be read, or names what cannot exist."""
-    Preview(files, bindings, ROOT, trust).check_macros()
+    preview = Preview(files, bindings, ROOT, trust)
+    preview.check_dynamic()
+    preview.check_macros()
 
 
 def check_workdir(folder: str | os.PathLike, kind: kinds.Kind, resume: str) -> None:
@@ -26,16 +29,32 @@ def check_workdir(folder: str | os.PathLike, kind: kinds.Kind, resume: str) -> N
 
 
 def check_data(data: str | None, data_dir: str | None) -> None:
-    """Raises `UserError` for a file of arrays, or a folder of data sets, that is not there."""
-    if data is not None and data.endswith(".npz") and not pathlib.Path(data).exists():
+    """Raises `UserError` for a file or folder of examples, or a folder of data sets, that is not there."""
+    is_path = data is not None and (os.sep in data or pathlib.Path(data).suffix in (".npz", ".csv"))
+    if is_path and data is not None and not pathlib.Path(data).exists():
+        kind = "file" if pathlib.Path(data).suffix in (".npz", ".csv") else "folder"
         raise UserError(
-            f"There is no file {data}. Give --data=digits, a TFDS name, or an .npz file."
+            f"There is no {kind} {data}. Give --data=digits, a TFDS name, a folder of pictures, a .csv or an "
+            ".npz file."
         )
     if data_dir is not None and not pathlib.Path(data_dir).expanduser().is_dir():
         raise UserError(
             f"There is no folder {data_dir}. Give the folder with prepared TFDS data sets as --data_dir, or "
             "leave it out, and TFDS_DATA_DIR says where they are."
         )
+
+
+def check_pictures(data: str, split: str, origin: Origin) -> None:
+    """Raises `UserError` for a folder without pictures' classes, or with one that the classifier lacks."""
+    if not (is_of_pictures(data) and pathlib.Path(data).is_dir()) or origin.is_source(data):
+        return
+    names = list_class_folders(data, split)
+    if not names:
+        raise UserError(
+            f"{data} has no folders: give one that has a folder of pictures for each class, or in which "
+            f"{split}/ has them."
+        )
+    match_classes(names, origin.class_names, data)
 
 
 def check_radius(epsilon: str | None, norm: str | None) -> None:
@@ -45,13 +64,21 @@ def check_radius(epsilon: str | None, norm: str | None) -> None:
         number(epsilon, "epsilon", 0.0, 1.0 if in_pixels else None, pixels=in_pixels)
 
 
-def check_parts(folders: Iterable[str | os.PathLike]) -> None:
-    """Raises `UserError` if one of the folders of shards holds no evaluation."""
+def check_parts(folders: Iterable[str | os.PathLike], kind: kinds.Kind = kinds.EVALUATION) -> None:
+    """Raises `UserError` if one of the folders of shards is not of a kind."""
     for folder in folders:
-        if kinds.EVALUATION.read(folder) is None:
+        if kind.read(folder) is None:
             raise UserError(
-                f"There is no evaluation in {folder}. Give the folders of all shards as --merge."
+                f"There is no {kind.name.split()[1]} in {folder}. Give the folders of all shards as --merge."
             )
+
+
+def check_certified(folder: str | os.PathLike) -> None:
+    """Raises `UserError` if a folder holds no certification."""
+    if kinds.CERTIFICATION.read(folder) is None:
+        raise UserError(
+            f"There is no certification in {folder}. Make one first: python bin/certify.py --model=..."
+        )
 
 
 def list_suites() -> dict[str, str]:

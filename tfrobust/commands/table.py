@@ -2,6 +2,7 @@
 
     python bin/table.py runs/*                          prints the table
     python bin/table.py --readme=docs/results.md runs/*   puts it between the file's markers
+    python bin/table.py --changes runs/base runs/*        what one change at a time does
 
 Every number is read from a run's report.json; nothing is typed in. Folders without one are left out.
 
@@ -17,10 +18,13 @@ from absl import flags
 from tfrobust.commands.command_line import Command
 from tfrobust.commands.readme import find_place
 from tfrobust.errors import UserError
-from tfrobust.runs.markdown import link, plain
+from tfrobust.runs.markdown import code, link, plain
 from tfrobust.runs.run_report import read_run_report
 
 HEAD = """| gin file | method | data | threat model | clean | PGD-20 | 95 % interval | training |
+| --- | --- | --- | --- | --- | --- | --- | --- |"""
+CHANGES_HEAD = """\
+| gin file | changes | validation: clean | robust | test: clean | PGD-20 | 95 % interval | training |
 | --- | --- | --- | --- | --- | --- | --- | --- |"""
 
 
@@ -29,6 +33,12 @@ def _define(values):
         "readme",
         None,
         "File in which the table between the markers is replaced.",
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
+        "changes",
+        False,
+        "A table of changes: lines of gin beside the file, validation accuracies; in the order given.",
         flag_values=values,
     )
     flags.DEFINE_string(
@@ -52,7 +62,11 @@ def _check(values, folders):
 
 
 def _run(values, folders):
-    table = "\n".join([HEAD, *sorted(map(format_row, _list_finished(folders)), key=_sort_key)])
+    finished = _list_finished(folders)
+    rows = sorted(map(format_row, finished), key=_sort_key)
+    if values.changes:
+        rows = list(map(format_change, dict.fromkeys(finished)))
+    table = "\n".join([CHANGES_HEAD if values.changes else HEAD, *rows])
     if values.readme is None:
         print(table)
     else:
@@ -72,7 +86,7 @@ def format_row(folder: str | os.PathLike) -> str:
             f"{folder} has a report without epsilon: its threat model is {report.threat_model!r}. Leave that "
             "folder out, or train it again."
         )
-    gin = " + ".join(link(pathlib.Path(name).stem, name) for name in report.gin_files) or "-"
+    gin = _name_files(report)
     low, high = report.interval
     return (
         f"| {gin} | {plain(report.method)} | {plain(report.data)} "
@@ -80,6 +94,25 @@ def format_row(folder: str | os.PathLike) -> str:
         f"| {100 * report.clean:.2f} | {100 * report.robust:.2f} "
         f"| {100 * low:.1f} to {100 * high:.1f} | {report.seconds:.0f} s |"
     )
+
+
+def format_change(folder: str | os.PathLike) -> str:
+    """One line of the table of changes.
+
+    Raises:
+        UserError: the folder's report.json is not that of a run.
+    """
+    report = read_run_report(folder)
+    changes = "<br>".join(code(line) for line in report.gin_bindings) or "none"
+    chosen = ["-" if v is None else f"{100 * v:.2f}" for v in report.validation]
+    low, high = report.interval
+    cells = [_name_files(report), changes, *chosen, f"{100 * report.clean:.2f}"]
+    cells += [f"{100 * report.robust:.2f}", f"{100 * low:.1f} to {100 * high:.1f}"]
+    return f"| {' | '.join([*cells, f'{report.seconds:.0f} s'])} |"
+
+
+def _name_files(report):
+    return " + ".join(link(pathlib.Path(name).stem, name) for name in report.gin_files) or "-"
 
 
 def _list_finished(folders):

@@ -47,6 +47,7 @@ class Configuration:
         paths, lines = preview.paths, [*HEAD, *bindings] if bindings else []
         if not trust:
             gin_names.check_names(preview.texts)
+        preview.check_dynamic()
         try:
             with track_overrides(paths[len(files) :]):
                 gin.parse_config_files_and_bindings(paths, lines or None)
@@ -56,6 +57,7 @@ class Configuration:
             gin_names.check_objects()
         self.given = gin.config_str()
         self.files = [_shorten_path(path, root) for path in paths]
+        self.bindings = tuple(bindings)
 
     def bind(self, function: Callable) -> Callable[..., Any]:
         """The function with the arguments that the configuration binds to it.
@@ -104,6 +106,18 @@ class Configuration:
             raise UserError(
                 f"The configuration cannot be built: {one_line(error)}{where}"
             ) from error
+
+    def list_bound(self, function: Callable, argument: str) -> frozenset[str]:
+        """Names of what is bound to the function which is bound to an argument of `function`."""
+        value = gin.get_bindings(function, resolve_references=False).get(argument)
+        while isinstance(value, gin.config.ConfigurableReference):
+            selector = "/".join((*value.scopes, value.configurable.selector))
+            bound = gin.get_bindings(selector, resolve_references=False)
+            if not value.evaluate:
+                return frozenset(bound)
+            # A macro stands for its value; what any other call gives is not known.
+            value = bound.get("value") if value.config_key[1] == "gin.macro" else None
+        return frozenset()
 
     def format_used(self) -> str:
         """All values that have been used so far, defaults included, as gin text."""

@@ -10,27 +10,15 @@ import pathlib
 import re
 from collections.abc import Sequence
 
-from tfrobust.config.source import Definition, Missing, find
+from tfrobust.config.lines import DYNAMIC, ROOMS, check_dynamic, check_lines
+from tfrobust.config.modules import check_module
+from tfrobust.config.source import Definition, Missing, find, find_own
 from tfrobust.config.text import GinText
 from tfrobust.errors import UserError, one_line
 
-ROOMS = (
-    "attacks",
-    "data",
-    "evaluation",
-    "losses",
-    "methods",
-    "models",
-    "recipes",
-    "regularizers",
-    "threat_models",
-    "training",
-    "weights",
-)
-
 # So that bindings may name what the files do not import.
 HEAD = (
-    "from __gin__ import dynamic_registration",
+    DYNAMIC,
     *(f"from tfrobust import {room}" for room in ROOMS),
 )
 
@@ -95,13 +83,15 @@ class Preview:
             if where == BINDINGS:
                 told = re.sub(r" \(line \d+\)", "", told)
             raise UserError(f"The configuration cannot be read: {where}: {told}") from text.error
-        if text.unknown and (text.dynamic or not self._trust):
-            name = text.unknown[0]
-            raise UserError(
-                f"The configuration cannot be read: {where} names {name!r}, which none of its imports "
-                f"provides{suggest_lines(name.split('.')[0])}."
-            )
+        for statement in text.imports if self._trust else ():
+            check_module(statement.module, where)
+        check_lines(text, where, self._trust)
         self.texts.append((str(where), text))
+
+    def check_dynamic(self) -> None:
+        """Raises `UserError` for a file whose names gin would not look up."""
+        for where, text in self.texts:
+            check_dynamic(text, where)
 
     def check_macros(self) -> None:
         """Raises `UserError` for macros that nothing refers to, or that have no value.
@@ -142,16 +132,6 @@ def format_refusal(where: str | os.PathLike, names: Sequence[str]) -> str:
     return (
         f"{where} names what is not of tfrobust: {', '.join(names)}. Whoever runs it runs that code. Read "
         "it, and give --trust if you would run it."
-    )
-
-
-def suggest_lines(room: str | None) -> str:
-    """What to add to a file that names a room of tfrobust without importing it, or nothing."""
-    if room not in ROOMS:
-        return ""
-    return (
-        ". The file lacks one or both of the lines 'from __gin__ import dynamic_registration' and "
-        f"'from tfrobust import {room}': put them at its top, the first one before all imports"
     )
 
 
@@ -198,7 +178,7 @@ def _suggest(name, names):
 
 def _check_names(text, where):
     for name in text.names:
-        found = find(name) if name.startswith("tfrobust.") else None
+        found = find(name) if name.startswith("tfrobust.") else find_own(name)
         short = name.removeprefix("tfrobust.")
         if isinstance(found, Missing):
             place = found.place.removeprefix("tfrobust.")

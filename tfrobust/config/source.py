@@ -7,6 +7,8 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
+from tfrobust.config.modules import find_module, find_own_file
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # What decorates a class or function here without changing what it may be given.
@@ -72,6 +74,20 @@ def find(name: str) -> Definition | Missing | None:
     """
     root, *rest = name.split(".")
     return _find_in(root, rest)
+
+
+def find_own(name: str) -> Definition | Missing | None:
+    """As `find`, of what a user's own module names at its first level."""
+    module, _, head = name.rpartition(".")
+    file = find_own_file(module) if module else None
+    if file is None:
+        return None
+    bound = _bound_names(ast.parse(file.read_text(encoding="utf-8")))
+    if head in bound:
+        return Definition(module, bound[head]) if _is_function(bound[head]) else None
+    if "__getattr__" in bound or "*" in bound or find_module(name) is not None:
+        return None
+    return Missing(module, head, tuple(sorted(n for n in bound if not n.startswith("_"))))
 
 
 def _find_in(module, rest):

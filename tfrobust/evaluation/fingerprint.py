@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 
+from tfrobust.evaluation.compiled.classifier import Classifier
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.examples import AnyExamples
 from tfrobust.evaluation.suites import Suite
@@ -29,21 +30,34 @@ def compute_fingerprint(
     """
     votes = {"votes": evaluator.votes} if evaluator.votes > 1 else {}
     return {
-        "model": _digest(*_take_weights(evaluator, examples.image_shape)),
+        "model": hash_model(evaluator.subject, examples.image_shape),
         "examples": examples.digest(),
         "suite": suite.hash,
         "seed": evaluator.seed,
         **votes,
         **({"chunk": rows} if rows else {}),
+        **({"spared": _digest(evaluator.spared)} if len(evaluator.spared) else {}),
     }
 
 
-def _take_weights(evaluator, image_shape):
-    variables = getattr(evaluator.subject.model, "variables", None)
+def hash_model(subject: Classifier, image_shape: tuple[int, ...]) -> str:
+    """16 hexadecimal digits that tell a classifier from others: of its weights, or else of some logits.
+
+    Args:
+        subject: `Subject`, or another `Classifier`.
+        image_shape: (h, w, c), of the noise for which logits are taken.
+
+    Example:
+    >>> from tfrobust.evaluation import Subject
+    >>> from tfrobust.evaluation.fingerprint import hash_model
+    >>> len(hash_model(Subject.of(tfrobust.models.digits_cnn()), (8, 8, 1)))
+    16
+    """
+    variables = getattr(subject.model, "variables", None)
     if variables:
-        return [np.asarray(variable) for variable in variables]
+        return _digest(*(np.asarray(variable) for variable in variables))
     noise = np.random.default_rng(0).random((8, *image_shape), np.float32)
-    return [evaluator.logits(noise)]
+    return _digest(subject.forward(noise).numpy())
 
 
 def _digest(*arrays):

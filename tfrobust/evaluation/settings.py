@@ -33,16 +33,29 @@ def read_run_settings(folder: str | os.PathLike) -> tuple[Splits, ThreatModel]:
     >>> data.info.name, threat_model.radius()
     ('digits', 0.1)
     """
-    content = kinds.RUN.read(folder) or {}
-    data, threat_model = content.get("data"), content.get("threat_model")
-    if "data" not in content:
-        data, threat_model = _read_gin_file(pathlib.Path(folder, "config.gin"))
+    data, threat_model = _read_records(folder)
     if not isinstance(data, dict) or not data.get("source") or not threat_model:
-        raise UserError(
-            f"The run in {folder} does not say where its data come from, or its threat model: give --data, "
-            "--norm and --epsilon."
-        )
+        raise _lacks(folder, "where its data come from, or its threat model", "--data, --norm and")
     return load_source(data["source"]), from_description(threat_model)
+
+
+def read_threat_model(folder: str | os.PathLike) -> ThreatModel:
+    """Reads the threat model of a run as `read_run_settings` does, without its data."""
+    threat_model = _read_records(folder)[1]
+    if not threat_model:
+        raise _lacks(folder, "its threat model", "--norm and")
+    return from_description(threat_model)
+
+
+def _lacks(folder, what, flags):
+    return UserError(f"The run in {folder} does not say {what}: give {flags} --epsilon.")
+
+
+def _read_records(folder):
+    content = kinds.RUN.read(folder) or {}
+    if "data" in content:
+        return content["data"], content.get("threat_model")
+    return _read_gin_file(pathlib.Path(folder, "config.gin"))
 
 
 def _read_gin_file(path):

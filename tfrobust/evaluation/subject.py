@@ -16,6 +16,7 @@ from tfrobust.errors import UserError
 from tfrobust.models.saved_model import load_saved_model
 from tfrobust.ops.logits import full_precision, inference
 from tfrobust.runs.exported import find_classifier
+from tfrobust.runs.origin import Origin, read_origin
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,6 +31,7 @@ class Subject:
         has_scores: whether its logits say more than the predicted class.
         model: what holds the variables; the Keras model, if it is one.
         folder: of the run it comes from, or None.
+        origin: what is known of the data that it was made for.
 
     Example:
     >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
@@ -44,6 +46,7 @@ class Subject:
     has_scores: bool = True
     model: Any = None
     folder: pathlib.Path | None = None
+    origin: Origin = Origin()
 
     @property
     def traits(self) -> dict[str, bool]:
@@ -74,7 +77,7 @@ class Subject:
             return _of_path(pathlib.Path(model), trust)
         contract.check_model(model, probabilities=True)
         if isinstance(model, keras.layers.Layer):
-            return Subject(inference(model), f"Keras model {model.name}", model=model)
+            return _of_keras_model(model, f"Keras model {model.name}")
         name = getattr(model, "__name__", type(model).__name__)
         return Subject(inference(model), f"function {name}", model=model)
 
@@ -123,13 +126,23 @@ class Subject:
 def _of_path(path, trust):
     found = find_classifier(path)
     if found.is_saved_model:
-        return _of_saved_model(found.path, trust)
-    return _of_keras_file(found.path, found.run)
+        subject = _of_saved_model(found.path, trust)
+    else:
+        subject = _of_keras_file(found.path, found.run)
+    known = read_origin(found)
+    shape = known.image_shape or subject.origin.image_shape
+    return dataclasses.replace(subject, origin=dataclasses.replace(known, image_shape=shape))
 
 
 def _of_keras_file(file, run):
     model = read_keras_file(file)
-    return Subject(inference(model), f"Keras file {file.name}", model=model, folder=run)
+    return dataclasses.replace(_of_keras_model(model, f"Keras file {file.name}"), folder=run)
+
+
+def _of_keras_model(model, description):
+    shape = getattr(model, "input_shape", None)
+    shape = shape[1:] if isinstance(shape, tuple) else None
+    return Subject(inference(model), description, model=model, origin=Origin(shape))
 
 
 def _of_saved_model(path, trust):
@@ -152,7 +165,9 @@ def _of_saved_model(path, trust):
             def forward(x, signature=signature, argument=argument, output=output):
                 return full_precision(signature(**{argument: x})[output])
 
-            return Subject(forward, f"SavedModel {path.name}, signature {name}", model=loaded)
+            shape = tuple(spec.shape[1:]) if spec.shape.rank else None
+            named = f"SavedModel {path.name}, signature {name}"
+            return Subject(forward, named, model=loaded, origin=Origin(shape))
     raise UserError(
         f"No signature of the SavedModel in {path} goes from one float32 batch of images to logits (an "
         f"output of that name, or a single one). It has: {'; '.join(seen) or 'none'}. Export it with "

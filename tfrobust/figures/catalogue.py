@@ -47,6 +47,7 @@ FIGURES = {
     "epsilon": Entry("evaluations", "robust accuracy against the radius", "of_reports"),
     "rows": Entry("evaluations", "clean against robust accuracy, a point each", "of_reports"),
     "trade_off": Entry("sweeps", "clean against robust accuracy over a coefficient", "of_reports"),
+    "sensitivity": Entry("one sweep", "accuracies against the swept values", "of_reports"),
     "loss_landscape": Entry(
         "models", "loss around an image: sign of gradient, random signs", "of_models"
     ),

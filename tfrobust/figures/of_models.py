@@ -21,7 +21,7 @@ def draw_loss_landscape(request: Request) -> Drawn:
     RAT, figures 2 and 3.
     """
     return _draw_image_plane(
-        request, lambda forward, x, y, model: signed_gradient(forward, x, y), "gradient"
+        request, lambda forward, x, y, model: signed_gradient(forward, x, y), "sign of gradient"
     )
 
 
@@ -35,7 +35,7 @@ def draw_loss_surface(request: Request) -> Drawn:
         found = _attack(forward, x[None], np.array([y]), threat_model, request.seed)[0]
         return (found - x) / threat_model.radius()
 
-    return _draw_image_plane(request, attack, "attack")
+    return _draw_image_plane(request, attack, "direction of attack")
 
 
 def draw_weight_landscape(request: Request) -> Drawn:
@@ -152,7 +152,7 @@ def _draw_image_plane(request, direct, label):
         }
 
     losses = request.keep(_settings(request, f"plane of {label}", example=number), compute)
-    return _surfaces(losses, places, (label, "random signs"), f"in {threat_model.epsilon}")
+    return _surfaces(losses, places, (label, "random signs"), str(threat_model.epsilon))
 
 
 def _surfaces(losses, places, labels, unit):

@@ -8,11 +8,11 @@ from tfrobust.errors import UserError
 from tfrobust.figures.request import Drawn, Request
 from tfrobust.plots import (
     plot_accuracies,
-    plot_curves,
     plot_epochs,
     plot_epsilon_curves,
     plot_trade_off,
 )
+from tfrobust.plots.curves import PANELS
 from tfrobust.runs import files, kinds
 from tfrobust.runs.metrics import read_metrics
 from tfrobust.runs.run_report import read_run_report
@@ -32,7 +32,7 @@ def draw_curves(request: Request) -> Drawn:
         for row in found
     ]
     head = ("run", "epoch", "loss", "clean accuracy", "robust accuracy")
-    return Drawn(plot_curves(request.paths), head, rows)
+    return Drawn(plot_epochs(_read_metrics(request), dict(PANELS)), head, rows)
 
 
 def draw_accuracies(request: Request) -> Drawn:
@@ -57,7 +57,8 @@ def draw_epsilon(request: Request) -> Drawn:
         curve = report["curves"]["epsilon"]
         if curve is None:
             raise UserError(
-                f"The evaluation {name} has no curve over the radius. Evaluate with full checks."
+                f"The evaluation {name} has no curve over the radius: evaluations that are short have none. "
+                "Evaluate under a longer suite, such as autoattack."
             )
         curves[name] = np.array(curve["epsilon"]), np.array(curve["accuracy"])
     radii = {report["radius"] for report in reports.values()}
@@ -90,11 +91,16 @@ def draw_trade_off(request: Request) -> Drawn:
     lines, rows, measures = {}, [], set()
     for name, path in zip(request.names, request.paths, strict=True):
         points = []
-        for values, clean, robust, measure in _read_sweep(pathlib.Path(path)):
-            label = ", ".join(value for _, value in values)
+        folder = pathlib.Path(path)
+        groups, suite = _read_sweep(folder)
+        measures.add(suite or _name_attack(folder))
+        for group in groups:
+            clean, robust = group.mean("clean"), group.mean("robust" if suite is None else "suite")
+            if clean is None or robust is None:
+                continue
+            label = ", ".join(value for _, value in group.values)
             points.append((label, clean, robust))
             rows.append((name, label, clean, robust))
-            measures.add(measure)
         lines[name] = points
     if len(measures) > 1:
         raise UserError(
@@ -106,20 +112,48 @@ def draw_trade_off(request: Request) -> Drawn:
     return Drawn(figure, ("sweep", "value", "clean", "robust"), rows)
 
 
+def draw_sensitivity(request: Request) -> Drawn:
+    """Accuracies against what a sweep changes, means and deviations over seeds: a line for each other value.
+
+    ATLAS, figures 4 to 10 and 12 to 17.
+    """
+    from tfrobust.sweeps.sweep import draw_groups
+
+    if len(request.paths) != 1:
+        raise UserError(f"This figure shows one sweep. Received: {len(request.paths)} of them.")
+    groups, suite = _read_sweep(pathlib.Path(request.paths[0]))
+    rows = [
+        (
+            *(value for _, value in group.values),
+            measure,
+            group.mean(measure),
+            group.deviation(measure),
+        )
+        for group in groups
+        for measure in ("clean", "robust", "suite")
+        if group.mean(measure) is not None
+    ]
+    names = [name for name, _ in groups[0].values]
+    return Drawn(draw_groups(groups, suite), (*names, "measure", "mean", "deviation"), rows)
+
+
 def draw_epochs(request: Request) -> Drawn:
     """Jacobian norm, validation robust and clean accuracy over training, collapses marked.
 
     ATLAS, figure 11.
     """
-    return _draw_epochs(
-        request,
-        {
-            "Jacobian norm at x'": ("jacobian_norm",),
-            "robust accuracy, validation": ("val_robust_accuracy",),
-            "clean accuracy, validation": ("val_accuracy",),
-        },
-        collapse="val_robust_accuracy",
-    )
+    metrics = _read_metrics(request)
+    keys = {
+        "Jacobian norm at x'": "jacobian_norm",
+        "robust accuracy, validation": "val_robust_accuracy",
+        "clean accuracy, validation": "val_accuracy",
+    }
+    found = {key for rows in metrics.values() for row in rows for key in row}
+    keys = {title: key for title, key in keys.items() if key in found}
+    if not keys:
+        raise UserError("The runs have no validation and recorded no Jacobian norm.")
+    figure = plot_epochs(metrics, keys, collapse="val_robust_accuracy")
+    return Drawn(figure, ("run", "epoch", *keys.values()), _list_rows(metrics, keys.values()))
 
 
 def draw_divergences(request: Request) -> Drawn:
@@ -127,26 +161,29 @@ def draw_divergences(request: Request) -> Drawn:
 
     FAIT, figure 4.
     """
-    titles = {"R": ("divergence_one_piece",), "R'": ("divergence_two_pieces",)}
-    return _draw_epochs(request, titles)
-
-
-def _draw_epochs(request, panels, collapse=None):
     metrics = _read_metrics(request)
-    shown = {
-        t: k for t, k in panels.items() if any(k[0] in r for rows in metrics.values() for r in rows)
+    keys = {"R": "divergence_one_piece", "R'": "divergence_two_pieces"}
+    for name, rows in metrics.items():
+        if not any(key in row for key in keys.values() for row in rows):
+            raise UserError(
+                f"The run {name} has not recorded R and R'. Train it with training.RecordDivergences."
+            )
+    # A line for each run and each of the two, in one panel: they are there to be compared.
+    lines = {
+        f"{name}, {short}": [{"epoch": row["epoch"], "value": row.get(key)} for row in rows]
+        for name, rows in metrics.items()
+        for short, key in keys.items()
     }
-    if not shown:
-        wanted = ", ".join(keys[0] for keys in panels.values())
-        raise UserError(f"The runs have recorded none of these: {wanted}.")
-    keys = {title: names[0] for title, names in shown.items()}
-    figure = plot_epochs(metrics, keys, collapse)
-    rows = [
-        (name, row["epoch"] + 1, *(row.get(key) for key in keys.values()))
+    figure = plot_epochs(lines, {"mean divergence (nats)": "value"})
+    return Drawn(figure, ("run", "epoch", *keys.values()), _list_rows(metrics, keys.values()))
+
+
+def _list_rows(metrics, keys):
+    return [
+        (name, row["epoch"] + 1, *(row.get(key) for key in keys))
         for name, found in metrics.items()
         for row in found
     ]
-    return Drawn(figure, ("run", "epoch", *keys.values()), rows)
 
 
 def _read_metrics(request):
@@ -161,7 +198,7 @@ def _read_evaluations(request):
 
 
 def _read_sweep(folder):
-    """Values, mean clean and mean robust accuracy of the points of a sweep, and what attacked."""
+    """The `Group`s of a sweep's results, and the name of its suite or None."""
     from tfrobust.sweeps.grid import Point
     from tfrobust.sweeps.results import group_results, read_result
 
@@ -170,14 +207,9 @@ def _read_sweep(folder):
         raise UserError(f"There is no sweep in {folder}. Give folders that bin/sweep.py made.")
     suite = content["sweep"].get("suite")
     points = [Point(tuple(map(tuple, p["values"])), p["seed"]) for p in content["points"]]
-    results = [read_result(folder / point.name, point, suite) for point in points]
-    measure = "robust" if suite is None else "suite"
-    for group in group_results(results):
-        clean, robust = group.mean("clean"), group.mean(measure)
-        if clean is not None and robust is not None:
-            yield group.values, clean, robust, suite or _name_attack(folder, points)
+    return group_results([read_result(folder / p.name, p, suite) for p in points]), suite
 
 
-def _name_attack(folder, points):
-    reports = [folder / p.name for p in points if (folder / p.name / "report.json").is_file()]
-    return f"test attack in {read_run_report(reports[0]).threat_model}"
+def _name_attack(folder):
+    reports = sorted(folder.glob("*/report.json"))
+    return f"test attack in {read_run_report(reports[0].parent).threat_model}" if reports else ""

@@ -99,7 +99,8 @@ class Request:
             raise UserError(
                 "These models do not say their data and radius. Give --data and --epsilon."
             )
-        return load_examples(data), threat_model
+        origin = next(iter(self.subjects.values())).origin
+        return load_examples(data, origin=origin), threat_model
 
     def choose_example(self) -> tuple[np.ndarray, int, int]:
         """The image of a figure about one image, its label and its id."""

@@ -23,6 +23,7 @@ from tfrobust.models.preact_resnet import preact_resnet18 as preact_resnet18
 from tfrobust.models.resnet import resnet18 as resnet18
 from tfrobust.models.senet import senet18 as senet18
 from tfrobust.models.shufflenet_v2 import shufflenet_v2 as shufflenet_v2
+from tfrobust.models.small_cnn import small_cnn as small_cnn
 from tfrobust.models.swap import with_exact_batch_normalization as with_exact_batch_normalization
 from tfrobust.models.swap import with_stock_batch_normalization as with_stock_batch_normalization
 from tfrobust.models.trades_cnn import trades_cnn as trades_cnn

@@ -3,7 +3,6 @@
 import difflib
 import inspect
 import os
-import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,8 +10,8 @@ import keras
 import numpy as np
 
 from tfrobust.compat import find_origin
-from tfrobust.contract.keras_file import read_keras_file
-from tfrobust.errors import UserError, one_line
+from tfrobust.errors import UserError
+from tfrobust.models.application_weights import call_application, find_head, load_network
 from tfrobust.models.parts import check_choice, check_input_shape
 from tfrobust.models.swap import exact_layer
 from tfrobust.ops.numbers import integer
@@ -41,6 +40,7 @@ def from_applications(
     weights: str | os.PathLike | None = None,
     activation: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    frozen: bool = False,
 ) -> keras.Model:
     """A network of `keras.applications`, such as ResNet-152, from pixels in [0, 1] to logits.
 
@@ -49,6 +49,9 @@ def from_applications(
     of tfrobust, with the settings of the network; its last softmax is left out. With the same weights and
     activations the logits are those of Keras's network.
 
+    With another number of classes than the weights' own, what lies before the mean over all pixels has the
+    weights, and what follows it is new: a head for your classes.
+
     Networks with LayerNormalization (ConvNeXt) have second derivatives that TensorFlow computes wrong by 0.1
     to 2 %; methods that need these say so.
 
@@ -56,12 +59,14 @@ def from_applications(
         name: of the function in `keras.applications`, such as "ResNet50", "ResNet152" or "MobileNetV2".
         input_shape: (height, width, channels) of one image; each network has a smallest size.
         num_classes: number of logits, at least 2.
-        weights: None for random values; "imagenet" for those of Keras, for 1000 classes, which are
-            downloaded unless they are in ~/.keras/models; or a file of weights (.h5) or a model (.keras)
-            of the same network.
+        weights: None for random values; "imagenet" for those of Keras, which are downloaded unless they are
+            in ~/.keras/models; or a file of weights (.h5) or a model (.keras) of the same network, of as many
+            classes, of 1000, or (.h5) without its head.
         activation: "softplus" or "silu" in the place of every ReLU, ReLU6 and hard SiLU; None leaves them.
             Smooth activations stay, and so do the gates of MobileNetV3, which are clipped ReLUs.
         settings: other arguments of the function, such as {"alpha": 0.5}, the width of MobileNet.
+        frozen: whether only what follows the mean over all pixels is trained; BatchNormalization before it
+            then keeps its statistics. To train all later, set `trainable` of each of `model.layers`.
 
     Returns:
         A functional Keras model: pixels in [0, 1], (b, h, w, c), to float32 logits (b, num_classes). It has
@@ -81,11 +86,6 @@ def from_applications(
     integer(num_classes, "num_classes", minimum=2)
     check_choice(SMOOTH, "activation", activation)
     given = _check_settings(application, settings or {})
-    if weights == "imagenet" and num_classes != 1000:
-        raise UserError(
-            f"weights='imagenet' are for 1000 classes. Received: num_classes={num_classes}. Leave it out, or "
-            "begin with weights=None."
-        )
     pixels = keras.Input(shape, name="pixels")
     x = _preprocess(pixels, application)
     given |= {"input_shape": shape, "input_tensor": x, "classes": num_classes}
@@ -93,11 +93,14 @@ def from_applications(
     if weights is None:
         # Only the layers' settings are wanted: their values come with the copy.
         with keras.StatelessScope(initialize_variables=False):
-            network = _call(application, given)
-        return _exchange_layers(network, activation, name)
-    network = _read_weights(application, given, weights)
+            network = call_application(application, given)
+    else:
+        network = load_network(application, given, weights)
     model = _exchange_layers(network, activation, name)
-    model.set_weights(network.get_weights())
+    if weights is not None:
+        model.set_weights(network.get_weights())
+    for layer in model.layers[: find_head(model)] if frozen else ():
+        layer.trainable = False
     return model
 
 
@@ -156,45 +159,6 @@ def _probe(preprocess: Callable) -> tuple[list, list, list]:
             "does not become a layer here. Build the network, and use tfrobust.adapt."
         )
     return order, scale.tolist(), offset.tolist()
-
-
-def _call(application, given):
-    try:
-        return application(**given)
-    # Keras checks sizes, and reads weights, each with errors of its own.
-    except Exception as error:
-        raise UserError(
-            f"keras.applications.{application.__name__} cannot be built: {one_line(error, 300)}"
-        ) from error
-
-
-def _read_weights(application, given, weights):
-    path = pathlib.Path(weights)
-    if weights == "imagenet":
-        try:
-            # Of any size: Keras asks for 224 by 224 where it is given a shape.
-            return application(**(given | {"weights": "imagenet", "input_shape": None}))
-        except Exception as error:
-            raise UserError(
-                f"The weights 'imagenet' of {application.__name__} are not in ~/.keras/models, cannot be "
-                f"downloaded, or are not of this size: {one_line(error, 300)} Put the file there, or give "
-                "its path."
-            ) from error
-    if not path.is_file():
-        raise UserError(
-            f"There is no file {path}. Give `weights` as a file of Keras, as 'imagenet' or as None."
-        )
-    if path.suffix != ".keras":
-        return _call(application, given | {"weights": str(path)})
-    model, values = _call(application, given), read_keras_file(path).get_weights()
-    wanted = [tuple(w.shape) for w in model.weights]
-    if [v.shape for v in values] != wanted:
-        raise UserError(
-            f"The model in {path} has other weights than {application.__name__} of these arguments: "
-            f"{len(values)} arrays, and {len(wanted)} are expected, of the same shapes."
-        )
-    model.set_weights(values)
-    return model
 
 
 def _exchange_layers(network, activation, name):

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import statistics
 from collections.abc import Iterator, Sequence
 
@@ -13,8 +14,11 @@ from scipy.stats import t as student
 from tfrobust.ops.interval import binomial_interval
 from tfrobust.papers.tables import Column, PaperTable, Row
 from tfrobust.runs import files, kinds
+from tfrobust.runs.run_report import read_bindings
 
 _SCHEMA = 1
+# Bindings that make no other method: the seed, and where it ran.
+_FREE = re.compile(r"(SEED|training\.train\.(seed|strategy|devices|save_seconds|image_epochs)) = ")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +35,8 @@ class FoundRun:
 
     Args:
         folder: of the run.
-        gin_files: that it was made of.
+        gin_files, gin_bindings: that it was made of; without those that change nothing but the seed and where
+            it ran.
         configuration: the lines of gin that were in force.
         seed: whole number.
         counts: from "clean", "SUITE" and "SUITE:ATTACK" to `Counts`.
@@ -39,6 +44,7 @@ class FoundRun:
 
     folder: pathlib.Path
     gin_files: tuple[str, ...]
+    gin_bindings: tuple[str, ...]
     configuration: frozenset[str]
     seed: int
     counts: dict[str, Counts]
@@ -54,7 +60,7 @@ class Ours:
         seeds: of the runs.
         images: on how many test images.
         overlaps: whether the interval and the paper's have a point in common; None without a paper's value,
-            and at another scale than the paper's.
+            and for runs of something else than the row.
     """
 
     value: float
@@ -70,13 +76,13 @@ class Line:
 
     Args:
         row: the paper's `Row`.
-        scale: gin files that the runs had beside the row's, such as a part for a smaller scale; empty for
-            runs of the paper's own size.
+        changes: gin files and lines of gin that the runs had beside the row's, such as a part for a smaller
+            scale; empty for runs of the row itself.
         cells: one for each column, `Ours` or None where nothing was run.
     """
 
     row: Row
-    scale: tuple[str, ...]
+    changes: tuple[str, ...]
     cells: tuple[Ours | None, ...]
 
 
@@ -101,9 +107,10 @@ def find_runs(folders: Sequence[str | os.PathLike]) -> list[FoundRun]:
 def compare_table(table: PaperTable, runs: Sequence[FoundRun]) -> list[Line]:
     """Puts runs beside the rows of a paper's table.
 
-    A run belongs to a row if it was made of the row's gin file and all of the row's lines of gin were in
-    force. Runs that differ by their seed only make one cell. The interval of one run is Wilson's for its test
-    images; that of k runs with the mean p, sample variance s² and the same n test images is
+    A run belongs to a row if it was made of the row's gin file and lines of gin and of nothing else, but for
+    its seed; what was made of more is a line of its own, below the row that has most of its lines. Runs that
+    differ by their seed only make one cell. The interval of one run is Wilson's for its test images; that of
+    k runs with the mean p, sample variance s² and the same n test images is
 
         p ± t sqrt(s² / k + p (1 - p) / n)
 
@@ -114,26 +121,36 @@ def compare_table(table: PaperTable, runs: Sequence[FoundRun]) -> list[Line]:
         runs: `FoundRun`s.
 
     Returns:
-        `Line`s: for each row that of its own size, then those of other scales.
+        `Line`s: for each row its own, then those of runs with changes.
     """
     lines = []
     for row in table.rows:
-        scales: dict[tuple[str, ...], list[FoundRun]] = {}
+        found: dict[tuple[str, ...], list[FoundRun]] = {}
         for run in runs:
-            if row.gin_file in run.gin_files and set(row.bindings) <= run.configuration:
-                scale = tuple(file for file in run.gin_files if file != row.gin_file)
-                scales.setdefault(scale, []).append(run)
-        for scale in sorted({(), *scales}):
+            if _find_row(table, run) is row:
+                more = (*run.gin_files, *run.gin_bindings)
+                changes = tuple(m for m in more if m not in (row.gin_file, *row.bindings))
+                found.setdefault(changes, []).append(run)
+        for changes in sorted({(), *found}):
             cells = tuple(
-                _make_cell(row, column, value, scales.get(scale, []), bool(scale))
+                _make_cell(row, column, value, found.get(changes, []), bool(changes))
                 for column, value in zip(table.columns, row.values, strict=True)
             )
-            lines.append(Line(row, scale, cells))
+            lines.append(Line(row, changes, cells))
     return lines
 
 
+def _find_row(table, run):
+    fitting = [
+        row
+        for row in table.rows
+        if row.gin_file in run.gin_files and set(row.bindings) <= run.configuration
+    ]
+    return max(fitting, key=lambda row: len(row.bindings), default=None)
+
+
 def _make_cell(
-    row: Row, column: Column, paper: float | None, runs: Sequence[FoundRun], scaled: bool
+    row: Row, column: Column, paper: float | None, runs: Sequence[FoundRun], changed: bool
 ) -> Ours | None:
     found = {run.seed: run.counts[column.suite] for run in runs if column.suite in run.counts}
     if not found:
@@ -149,7 +166,7 @@ def _make_cell(
         half = float(student.ppf(0.975, len(shares) - 1)) * math.sqrt(variance)
         low, high = max(0.0, mean - half), min(1.0, mean + half)
     overlaps = None
-    if paper is not None and not scaled:
+    if paper is not None and not changed:
         total = row.count_images(column)
         theirs = binomial_interval(round(paper / 100 * total), total)
         overlaps = low <= theirs[1] and theirs[0] <= high
@@ -169,7 +186,8 @@ def _read_run(folder: pathlib.Path) -> FoundRun:
     for path in sorted(folder.glob("evaluation/*/report.json")):
         counts |= _read_evaluation(path)
     lines = frozenset(line.strip() for line in record.get("configuration", "").splitlines())
-    return FoundRun(folder, tuple(report["gin_files"]), lines, report["seed"], counts)
+    bindings = tuple(b for b in read_bindings(folder, report) if not _FREE.match(b))
+    return FoundRun(folder, tuple(report["gin_files"]), bindings, lines, report["seed"], counts)
 
 
 def _read_evaluation(path: pathlib.Path) -> dict[str, Counts]:

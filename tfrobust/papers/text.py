@@ -15,7 +15,7 @@ LEGEND = (
 
 
 def format_markdown(paper: PaperTable, lines: Sequence[Line]) -> str:
-    """The table as Markdown: for each row a line of the paper's values and one for each scale of our runs."""
+    """The table as Markdown: for each row a line of the paper's values, our runs, and those with changes."""
     head, rows = _make_rows(paper, lines)
     body = table([cell(title) for title in head], [[cell(value) for value in row] for row in rows])
     files = dict.fromkeys(line.row.gin_file for line in lines)
@@ -70,8 +70,8 @@ def _make_rows(paper, lines):
 def _name_runs(line):
     seeds = {seed for ours in line.cells if ours is not None for seed in ours.seeds}
     count = f", {len(seeds)} seeds" if len(seeds) > 1 else ""
-    scale = "".join(f" + {name}" for name in line.scale)
-    return f"ours{scale}{count}"
+    changes = "".join(f" + {name}" for name in line.changes)
+    return f"ours{changes}{count}"
 
 
 def _format_value(column: Column, value: float | None) -> str:

@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import COLOURS, HATCHES
+from tfrobust.plots.style import COLOURS, COLUMN, HATCHES, add_legend, finish_axes, in_column
 from tfrobust.runs import files
 
 # Hatching serves print, and eyes for which the colours are alike.
 STYLES = (("clean", COLOURS[0], HATCHES[0]), ("robust", COLOURS[1], HATCHES[1]))
 _SCHEMA = 1
+# Of labels below the bars that one column has room for beside each other.
+_LETTERS = 36
 
 
+@in_column
 def plot_accuracies(folders: Sequence[str | os.PathLike]) -> Figure:
     """Draws a pair of bars for each evaluation: clean and robust accuracy, with 95 % intervals.
 
@@ -50,7 +52,8 @@ def plot_accuracies(folders: Sequence[str | os.PathLike]) -> Figure:
             f"Accuracies in different threat models cannot be compared: {', '.join(sorted(threat_models))}. "
             "Give evaluations in the same threat model."
         )
-    figure = Figure(figsize=(1.2 + 1.6 * len(reports), 3.2), layout="constrained")
+    labels = [_label(pathlib.Path(folder)) for folder in reports]
+    figure = Figure(figsize=(max(COLUMN, 0.6 + 0.55 * len(reports)), 2.5), layout="constrained")
     axes = figure.subplots()
     places = np.arange(len(reports))
     for shift, (name, colour, hatch) in zip((-0.2, 0.2), STYLES, strict=True):
@@ -65,17 +68,21 @@ def plot_accuracies(folders: Sequence[str | os.PathLike]) -> Figure:
             hatch=hatch,
             edgecolor="white",
             yerr=np.abs(ends - values),
-            error_kw={"capsize": 3, "linewidth": 1},
+            error_kw={"capsize": 2, "linewidth": 0.8},
         )
         for bar, value, top in zip(bars, values, ends[1], strict=True):
             middle = bar.get_x() + bar.get_width() / 2
-            axes.text(middle, top + 0.02, f"{100 * value:.0f} %", ha="center", fontsize="small")
-    axes.set_xticks(places, [_label(pathlib.Path(folder)) for folder in reports])
-    axes.set(ylim=(0, 1.2), ylabel="accuracy", title=threat_models.pop())
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+            axes.text(middle, top + 0.02, f"{100 * value:.0f}", ha="center", fontsize=6.5)
+    axes.set_xticks(places, labels)
+    if sum(map(len, labels)) > _LETTERS:
+        axes.tick_params(axis="x", rotation=30)
+        for label in axes.get_xticklabels():
+            label.set(ha="right", rotation_mode="anchor")
+    axes.set(ylim=(0, 1.1), ylabel="accuracy", xlabel=threat_models.pop())
     axes.set_yticks(np.linspace(0, 1, 6))
-    axes.legend(loc="upper center", ncols=2, fontsize="small", frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+    finish_axes(axes)
+    axes.grid(visible=False, axis="x")
+    add_legend(axes)
     return figure
 
 

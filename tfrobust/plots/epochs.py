@@ -1,26 +1,29 @@
 """Numbers of runs against epochs, with collapses marked."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from tfrobust.plots.style import PAGE, finish_axes, series_style
+from tfrobust.plots.style import COLUMN, add_legend, finish_axes, in_column, series_style
 
 # A fall of robust accuracy between two epochs that counts as a collapse.
 FALL = 0.2
 
 
+@in_column
 def plot_epochs(
     runs: Mapping[str, Sequence[Mapping[str, Any]]],
     panels: Mapping[str, str],
     collapse: str | None = None,
 ) -> Figure:
-    """Draws a panel for each quantity and a line for each run.
+    """Draws a panel for each quantity, one below the other, and a line for each run.
 
     Args:
         runs: from a run's name to its rows, dicts with "epoch", from 0, and numbers.
-        panels: from a panel's title to the key of the rows.
+        panels: from what a panel shows, with its unit, to the key of the rows.
         collapse: key of an accuracy; an epoch in which it falls by more than 0.2 is marked in all panels
             by a cross. None for no marks.
 
@@ -34,8 +37,9 @@ def plot_epochs(
         >>> [line.get_xdata().tolist() for line in figure.axes[0].lines]
         [[1, 2], [2]]
     """
-    figure = Figure(figsize=(max(3.5, PAGE * len(panels) / 3), 2.5), layout="constrained")
-    drawn = figure.subplots(1, len(panels), squeeze=False)[0]
+    height = 0.6 + 1.35 * len(panels) if len(panels) > 1 else 2.4
+    figure = Figure(figsize=(COLUMN, height), layout="constrained")
+    drawn = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
     for axes, (title, key) in zip(drawn, panels.items(), strict=True):
         for number, (name, rows) in enumerate(runs.items()):
             points = [(row["epoch"] + 1, row[key]) for row in rows if row.get(key) is not None]
@@ -51,12 +55,14 @@ def plot_epochs(
                     marker="x",
                     color="black",
                     markersize=8,
+                    label="_" if "collapse" in axes.get_legend_handles_labels()[1] else "collapse",
                 )
-        axes.set(xlabel="epoch")
-        axes.set_title(title, fontsize=9)
+        axes.set_ylabel(textwrap.fill(title, 20))
         finish_axes(axes, percent="accuracy" in key)
-    if len(runs) > 1:
-        drawn[0].legend(fontsize="x-small", frameon=False)
+    drawn[-1].set_xlabel("epoch")
+    drawn[-1].xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    if len(drawn[0].get_legend_handles_labels()[1]) > 1:
+        add_legend(drawn[0])
     return figure
 
 

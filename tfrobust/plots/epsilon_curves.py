@@ -6,9 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import COLUMN, finish_axes, series_style
+from tfrobust.plots.style import COLUMN, add_legend, finish_axes, in_column, series_style
 
 
+@in_column
 def plot_epsilon_curves(
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]], norm: str, radius: float | None = None
 ) -> Figure:
@@ -43,10 +44,12 @@ def plot_epsilon_curves(
             **series_style(number),
         )
     if radius is not None:
-        axes.axvline(radius, color="gray", linestyle=(0, (1, 1)), linewidth=1)
+        axes.axvline(
+            radius, color="gray", linestyle=(0, (1, 1)), linewidth=1, label="radius of training"
+        )
     axes.set(
         xlabel=f"{norm} radius (pixels in [0, 1])", ylabel="accuracy", ylim=(0, 1), xlim=(0, None)
     )
     finish_axes(axes)
-    axes.legend(fontsize="small", frameon=False)
+    add_legend(axes)
     return figure

@@ -6,9 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import COLUMN, finish_axes, series_style
+from tfrobust.plots.style import COLUMN, add_legend, finish_axes, in_column, series_style
 
 
+@in_column
 def plot_histograms(values: Mapping[str, np.ndarray], xlabel: str, bins: int = 30) -> Figure:
     """Draws the share of images against their value, a line for each model and the same bins for all.
 
@@ -42,5 +43,5 @@ def plot_histograms(values: Mapping[str, np.ndarray], xlabel: str, bins: int = 3
         axes.plot(edges, heights, drawstyle="steps-post", label=name, **look)
     axes.set(xlabel=xlabel, ylabel="share of images", ylim=(0, None))
     finish_axes(axes)
-    axes.legend(fontsize="small", frameon=False)
+    add_legend(axes)
     return figure

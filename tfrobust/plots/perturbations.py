@@ -4,11 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import PAGE
+from tfrobust.plots.style import COLUMN, in_column
+
+# Of images beside each other.
+_COLUMNS = 4
 
 
+@in_column
 def plot_perturbations(
     clean: np.ndarray,
     adversarial: np.ndarray,
@@ -16,7 +21,7 @@ def plot_perturbations(
     after: Sequence[str],
     radius: float,
 ) -> Figure:
-    """Draws a column for each image: clean, adversarial, and the perturbation, scaled.
+    """Draws each image three times, below each other: clean, adversarial, and the change, scaled.
 
     Middle grey is no change; black and white are minus and plus the radius, or the largest change where that
     is more, as in L2.
@@ -46,20 +51,30 @@ def plot_perturbations(
         )
     change = adversarial - clean
     largest = max(radius, float(np.abs(change).max()), 1e-12)
-    width = min(PAGE, 1.1 * len(clean) + 0.5)
-    height = 3 * (width - 0.5) / len(clean) + 0.55
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots(3, len(clean), squeeze=False)
+    columns = min(len(clean), _COLUMNS)
+    blocks = -(-len(clean) // columns)
+    cell = (COLUMN - 0.35) / _COLUMNS
+    size = (0.35 + cell * columns, blocks * (3 * cell + 0.4) + 0.1)
+    layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
+    figure = Figure(figsize=size, layout=layout)
+    axes = figure.subplots(3 * blocks, columns, squeeze=False)
     rows = (clean, adversarial, 0.5 + 0.5 * change / largest)
-    names = ("clean", "adversarial", f"perturbation\n±{largest:.2g}")
-    for row, (images, name) in enumerate(zip(rows, names, strict=True)):
-        for column, image in enumerate(images):
-            cell = axes[row, column]
+    names = ("clean", "adversarial", f"change\n±{largest:.2g}")
+    for place in range(blocks * columns):
+        block, column = divmod(place, columns)
+        for row, images in enumerate(rows):
+            cell_axes = axes[3 * block + row, column]
+            if place >= len(clean):
+                cell_axes.set_axis_off()
+                continue
+            image = images[place]
             shown = image[..., 0] if image.shape[-1] == 1 else image
-            cell.imshow(np.clip(shown, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            cell.set_xticks([])
-            cell.set_yticks([])
+            cell_axes.imshow(
+                np.clip(shown, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest"
+            )
+            cell_axes.set(xticks=[], yticks=[])
             if row < 2:
-                cell.set_title((before, after)[row][column], fontsize=7, pad=2)
-        axes[row, 0].set_ylabel(name, fontsize=7)
+                cell_axes.set_title((before, after)[row][place], fontsize=7, pad=2)
+            if column == 0:
+                cell_axes.set_ylabel(names[row], fontsize=7)
     return figure

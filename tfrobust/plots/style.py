@@ -1,9 +1,14 @@
 """How series look: a colour, a marker and a kind of line each, so that none of the three is needed."""
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec
 
+import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 # Of Okabe and Ito: told apart with all common kinds of colour vision, on white and on black.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -11,8 +16,33 @@ _MARKERS = "os^DvPX"
 _LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 HATCHES = ("", "//", "..", "xx")
 
-COLUMN, PAGE = 3.5, 7.0
+COLUMN, PAGE = 3.3, 7.0
 """Widths in inches of one column of a paper, and of its text."""
+
+# Letters in a legend's row that one column has room for, besides 7 for each line and marker.
+_LETTERS = 52
+# Of type in a column of a paper, in points.
+_TYPE: dict[Any, float] = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "legend.fontsize": 7,
+    "axes.linewidth": 0.6,
+    "grid.linewidth": 0.5,
+}
+
+Given = ParamSpec("Given")
+
+
+def in_column(draw: Callable[Given, Figure]) -> Callable[Given, Figure]:
+    """A function that draws a figure, with type that is read at the width of one column."""
+
+    @functools.wraps(draw)
+    def drawn(*arguments: Given.args, **options: Given.kwargs) -> Figure:
+        with matplotlib.rc_context(_TYPE):
+            return draw(*arguments, **options)
+
+    return drawn
 
 
 def series_style(number: int) -> dict[str, Any]:
@@ -37,5 +67,36 @@ def finish_axes(axes: Axes, percent: bool = True) -> None:
     axes.grid(alpha=0.3, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=7, width=0.6, length=2.5, pad=2)
     if percent:
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+        show_percent(axes.yaxis)
+
+
+def show_percent(axis: Axis) -> None:
+    """Labels an axis of shares in [0, 1] in percent, with no more digits than they need.
+
+    Example:
+        >>> axes = Figure().subplots()
+        >>> show_percent(axes.yaxis)
+        >>> [axes.yaxis.get_major_formatter()(share) for share in (0.5, 0.975, 1.0)]
+        ['50 %', '97.5 %', '100 %']
+    """
+    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g} %"))
+
+
+def add_legend(axes: Axes) -> None:
+    """A legend above the axes, where it hides nothing, in as many columns as there is room for."""
+    handles, labels = axes.get_legend_handles_labels()
+    if not handles:
+        return
+    columns = max(1, min(len(labels), _LETTERS // (max(map(len, labels)) + 7)))
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=columns,
+        frameon=False,
+        borderpad=0.2,
+        borderaxespad=0.2,
+        columnspacing=1.2,
+        handlelength=3.2,
+    )

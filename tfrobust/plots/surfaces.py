@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import COLUMN, PAGE
+from tfrobust.plots.style import COLUMN, in_column
 
 
+@in_column
 def plot_surfaces(
     losses: Mapping[str, np.ndarray], places: np.ndarray, labels: tuple[str, str], unit: str
 ) -> Figure:
@@ -36,11 +37,10 @@ def plot_surfaces(
     """
     if not losses:
         raise UserError("Give one or more models: there is nothing to draw.")
-    columns = min(len(losses), 3)
+    columns = min(len(losses), 2)
     rows = -(-len(losses) // columns)
-    width = COLUMN if columns == 1 else PAGE
-    height = 0.92 * width / columns
-    figure = Figure(figsize=(width, height * rows))
+    cell = COLUMN / columns
+    figure = Figure(figsize=(COLUMN, rows * 0.85 * cell + 0.3))
     top = max(float(np.nanmax(values)) for values in losses.values())
     low = min(0.0, *(float(np.nanmin(values)) for values in losses.values()))
     first, second = np.meshgrid(places, places, indexing="ij")
@@ -58,12 +58,17 @@ def plot_surfaces(
             ccount=60,
         )
         axes.set_zlim(low, top if top > low else low + 1.0)
-        axes.set_title(name, fontsize=9, y=0.98)
-        axes.set_xlabel(f"{labels[0]} ({unit})", fontsize=7, labelpad=-6)
-        axes.set_ylabel(f"{labels[1]} ({unit})", fontsize=7, labelpad=-6)
-        axes.set_zlabel("loss (nats)", fontsize=7, labelpad=-6)
-        axes.tick_params(labelsize=6, pad=-3)
-        axes.locator_params(nbins=5)
-        axes.view_init(elev=28, azim=-55)
-    figure.subplots_adjust(0.02, 0.06, 0.94, 0.96, wspace=0.22, hspace=0.18)
+        axes.set_title(name, y=0.97)
+        axes.set_xlabel("a", labelpad=-10)
+        axes.set_ylabel("b", labelpad=-10)
+        axes.set_zlabel("loss (nats)", fontsize=6.5, labelpad=-9)
+        axes.tick_params(labelsize=6, pad=-4, width=0.5)
+        axes.locator_params(nbins=3)
+        axes.view_init(elev=26, azim=-55)
+        axes.set_box_aspect(None, zoom=0.86)
+    height = figure.get_figheight()
+    figure.subplots_adjust(0.0, 0.22 / height, 0.97, 1.0 - 0.1 / height, wspace=0.06, hspace=0.12)
+    # Beside the axes there is no room for it.
+    told = f"a: {labels[0]}, b: {labels[1]}, in units of {unit}"
+    figure.text(0.5, 0.05 / height, told, ha="center", va="bottom", fontsize=7)
     return figure

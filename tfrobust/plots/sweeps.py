@@ -1,13 +1,14 @@
 """Accuracies against what a sweep changes."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import finish_axes, series_style
+from tfrobust.plots.style import COLUMN, add_legend, finish_axes, in_column, series_style
 
 # Beyond this ratio of the largest to the smallest value the axis is logarithmic.
 _WIDE = 20
@@ -16,6 +17,7 @@ Curves = Mapping[str, Sequence[tuple[str, float, float]]]
 """From a line's label to its points (value as text, mean in [0, 1], standard deviation or 0)."""
 
 
+@in_column
 def plot_sweep(panels: Mapping[str, Curves], xlabel: str) -> Figure:
     """Draws accuracy against one swept value: a panel for each accuracy, a line for each label.
 
@@ -43,10 +45,10 @@ def plot_sweep(panels: Mapping[str, Curves], xlabel: str) -> Figure:
         raise UserError("No run of the sweep has ended yet, so there is nothing to draw.")
     texts = list(dict.fromkeys(texts))
     places, numeric = _place(texts)
-    figure = Figure(figsize=(3.6 * len(panels), 3.2), layout="constrained")
-    for (title, curves), axes in zip(
-        panels.items(), figure.subplots(1, len(panels), squeeze=False)[0], strict=True
-    ):
+    height = 0.6 + 1.5 * len(panels) if len(panels) > 1 else 2.4
+    figure = Figure(figsize=(COLUMN, height), layout="constrained")
+    drawn = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
+    for (title, curves), axes in zip(panels.items(), drawn, strict=True):
         for number, (label, points) in enumerate(curves.items()):
             ordered = sorted(points, key=lambda point: places[point[0]])
             axes.errorbar(
@@ -57,9 +59,10 @@ def plot_sweep(panels: Mapping[str, Curves], xlabel: str) -> Figure:
                 capsize=3,
                 **series_style(number),
             )
-        _finish_axes(axes, title, xlabel, places, numeric)
+        _finish_axes(axes, title, places, numeric)
+    drawn[-1].set_xlabel(xlabel)
     if any(len(curves) > 1 for curves in panels.values()):
-        figure.axes[0].legend(fontsize="small", frameon=False)
+        add_legend(drawn[0])
     return figure
 
 
@@ -74,11 +77,11 @@ def _place(texts):
     return dict(zip(texts, np.arange(float(len(texts))), strict=True)), False
 
 
-def _finish_axes(axes, title, xlabel, places, numeric):
+def _finish_axes(axes, title, places, numeric):
     values = list(places.values())
     if numeric and min(values) > 0 and max(values) / min(values) > _WIDE:
         axes.set_xscale("log")
     axes.set_xticks(values, list(places))
     axes.minorticks_off()
-    axes.set(title=title, xlabel=xlabel)
+    axes.set_ylabel(textwrap.fill(title, 20))
     finish_axes(axes)

@@ -23,11 +23,27 @@ class Exported:
     run: pathlib.Path | None = None
 
 
+def list_versions(folder: str | os.PathLike) -> list[int]:
+    """The numbers of the SavedModels in a folder as TensorFlow Serving takes it, in ascending order."""
+    names = [path.parent.name for path in pathlib.Path(folder).glob("*/saved_model.pb")]
+    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+
+
+def find_saved_model(export: str | os.PathLike) -> pathlib.Path | None:
+    """The newest SavedModel of an export, or None; earlier versions of tfrobust wrote `saved_model/`."""
+    former = pathlib.Path(export, "saved_model")
+    versions = list_versions(export)
+    if versions:
+        return pathlib.Path(export, str(versions[-1]))
+    return former if (former / "saved_model.pb").is_file() else None
+
+
 def find_classifier(path: str | os.PathLike) -> Exported:
     """Finds the classifier; reads none of it.
 
     Args:
-        path: folder of a run, or of its export; a `.keras` file; folder of a SavedModel.
+        path: folder of a run, or of its export; a `.keras` file; folder of a SavedModel, or of several
+            with numbers, of which the newest is meant.
 
     Raises:
         UserError: there is nothing, or nothing that could be one.
@@ -47,6 +63,9 @@ def find_classifier(path: str | os.PathLike) -> Exported:
         return Exported(path)
     if (path / "saved_model.pb").is_file():
         return Exported(path, is_saved_model=True)
+    newest = find_saved_model(path)
+    if newest is not None:
+        return Exported(newest, is_saved_model=True)
     if (path / "config.gin").is_file() or (path / "run.json").is_file():
         ended = (path / "report.md").is_file()
         state = "has ended, but its export/ is gone" if ended else "has not been finished"

@@ -64,7 +64,10 @@ EVALUATION = Kind(
 )
 EXPORT = Kind("an export", "export.json", lambda c: {"num_classes", "image_shape"} <= c.keys())
 SWEEP = Kind("a sweep", "sweep.json", lambda c: isinstance(c.get("sweep"), dict) and "points" in c)
-KINDS = (RUN, EVALUATION, EXPORT, SWEEP)
+CERTIFICATION = Kind(
+    "a certification", "certification.json", lambda c: isinstance(c.get("proofs_of"), dict)
+)
+KINDS = (RUN, EVALUATION, EXPORT, SWEEP, CERTIFICATION)
 RESUME = ("auto", "never", "must")
 
 

@@ -4,8 +4,11 @@ import dataclasses
 import json
 import os
 import pathlib
+import shlex
+from typing import Any
 
 from tfrobust.errors import UserError
+from tfrobust.runs.metrics import read_metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +18,10 @@ class RunReport:
     Args:
         method, data, threat_model: as text.
         gin_files: of its configuration, that of a scale last; empty for a run without.
+        gin_bindings: lines of gin that override them.
         clean, robust: accuracies on the test split, in [0, 1]; robust under the run's test attack.
+        validation: clean and robust accuracy on the validation split at the epoch that was chosen; None where
+            it was not measured.
         interval: of the robust one, 95 %.
         seconds: of training.
     """
@@ -24,10 +30,12 @@ class RunReport:
     data: str
     threat_model: str
     gin_files: tuple[str, ...]
+    gin_bindings: tuple[str, ...]
     clean: float
     robust: float
     interval: tuple[float, float]
     seconds: float
+    validation: tuple[float | None, float | None]
 
 
 def read_run_report(folder: str | os.PathLike) -> RunReport:
@@ -45,12 +53,41 @@ def read_run_report(folder: str | os.PathLike) -> RunReport:
             data=found["data"],
             threat_model=found["threat_model"] + "",
             gin_files=tuple(name + "" for name in found["gin_files"]),
+            gin_bindings=read_bindings(folder, found),
             clean=found["clean"]["right"] / found["clean"]["total"],
             robust=found["robust"]["right"] / found["robust"]["total"],
             interval=(low + 0.0, high + 0.0),
             seconds=found["training_seconds"] + 0.0,
+            validation=_read_validation(folder, found),
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise UserError(
             f"{path} is not the report of a training run. Leave that folder out, or train it again."
         ) from error
+
+
+def read_bindings(folder: str | os.PathLike, report: dict[str, Any]) -> tuple[str, ...]:
+    """Lines of gin beside the files of a run, written as gin writes them.
+
+    Args:
+        folder: of the run.
+        report: content of its report.json.
+    """
+    lines = report.get("gin_bindings")
+    if lines is None:
+        # A run of an earlier version has them in its command only.
+        record = pathlib.Path(folder, "run.json")
+        content = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+        words = [w for s in content.get("starts", ())[:1] for w in shlex.split(s["command"])]
+        flag = "--gin_bindings="
+        lines = [word.removeprefix(flag) for word in words if word.startswith(flag)]
+    return tuple(" = ".join(part.strip() for part in line.split("=", 1)) for line in lines)
+
+
+def _read_validation(folder, report):
+    epoch = report.get("checkpoint", {}).get("epoch")
+    if epoch is None or not pathlib.Path(folder, "metrics.jsonl").is_file():
+        return None, None
+    rows = [row for row in read_metrics(folder) if row["epoch"] == epoch - 1]
+    row = rows[-1] if rows else {}
+    return row.get("val_accuracy"), row.get("val_robust_accuracy")

@@ -9,6 +9,7 @@ from typing import Any
 
 from tfrobust.errors import UserError
 from tfrobust.runs import files, kinds
+from tfrobust.runs.exported import find_saved_model
 
 
 class Workspace:
@@ -60,12 +61,10 @@ class Workspace:
     @property
     def is_complete(self) -> bool:
         """Whether the run has ended and all that it leaves at its end is there."""
-        last = (self.path / "report.json", self.report, self.export / "export.json")
-        exported = (
-            self.export / "classifier.keras",
-            self.export / "saved_model" / "saved_model.pb",
-        )
-        return self.has_run and all(path.is_file() for path in (*last, *exported))
+        exported = (self.export / "export.json", self.export / "classifier.keras")
+        last = (self.path / "report.json", self.report, *exported)
+        is_there = all(path.is_file() for path in last)
+        return self.has_run and is_there and find_saved_model(self.export) is not None
 
     @contextlib.contextmanager
     def claim(
@@ -78,7 +77,8 @@ class Workspace:
         Args:
             used: text of the configuration with all values that were used.
             seed: of the run.
-            data: {"name": ..., "fingerprint": {split: digits}, "source": ...}, JSON values.
+            data: {"name": ..., "fingerprint": {split: digits}, "source": ..., "image_shape": ...,
+                "class_names": ...}, JSON values.
             threat_model: {"norm": ..., "epsilon": ...}, or None.
 
         Raises:

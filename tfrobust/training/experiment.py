@@ -1,7 +1,7 @@
 """What a run builds before it begins, and before anything is written."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import keras
@@ -22,6 +22,7 @@ from tfrobust.spec import check_kind
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.training.callbacks.keep import KeepBest
 from tfrobust.training.callbacks.protocols import NeedsExperiment, Remembers
+from tfrobust.training.followed import check_follows, follow_data
 from tfrobust.training.optimizers.learning_rate import make_learning_rate
 from tfrobust.training.parts import check_function, check_functions, check_takes, make_part
 
@@ -41,7 +42,7 @@ class Experiment:
         augment: sequence of augmentations.
         test_attack: `Attack` of the report.
         seed: whole number.
-        gin_files: where the configuration was read from.
+        gin_files, gin_bindings: where the configuration was read from, and what overrides it.
         workers: the `Workers` that train together.
         fingerprint: digits that identify the data, as `data.fingerprint` gives them.
         pace: how many epochs of the settings pass in one of the run: more than 1 if it is shortened.
@@ -57,6 +58,7 @@ class Experiment:
     test_attack: Attack
     seed: int
     gin_files: tuple = ()
+    gin_bindings: tuple = ()
     workers: Workers = ALONE
     fingerprint: dict = dataclasses.field(default_factory=dict)
     pace: float = 1.0
@@ -104,7 +106,7 @@ def check_plain(checkpoint_rule: str, save_seconds: float, image_epochs: int) ->
 def build(
     *,
     data: Callable[[], data_room.Splits],
-    model: Callable[[], keras.Model],
+    model: Callable[..., keras.Model],
     method: Callable[..., AdversarialModel],
     optimizer: Callable[..., keras.Optimizer],
     test_attack: Attack,
@@ -120,7 +122,9 @@ def build(
     seed: int,
     compilation: dict[str, Any],
     gin_files: tuple[str, ...],
+    gin_bindings: tuple[str, ...],
     workers: Workers = ALONE,
+    bound: Collection[str] = (),
 ) -> Experiment:
     """Builds an `Experiment` from the settings of `run.train`, and checks each of them.
 
@@ -151,7 +155,7 @@ def build(
     augment = check_augment(
         splits.info.augment if augment is None else augment, splits.train.image_shape
     )
-    classifier = make_part("model", model, None)
+    classifier = make_part("model", model, None, **follow_data(model, splits.info, bound))
     _check(classifier, splits)
     settings = {"threat_model": threat_model, "eval_attack": eval_attack}
     settings = {name: value for name, value in settings.items() if value is not None}
@@ -185,6 +189,7 @@ def build(
         test_attack,
         seed,
         gin_files,
+        gin_bindings,
         workers,
         hashes,
         pace,
@@ -203,6 +208,7 @@ def _check_replicas(batch_size, workers):
 def _check(classifier, splits):
     """Checks the classifier against the contract, on a few images of the training split."""
     contract.check_classifier(classifier, "model")
+    check_follows(classifier, splits.info)
     images, _ = splits.train.read(np.arange(min(32, len(splits.train))))
     few = contract.as_images_of(classifier, images)
     contract.check_on_images(classifier, few, splits.info.num_classes)

@@ -61,7 +61,9 @@ def finish(
     with tempfile.TemporaryDirectory() as elsewhere:
         # A copy of a model is made of variables that all workers must make.
         folder = workspace.export if workers.is_chief else pathlib.Path(elsewhere, "export")
-        export_classifier(classifier, folder, class_names=experiment.splits.info.class_names)
+        names = experiment.splits.info.class_names
+        # A run that was killed from here on does so again.
+        export_classifier(classifier, folder, class_names=names, version=1)
     if not workers.is_chief:
         workers.part()
         return measured

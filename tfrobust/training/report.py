@@ -43,6 +43,7 @@ def write_report(
         "method": type(method).__name__,
         "data": splits.info.name,
         "gin_files": list(experiment.gin_files),
+        "gin_bindings": list(experiment.gin_bindings),
         "threat_model": repr(experiment.test_attack.threat_model),
         "test_attack": repr(experiment.test_attack),
         "clean": _count(measured.clean),

@@ -35,7 +35,7 @@ from tfrobust.training.runtime import Runtime
 def train(
     *,
     data: Callable[[], Splits],
-    model: Callable[[], keras.Model],
+    model: Callable[..., keras.Model],
     method: Callable[..., AdversarialModel],
     optimizer: Callable[..., keras.Optimizer],
     test_attack: Attack,
@@ -71,7 +71,8 @@ def train(
 
     Args:
         data: function without arguments that returns `data.Splits`.
-        model: function without arguments that returns the classifier, a Keras model with logits.
+        model: function that returns the classifier, a Keras model with logits. What it takes of `input_shape`
+            and `num_classes`, and nobody has bound, is given by the data.
         method: function of the classifier and `seed` that returns an `AdversarialModel`: a recipe, which
             also takes what is given of `threat_model` and `eval_attack`, or a method's class with
             its other arguments bound.
@@ -161,7 +162,9 @@ def train(
                 "rematerialize": rematerialize,
             },
             gin_files=tuple(configuration.files if configuration else ()),
+            gin_bindings=configuration.bindings if configuration else (),
             workers=workers,
+            bound=configuration.list_bound(train, "model") if configuration else (),
         )
         extra = build_callbacks(callbacks, experiment)
         if configuration:
@@ -189,7 +192,13 @@ def _claim(experiment, workspace, used):
             f"{workspace.path} has a report, but its export or report.json is missing: the run continues."
         )
     info = experiment.splits.info
-    described = {"name": info.name, "fingerprint": experiment.fingerprint, "source": info.source}
+    described = {
+        "name": info.name,
+        "fingerprint": experiment.fingerprint,
+        "source": info.source,
+        "image_shape": info.image_shape,
+        "class_names": info.class_names,
+    }
     threat_model = describe(experiment.test_attack.threat_model)
     return workspace.claim(used, experiment.seed, described, threat_model)
 

@@ -1,6 +1,7 @@
 """Streams change nothing: the flags, steps and images of one stream, also after an interruption."""
 
 import threading
+import types
 
 import keras
 import numpy as np
@@ -10,11 +11,12 @@ import tensorflow as tf
 from tfrobust import Linf
 from tfrobust.attacks import APGD, FAB, Square
 from tfrobust.errors import Interrupted, UserError
-from tfrobust.evaluation import Evaluator, Subject
+from tfrobust.evaluation import Evaluator, Subject, forget_traces
 from tfrobust.evaluation.compiled.single_thread import SingleThreadFunction
 from tfrobust.evaluation.engine.journal import Journal
 from tfrobust.evaluation.engine.scheduling import slots as slots_module
 from tfrobust.evaluation.engine.scheduling.pace import Pace
+from tfrobust.evaluation.engine.scheduling.program import Program
 from tfrobust.evaluation.engine.scheduling.slots import Slots
 from tfrobust.losses import TargetedDLR
 from tfrobust.models import BatchNormalization
@@ -85,6 +87,50 @@ def test_streams_find_what_one_finds_to_the_last_bit(model, labels, one, streams
     assert all(outcome.slots <= 24 for outcome in result[1])
     # One trace, however many streams.
     assert all(outcome.traces <= 1 for outcome in result[1])
+
+
+def test_later_attacks_are_traced_beside_the_ones_before(model, labels, monkeypatch):
+    """Each in the other thread, before the first step of the first attack is over."""
+    prepare, tick = Program.prepare, Slots.tick
+    prepared: dict[str, int] = {}
+    ended = threading.Event()
+
+    def note(self, *examples):
+        prepare(self, *examples)
+        prepared[type(self.attack).__name__] = threading.get_ident()
+        if len(prepared) == 2:
+            ended.set()
+
+    def wait(self):
+        assert ended.wait(60)
+        return tick(self)
+
+    monkeypatch.setattr(Program, "prepare", note)
+    monkeypatch.setattr(Slots, "tick", wait)
+    forget_traces()
+    evaluator = Evaluator(Subject.of(model), ATTACKS, streams=2, slots=24)
+    result = evaluator(X, labels, IDS)
+    assert list(prepared) == ["FAB", "Square"]
+    assert threading.get_ident() not in prepared.values()
+    # They are told with their attack, once, and by later ones not at all.
+    assert [outcome.traces for outcome in result[1]] == [1, 1, 1]
+    assert [outcome.traces for outcome in evaluator(X, labels, IDS)[1]] == [0, 0, 0]
+
+
+def test_an_error_of_a_trace_comes_when_its_turn_does(model, labels, monkeypatch):
+    def fail(self, *examples):
+        raise RuntimeError("traced ahead")
+
+    monkeypatch.setattr(Program, "prepare", fail)
+    forget_traces()
+    ended: list[str] = []
+    bar = types.SimpleNamespace(
+        begin=lambda *a: None, show=lambda *a: None, end=lambda name, text: ended.append(name)
+    )
+    evaluator = Evaluator(Subject.of(model), ATTACKS, streams=2, slots=24)
+    with pytest.raises(RuntimeError, match="traced ahead"):
+        evaluator(X, labels, IDS, bar=bar)
+    assert ended == ["apgd-t"]
 
 
 def test_several_streams_are_at_work_at_once(model, labels, monkeypatch):
@@ -170,12 +216,14 @@ def test_a_single_thread_computes_the_same_bits_with_a_convolution():
         SingleThreadFunction(lambda x: network(x))(x)
 
 
-def test_rows_are_those_that_are_over_soonest():
-    # A pass costs 1 and 0.1 a row: as few passes as there can be.
-    assert Pace(2, (10, 200), (2.0, 21.0)).choose_rows(400, 200) == 200
-    # A pass costs nothing but its rows: the sizes without idle rows are as good as any.
+def test_rows_are_the_fewest_of_those_that_are_over_about_soonest():
+    # A pass costs 5 and 0.1 a row: as few passes as there can be.
+    assert Pace(2, (10, 200), (6.0, 25.0)).choose_rows(400, 200) == 200
+    # A pass costs 2 and 0.1 a row: twice as many passes cost a tenth more at most.
+    assert Pace(2, (10, 200), (3.0, 22.0)).choose_rows(400, 200) == 100
+    # A pass costs nothing but its rows: as few as there may be, if hardly any are idle in the end.
     free = Pace(2, (10, 200), (1.0, 20.0))
-    assert 400 % (2 * free.choose_rows(400, 200)) == 0
+    assert free.choose_rows(400, 200) == 34 and free.choose_rows(66, 200) == 33
     # Fewer examples get the rows of all, unless idle rows cost more than a trace.
     assert free.plan_rows(300, 400, 200, passes=0.0) == free.choose_rows(400, 200)
     assert free.plan_rows(300, 400, 200, passes=100.0) == free.choose_rows(300, 200)

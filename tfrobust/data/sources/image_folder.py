@@ -3,14 +3,15 @@
 import os
 import pathlib
 from stat import S_ISREG
+from typing import NamedTuple
 
 import numpy as np
 
 from tfrobust.data.held_out import hold_out, make_splits
-from tfrobust.data.resize import check_image_size
 from tfrobust.data.splits import Splits
 from tfrobust.data.stored.crops import Crop
 from tfrobust.data.stored.image_files import ImageFiles
+from tfrobust.data.stored.image_shape import check_image_shape, choose_image_shape
 from tfrobust.data.stored.memory import (
     LIMIT_GIB,
     check_crop,
@@ -26,8 +27,8 @@ TEST_SEED = 0
 
 def image_folder(
     path: str | os.PathLike,
-    image_size: int | tuple[int, int],
-    channels: int = 3,
+    image_size: int | tuple[int, int] | None = None,
+    channels: int | None = 3,
     validation: float = 0.1,
     validation_seed: int = 0,
     test: float | None = None,
@@ -49,8 +50,10 @@ def image_folder(
     Args:
         path: the folder.
         image_size: integer or (height, width); images are cropped centrally to this aspect ratio and
-            resized.
-        channels: 3 (RGB) or 1 (luminance). Transparency is dropped.
+            resized. None keeps the size of pictures that all have the same, up to 64 by 64; others become
+            squares of the median of their shorter sides, a multiple of 8 from 8 to 64.
+        channels: 3 (RGB) or 1 (luminance); None for 1 if all pictures are grey, else 3. Transparency is
+            dropped.
         validation: count, or fraction in (0, 1), of the training examples to hold out, stratified by
             class.
         validation_seed: seed of that choice; it does not depend on the seed of the run.
@@ -93,8 +96,7 @@ def image_folder(
         "train_crop": train_crop,
         "test_crop": test_crop,
     }
-    size = check_image_size(image_size)
-    check_pictures(channels, memory_limit_gib, train_crop, test_crop, size)
+    check_pictures(image_size, channels, memory_limit_gib, train_crop, test_crop)
     path = pathlib.Path(path)
     if not path.is_dir():
         raise UserError(
@@ -106,16 +108,21 @@ def image_folder(
             f"{path} has train and test folders, so `test`={test!r} would have no effect: leave it out."
         )
     root = path / "train" if is_cut else path
-    classes = _list_classes(root)
+    classes = list_classes(root)
+    listed = list_pictures(root, classes)
+    size, channels = choose_image_shape(
+        [str(root / name) for name in listed.names], image_size, channels
+    )
+    arguments |= {"image_size": size if image_size is None else image_size, "channels": channels}
 
-    def find(folder):
-        return _find_split(folder, classes, size, channels, test_crop)
+    def read(pictures):
+        return make_split(pictures, size, channels, test_crop)
 
-    train, held_out = find(root), validation
+    train, held_out = read(listed), validation
     if is_cut:
-        test_split = find(path / "test")
+        test_split = read(list_pictures(path / "test", classes))
         if (path / "validation").is_dir():
-            held_out = find(path / "validation")
+            held_out = read(list_pictures(path / "validation", classes))
     else:
         train, test_split = hold_out(train, 0.2 if test is None else test, TEST_SEED, "test")
     splits = make_splits(
@@ -131,37 +138,48 @@ def image_folder(
 
 
 def check_pictures(
-    channels: int,
+    image_size: int | tuple[int, int] | None,
+    channels: int | None,
     memory_limit_gib: float,
     train_crop: Crop | None,
     test_crop: Crop | None,
-    size: tuple[int, int],
 ) -> None:
     """Raises `UserError` for settings that no data set of pictures can have."""
-    if channels not in (1, 3):
-        raise UserError(f"`channels` must be 1 (luminance) or 3 (RGB). Received: {channels!r}.")
+    size = check_image_shape(image_size, channels)
     check_memory_limit(memory_limit_gib)
     check_crop("train_crop", train_crop, size)
     check_crop("test_crop", test_crop, size)
 
 
-def _list_classes(root):
+def list_classes(root: pathlib.Path, least: int = 2) -> list[str]:
+    """The names of a folder's folders, sorted; raises `UserError` if there are fewer than `least`."""
     if not root.is_dir():
         raise UserError(
             f"{root} does not exist: a data set with a test folder needs a train folder."
         )
     classes = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    if len(classes) < 2:
-        raise UserError(f"{root} has the class folders {classes}: at least two classes are needed.")
+    if len(classes) < least:
+        needed = "at least two classes are" if least == 2 else "a folder for each class is"
+        raise UserError(f"{root} has the class folders {classes}: {needed} needed.")
     return classes
 
 
-def _find_split(root, classes, size, channels, crop):
+class Listed(NamedTuple):
+    """The pictures of a split: paths relative to a folder, sizes in bytes, labels."""
+
+    root: pathlib.Path
+    names: list[str]
+    sizes: list[int]
+    labels: np.ndarray
+
+
+def list_pictures(root: pathlib.Path, classes: list[str], least: int = 2) -> Listed:
+    """The pictures in a folder's class folders, at least so many, of which there may be no others."""
     if not root.is_dir():
         raise UserError(
             f"{root} does not exist: a data set with a train folder needs a test folder."
         )
-    unknown = sorted(set(_list_classes(root)) - set(classes))
+    unknown = sorted(set(list_classes(root, least)) - set(classes))
     if unknown:
         raise UserError(
             f"{root} has the class folder {unknown[0]!r}, but the classes of the training folder are "
@@ -173,9 +191,16 @@ def _find_split(root, classes, size, channels, crop):
         raise UserError(f"{root} has no images: put some into its class folders.")
     names = [f"{c}/{name}" for c, files in zip(classes, found, strict=True) for name, _ in files]
     sizes = [bytes_ for files in found for _, bytes_ in files]
-    reader = ImageFiles(root, names, sizes, size, channels, crop)
-    reader.check_first(labels)
-    return StoredSplit(reader, np.arange(len(names)), labels)
+    return Listed(root, names, sizes, labels)
+
+
+def make_split(
+    listed: Listed, size: tuple[int, int], channels: int, crop: Crop | None
+) -> StoredSplit:
+    """A split that reads listed pictures; the first of each class is looked at."""
+    reader = ImageFiles(listed.root, listed.names, listed.sizes, size, channels, crop)
+    reader.check_first(listed.labels)
+    return StoredSplit(reader, np.arange(len(reader)), listed.labels)
 
 
 def _list_files(folder):

@@ -3,21 +3,23 @@
 import csv
 import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from tfrobust.data.base_split import BaseSplit
 from tfrobust.data.held_out import hold_out, make_splits
-from tfrobust.data.resize import check_image_size
 from tfrobust.data.sources.image_folder import TEST_SEED, check_file, check_pictures
 from tfrobust.data.splits import Splits
 from tfrobust.data.stored.crops import Crop
 from tfrobust.data.stored.image_files import ImageFiles
+from tfrobust.data.stored.image_shape import choose_image_shape
 from tfrobust.data.stored.memory import LIMIT_GIB, load_what_fits
 from tfrobust.data.stored.split import StoredSplit
 from tfrobust.errors import UserError, one_line
 
 SPLITS = ("train", "validation", "test")
+ListedLines = tuple[Sequence[str], Sequence[str], np.ndarray | None]
 _HOW = (
     "The file needs a first line `path,label` or `path,label,split`, and a line for each picture."
 )
@@ -25,8 +27,8 @@ _HOW = (
 
 def image_list(
     path: str | os.PathLike,
-    image_size: int | tuple[int, int],
-    channels: int = 3,
+    image_size: int | tuple[int, int] | None = None,
+    channels: int | None = 3,
     validation: float = 0.1,
     validation_seed: int = 0,
     test: float | None = None,
@@ -84,16 +86,19 @@ def image_list(
         "train_crop": train_crop,
         "test_crop": test_crop,
     }
-    size = check_image_size(image_size)
-    check_pictures(channels, memory_limit_gib, train_crop, test_crop, size)
+    check_pictures(image_size, channels, memory_limit_gib, train_crop, test_crop)
     path = pathlib.Path(path)
-    paths, labels, parts = _read_list(path)
+    paths, labels, parts = read_list(path)
     if parts is not None and test is not None:
         raise UserError(
             f"{path} has a column `split`, so `test`={test!r} would have no effect: leave it out."
         )
     class_names, numbers = _number_classes(path, labels)
-    sizes = [_check_listed(path, line, one) for line, one in enumerate(paths, 2)]
+    sizes = [check_listed(path, line, one) for line, one in enumerate(paths, 2)]
+    size, channels = choose_image_shape(
+        [str(path.parent / one) for one in paths], image_size, channels
+    )
+    arguments |= {"image_size": size if image_size is None else image_size, "channels": channels}
     reader = ImageFiles(path.parent, paths, sizes, size, channels, test_crop)
     reader.check_first(numbers)
     listed = StoredSplit(reader, np.arange(len(paths)), numbers)
@@ -116,8 +121,13 @@ def image_list(
     return splits.record_source("image_list", **arguments)
 
 
-def _read_list(path):
-    """Paths, labels and, if there are any, splits: what the lines say."""
+def read_list(path: pathlib.Path, needed: Sequence[str] = ("train", "test")) -> ListedLines:
+    """Paths, labels and, if there are any, splits: what the lines say.
+
+    Args:
+        path: the CSV file.
+        needed: splits of which there must be lines, if there are any splits.
+    """
     if path.exists() and not path.is_file():
         raise UserError(f"{path} is not a regular file. Give the path of a CSV file.")
     try:
@@ -142,7 +152,7 @@ def _read_list(path):
     _check_twice(path, columns["path"])
     parts = np.array(columns["split"]) if "split" in columns else None
     if parts is not None:
-        _check_parts(path, parts)
+        _check_parts(path, parts, needed)
     return columns["path"], columns["label"], parts
 
 
@@ -156,17 +166,18 @@ def _check_twice(path, paths):
             )
 
 
-def _check_parts(path, parts):
+def _check_parts(path, parts, needed):
     other = np.flatnonzero(~np.isin(parts, SPLITS))
     if len(other):
         raise UserError(
             f"Line {other[0] + 2} of {path} has the split {str(parts[other[0]])!r}: it must be one of "
             f"{SPLITS}."
         )
-    for split in ("train", "test"):
+    for split in needed:
         if not (parts == split).any():
+            every = " and ".join(map(repr, needed))
             raise UserError(
-                f"{path} has a column `split`, and no line of {split!r}: both 'train' and 'test' are needed."
+                f"{path} has a column `split`, and no line of {split!r}: lines of {every} are needed."
             )
 
 
@@ -191,7 +202,8 @@ def _number_classes(path, labels):
     return [str(name) for name in names], numbers
 
 
-def _check_listed(path, line, listed):
+def check_listed(path: pathlib.Path, line: int, listed: str) -> int:
+    """The bytes of a listed picture; raises `UserError` if it is not there."""
     file = path.parent / listed
     if not os.path.lexists(file):
         raise UserError(

@@ -11,8 +11,9 @@ from tfrobust.data.sources.image_folder import image_folder
 from tfrobust.data.sources.image_list import image_list
 from tfrobust.data.sources.npy import npy
 from tfrobust.data.sources.tfds_images import tfds_images
+from tfrobust.data.sources.usual import USUAL, Usual
 from tfrobust.data.splits import Splits
-from tfrobust.data.stored.crops import CenterCrop, RandomResizedCrop
+from tfrobust.data.stored.crops import CenterCrop, Crop, RandomResizedCrop
 from tfrobust.errors import UserError
 
 SOURCES: dict[str, Callable[..., Splits]] = {
@@ -57,6 +58,25 @@ def load_source(source: dict[str, Any]) -> Splits:
         raise UserError(
             f"{source!r} cannot be read: {error}. Give the data with --data."
         ) from error
+
+
+def read_test_crop(source: dict[str, Any] | None, size: tuple[int, int]) -> Crop | None:
+    """The part of a picture that evaluation saw in a data set that `source` records; None for the largest.
+
+    Args:
+        source: `splits.info.source`, or None.
+        size: (height, width) of the images.
+    """
+    name, arguments = (source or {}).get("name"), (source or {}).get("arguments", {})
+    try:
+        crop = _read_value(arguments.get("test_crop"))
+    except (KeyError, TypeError) as error:
+        raise UserError(
+            f"{arguments['test_crop']!r} is no crop of tfrobust. Give another model."
+        ) from error
+    if crop is None and name == tfds_images.__name__:
+        return USUAL.get(str(arguments.get("name")), Usual()).choose_test_crop(size)
+    return crop
 
 
 def _read_value(value):

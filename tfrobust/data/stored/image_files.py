@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from tfrobust.data.stored.crops import CenterCrop, Crop
-from tfrobust.data.stored.pictures import check_header, read_image
+from tfrobust.data.stored.pictures import read_header, read_image
 from tfrobust.errors import UserError
 
 
@@ -65,7 +65,7 @@ class ImageFiles:
     def check_first(self, labels: np.ndarray) -> None:
         """Raises `UserError` unless the first file of each class begins as a picture does."""
         for position in np.unique(labels, return_index=True)[1]:
-            check_header(os.path.join(self.folder, self.names[position]))
+            read_header(os.path.join(self.folder, self.names[position]))
 
     def with_crop(self, crop: Crop) -> Self:
         crop.check_size(self.image_shape[:2])

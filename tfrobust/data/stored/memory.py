@@ -53,8 +53,11 @@ def load_what_fits(
     return dataclasses.replace(splits, **found)
 
 
-def check_crop(name: str, crop: Crop | None, size: tuple[int, int]) -> None:
-    """Raises `UserError` unless `crop` is None or a crop out of which an image of `size` can be cut."""
+def check_crop(name: str, crop: Crop | None, size: tuple[int, int] | None) -> None:
+    """Raises `UserError` unless `crop` is None or a crop out of which an image of `size` can be cut.
+
+    A size that is not known yet is None.
+    """
     if crop is None:
         return
     if not isinstance(crop, Crop):
@@ -66,7 +69,8 @@ def check_crop(name: str, crop: Crop | None, size: tuple[int, int]) -> None:
         raise UserError(
             f"`test_crop` must be a data.CenterCrop: evaluation draws nothing. Received: {crop!r}."
         )
-    crop.check_size(size)
+    if size is not None:
+        crop.check_size(size)
 
 
 def _draws(split):

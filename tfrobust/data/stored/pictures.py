@@ -5,6 +5,7 @@ import io
 import math
 import warnings
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -97,10 +98,23 @@ def _name_errors(name: str) -> Iterator[None]:
         ) from error
 
 
-def check_header(path: str) -> None:
-    """Raises `UserError` unless the first bytes of a file are those of a picture; decodes nothing."""
-    with _name_errors(path), open(path, "rb") as file, _open(file):
-        pass
+class Header(NamedTuple):
+    """What the first bytes of a picture's file say.
+
+    Attributes:
+        height, width: in pixels.
+        is_grey: whether it has luminance only.
+    """
+
+    height: int
+    width: int
+    is_grey: bool
+
+
+def read_header(path: str) -> Header:
+    """Returns the `Header` of a picture's file, or raises `UserError`; decodes nothing."""
+    with _name_errors(path), open(path, "rb") as file, _open(file) as picture:
+        return Header(picture.height, picture.width, picture.mode in ("1", "L", "LA"))
 
 
 def _open(file):

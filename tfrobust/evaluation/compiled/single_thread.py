@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfrobust.compat import has_computed
 from tfrobust.errors import UserError
+
+# A setting of TensorFlow: each session, and the rest of the process, has threads of its own. It is read once.
+_SETTING = "TF_OVERRIDE_GLOBAL_THREADPOOL"
+if not has_computed():
+    os.environ.setdefault(_SETTING, "1")
+HAS_OWN_THREADS = os.environ.get(_SETTING, "").lower() in ("1", "true")
 
 
 class SingleThreadFunction:
@@ -62,9 +69,10 @@ class SingleThreadFunction:
         settings = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=1, inter_op_parallelism_threads=threads
         )
-        options = tf.compat.v1.RunOptions()
-        # Without it operations would use the threads of the whole process.
-        options.experimental.use_run_handler_pool = True
+        # The thread that calls does all by itself. Where the operations would use the threads of the whole
+        # process, because TensorFlow computed before this was imported, pools of each call do it.
+        options = tf.compat.v1.RunOptions(inter_op_thread_pool=-1 if HAS_OWN_THREADS else 0)
+        options.experimental.use_run_handler_pool = not HAS_OWN_THREADS
         session = tf.compat.v1.Session(graph=graph, config=settings)
         run = session.make_callable(
             [tensor.name for tensor in concrete.outputs],

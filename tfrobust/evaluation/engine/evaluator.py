@@ -1,19 +1,21 @@
 """Attacks of a suite, one after the other, on the examples that no attack has broken yet."""
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from tfrobust.attacks.base import Attack
-from tfrobust.errors import Interrupted, UserError
+from tfrobust.errors import UserError
 from tfrobust.evaluation.compiled.classifier import Classifier, check_needs
 from tfrobust.evaluation.compiled.devices import Devices
 from tfrobust.evaluation.compiled.sameness import is_plain
-from tfrobust.evaluation.engine.gate import VERDICTS, judge_claims
 from tfrobust.evaluation.engine.journal import Journal
+from tfrobust.evaluation.engine.look import make_look
 from tfrobust.evaluation.engine.outcome import Outcome, make_outcome
 from tfrobust.evaluation.engine.passes import Passes
+from tfrobust.evaluation.engine.scheduling.ahead import Ahead
 from tfrobust.evaluation.engine.scheduling.pace import MOST_SLOTS, Pace, choose_pace, choose_rows
 from tfrobust.evaluation.engine.scheduling.pool import ProgramPool, count_rows
 from tfrobust.evaluation.engine.scheduling.program import Program, program_key
@@ -42,6 +44,7 @@ class Evaluator:
         streams: threads of one core each that share the rows, on a CPU, for Keras models and attacks that
             read nothing but the weights; "auto" measures whether they are faster than one stream of all
             cores. The results are the same.
+        spared: ids of examples that no attack is given, since they are proven to be robust.
         reserve: examples for which programs are made at least, so that models that are judged one after
             the other share them, whatever they leave.
         devices: `Devices`.
@@ -76,10 +79,12 @@ class Evaluator:
         jit_compile: bool = False,
         votes: int = 1,
         reserve: int = 0,
+        spared: Sequence[int] | np.ndarray = (),
     ):
         self.subject, self.attacks, self.seed = subject, tuple(attacks), check_seed(seed)
         self.individual, self.jit_compile, self._is_random = individual, jit_compile, False
         self.devices, self.votes, self.reserve = devices or Devices(), votes, reserve
+        self.spared = np.asarray(spared, np.int64)
         # Examples by which rows are planned at least: of chunks of unequal size, the largest.
         self.planned = 0
         self.pools: dict[tuple[str, bool, bool], ProgramPool] = {}
@@ -90,7 +95,7 @@ class Evaluator:
                 )
         check_needs(subject, self.attacks)
         self._streams, self._most = streams, None if slots == "auto" else int(slots)
-        self._pace = Pace()
+        self._pace, self._choose_rows = Pace(), functools.partial(choose_rows)
         self._passes = Passes(subject, self.devices, self._most or MOST_SLOTS)
 
     def logits(self, x: np.ndarray) -> np.ndarray:
@@ -140,76 +145,84 @@ class Evaluator:
             self._most,
             self.jit_compile,
         )
+        self._choose_rows = functools.partial(
+            choose_rows,
+            self._pace,
+            num_classes=logits.shape[1],
+            planned=max(len(y), self.planned),
+            most=self._most,
+            reserve=self.reserve,
+        )
         right = predictions == y
         standing, adversarial, outcomes = right.copy(), x.copy(), []
         is_clean = np.ones(len(y), bool)
-        for place, (name, attack) in enumerate(self.attacks):
-            given = right if self.individual else standing
-            kept = journal.finished(place, attack) if journal else None
-            if kept is None:
-                look = self._make_look(journal, bar, stop, standing)
-                kept = self._attack(name, attack, x, y, logits, ids, given, journal, bar, look)
-                if journal:
-                    journal.add(*kept)
-            outcome, images = kept
-            # An outvoted image stays until an attack breaks its example.
-            first = (outcome.broken & standing) | (outcome.outvoted & standing & is_clean)
-            adversarial[first] = images[first[outcome.held]]
-            is_clean &= ~first
-            standing &= ~outcome.broken
-            outcomes.append(outcome)
-            bar.end(name, f"robust accuracy <= {100 * standing.mean():.2f} %")
+        with Ahead() as ahead:
+            for place, (name, attack) in enumerate(self.attacks):
+                given = self._spare(right if self.individual else standing, ids)
+                kept = journal.finished(place, attack) if journal else None
+                if kept is None:
+                    for later in self.attacks[place + 1 :]:
+                        prepare = functools.partial(self._prepare, *later, x, y, logits, given)
+                        ahead.begin(later[0], prepare)
+                    look = make_look(journal, bar, stop, standing, self.individual)
+                    kept = self._attack(
+                        name, attack, x, y, logits, ids, given, journal, bar, look, ahead
+                    )
+                    if journal:
+                        journal.add(*kept)
+                outcome, images = kept
+                # An outvoted image stays until an attack breaks its example.
+                first = (outcome.broken & standing) | (outcome.outvoted & standing & is_clean)
+                adversarial[first] = images[first[outcome.held]]
+                is_clean &= ~first
+                standing &= ~outcome.broken
+                outcomes.append(outcome)
+                bar.end(name, f"robust accuracy <= {100 * standing.mean():.2f} %")
         return predictions, tuple(outcomes), adversarial
 
-    def _make_look(self, journal, bar, stop, standing):
-        def look(schedule):
-            size = len(standing)
-            left = standing.sum() - (0 if self.individual else schedule.host["broken"].sum())
-            bar.show(schedule.share, f"robust accuracy <= {100 * left / size:.2f} %")
-            asked = stop()
-            if journal and (asked or journal.due()):
-                journal.save(schedule.snapshot())
-            if asked:
-                raise Interrupted("Stopped on request; what was evaluated so far is saved.")
+    def _spare(self, given, ids):
+        return given & ~np.isin(ids, self.spared) if len(self.spared) else given
 
-        return look
-
-    def _attack(self, name, attack, x, y, logits, ids, given, journal, bar, look):
-        began = time.perf_counter()
-        places = np.flatnonzero(given)
-        streams = self._pace.streams if is_plain(attack) and not self._is_random else 1
+    def _prepare(self, name, attack, x, y, logits, given):
+        """Traces an attack that comes later, where streams say that passes are short."""
+        streams, examples = self._count_streams(attack), int(given.sum())
+        if streams == 1 or not examples:
+            return
         pool = self._pool(name, attack, x, streams)
-        traces, tracing_seconds = pool.traces, pool.tracing_seconds
+        if not pool.is_empty:
+            return
+        rows = self._choose_rows(attack=attack, examples=examples, streams=streams)
+        pool.choose(rows).prepare(x, y, logits)
+
+    def _attack(self, name, attack, x, y, logits, ids, given, journal, bar, look, ahead):
+        began = time.perf_counter()
+        ahead.wait(name)
+        waited = time.perf_counter() - began
+        places = np.flatnonzero(given)
+        streams = self._count_streams(attack)
+        pool = self._pool(name, attack, x, streams)
+        tracing_seconds = pool.tracing_seconds - waited
         seeds = derive_seeds(self.seed, name, ids[places])
         work = Work(x[places], y[places], logits[places], seeds)
         saved = journal.current() if journal else None
-        runs = attack.runs(logits.shape[1])
-        rows = choose_rows(
-            self._pace,
-            attack,
-            logits.shape[1],
-            len(places),
-            max(len(given), self.planned),
-            streams,
-            self._most,
-            self.reserve,
-        )
+        rows = self._choose_rows(attack=attack, examples=len(places), streams=streams)
         if saved is not None:
-            rows = -(-count_rows(saved, len(places) * runs, rows * streams) // streams)
+            runs = len(places) * attack.runs(logits.shape[1])
+            rows = -(-count_rows(saved, runs, rows * streams) // streams)
         program = pool.choose(rows)
         schedule = SlotSchedule(program, work, logits.shape[1], pool=pool, streams=streams)
         if saved is not None:
             schedule.restore(saved)
         bar.begin(name, schedule.share)
         found = schedule(look)
-        verdicts = self._verify(attack.threat_model, found, work)
+        verdicts = self._passes.verify(attack.threat_model, self.votes, found, work.x, work.y)
         outcome = make_outcome(
             name,
             attack,
             given,
             found,
             verdicts,
-            traces=pool.traces - traces,
+            traces=pool.tell_traces(),
             seconds=time.perf_counter() - began,
             tracing_seconds=pool.tracing_seconds - tracing_seconds,
             streams=streams,
@@ -217,17 +230,8 @@ class Evaluator:
         )
         return outcome, found["images"][verdicts["broken"] | verdicts["outvoted"]]
 
-    def _verify(self, threat_model, found, work):
-        """What a second look says of the examples that were broken, or not answered: flags by name."""
-        broken = found["broken"]
-        claimed = broken | (found["lost_run"] >= 0)
-        verdicts = {name: np.zeros_like(broken) for name in VERDICTS}
-        if claimed.any():
-            arrays = [array[claimed] for array in (found["images"], work.x, work.y)]
-            seen = self._passes.look_again(threat_model, self.votes, *arrays)
-            for name, flags in judge_claims(broken[claimed], seen, self.votes).items():
-                verdicts[name][claimed] = flags
-        return verdicts
+    def _count_streams(self, attack):
+        return self._pace.streams if is_plain(attack) and not self._is_random else 1
 
     def _pool(self, name, attack, x, streams):
         which = name, self._is_random, streams > 1

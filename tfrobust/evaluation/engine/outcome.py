@@ -35,7 +35,8 @@ class Outcome:
         traces: how often the search was traced: once, and again for fewer rows where that paid.
         streams: threads that shared the rows, see `Evaluator`.
         slots: rows of all of them together, at the beginning; 0 where older versions did not say.
-        seconds: wall time, tracing included; `tracing_seconds` of it were the traces.
+        seconds: wall time; for `tracing_seconds` of it the attack waited for its traces, which may have begun
+            beside the attacks before it.
 
     Example:
     >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
@@ -148,6 +149,9 @@ class Evaluation:
         nan_counts: "broken" or "robust": what examples count as for which the model gives no finite
             logits at an image of the threat model.
             thresholds: settings of checks that are not the default, by the check's id.
+        certified_radii: float64 (n,): radii for which a certificate proves robustness, 0 where it proves
+            none, NaN where none was asked; None without certificates.
+        spared: boolean (n,): certified examples that were not attacked; None where all were.
         votes: passes in which images were judged; with several, for models with noise, an image counts as
             misclassified if at least half of them misclassify it.
 
@@ -179,6 +183,16 @@ class Evaluation:
     nan_counts: str = "broken"
     votes: int = 1
     thresholds: dict = dataclasses.field(default_factory=dict)
+    certified_radii: np.ndarray | None = None
+    spared: np.ndarray | None = None
+
+    @property
+    def certified(self) -> np.ndarray | None:
+        """Boolean (n,): proven to be robust within epsilon; None where nothing was certified."""
+        if self.certified_radii is None:
+            return None
+        radii = np.nan_to_num(self.certified_radii)
+        return self.clean & (radii >= self.threat_model.radius()) & (radii > 0.0)
 
     @property
     def clean(self) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What an evaluation asks of a classifier beside the attacks: clean logits, and second looks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -9,7 +9,7 @@ from tfrobust.evaluation.compiled.classifier import Classifier
 from tfrobust.evaluation.compiled.devices import Devices
 from tfrobust.evaluation.compiled.functions import KeptFunctions
 from tfrobust.evaluation.compiled.sameness import describe_value
-from tfrobust.evaluation.engine.gate import SecondLook, look_again
+from tfrobust.evaluation.engine.gate import VERDICTS, SecondLook, judge_claims, look_again
 from tfrobust.ops.logits import REPEATS, correct, disagree
 from tfrobust.threat_models.base import ThreatModel
 
@@ -58,6 +58,33 @@ class Passes:
 
         key = "second look", describe_value(threat_model), votes
         return SecondLook(*self._map(self.keep(x).compile(key, make), found, x, y))
+
+    def verify(
+        self,
+        threat_model: ThreatModel,
+        votes: int,
+        found: Mapping[str, np.ndarray],
+        x: np.ndarray,
+        y: np.ndarray,
+    ) -> dict[str, np.ndarray]:
+        """What a second look says of the examples that were broken, or not answered: `VERDICTS` -> (m,).
+
+        Args:
+            threat_model: of the attack.
+            votes: passes of the second look.
+            found: what `SlotSchedule` returns of m examples.
+            x: their clean images, (m, h, w, c).
+            y: their labels, (m,).
+        """
+        broken = found["broken"]
+        claimed = broken | (found["lost_run"] >= 0)
+        verdicts = {name: np.zeros_like(broken) for name in VERDICTS}
+        if claimed.any():
+            arrays = [array[claimed] for array in (found["images"], x, y)]
+            seen = self.look_again(threat_model, votes, *arrays)
+            for name, flags in judge_claims(broken[claimed], seen, votes).items():
+                verdicts[name][claimed] = flags
+        return verdicts
 
     def sees_noise(self, x: np.ndarray) -> bool:
         """Whether passes over the same images disagree."""

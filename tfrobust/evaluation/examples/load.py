@@ -9,13 +9,20 @@ import tensorflow as tf
 
 from tfrobust import contract, data
 from tfrobust.data.base_split import BaseSplit
-from tfrobust.data.sources.arrays import read_npz
 from tfrobust.data.splits import Split, Splits
+from tfrobust.data.stored.memory import LIMIT_GIB, count_gib
+from tfrobust.data.stored.split import StoredSplit
 from tfrobust.errors import UserError
 from tfrobust.evaluation.examples.arrays import Examples
 from tfrobust.evaluation.examples.chunk import count_rows
+from tfrobust.evaluation.examples.of_origin import (
+    follow_names,
+    read_own_arrays,
+    read_own_pictures,
+)
 from tfrobust.evaluation.examples.stored import Source, StoredExamples
 from tfrobust.evaluation.examples.stream import StreamedExamples
+from tfrobust.runs.origin import Origin, is_of_pictures
 
 SPLITS = ("test", "validation", "train")
 
@@ -92,21 +99,24 @@ def _drop_unweighted(images, labels, weights=None):
 
 
 def load_examples(
-    source: Splits | str | os.PathLike, split: str = "test"
+    source: Splits | str | os.PathLike, split: str = "test", origin: Origin | None = None
 ) -> Examples | StoredExamples:
     """Loads examples by name.
 
     Args:
-        source: `data.Splits`; "digits"; the name of a TFDS set that is prepared (see
-            `data.tfds_images`); or the path of an .npz file with `x_test` and `y_test` (or
-            `images` and `labels`).
-        split: "test", "validation" or "train".
+        source: `data.Splits`; "digits"; the name of a TFDS set that is prepared (see `data.tfds_images`); the
+            path of an .npz file with `x_test` and `y_test` (or `images` and `labels`), of a folder with one
+            folder of pictures for each class, or of a CSV file as `data.image_list` reads it.
+        split: "test", "validation" or "train". Pictures that do not say it belong to every split, but those
+            on which the classifier was trained to the split of the training.
+        origin: what is known of the classifier that they are for, `Subject.of(...).origin`: the size of its
+            images, and the names of its classes, by which those of the data are matched.
 
     Returns:
         `Examples`, or `StoredExamples` of images that do not fit into memory; `load()` puts them there.
 
     Raises:
-        UserError: there is no such source or split.
+        UserError: there is no such source or split, or a class is none of the classifier's.
 
     Example:
     >>> digits = tfrobust.evaluation.load_examples("digits")
@@ -115,21 +125,20 @@ def load_examples(
     """
     if split not in SPLITS:
         raise UserError(f"`split` must be one of {SPLITS}. Received: {split!r}.")
+    origin = Origin() if origin is None else origin
     if isinstance(source, Splits):
-        return _of_split(getattr(source, split), f"{source.info.name} {split}")
+        found = follow_names(getattr(source, split), source.info.class_names, origin)
+        return _of_split(found, f"{source.info.name} {split}")
     if source == "digits":
-        return load_examples(data.digits(), split)
-    if str(source).endswith(".npz"):
-        return _of_file(pathlib.Path(source), split)
-    return load_examples(data.tfds_images(str(source)), split)
-
-
-def _of_file(path, split):
-    arrays = read_npz(path)
-    for images, labels in ((f"x_{split}", f"y_{split}"), ("images", "labels")):
-        if images in arrays and labels in arrays:
-            ids = arrays.get("ids")
-            return Examples.of(arrays[images], arrays[labels], ids, f"{path.name} {split}")
-    raise UserError(
-        f"{path} holds {sorted(arrays)}: 'x_{split}' and 'y_{split}', or 'images' and 'labels', are needed."
-    )
+        return load_examples(data.digits(), split, origin)
+    path = pathlib.Path(source)
+    if path.suffix == ".npz":
+        return _of_split(*read_own_arrays(path, split, origin))
+    if is_of_pictures(source):
+        found = read_own_pictures(path, split, origin)
+        fits = (
+            isinstance(found, StoredSplit) and count_gib(len(found), found.image_shape) <= LIMIT_GIB
+        )
+        found = found.load() if fits else found
+        return _of_split(found, f"{path.name} {split}")
+    return load_examples(data.tfds_images(str(source)), split, origin)

@@ -16,14 +16,17 @@ from tfrobust.evaluation.compiled.functions import KeptFunctions
 from tfrobust.evaluation.engine.scheduling.pool import plan_rows
 from tfrobust.losses.margin import margin
 
-# Rows of a stream that are tried; a few passes of the smallest must take less than this to try streams.
-TRIED_ROWS = (64, 128, 256)
-SMALL_SECONDS = 0.1
-# A trace costs about so much; rows are not made fewer for less.
-TRACE_SECONDS = 1.0
-MOST_STREAMS = 8
-# Of a stream, where nothing is said.
-MOST_SLOTS = 256
+# Rows of a stream that are tried, if a pass of the fewest takes less than this in one stream of all cores.
+TRIED_ROWS, SMALL_SECONDS = (64, 128, 256), 0.1
+# What is timed takes about so long, in passes of at most so many rows together.
+TIMED_SECONDS, TIMED_ROWS = 0.03, 1536
+# What an attack does between two passes takes about so long, whatever the rows.
+STEP_SECONDS = 2e-4
+# How much longer fewer rows may take, if no example fell: rows of those that do are free sooner.
+PATIENCE = 1.1
+TRACE_SECONDS = 1.0  # Of a trace, about; rows are not made fewer for less.
+# Slots of a stream, where nothing is said.
+MOST_STREAMS, MOST_SLOTS = 8, 256
 # Forward passes of all attacks, of single images, for fewer of which nothing is measured.
 MEASURED_PASSES = 50_000
 
@@ -35,7 +38,7 @@ class Pace:
     Args:
         streams: how many run at once, at least 1.
         rows: sizes that were measured, of one stream, ascending; () if none was.
-        seconds: of a forward and a backward pass of so many rows while all streams run.
+        seconds: of a step with a forward and a backward pass of so many rows while all streams run.
     """
 
     streams: int = 1
@@ -43,14 +46,14 @@ class Pace:
     seconds: tuple[float, ...] = ()
 
     def estimate(self, rows: int) -> float:
-        """Seconds of a forward and a backward pass of so many rows, in each of the streams.
+        """Seconds of a step, a forward and a backward pass, of so many rows in each of the streams.
 
         Where nothing was measured, a number in proportion to the rows.
         """
         if not self.rows:
             return float(rows)
         slope = (self.seconds[1] - self.seconds[0]) / (self.rows[1] - self.rows[0])
-        none = max(self.seconds[0] - slope * self.rows[0], 0.0)
+        none = max(self.seconds[0] - slope * self.rows[0], STEP_SECONDS)
         more = max(1.0, rows / self.rows[-1])
         return more * float(np.interp(rows, (0, *self.rows), (none, *self.seconds)))
 
@@ -71,18 +74,21 @@ class Pace:
         return own if passes * (cost[0] - cost[1]) > TRACE_SECONDS else shared
 
     def choose_rows(self, items: int, most: int) -> int:
-        """The rows of each stream, at most `most`, with which so many runs are over soonest.
+        """The fewest rows of each stream, at most `most`, with which so many runs are over about soonest.
+
+        Runs of examples that fall leave rows to those that wait, and to nobody where all fit at once.
 
         Example:
         >>> from tfrobust.evaluation.engine.scheduling.pace import Pace
         >>> pace = Pace(2, (64, 256), (0.002, 0.005))
         >>> pace.choose_rows(3000, 256), pace.choose_rows(300, 256), pace.choose_rows(300, 100)
-        (250, 150, 75)
+        (188, 75, 75)
         """
         each = -(-items // self.streams)
         waves = range(max(1, -(-each // most)), max(1, each // 32) + 1)
         sizes = [-(-each // count) for count in waves] or [min(each, most)]
-        return max(1, min(sizes, key=lambda rows: -(-each // rows) * self.estimate(rows)))
+        cost = {rows: -(-each // rows) * self.estimate(rows) for rows in sizes}
+        return max(1, min(rows for rows in sizes if cost[rows] <= PATIENCE * min(cost.values())))
 
 
 def choose_pace(
@@ -161,7 +167,7 @@ def measure_pace(
 ) -> Pace:
     """Times passes as they are, and in one stream for each core; takes about half a second.
 
-    A network whose passes are long, or that reads more than its weights, keeps all cores for each pass.
+    A network of long passes, or that reads more than its weights, keeps all cores for each pass.
 
     Args:
         functions: of the classifier.
@@ -171,7 +177,6 @@ def measure_pace(
     streams = min(_count_cores(), MOST_STREAMS)
     if streams < 2 or not functions.network.is_stateless or not len(x) or _has_accelerator():
         return Pace()
-
     places = np.arange(max(TRIED_ROWS)) % len(x)
     images, labels = np.float32(x[places]), np.int32(y[places])
 
@@ -191,15 +196,22 @@ def measure_pace(
 def _measure_streams(alone, together, streams, time_passes):
     with concurrent.futures.ThreadPoolExecutor(streams) as threads:
 
-        def time_all(rows):
-            times = threads.map(lambda _: time_passes(alone, rows, 3), range(streams))
-            return max(times)
+        def time_all(rows, passes):
+            return max(threads.map(lambda _: time_passes(alone, rows, passes), range(streams)))
 
         time_passes(alone, TRIED_ROWS[0], 1)
-        seconds = [min(time_all(rows) for _ in range(2)) for rows in TRIED_ROWS]
+        most = TIMED_SECONDS / time_all(TRIED_ROWS[0], 1) * TRIED_ROWS[0]
+        # As many rows of each size, so that what a call costs is a small part of all.
+        counts = [max(1, int(min(most, TIMED_ROWS) / rows)) for rows in TRIED_ROWS]
+        seconds = [
+            min(time_all(rows, count) for _ in range(3))
+            for rows, count in zip(TRIED_ROWS, counts, strict=True)
+        ]
     rows = max(TRIED_ROWS)
-    whole = min(time_passes(together, rows, 3) for _ in range(2))
-    return Pace(streams, TRIED_ROWS, tuple(seconds)) if seconds[-1] / streams < whole else Pace()
+    whole = min(time_passes(together, rows, counts[-1]) for _ in range(2))
+    if seconds[-1] / streams >= whole:
+        return Pace()
+    return Pace(streams, TRIED_ROWS, tuple(each + STEP_SECONDS for each in seconds))
 
 
 def _make_forward(forward):

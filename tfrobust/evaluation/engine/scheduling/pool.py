@@ -39,6 +39,7 @@ class ProgramPool:
     ):
         self._make, self._count, self._kept, self._estimate = make, count, set(kept), estimate
         self.programs: dict[int, Program] = {}
+        self._told = 0
 
     def choose(self, rows: int) -> Program:
         """The smallest program that is there and has at least so many rows, or a new one of just these."""
@@ -80,6 +81,11 @@ class ProgramPool:
         return any(rows <= there < limit for there in self._sizes)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is no program yet, also none that is kept."""
+        return not self._sizes
+
+    @property
     def _sizes(self):
         return self._kept | self.programs.keys()
 
@@ -87,6 +93,11 @@ class ProgramPool:
     def traces(self) -> int:
         """How often a search was traced: once for each number of rows."""
         return sum(program.traces for program in self.programs.values())
+
+    def tell_traces(self) -> int:
+        """How many of the traces no call has told before."""
+        told, self._told = self._told, self.traces
+        return self._told - told
 
     @property
     def tracing_seconds(self) -> float:

@@ -51,7 +51,9 @@ class Program:
             return functions.compile(whole, make, **options)
 
         self._open = compile_part("open", lambda forward: search.begin)
-        self._fill = compile_part("fill", lambda forward: search.replace)
+        # Rows of single threads are arrays already.
+        self._merges_arrays = single_thread
+        self._merge = compile_part("merge", lambda forward: _merge)
         self._tick = compile_part(
             "tick",
             lambda forward: lambda *rest: search.advance(forward, *rest),
@@ -65,7 +67,7 @@ class Program:
     @property
     def trace_cost(self) -> float:
         """Seconds that the traces of a program of these rows took, whenever they were made."""
-        return sum(part.seconds for part in (self._open, self._fill, self._tick))
+        return sum(part.seconds for part in (self._open, self._merge, self._tick))
 
     @property
     def tracing_seconds(self) -> float:
@@ -93,8 +95,16 @@ class Program:
         scale: float,
     ) -> dict[str, Any]:
         """Starts the rows in `take` with those of `incoming`, and ends those in `idle`."""
-        split = self.devices.split((incoming, take, idle))
-        return self._fill(bank, *split, tf.constant(scale, tf.float32))
+        new = self.open(incoming, np.zeros_like(idle), scale)
+        if not self._merges_arrays:
+            return self._merge(bank, new, *self.devices.split((take, idle)))
+        state = {
+            name: np.where(
+                take.reshape(-1, *[1] * (value.shape.rank - 1)), value, bank["state"][name]
+            )
+            for name, value in new["state"].items()
+        }
+        return {**new, "state": {**state, "done": state["done"] | idle}}
 
     def tick(
         self, bank: dict[str, Any], steps: int, patience: int, scale: float
@@ -109,6 +119,17 @@ class Program:
         self.rehearse(bank, scale)
         rest = tf.constant(patience), tf.constant(scale, tf.float32)
         return self._tick(bank, tf.constant(steps), *rest)
+
+    def prepare(self, x: np.ndarray, y: np.ndarray, logits: np.ndarray) -> None:
+        """Traces what a search begins with, if it is not, by a step that nobody sees.
+
+        Args:
+            x, y, logits: any images (n, h, w, c), with labels (n,) and logits (n, k).
+        """
+        some = np.arange(self.rows) % len(y)
+        seeds, run = np.zeros((self.rows, 2), np.int32), np.zeros(self.rows, np.int32)
+        rows = {"x": x[some], "y": y[some], "logits": logits[some], "seeds": seeds, "run": run}
+        self.rehearse(self.open(rows, np.zeros(self.rows, bool), 1.0), 1.0)
 
     def rehearse(self, bank: dict[str, Any], scale: float) -> None:
         """Traces the steps, if they are not: so the trace is timed alone, with what XLA compiles of it."""
@@ -145,14 +166,6 @@ class _Search:
         state = self.attack.begin(self._make_case(incoming, scale))
         return {"rows": incoming, "state": _end(state, idle)}
 
-    def replace(self, bank, incoming, take, idle, scale):
-        new = self.begin(incoming, tf.zeros_like(idle), scale)
-        state = {
-            name: tf.where(expand(take, value), value, bank["state"][name])
-            for name, value in new["state"].items()
-        }
-        return {"rows": incoming, "state": _end(state, idle)}
-
     def advance(self, forward, bank, steps, patience, scale):
         case = self._make_case(bank["rows"], scale)
         size = tf.shape(case.y, tf.int64)[0]
@@ -178,6 +191,14 @@ class _Search:
         _, state, counts = tf.while_loop(goes_on, body, loop)
         # Scalars, which are added over devices.
         return {**bank, "state": state}, tf.unstack(counts)
+
+
+def _merge(bank, new, take, idle):
+    state = {
+        name: tf.where(expand(take, value), value, bank["state"][name])
+        for name, value in new["state"].items()
+    }
+    return {**new, "state": _end(state, idle)}
 
 
 def _end(state, idle):

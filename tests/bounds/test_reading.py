@@ -1,0 +1,78 @@
+"""Which models have bounds, and what is said of the others."""
+
+import keras
+import numpy as np
+import pytest
+
+import tfrobust
+from tfrobust.bounds import read_network
+from tfrobust.errors import UserError
+
+LAYERS = keras.layers
+
+
+class Mine(keras.layers.Layer):
+    def call(self, x):
+        return x * x
+
+
+def classify(*layers, shape=(4, 4, 1)):
+    return keras.Sequential([keras.Input(shape), *layers, LAYERS.Flatten(), LAYERS.Dense(3)])
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (lambda: classify(Mine(name="mine")), ["'mine' (Mine)", "of your own", "smoothing"]),
+        (lambda: classify(LAYERS.LayerNormalization(name="norm")), ["'norm'", "no rule"]),
+        (lambda: classify(LAYERS.Conv2D(2, 3, activation="gelu", name="conv")), ["'conv'", "gelu"]),
+        (lambda: classify(LAYERS.ReLU(threshold=0.5, name="relu")), ["'relu'", "threshold"]),
+        (lambda: classify(LAYERS.BatchNormalization(axis=1, name="bn")), ["'bn'", "another axis"]),
+        (
+            lambda: classify(LAYERS.Conv2D(2, 3, dtype="mixed_float16", name="c")),
+            ["'c'", "float16"],
+        ),
+        (lambda: classify(LAYERS.Conv2D(2, 3), shape=(None, None, 1)), None),
+    ],
+)
+def test_what_has_no_bounds_is_named(model, words):
+    if words is None:
+        inputs = keras.Input((None, None, 1))
+        outputs = LAYERS.Dense(3)(LAYERS.GlobalAveragePooling2D()(inputs))
+        with pytest.raises(UserError, match="known size"):
+            read_network(keras.Model(inputs, outputs))
+        return
+    with pytest.raises(UserError) as error:
+        read_network(model())
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_a_changed_layer_is_found_by_its_numbers(monkeypatch):
+    model = classify(LAYERS.Conv2D(2, 3, name="conv"))
+    layer = model.get_layer("conv")
+    monkeypatch.setattr(layer, "call", lambda x: 1.01 * keras.layers.Conv2D.call(layer, x))
+    with pytest.raises(UserError, match="outside the bounds of their own rounding"):
+        read_network(model)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: tfrobust.models.mnist_cnn("large", (12, 12, 1)),
+        lambda: tfrobust.models.preact_resnet18(4, (8, 8, 3)),
+        lambda: tfrobust.models.trades_cnn(4),
+    ],
+)
+def test_the_networks_of_the_papers_have_bounds(make):
+    network = read_network(make())
+    assert network.num_classes == 10
+
+
+def test_an_adapted_classifier_has_bounds():
+    model = classify(LAYERS.Conv2D(2, 3, activation="relu"))
+    probabilities = keras.Sequential([model, LAYERS.Softmax()])
+    adapted = tfrobust.adapt(probabilities, input_range=(0, 255))
+    network = read_network(adapted)
+    x = np.random.default_rng(0).random((2, 4, 4, 1), np.float32)
+    np.testing.assert_allclose(adapted(x), model(255 * x), rtol=1e-3)
+    assert network.num_classes == 3

@@ -1,0 +1,187 @@
+"""The door `certify`: what it certifies, refuses, saves, resumes and reports."""
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import tfrobust
+from tfrobust.certification import CROWN, CROWNIBP, IBP, Smoothing, certify
+from tfrobust.certification.suites import CertificateSuite
+from tfrobust.errors import Interrupted, UserError
+from tfrobust.evaluation import Subject
+
+EPSILON = 0.02
+
+
+@pytest.fixture(scope="module")
+def trained():
+    keras.utils.set_random_seed(0)
+    model = tfrobust.models.digits_cnn(batch_normalization=False)
+    data = tfrobust.data.digits()
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(data.train.images[:800], data.train.labels[:800], epochs=4, verbose=0)
+    return model, (data.test.images[:40], data.test.labels[:40])
+
+
+@pytest.fixture(scope="module")
+def certified(trained, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certified") / "bounds"
+    model, examples = trained
+    return certify(model, examples, "bounds", tfrobust.Linf(EPSILON), workdir=folder), folder
+
+
+def test_what_is_certified_cannot_be_broken(trained, certified):
+    model, examples = trained
+    found, _ = certified
+    attack = tfrobust.PGD(tfrobust.Linf(EPSILON), tfrobust.Margin(), steps=20, step_size=0.004)
+    attacked = tfrobust.evaluate(model, examples, attack, checks="none")
+    np.testing.assert_array_equal(found.clean, attacked.clean)
+    assert not (found.certified & ~attacked.robust).any()
+    assert 0.5 < found.certified.mean() <= attacked.robust.mean()
+
+
+def test_cheap_certificates_go_first_and_the_suite_proves_no_less(trained, certified):
+    model, examples = trained
+    found, _ = certified
+    given = [proof.attempted for proof in found.proofs]
+    assert given[0].all()
+    for before, after, proof in zip(given, given[1:], found.proofs, strict=False):
+        np.testing.assert_array_equal(after, before & (proof.radii < EPSILON))
+    alone = [
+        certify(model, examples, one(tfrobust.Linf(EPSILON))) for one in (IBP, CROWNIBP, CROWN)
+    ]
+    flags = [one.certified for one in alone]
+    # Each proves what the one before it proves, and CROWN what the suite does.
+    assert not (flags[0] & ~flags[1]).any() and not (flags[1] & ~flags[2]).any()
+    np.testing.assert_array_equal(flags[2], found.certified)
+    assert flags[1].sum() < flags[2].sum()
+
+
+def test_radii_by_bisection_bracket_the_verdict(trained):
+    model, (x, y) = trained
+    x, y = x[:12], y[:12]
+    found = certify(model, (x, y), CROWNIBP(tfrobust.Linf(0.01), bisections=4))
+    verdicts = {r: certify(model, (x, y), CROWNIBP(tfrobust.Linf(r))) for r in (0.01, 0.005, 0.015)}
+    for radius, verdict in verdicts.items():
+        np.testing.assert_array_equal(found.radii >= radius, verdict.certified)
+    steps = found.radii / 0.01 * 16
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-9)
+
+
+def test_reports_say_what_was_proven(certified):
+    found, folder = certified
+    with open(folder / "certified.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["id"]) for row in rows] == found.ids.tolist()
+    assert [row["certified"] == "true" for row in rows] == found.certified.tolist()
+    assert [float(row["radius"]) for row in rows] == found.radii.tolist()
+    content = json.loads((folder / "report.json").read_text())["certification"]
+    assert content["certified"]["count"] == found.certified.sum()
+    assert (
+        content["certified"]["low"]
+        < content["certified"]["accuracy"]
+        < content["certified"]["high"]
+    )
+    text = (folder / "report.md").read_text()
+    assert f"Certified accuracy >= {100 * found.certified.mean():.2f} %" in text
+    assert "no image within it is misclassified" in text
+
+
+def test_it_goes_on_where_it_was_stopped(trained, certified, tmp_path):
+    model, (x, y) = trained
+    whole, _ = certified
+    calls = []
+    for limit in (1, 2, 3, 1000):
+        calls.clear()
+
+        def stop(limit=limit):
+            calls.append(1)
+            return len(calls) > limit
+
+        try:
+            found = certify(
+                model, (x, y), "bounds", tfrobust.Linf(EPSILON), workdir=tmp_path / "c", stop=stop
+            )
+        except Interrupted:
+            continue
+    for one, other in zip(found.proofs, whole.proofs, strict=True):
+        for name in ("attempted", "predictions", "radii", "margins", "passes"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    again = certify(model, (x, y), "bounds", tfrobust.Linf(EPSILON), workdir=tmp_path / "c")
+    np.testing.assert_array_equal(again.radii, whole.radii)
+    with pytest.raises(UserError, match=r"holds another evaluation.*suite|choose another folder"):
+        certify(model, (x, y), "ibp", tfrobust.Linf(EPSILON), workdir=tmp_path / "c")
+    with pytest.raises(UserError, match="never|already"):
+        certify(
+            model, (x, y), "bounds", tfrobust.Linf(EPSILON), workdir=tmp_path / "c", resume="never"
+        )
+
+
+def test_requests_that_cannot_work_are_refused(trained, tmp_path):
+    model, examples = trained
+    linf, l2 = tfrobust.Linf(0.1), tfrobust.L2(0.1)
+    for suite, threat_model, words in (
+        ("bound", linf, "no suite of certificates 'bound'"),
+        ("bounds", None, "needs a threat model"),
+        ("bounds", l2, "Linf only"),
+        ("smoothing", linf, "L2 only"),
+        ([], linf, "different names"),
+        ([("a", IBP(linf)), ("b", IBP(tfrobust.Linf(0.2)))], None, "one threat model"),
+    ):
+        with pytest.raises(UserError, match=words):
+            certify(model, examples, suite, threat_model, workdir=tmp_path / "new")
+    with pytest.raises(UserError, match="give it alone"):
+        CertificateSuite("custom", (("a", Smoothing(l2)), ("b", Smoothing(l2))))
+    with pytest.raises(UserError, match="reads the layers of a Keras model"):
+        certify(lambda x: model(x), examples, "ibp", linf)
+    assert not (tmp_path / "new").exists()
+
+
+def test_certificates_are_values():
+    for one in (
+        IBP(tfrobust.Linf("8/255")),
+        CROWN(tfrobust.Linf(0.1), bisections=3),
+        Smoothing(tfrobust.L2("0.5"), sigma=0.5),
+    ):
+        config = keras.saving.serialize_keras_object(one)
+        assert keras.saving.deserialize_keras_object(json.loads(json.dumps(config))) == one
+
+
+def test_a_smoothed_classifier_is_another_one(trained):
+    model, (x, y) = trained
+    certificate = Smoothing(tfrobust.L2(0.2), sigma=0.3, samples=200, selection=50)
+    found = certify(Subject.of(model), (x[:5], y[:5]), certificate)
+    assert not found.is_certain
+    assert "smoothed classifier" in tfrobust.certification.report.headline(found)
+    assert found.compute_accuracy(0.0) == found.clean.mean()
+
+
+def test_shards_make_the_whole(trained, certified, tmp_path):
+    model, (x, y) = trained
+    whole, _ = certified
+    examples = tfrobust.evaluation.Examples.of(x, y)
+    folders = [tmp_path / "0", tmp_path / "1"]
+    for place, folder in enumerate(folders):
+        part = examples.shard(place, 2)
+        certify(model, part, "bounds", tfrobust.Linf(EPSILON), workdir=folder)
+    merged = certify(
+        model,
+        examples,
+        "bounds",
+        tfrobust.Linf(EPSILON),
+        merge=folders[::-1],
+        workdir=tmp_path / "w",
+    )
+    for one, other in zip(merged.proofs, whole.proofs, strict=True):
+        for name in ("attempted", "predictions", "radii", "margins", "passes"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    for bad, words in ((folders[:1], "20 examples"), ([tmp_path / "none"], "no certification")):
+        with pytest.raises(UserError, match=words):
+            certify(model, examples, "bounds", tfrobust.Linf(EPSILON), merge=bad)
+    with pytest.raises(UserError, match="folder of a shard"):
+        certify(
+            model, examples, "bounds", tfrobust.Linf(EPSILON), merge=folders, workdir=folders[0]
+        )

@@ -1,0 +1,39 @@
+"""The table of one change at a time says what was changed, and what validation chose by."""
+
+import json
+
+from tfrobust.commands.table import format_change, format_row
+
+
+def write(folder, **more):
+    counts = {"right": 99, "total": 100, "interval": [0.9, 0.999]}
+    report = {"method": "ADV", "data": "mnist", "threat_model": "Linf(epsilon=0.3)", "seed": 0}
+    report |= {
+        "clean": counts,
+        "robust": counts,
+        "training_seconds": 7.0,
+        "gin_files": ["gin/adv.gin"],
+    }
+    (folder / "report.json").write_text(json.dumps({**report, **more}))
+
+
+def test_changes_and_the_numbers_of_the_epoch_that_was_chosen(tmp_path):
+    write(tmp_path, gin_bindings=["EPOCHS=3", "SEED = 1"], checkpoint={"epoch": 2})
+    rows = [
+        {"epoch": i, "val_accuracy": v, "val_robust_accuracy": v / 2}
+        for i, v in enumerate((0.5, 0.75))
+    ]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    cells = [cell.strip() for cell in format_change(tmp_path).split("|")]
+    assert cells[1] == "[adv](gin/adv.gin)" and cells[2] == "`EPOCHS = 3`<br>`SEED = 1`"
+    assert cells[3:7] == ["75.00", "37.50", "99.00", "99.00"]
+
+
+def test_an_earlier_run_has_its_changes_in_its_command(tmp_path):
+    write(tmp_path, gin_files=["gin/adv.gin", "gin/parts/scale_small.gin"])
+    command = "python bin/train.py --gin_file=gin/adv.gin '--gin_bindings=EPOCHS = 3'"
+    (tmp_path / "run.json").write_text(json.dumps({"starts": [{"command": command}]}))
+    cells = [cell.strip() for cell in format_change(tmp_path).split("|")]
+    assert cells[2:5] == ["`EPOCHS = 3`", "-", "-"]
+    both = "[adv](gin/adv.gin) + [scale_small](gin/parts/scale_small.gin)"
+    assert cells[1] == both and both in format_row(tmp_path)

@@ -1,0 +1,53 @@
+"""The numbers in which bounds are computed, and the rounding of the network that they enclose."""
+
+import dataclasses
+
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Arithmetic:
+    """A floating-point type for bounds, and the unit roundoff of the network.
+
+    A proof is worth what it says of the network as it runs. A float32 sum of n products, in any order,
+    differs from the exact one by at most gamma(n) times the sum of their absolute values, with
+
+        gamma(n) = n u / (1 - n u),  u = 2^-24
+
+    Bounds for proofs are therefore computed in float64, and every layer's are widened by that error,
+    for the largest values that its inputs can have. What float64 itself rounds off is 2^29 times
+    smaller; two more terms in n cover it, and the few operations after the sum.
+
+    Args:
+        dtype: "float64", or "float32" for training.
+        unit: the network's unit roundoff; 0.0 for bounds of exact arithmetic, as in training.
+
+    Example:
+    >>> from tfrobust.bounds.arithmetic import PROOF, TRAINING
+    >>> PROOF.gamma(100) > 100 * 2**-24, TRAINING.gamma(100)
+    (True, 0.0)
+
+    Reference: Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1. It holds for
+        sums, so not for convolutions by Winograd's or Fourier's transform, nor for TensorFloat-32.
+    """
+
+    dtype: str
+    unit: float
+
+    def gamma(self, terms: int) -> float:
+        """The relative error of a sum of so many products."""
+        share = (terms + 2) * self.unit
+        return share / (1.0 - share)
+
+    def cast(self, value: object) -> tf.Tensor:
+        """A tensor or a variable in this type."""
+        return tf.cast(tf.convert_to_tensor(value), self.dtype)
+
+    @property
+    def slack(self) -> float:
+        """Relative room for what float64 rounds off in lines over activations."""
+        return 1e-12 if self.unit else 0.0
+
+
+PROOF = Arithmetic("float64", 2.0**-24)
+TRAINING = Arithmetic("float32", 0.0)

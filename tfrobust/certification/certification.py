@@ -1,0 +1,111 @@
+"""What was proven of a classifier, example by example."""
+
+import dataclasses
+
+import numpy as np
+
+from tfrobust.certification.certificate import Certificate
+from tfrobust.threat_models.base import ThreatModel
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Proof:
+    """What one certificate proved of the n examples of a certification.
+
+    Args:
+        name: of the certificate in its suite, such as "crown".
+        certificate: the `Certificate`.
+        attempted: boolean (n,): which examples it was given.
+        predictions: int (n,): of the classifier of which it proves something; -1 where that abstains, and
+            where it was not asked.
+        radii: float64 (n,): proven radii, 0 where nothing is proven.
+        margins: float64 (n,): how far the proof was from failing, NaN where not known.
+        passes: int (n,): forward passes, or passes of bounds, that the example took.
+        seconds: wall time, tracing included.
+    """
+
+    name: str
+    certificate: Certificate
+    attempted: np.ndarray
+    predictions: np.ndarray
+    radii: np.ndarray
+    margins: np.ndarray
+    passes: np.ndarray
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Certification:
+    """The result of a suite of certificates on n examples: a lower bound of robust accuracy.
+
+    Args:
+        model: what was certified, in words.
+        data: name of the data set or file.
+        suite: name of the suite.
+        threat_model: the `ThreatModel`.
+        num_classes: k.
+        seed: of the noise.
+        ids: int (n,): the examples' places in their source.
+        labels: int (n,).
+        proofs: a `Proof` for each certificate, in order.
+        model_hash: of the weights, the same as in an evaluation's fingerprint.
+        environment: versions, platform, devices, commit.
+        seconds: wall time of all.
+
+    Example:
+    >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> data = np.full((4, 2, 2, 1), 0.5, "float32"), np.array([0, 0, 1, 1])
+    >>> found = tfrobust.certify(model, data, "ibp", tfrobust.Linf(1.0))
+    >>> int(found.certified.sum()), found.radii.tolist()
+    (0, [0.0, 0.0, 0.0, 0.0])
+    """
+
+    model: str
+    data: str
+    suite: str
+    threat_model: ThreatModel
+    num_classes: int
+    seed: int
+    ids: np.ndarray
+    labels: np.ndarray
+    proofs: tuple[Proof, ...]
+    model_hash: str = ""
+    environment: dict = dataclasses.field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """Int (n,): of the classifier that the certificates are about; -1 where it abstains."""
+        return self.proofs[0].predictions
+
+    @property
+    def clean(self) -> np.ndarray:
+        """Boolean (n,): right at the clean image."""
+        return self.predictions == self.labels
+
+    @property
+    def radii(self) -> np.ndarray:
+        """Float64 (n,): the largest radius that any certificate proves, 0 where none does."""
+        return np.max([proof.radii for proof in self.proofs], axis=0)
+
+    @property
+    def certified(self) -> np.ndarray:
+        """Boolean (n,): right, and proven to stay so within epsilon."""
+        return self.clean & (self.radii >= self.threat_model.radius()) & (self.radii > 0.0)
+
+    @property
+    def norm(self) -> str:
+        """Of the radii: "Linf" or "L2"."""
+        return type(self.threat_model).__name__
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether no attack on the classifier can break a certified example: not so for a smoothed one."""
+        return all(proof.certificate.is_certain for proof in self.proofs)
+
+    def compute_accuracy(self, radius: float) -> float:
+        """Certified accuracy at another radius, in [0, 1].
+
+        Radii are known as far as the certificates looked for them: with `bisections`, or by smoothing.
+        """
+        return float(np.mean(self.clean & (self.radii >= radius)))
