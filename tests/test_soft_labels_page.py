@@ -31,3 +31,4 @@ def test_the_code_runs():
     for block in re.findall(r"^```python\n(.*?)^```$", PAGE, re.M | re.S):
         exec(block, names)
     assert names["soft"].needs_class == names["likeliest"].needs_class == ""
+    assert names["y"].shape == (128, 10)

@@ -48,7 +48,7 @@ def check_training_labels(method: Any, x: Any, y: Any = None) -> None:
         UserError: names the part, and what of it needs a class.
     """
     if contract.has_soft_labels(x, y):
-        _check_parts(method)
+        check_soft_labels(method)
 
 
 def check_class_weight(x: Any, y: Any, class_weight: dict[int, float] | None) -> None:
@@ -74,10 +74,11 @@ def check_judged_labels(method: Any, x: Any, y: Any = None) -> None:
 def check_labels_of_step(method: Any, y: tf.Tensor) -> None:
     """The same for a batch of a training step, for whoever does not call `fit`."""
     if is_soft(y):
-        _check_parts(method)
+        check_soft_labels(method)
 
 
-def _check_parts(method):
+def check_soft_labels(method: Any) -> None:
+    """Raises `UserError` if a part of a method, or its attack, needs one class for each image."""
     for part in (method, *method.regularizers):
         contract.check_takes_soft_labels(part)
     if method.attack is not None:
