@@ -1,4 +1,4 @@
-"""Mixup, CutMix and label smoothing: labels that are distributions, and depend on seed, epoch and example only."""
+"""Mixup, CutMix and label smoothing: images and labels that depend on seed, epoch and example only."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def read(*augment, split=SPLIT, batch_size=4, **options):
 
 @pytest.mark.parametrize("mixing", [data.Mixup(0.5), data.CutMix(), data.CutMix(probability=0.5)])
 def test_images_and_labels_are_mixed_by_the_same_shares(mixing):
-    """Whole images of one value each: the label's mean is the image's, pixel for pixel and share for share."""
+    """Whole images of one value each: the mean of the label is that of the image."""
     images, labels = read(mixing)
     np.testing.assert_allclose(labels.sum(axis=1), 1.0, atol=1e-6)
     np.testing.assert_allclose(

@@ -88,7 +88,7 @@ def train(
             Patience counts validations and stays.
         threat_model: `ThreatModel` of a recipe; None for a method whose attack has its own.
         eval_attack: `Attack` of validation; None for that of the recipe or method.
-        augment: sequence of augmentations (see `data.training_dataset`); None for the usual ones of the data set, () for none.
+        augment: sequence of augmentations; None for the usual ones of the data set, () for none.
         evaluation_batch_size: for validation and test; `batch_size` if None.
         checkpoint_rule: which epoch is tested and exported: "best_robust", "best_clean" (both on the
             validation split), "last".

@@ -14,8 +14,8 @@ from tfrobust.spec import register
 class CutMix(Mixing):
     """A rectangle of another image in its place, with labels by the pixels of each.
 
-    The rectangle has the image's proportions, the area 1 - lam of it, lam ~ Beta(alpha, alpha), and its middle
-    anywhere in the image, by whose borders it is cut. Labels go by the area that is left of it.
+    The rectangle has the image's proportions, the area 1 - lam of it, lam ~ Beta(alpha, alpha), and its
+    middle anywhere in the image, by whose borders it is cut. Labels go by the area that is left of it.
 
     Use it at the end of `augment`, with a method that takes soft labels (docs/soft_labels.md). The partner is
     any example of the training split, drawn by (seed, epoch, id of the example): see `Mixing`.

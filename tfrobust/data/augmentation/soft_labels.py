@@ -60,8 +60,8 @@ class LabelSmoothing(SoftLabels):
 class Mixing(SoftLabels):
     """Base of augmentations that mix an image with a partner, and their labels by the same shares.
 
-    The partner of an example in an epoch is any example of the training split, drawn uniformly by (seed, epoch,
-    id of the example), and so is how much of it is taken. It is augmented as in its own place in the
+    The partner of an example in an epoch is any example of the training split, drawn uniformly by (seed,
+    epoch, id of the example), and so is how much of it is taken. It is augmented as in its own place in the
     epoch. So a mixed image depends neither on the batch nor on workers or devices, and a run resumes to the
     bit; the usual codes permute a batch instead, which makes of each example a partner once.
 
@@ -131,8 +131,8 @@ def split_soft_labels(augment: Sequence[Any]) -> Parts:
     mixing = [part for part in soft if isinstance(part, Mixing)]
     if list(augment[count:]) != soft or len(smoothing) > 1 or len(mixing) > 1:
         raise UserError(
-            "`augment` ends with what makes soft labels: one of Mixup and CutMix, and LabelSmoothing, each once "
-            f"at most, after all that changes images alone. Received: {tuple(augment)!r}."
+            "`augment` ends with what makes soft labels: one of Mixup and CutMix, and LabelSmoothing, each "
+            f"once at most, after all that changes images alone. Received: {tuple(augment)!r}."
         )
     return Parts(tuple(augment[:count]), *(one[0] if one else None for one in (smoothing, mixing)))
 
