@@ -50,13 +50,17 @@ def has_soft_labels(x: Any, y: Any = None) -> bool:
     Args:
         x: images, or a `tf.data.Dataset` of (x, y, ...).
         y: labels, where `x` is no data set.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> contract.has_soft_labels(np.zeros((2, 4, 4, 1)), np.array([[0.3, 0.7], [1.0, 0.0]]))
+    True
     """
     if isinstance(x, tf.data.Dataset):
         spec = x.element_spec
-        if not isinstance(spec, tuple) or len(spec) < 2:
-            return False
-        y = spec[1]
-    return hasattr(y, "dtype") and len(y.shape) == 2 and is_soft(y)
+        labels = spec[1] if isinstance(spec, tuple) and len(spec) > 1 else None
+        return labels is not None and labels.shape.rank == 2 and labels.dtype.is_floating
+    return y is not None and np.ndim(y) == 2 and is_soft(np.asarray(y))
 
 
 def check_takes_soft_labels(part: Any, advice: str = "") -> None:
@@ -65,6 +69,12 @@ def check_takes_soft_labels(part: Any, advice: str = "") -> None:
     Args:
         part: anything with `needs_class`.
         advice: what may be done about it besides taking the likeliest class.
+
+    Example:
+    >>> from tfrobust import contract
+    >>> contract.check_takes_soft_labels(tfrobust.losses.Margin())
+    Traceback (most recent call last):
+    tfrobust.errors.UserError: Margin needs one class for each image: ...
     """
     if part.needs_class:
         raise UserError(

@@ -66,6 +66,26 @@ class Mixing(SoftLabels):
     bit; the usual codes permute a batch instead, which makes of each example a partner once.
 
     Each image costs the reading and the augmentation of two.
+
+    Args:
+        alpha: of the Beta distribution of the shares, above 0.
+        probability: of mixing an image at all, in [0, 1].
+
+    Raises:
+        UserError: a number is out of range.
+
+    Example:
+        >>> import dataclasses
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class UpperHalf(tfrobust.data.Mixing):
+        ...     def draw(self, draws, image_shape):
+        ...         return np.zeros((len(draws), 0), np.float32)
+        ...
+        ...     def mix(self, images, partners, drawn):
+        ...         upper = tf.range(images.shape[1])[:, None, None] < images.shape[1] // 2
+        ...         return tf.where(upper, images, partners), tf.fill(tf.shape(images)[:1], 0.5)
+        >>> isinstance(UpperHalf(), tfrobust.data.SoftLabels)
+        True
     """
 
     alpha: float = 1.0
