@@ -223,7 +223,7 @@ WRITING = {
     "benchmarks/reference/run_reference": "in a temporary folder",
     "serving/keras_file": "a file that a user names",
     "serving/layout": "asks kinds, or claimed as an export",
-    "commands/readme": "a file that a user names, between its markers",
+    "commands/parts/place": "a file that a user names, between its markers",
     "commands/plot": "a file that a user names",
 }
 READING = {

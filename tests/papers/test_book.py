@@ -8,7 +8,7 @@ import pytest
 
 from tfrobust.errors import UserError
 from tfrobust.evaluation import list_suites
-from tfrobust.ops.interval import binomial_interval
+from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.papers import compare_table, find_runs, list_tables, load_table
 from tfrobust.papers.text import format_html, format_markdown, format_text
 

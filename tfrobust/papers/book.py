@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from scipy.stats import t as student
 
-from tfrobust.ops.interval import binomial_interval
+from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.papers.tables import Column, PaperTable, Row
 from tfrobust.runs import files, kinds
 from tfrobust.runs.run_report import read_bindings

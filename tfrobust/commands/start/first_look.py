@@ -5,7 +5,7 @@ import os
 import pathlib
 from collections.abc import Iterable, Sequence
 
-from tfrobust.commands.command_line import ROOT
+from tfrobust.commands.start.command_line import ROOT
 from tfrobust.config import source
 from tfrobust.config.preview import Preview
 from tfrobust.errors import UserError
