@@ -10,6 +10,8 @@ from tfrobust.errors import UserError
 from tfrobust.ops.uncertainty.probability import load_distributions
 
 _DRAWS = 20_000
+# For a table of many rows.
+_FEWER = 4_000
 # Numbers drawn at once.
 _CHUNK = 4_000_000
 
@@ -101,7 +103,9 @@ def sample_differences(
     return mean + noise * by_seed.std(axis=1, ddof=1) / np.sqrt(seeds)
 
 
-def find_probability(first: np.ndarray, second: np.ndarray, seed: int = 0) -> float:
+def find_probability(
+    first: np.ndarray, second: np.ndarray, draws: int = _DRAWS, seed: int = 0
+) -> float:
     """The posterior probability that one method is more robust than another, see `sample_differences`.
 
     Example:
@@ -110,7 +114,7 @@ def find_probability(first: np.ndarray, second: np.ndarray, seed: int = 0) -> fl
     >>> abs(find_probability(same, same) - 0.5) < 0.02
     True
     """
-    return float(np.mean(sample_differences(first, second, seed=seed) > 0.0))
+    return float(np.mean(sample_differences(first, second, draws, seed) > 0.0))
 
 
 def group_rows(rows: Sequence[np.ndarray], confidence: float = 0.975) -> list[str]:
@@ -136,7 +140,7 @@ def group_rows(rows: Sequence[np.ndarray], confidence: float = 0.975) -> list[st
     for begin in range(len(order)):
         end = begin
         while end + 1 < len(order) and (
-            find_probability(rows[order[begin]], rows[order[end + 1]]) < confidence
+            find_probability(rows[order[begin]], rows[order[end + 1]], _FEWER) < confidence
         ):
             end += 1
         if end > last_end:
