@@ -93,7 +93,8 @@ class MixedBatches(Sequence[Batch]):
     def draw(self, batch: Batch) -> np.ndarray:
         """Uniform numbers, (b, DRAWS), of each example of a batch that is not mixed yet."""
         ids = self.batches.split.ids[batch.places]
-        key = order.draw_bits(*batch.key, order.MIXING, 1).view(np.int64)[0]
+        seed, epoch = batch.key or (0, 0)
+        key = order.draw_bits(seed, epoch, order.MIXING, 1).view(np.int64)[0]
         return draw_uniform(np.stack([np.full_like(ids, key), ids], axis=1), self.DRAWS)
 
 

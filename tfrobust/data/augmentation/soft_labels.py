@@ -154,7 +154,8 @@ def split_soft_labels(augment: Sequence[Any]) -> Parts:
             "`augment` ends with what makes soft labels: one of Mixup and CutMix, and LabelSmoothing, each "
             f"once at most, after all that changes images alone. Received: {tuple(augment)!r}."
         )
-    return Parts(tuple(augment[:count]), *(one[0] if one else None for one in (smoothing, mixing)))
+    first, second = smoothing[0] if smoothing else None, mixing[0] if mixing else None
+    return Parts(tuple(augment[:count]), first, second)
 
 
 def draw_uniform(seeds: np.ndarray, count: int) -> np.ndarray:
