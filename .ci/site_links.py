@@ -2,6 +2,7 @@
 
 The pages link to files of the package and of `gin/`, which a reader of the repository follows; a site
 has none of them.
+"""
 
 import pathlib
 import posixpath
