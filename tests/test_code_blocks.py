@@ -7,7 +7,8 @@ lies there. Commands are parsed by the flags of the command itself, and the file
 exist. A comment before a block says what else holds for it:
 
 - `<!-- not run: REASON -->`: it is left alone, such as a line that needs what is not here;
-- `<!-- file: NAME -->`, `<!-- insert: NAME -->`: the test of that page writes it where the page says;
+- `<!-- file: NAME -->`: it is written there first, and the others can import it; pages of nothing else,
+  or `<!-- insert: NAME -->`, have a test of their own that does as they say;
 - `<!-- slow: REASON -->`, once on a page: its Python takes long, and runs with `-m slow`.
 """
 
@@ -26,6 +27,8 @@ PYTHON, COMMANDS = ("python",), ("", "bash", "sh")
 # `python bin/train.py`, also of an environment, or `tfrobust train`.
 COMMAND = re.compile(r"(?:python3? bin/(\w+)\.py|(?<![\w./])tfrobust (\w+))\b(.*)$")
 SLOW = re.compile(r"^<!-- slow: .+ -->$", re.M)
+# Whose Python a test of their own runs: test_readme.py, test_own_train_step.py, test_soft_labels_page.py.
+ELSEWHERE = {"README.md", "own_train_step.md", "soft_labels.md"}
 MARKS = {None, "not run", "file", "insert", "run", "ci"}
 
 
@@ -73,6 +76,10 @@ def cases(slow):
 
 def run_page(page, folder, monkeypatch):
     monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    for mark, name, text in blocks(page, PYTHON):
+        if mark == "file":
+            (folder / name).write_text(text, encoding="utf-8")
     names: dict = {"__name__": "page"}
     for text in python_of(page):
         exec(compile(text, name_of(page), "exec"), names)
