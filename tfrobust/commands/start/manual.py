@@ -34,7 +34,7 @@ def list_examples(text: str, name: str) -> list[list[str]]:
     """The arguments of each example of a command's text; what is said beside one is left out."""
     lines = re.findall(rf"^    python bin/{name}\.py(.*)$", text, re.M)
     # Two spaces or more stand before what an example is for.
-    return [shlex.split(re.split(r"\s{2,}(?=\S)", line.strip())[0]) for line in lines]
+    return [shlex.split(re.split(r"\s{2,}(?=\S)", line.rstrip())[0]) for line in lines]
 
 
 def _describe_flags(values):
