@@ -17,56 +17,110 @@ saved; with --strict also 4, a check found a reason not to trust the number.
 
 import contextlib
 
+from absl import flags
+
 from tfrobust.commands.parts import evaluation as parts
-from tfrobust.commands.parts.evaluation_flags import define_flags
+from tfrobust.commands.parts.judged import check_flags, define_flags
 from tfrobust.commands.start import first_look
-from tfrobust.commands.start.command_line import DOUBTFUL, Command, require_flag, use_data_dir
+from tfrobust.commands.start.command_line import DOUBTFUL, Command, use_data_dir
 from tfrobust.errors import UserError
 from tfrobust.runs import kinds
 from tfrobust.runs.exported import find_classifier
-from tfrobust.runs.origin import read_origin
+
+
+def _define(values):
+    given = {"flag_values": values}
+    define_flags(values, ["Linf", "L2", "L1"], "evaluation")
+    flags.DEFINE_string(
+        "suite", "autoattack", "Name of the suite; --suite=help lists them.", **given
+    )
+    flags.DEFINE_multi_string(
+        "gin_file",
+        [],
+        "Files that bind evaluation.custom.attacks, in place of --suite.",
+        **given,
+    )
+    flags.DEFINE_multi_string("gin_bindings", [], "Lines of gin that override the files.", **given)
+    flags.DEFINE_multi_string("surrogate", [], "A run or .keras file to transfer from.", **given)
+    flags.DEFINE_enum(
+        "checks",
+        "auto",
+        ["auto", "full", "contract", "none"],
+        "contract: no checks with attacks of their own; auto: contract after one short attack, else full.",
+        **given,
+    )
+    flags.DEFINE_enum(
+        "nan_counts",
+        "broken",
+        ["broken", "robust"],
+        "How to count an example that no attack broke and for which the classifier gives NaN or infinity.",
+        **given,
+    )
+    flags.DEFINE_string(
+        "certified",
+        None,
+        "Folder of bin/certify.py, for the same model: the report then has both bounds.",
+        **given,
+    )
+    flags.DEFINE_bool(
+        "skip_certified", False, "Don't attack what is certified; needs --certified.", **given
+    )
+    flags.DEFINE_string(
+        "statement",
+        "",
+        "What the defence does and which adaptive attack was tried, for the report.",
+        **given,
+    )
+    flags.DEFINE_bool(
+        "strict", False, "Exit with 4 if a check found a reason not to trust the number.", **given
+    )
+    flags.DEFINE_bool(
+        "force", False, "Continue where a check before the attacks found an error.", **given
+    )
+    flags.DEFINE_bool(
+        "trust",
+        False,
+        "Run code outside tfrobust that gin files or the SavedModel name. Read it first.",
+        **given,
+    )
+    flags.DEFINE_bool("images", False, "Keep the adversarial images, in adversarial*.npz.", **given)
+    flags.DEFINE_integer(
+        "slots",
+        None,
+        "The largest batch size, of all streams. Default: at most 256 a stream, by a short measurement.",
+        1,
+        2**20,
+        **given,
+    )
+    flags.DEFINE_string(
+        "streams",
+        "auto",
+        "Threads of one core each that share the attacks: a number, or auto, which measures what is faster.",
+        **given,
+    )
+    flags.DEFINE_integer(
+        "chunk", None, "The most examples held at once. Default: what takes 256 MiB.", 1, **given
+    )
+    flags.DEFINE_enum("strategy", "none", ["none", "mirrored"], "mirrored: use all GPUs.", **given)
+    flags.DEFINE_bool("jit_compile", False, "Compile the attacks with XLA.", **given)
 
 
 def _check(values):
     if values.suite == "help":
         return
     parts.parse_streams(values.streams)
-    found = find_classifier(require_flag(values, "model"))
-    run = found.run
-    if values.shard is not None:
-        parts.parse_shard(values.shard)
-    if values.shard is not None and values.merge:
-        raise UserError(
-            "--shard makes a part and --merge joins the parts. Give one of the two, not both."
-        )
-    if "" in values.merge:
-        raise UserError("--merge holds an empty name. Give folders with a comma between two.")
-    first_look.check_parts(values.merge)
     if values.certified:
         first_look.check_certified(values.certified)
     elif values.skip_certified:
         raise UserError("--skip_certified needs --certified=FOLDER, a folder of bin/certify.py.")
     for path in values.surrogate:
         find_classifier(path)
-    first_look.check_radius(values.epsilon, values.norm)
-    first_look.check_data(values.data, values.data_dir)
-    if values.data is not None:
-        with use_data_dir(values.data_dir):
-            origin = parts.name_classes(values, read_origin(found))
-            first_look.check_pictures(values.data, values.split, origin)
-    if run is None or (values.data is not None and parts.has_threat_model(values)):
-        require_flag(values, "data")
-    if run is None or values.norm is not None:
-        require_flag(values, "epsilon")
+    is_run = check_flags(values, kinds.EVALUATION)
     if parts.has_own_suite(values):
         first_look.check_configuration(values.gin_file, values.gin_bindings, values.trust)
     else:
-        norm = values.norm or ("Linf" if values.epsilon is not None or run is None else None)
+        norm = values.norm or ("Linf" if values.epsilon is not None or not is_run else None)
         first_look.check_suite(values.suite, norm, values.surrogate)
-    if values.workdir:
-        first_look.check_workdir(values.workdir, kinds.EVALUATION, values.resume)
-    else:
-        first_look.check_writable(run or "runs")
 
 
 def _run(values):
@@ -121,7 +175,7 @@ def _run(values):
 COMMAND = Command(
     "evaluate",
     __doc__,
-    define_flags,
+    _define,
     _run,
     _check,
     may_be_empty=("statement",),
