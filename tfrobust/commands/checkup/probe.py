@@ -86,6 +86,11 @@ def _time_step(policy, compiled):
 def try_main_job() -> None:
     """Trains a classifier of the digits robustly for a few steps and attacks it."""
     began = time.perf_counter()
+    loss = _train_digits()
+    tell("main job", loss=loss, seconds=time.perf_counter() - began)
+
+
+def _train_digits():
     import keras
 
     import tfrobust
@@ -96,7 +101,7 @@ def try_main_job() -> None:
     method = tfrobust.recipes.trades(digits_cnn(), "Linf", 0.15)
     method.compile(keras.optimizers.SGD(0.1))
     found = method.fit(train.images[:192], train.labels[:192], batch_size=64, epochs=1, verbose=0)
-    tell("main job", loss=found.history["loss"][-1], seconds=time.perf_counter() - began)
+    return found.history["loss"][-1]
 
 
 if __name__ == "__main__":
