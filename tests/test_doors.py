@@ -222,6 +222,7 @@ WRITING = {
     "benchmarks/reference/comparison": "in a temporary folder",
     "benchmarks/reference/run_reference": "in a temporary folder",
     "serving/keras_file": "a file that a user names",
+    "serving/card/card": "in the folder of an export, where nobody edited the card",
     "serving/layout": "asks kinds, or claimed as an export",
     "commands/readme": "a file that a user names, between its markers",
     "commands/plot": "a file that a user names",

@@ -201,7 +201,7 @@ def test_description(exported):
         assert content["class_names"] == (None if name == "sequential" else NAMES)
         needed = ["tests>OwnCode"] if name == "own_code" else []
         assert content["code_needed_by_keras_file"] == needed
-        assert sorted(os.listdir(folder)) == ["1", "classifier.keras", "export.json"]
+        assert sorted(os.listdir(folder)) == ["1", "README.md", "classifier.keras", "export.json"]
 
 
 def test_the_model_is_not_changed_and_a_failed_export_leaves_the_former(tmp_path, monkeypatch):
@@ -287,7 +287,7 @@ def test_a_former_export_is_read_and_replaced_whole(with_list, tmp_path):
         export_classifier(model, folder)
     (folder / "thesis.tex").unlink()
     export_classifier(model, folder)
-    assert sorted(os.listdir(folder)) == ["1", "classifier.keras", "export.json"]
+    assert sorted(os.listdir(folder)) == ["1", "README.md", "classifier.keras", "export.json"]
 
 
 def test_the_next_export_is_the_next_version_and_the_folder_stays(tmp_path):
