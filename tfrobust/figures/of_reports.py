@@ -57,7 +57,8 @@ def draw_epsilon(request: Request) -> Drawn:
         curve = report["curves"]["epsilon"]
         if curve is None:
             raise UserError(
-                f"The evaluation {name} has no curve over the radius. Evaluate with full checks."
+                f"The evaluation {name} has no curve over the radius: evaluations that are short have none. "
+                "Evaluate under a longer suite, such as autoattack."
             )
         curves[name] = np.array(curve["epsilon"]), np.array(curve["accuracy"])
     radii = {report["radius"] for report in reports.values()}

@@ -20,7 +20,7 @@ COLUMN, PAGE = 3.3, 7.0
 """Widths in inches of one column of a paper, and of its text."""
 
 # Letters in a legend's row that one column has room for, besides 7 for each line and marker.
-_LETTERS = 44
+_LETTERS = 52
 # Of type in a column of a paper, in points.
 _TYPE: dict[Any, float] = {
     "font.size": 8,

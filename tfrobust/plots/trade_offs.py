@@ -1,8 +1,11 @@
 """Accuracy against robustness."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from tfrobust.errors import UserError
 from tfrobust.plots.style import (
@@ -25,7 +28,7 @@ def plot_trade_off(
 
     Args:
         lines: from a method's name to its points (label, clean, robust), accuracies in [0, 1], in the order
-            of what was changed; methods with one point are a star alone.
+            of what was changed; methods with one point have no star.
         robust: what the y axis shows, such as "AutoAttack accuracy".
 
     Returns:
@@ -53,24 +56,21 @@ def plot_trade_off(
                 label,
                 (x, y),
                 textcoords="offset points",
-                xytext=(3, 3),
-                fontsize=6,
+                xytext=(5, 4),
+                fontsize=6.5,
                 color=look["color"],
             )
-        best = max(points, key=lambda point: point[2])
-        axes.plot(
-            [best[1]],
-            [best[2]],
-            marker="*",
-            markersize=11,
-            color=look["color"],
-            markeredgecolor="black",
-            markeredgewidth=0.6,
-            linestyle="none",
-        )
-    axes.set(xlabel="clean accuracy", ylabel=robust)
+        # A single point has the marker by which the legend knows it.
+        if len(points) > 1:
+            _, x, y = max(points, key=lambda point: point[2])
+            star: dict[str, Any] = {"marker": "*", "markersize": 11, "markeredgecolor": "black"}
+            axes.plot(x, y, color=look["color"], markeredgewidth=0.6, linestyle="none", **star)
+    axes.set_xlabel("clean accuracy")
+    axes.set_ylabel(textwrap.fill(robust, 30))
     finish_axes(axes)
     show_percent(axes.xaxis)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.margins(0.12)
     add_legend(axes)
     return figure
