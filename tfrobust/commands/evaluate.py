@@ -232,21 +232,9 @@ def _run(values):
     page = evaluation.write_page(workdir)
     print(evaluation.headline(result))
     if subject.folder is not None and values.shard is None:
-        _write_card(subject.folder / "export", workdir)
+        parts.write_card(subject.folder / "export", workdir)
     print(f"See {page.parent}: report.html, report.md, report.json, examples.csv.")
     return DOUBTFUL if values.strict and find_doubts(result.findings) else 0
-
-
-def _write_card(export, workdir):
-    """The model card beside a run's classifier gets the numbers; a card that was edited is left alone."""
-    from tfrobust.serving import update_card
-
-    if "weights" not in (kinds.EXPORT.read(export) or {}):
-        return
-    try:
-        print(f"The model card has the numbers: {update_card(export, [workdir])}.")
-    except UserError as error:
-        print(f"The model card is as it was: {error}")
 
 
 COMMAND = Command(
