@@ -29,7 +29,7 @@ def main(name: str, argv: Sequence[str] | None = None) -> int:
         command = importlib.import_module(f"tfrobust.commands.{name}").COMMAND
 
         def prepare(verbosity: int) -> None:
-            from tfrobust.commands.library_log import quiet_libraries
+            from tfrobust.commands.start.library_log import quiet_libraries
 
             os.environ.setdefault("KERAS_BACKEND", "tensorflow")
             stack.enter_context(quiet_libraries(verbosity))

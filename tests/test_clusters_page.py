@@ -11,7 +11,8 @@ import pytest
 import yaml
 from absl import flags
 
-from tfrobust.commands import evaluate, evaluate_parts, train
+from tfrobust.commands import evaluate, train
+from tfrobust.commands.parts import evaluation
 from tfrobust.training.cluster.environment import find_cluster
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -92,7 +93,7 @@ def test_training_by_slurm(tmp_path):
 def test_evaluation_by_slurm(tmp_path):
     environment = {"SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_COUNT": "8"}
     _, line = called(tmp_path, FILES["evaluate.sbatch"], **environment)
-    assert evaluate_parts.parse_shard(parse(line).shard) == (3, 8)
+    assert evaluation.parse_shard(parse(line).shard) == (3, 8)
     (tmp_path / "merge").mkdir()
     _, line = called(tmp_path / "merge", FILES["merge.sbatch"])
     folders = parse(line).merge
@@ -125,7 +126,7 @@ def test_training_by_kubernetes(tmp_path):
 def test_evaluation_by_kubernetes(tmp_path):
     _, job, container = read_job("evaluate.yaml")
     _, line = called(tmp_path, container["args"][0], JOB_COMPLETION_INDEX="5")
-    assert evaluate_parts.parse_shard(parse(line).shard) == (5, job["spec"]["completions"])
+    assert evaluation.parse_shard(parse(line).shard) == (5, job["spec"]["completions"])
 
 
 def test_training_on_plain_machines(tmp_path):

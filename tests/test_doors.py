@@ -224,7 +224,7 @@ WRITING = {
     "serving/keras_file": "a file that a user names",
     "serving/card/card": "in the folder of an export, where nobody edited the card",
     "serving/layout": "asks kinds, or claimed as an export",
-    "commands/readme": "a file that a user names, between its markers",
+    "commands/parts/place": "a file that a user names, between its markers",
     "commands/plot": "a file that a user names",
 }
 READING = {

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfrobust.benchmarks import device
 from tfrobust.benchmarks.calls import RepeatedStep
-from tfrobust.benchmarks.costs import Cost
+from tfrobust.benchmarks.measuring.costs import Cost
 from tfrobust.benchmarks.steps import METHODS
 
 

@@ -8,10 +8,12 @@ import pytest
 import tensorflow as tf
 
 from tfrobust import PGD, Gaussian, Linf, ToClean, UserError
-from tfrobust.benchmarks import benchmark_table, costs, passes
+from tfrobust.benchmarks import benchmark_table as table
 from tfrobust.benchmarks import calls as calls_room
+from tfrobust.benchmarks import passes
 from tfrobust.benchmarks import steps as benchmark
-from tfrobust.benchmarks.costs import Cost
+from tfrobust.benchmarks.measuring import costs
+from tfrobust.benchmarks.measuring.costs import Cost
 from tfrobust.models.batch_normalization import BatchNormalization
 
 KEYS = [(kind, name) for name in passes.PASSES for kind in ("ours", "Keras's")]
@@ -175,7 +177,7 @@ def test_table_of_steps():
         ("passes", "X"): [Cost(8.0, 10.0, 0)],
         ("step", "X"): [Cost(10.0, 11.0)],
     }
-    first, second = benchmark_table.format_step_rows(subjects, measured, {"ADV-1": 1, "X": 2})
+    first, second = table.format_step_rows(subjects, measured, {"ADV-1": 1, "X": 2})
     assert first == (
         *("ADV-1", "1I + 1W", "2000", "1500", "1.333", "1.100", "1.000"),
         *("1.00 (1.00)", "- (0.18)", "3", "1"),
@@ -184,14 +186,14 @@ def test_table_of_steps():
         *("X", "1F + 10I + 2W", "10000", "8000", "1.250", "1.100", "1.176"),
         *("5.00 (8.00)", "-", "-", "2"),
     )
-    lines = benchmark_table.format_table(benchmark_table.STEP_HEAD, [first, second])
+    lines = table.format_table(table.STEP_HEAD, [first, second])
     assert len({len(line) for line in lines}) == 1
 
 
 def test_table_of_passes():
     measured = {key: [Cost(0.25, 0.2, 2**21)] for key in KEYS}
     measured["ours", "forward"] = [Cost(0.5, 0.1, 2**21)]
-    rows = benchmark_table.format_pass_rows(measured, passes.PASSES)
+    rows = table.format_pass_rows(measured, passes.PASSES)
     assert rows[0] == ("forward", "500", "250", "2.000", "0.500", "2")
     assert rows[1][3:5] == ("1.000", "1.000")
 

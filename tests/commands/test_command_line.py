@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tfrobust.commands.command_line import Command, run_and_tell, use_data_dir
+from tfrobust.commands.start.command_line import Command, run_and_tell, use_data_dir
 from tfrobust.errors import Interrupted, NotFiniteError, UserError, one_line
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ import tfrobust
 from tests.commands import test_bad_requests as bad_requests
 from tfrobust import evaluation
 from tfrobust.benchmarks.steps import METHODS
-from tfrobust.commands import first_look
+from tfrobust.commands.start import first_look
 from tfrobust.config import source
 from tfrobust.config.preview import ROOMS, Preview
 
@@ -188,7 +188,7 @@ import sys
 import tfrobust_command
 
 initialise = tfrobust_command._open_package()
-from tfrobust.commands import first_look
+from tfrobust.commands.start import first_look
 from tfrobust.errors import UserError
 
 assert "tensorflow" not in sys.modules

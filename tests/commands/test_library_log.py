@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from tfrobust.commands.library_log import find_gpu, hand_on, is_noise
+from tfrobust.commands.start.library_log import find_gpu, hand_on, is_noise
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "bin")])}
@@ -105,7 +105,7 @@ PROGRAM = """
 import os, signal, sys
 from tfrobust_command import _open_package
 _open_package()
-from tfrobust.commands.library_log import quiet_libraries
+from tfrobust.commands.start.library_log import quiet_libraries
 with quiet_libraries({verbosity}):
     os.write(2, {noise!r}.encode() + b"\\n")
     os.write(2, b"W0000 00:00:1.1 1 a.cc:1] Allocator ran out of memory\\n")
@@ -174,7 +174,7 @@ def test_bars_see_the_terminal():
 
 def test_without_a_standard_error_there_is_nothing_to_filter():
     code = "from tfrobust_command import _open_package\n_open_package()\nimport sys\n"
-    code += "from tfrobust.commands.library_log import quiet_libraries\n"
+    code += "from tfrobust.commands.start.library_log import quiet_libraries\n"
     code += "with quiet_libraries(0):\n    print(sys.stderr)"
     ran = subprocess.run(
         ["sh", "-c", '"$0" -c "$1" 2>&-', sys.executable, code],

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tfrobust.benchmarks.costs import Cost, add_costs, compute_ratios, take_median
+from tfrobust.benchmarks.measuring.costs import Cost, add_costs, compute_ratios, take_median
 from tfrobust.benchmarks.steps import MeasuredMethod
 
 PASS_HEAD = ("", "ours ms", "Keras's ms", "ours/Keras's", "CPU", "peak MiB")

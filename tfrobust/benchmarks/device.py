@@ -15,7 +15,7 @@ from tfrobust.benchmarks.benchmark_table import (
     print_table,
 )
 from tfrobust.benchmarks.calls import RepeatedStep
-from tfrobust.benchmarks.costs import Cost, measure_calls, take_median
+from tfrobust.benchmarks.measuring.costs import Cost, measure_calls, take_median
 from tfrobust.benchmarks.steps import MeasuredMethod
 from tfrobust.version import __version__
 

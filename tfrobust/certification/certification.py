@@ -94,6 +94,11 @@ class Certification:
         return self.clean & (self.radii >= self.threat_model.radius()) & (self.radii > 0.0)
 
     @property
+    def norm(self) -> str:
+        """Of the radii: "Linf" or "L2"."""
+        return type(self.threat_model).__name__
+
+    @property
     def is_certain(self) -> bool:
         """Whether no attack on the classifier can break a certified example: not so for a smoothed one."""
         return all(proof.certificate.is_certain for proof in self.proofs)

@@ -49,8 +49,8 @@ import sys
 
 from absl import flags
 
-from tfrobust.commands.benchmark_flags import IN_MEMORY, check
-from tfrobust.commands.command_line import Command
+from tfrobust.commands.parts.benchmark import IN_MEMORY, check
+from tfrobust.commands.start.command_line import Command
 
 
 def _define(values):
@@ -122,11 +122,12 @@ def _measure_steps(values):
     import tensorflow as tf
 
     from tfrobust import __version__
-    from tfrobust.benchmarks import benchmark_table, passes
+    from tfrobust.benchmarks import benchmark_table as table
     from tfrobust.benchmarks import calls as calls_room
+    from tfrobust.benchmarks import passes
     from tfrobust.benchmarks import steps as benchmark
-    from tfrobust.benchmarks.costs import measure_calls, take_median
-    from tfrobust.benchmarks.memory import measure_process_peak
+    from tfrobust.benchmarks.measuring.costs import measure_calls, take_median
+    from tfrobust.benchmarks.measuring.memory import measure_process_peak
     from tfrobust.models.swap import with_stock_batch_normalization
 
     # Each method has a function of its own, which TensorFlow takes for retracing.
@@ -145,8 +146,8 @@ def _measure_steps(values):
 
     def compare(title, calls, rounds):
         costs = measure_calls(calls, rounds)
-        rows = benchmark_table.format_pass_rows(costs, passes.PASSES)
-        benchmark_table.print_table((title, *benchmark_table.PASS_HEAD[1:]), rows)
+        rows = table.format_pass_rows(costs, passes.PASSES)
+        table.print_table((title, *table.PASS_HEAD[1:]), rows)
 
     ours = passes.make_passes(model, x, y)
     theirs = passes.make_passes(with_stock_batch_normalization(model), x, y)
@@ -165,8 +166,8 @@ def _measure_steps(values):
     }
     costs = measure_calls(calls, values.repeats)
     traces = {name: step.traces for name, step in steps.items()}
-    rows = benchmark_table.format_step_rows(subjects, costs, traces)
-    benchmark_table.print_table(benchmark_table.STEP_HEAD, rows)
+    rows = table.format_step_rows(subjects, costs, traces)
+    table.print_table(table.STEP_HEAD, rows)
     print(
         f"\nupdate of all weights (SGD with momentum): {take_median(costs['update']).wall * 1e3:.3g} ms\n"
         f"peak memory of the process: {measure_process_peak() / 2**30:.2f} GiB"

@@ -17,9 +17,9 @@ saved.
 
 from absl import flags
 
-from tfrobust.commands import evaluate_parts as parts
-from tfrobust.commands import first_look
-from tfrobust.commands.command_line import Command, require_flag, use_data_dir
+from tfrobust.commands.parts import evaluation as parts
+from tfrobust.commands.start import first_look
+from tfrobust.commands.start.command_line import Command, require_flag, use_data_dir
 from tfrobust.errors import UserError
 from tfrobust.ops.random.seeds import SEED_LIMIT
 from tfrobust.runs import kinds

@@ -15,9 +15,9 @@ import pathlib
 
 from absl import flags
 
-from tfrobust.commands import first_look
-from tfrobust.commands.command_line import ROOT, Command, list_scale_files, parse_seeds
-from tfrobust.commands.readme import find_place
+from tfrobust.commands.parts.place import find_place
+from tfrobust.commands.start import first_look
+from tfrobust.commands.start.command_line import ROOT, Command, list_scale_files, parse_seeds
 from tfrobust.errors import UserError
 
 

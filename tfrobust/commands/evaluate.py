@@ -19,9 +19,9 @@ import contextlib
 
 from absl import flags
 
-from tfrobust.commands import evaluate_parts as parts
-from tfrobust.commands import first_look
-from tfrobust.commands.command_line import DOUBTFUL, Command, require_flag, use_data_dir
+from tfrobust.commands.parts import evaluation as parts
+from tfrobust.commands.start import first_look
+from tfrobust.commands.start.command_line import DOUBTFUL, Command, require_flag, use_data_dir
 from tfrobust.errors import UserError
 from tfrobust.ops.random.seeds import SEED_LIMIT
 from tfrobust.runs import kinds
@@ -111,6 +111,15 @@ def _define(values):
         **given,
     )
     flags.DEFINE_string(
+        "certified",
+        None,
+        "Folder of bin/certify.py, for the same model: the report then has both bounds.",
+        **given,
+    )
+    flags.DEFINE_bool(
+        "skip_certified", False, "Don't attack what is certified; needs --certified.", **given
+    )
+    flags.DEFINE_string(
         "statement",
         "",
         "What the defence does and which adaptive attack was tried, for the report.",
@@ -165,6 +174,10 @@ def _check(values):
     if "" in values.merge:
         raise UserError("--merge holds an empty name. Give folders with a comma between two.")
     first_look.check_parts(values.merge)
+    if values.certified:
+        first_look.check_certified(values.certified)
+    elif values.skip_certified:
+        raise UserError("--skip_certified needs --certified=FOLDER, a folder of bin/certify.py.")
     for path in values.surrogate:
         find_classifier(path)
     first_look.check_radius(values.epsilon, values.norm)
@@ -217,6 +230,8 @@ def _run(values):
             resume=values.resume,
             merge=values.merge,
             checks=values.checks,
+            certified=values.certified,
+            skip_certified=values.skip_certified,
             statement=values.statement,
             force=values.force,
             keep_images=values.images,

@@ -15,8 +15,8 @@ import pathlib
 
 from absl import flags
 
-from tfrobust.commands.command_line import Command
-from tfrobust.commands.readme import find_place
+from tfrobust.commands.parts.place import find_place
+from tfrobust.commands.start.command_line import Command
 from tfrobust.errors import UserError
 
 FORMATS = ("text", "markdown", "html")

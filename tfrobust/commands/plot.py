@@ -18,7 +18,7 @@ import sys
 
 from absl import flags
 
-from tfrobust.commands.command_line import Command
+from tfrobust.commands.start.command_line import Command
 from tfrobust.errors import UserError
 from tfrobust.figures.catalogue import FIGURES, find_figure
 
@@ -90,7 +90,7 @@ def _check(values, arguments):
 
 
 def _run(values, arguments):
-    from tfrobust.commands.command_line import use_data_dir
+    from tfrobust.commands.start.command_line import use_data_dir
     from tfrobust.figures.request import Request
     from tfrobust.runs import files
     from tfrobust.runs.bar import Bar

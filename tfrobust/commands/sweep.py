@@ -22,8 +22,8 @@ import sys
 
 from absl import flags
 
-from tfrobust.commands import first_look
-from tfrobust.commands.command_line import ROOT, Command, list_scale_files, parse_seeds
+from tfrobust.commands.start import first_look
+from tfrobust.commands.start.command_line import ROOT, Command, list_scale_files, parse_seeds
 from tfrobust.errors import UserError
 
 FAILED = 1

@@ -15,8 +15,8 @@ import re
 
 from absl import flags
 
-from tfrobust.commands.command_line import Command
-from tfrobust.commands.readme import find_place
+from tfrobust.commands.parts.place import find_place
+from tfrobust.commands.start.command_line import Command
 from tfrobust.errors import UserError
 from tfrobust.runs.markdown import code, link, plain
 from tfrobust.runs.run_report import read_run_report

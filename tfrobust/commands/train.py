@@ -13,8 +13,8 @@ import pathlib
 
 from absl import flags
 
-from tfrobust.commands import first_look
-from tfrobust.commands.command_line import ROOT, Command, list_scale_files, use_data_dir
+from tfrobust.commands.start import first_look
+from tfrobust.commands.start.command_line import ROOT, Command, list_scale_files, use_data_dir
 from tfrobust.errors import UserError
 from tfrobust.runs import kinds
 

@@ -1,12 +1,16 @@
 """Accuracy against the radius, by a short attack."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tfrobust.attacks.apgd import APGD
+from tfrobust.evaluation.checks.beside.budget import FEWEST, Grant
+from tfrobust.evaluation.checks.beside.grant import grant_passes
+from tfrobust.evaluation.checks.check import Limits
+from tfrobust.evaluation.engine.outcome import Outcome
 from tfrobust.losses.logit_objectives import DLR
 from tfrobust.ops.random.keys import content_keys
 from tfrobust.threat_models.base import ThreatModel
@@ -80,3 +84,26 @@ def plan_curve(passes: float, fewest: int) -> EpsilonCurve | None:
     """
     examples = int(min(EpsilonCurve.examples, passes // EpsilonCurve().cost))
     return EpsilonCurve(examples=examples) if examples >= fewest else None
+
+
+def share_passes(
+    outcomes: Sequence[Outcome], limits: Limits, is_asked: bool, is_wanted: bool
+) -> tuple[Callable, Grant]:
+    """The curve that the attacks' passes pay for, if one is wanted, and what is left for the checks.
+
+    Args:
+        outcomes: of the attacks.
+        limits: `Limits`.
+        is_asked: whether the checks were asked for by name.
+        is_wanted: whether there is a report that the curve goes to.
+    """
+    granted = grant_passes(outcomes, 0, limits, is_asked)
+    if not is_wanted:
+        return skip_curve, granted
+    curve = plan_curve(granted.passes / 4, FEWEST)
+    reserved = 0 if curve is None else curve.examples * curve.cost
+    return curve or skip_curve, grant_passes(outcomes, reserved, limits, is_asked)
+
+
+def skip_curve(*_: object) -> None:
+    """In the place of an `EpsilonCurve` where none is made."""

@@ -1,6 +1,7 @@
 """From a classifier to a number that a reviewer would believe."""
 
 import dataclasses
+import functools
 import os
 import pathlib
 import time
@@ -19,6 +20,7 @@ from tfrobust.evaluation.admission import (
     get_seen,
     stop_at_errors,
 )
+from tfrobust.evaluation.certified import LowerBound
 from tfrobust.evaluation.checks import (
     check_behaviour,
     check_contract,
@@ -28,18 +30,18 @@ from tfrobust.evaluation.checks import (
 )
 from tfrobust.evaluation.checks.after.noise import PASSES
 from tfrobust.evaluation.checks.before.consistency import is_random
-from tfrobust.evaluation.checks.beside.budget import COST, FEWEST
-from tfrobust.evaluation.checks.beside.grant import explain_short, grant_passes, is_short
+from tfrobust.evaluation.checks.beside.budget import COST
+from tfrobust.evaluation.checks.beside.grant import explain_short, is_short
 from tfrobust.evaluation.checks.traced import TracedModel
 from tfrobust.evaluation.compiled.devices import Devices
 from tfrobust.evaluation.engine.chunks import attack_examples
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.journals import Journals
 from tfrobust.evaluation.engine.outcome import Evaluation
-from tfrobust.evaluation.epsilon_curve import plan_curve
+from tfrobust.evaluation.epsilon_curve import share_passes, skip_curve
 from tfrobust.evaluation.examples import AnyExamples, Source, as_examples
 from tfrobust.evaluation.examples.chunk import count_rows
-from tfrobust.evaluation.fingerprint import compute_fingerprint
+from tfrobust.evaluation.fingerprint import compute_fingerprint, hash_model
 from tfrobust.evaluation.folder import check_folder, claim_folder
 from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.reports.report_files import save_images_in
@@ -48,7 +50,6 @@ from tfrobust.evaluation.suites import Suite, as_suite
 from tfrobust.runs.bar import Bar
 from tfrobust.runs.record import describe_environment
 from tfrobust.runs.signals import AskedToStop
-from tfrobust.runs.writable import check_writable
 from tfrobust.threat_models.base import ThreatModel
 
 
@@ -64,6 +65,8 @@ def evaluate(
     merge: Sequence[str | os.PathLike] = (),
     checks: str = "auto",
     thresholds: dict[str, dict] | None = None,
+    certified: Any = None,
+    skip_certified: bool = False,
     statement: str = "",
     force: bool = False,
     trust: bool = False,
@@ -108,6 +111,8 @@ def evaluate(
             after a suite of one short attack, "full" otherwise, at a quarter of the attacks' cost at most.
         thresholds: settings of checks that are not the default, by the check's id, such as
             `{"C8": {"share": 0.01}}`; `docs/checks.md` lists them all. The report names them.
+        certified: a `Certification` of this classifier, or its folder: the report has both bounds then.
+        skip_certified: don't attack what is certified; otherwise a broken one is an error (C43).
         statement: what the defence does, and which adaptive attack was tried, for the report.
         force: continue where a check before the attacks found an error.
         trust: also load a SavedModel that does more than calculate.
@@ -118,8 +123,7 @@ def evaluate(
         slots: the most rows that are computed at once, or "auto", see `Evaluator`.
         streams: threads that share them, or "auto", which measures how many, see `Evaluator`.
         chunk: the most examples that are held at once, or "auto" for as many as take 256 MiB in float32,
-            about a seventh of what the evaluation then takes. Where there are more, the result has the
-            adversarial images of those that the checks look at (C36's `examples`) only.
+            a seventh of what the evaluation then takes. Of more only C36's `examples` keep their images.
         strategy: `tf.distribute.MirroredStrategy` under whose scope the model was made, or None.
         jit_compile: compile the attacks with XLA; on CPUs it was slower for convolutional networks.
         save_seconds: at most so many seconds of work are lost by a kill.
@@ -147,8 +151,6 @@ def evaluate(
     limits = read_limits(thresholds)
     asked = stop if isinstance(stop, AskedToStop) else AskedToStop(stop)
     folder = None if workdir is None else pathlib.Path(workdir)
-    if folder is not None:
-        check_writable(folder)
     check_folder(folder, resume, merge)
     examples = as_examples(examples, chunk)
     rows = count_rows(examples.image_shape, chunk)
@@ -157,6 +159,8 @@ def evaluate(
     examples = whole or examples
     check_merge(merge, examples, keep_images and whole is None)
     subject, chosen = Subject.of(model, trust), as_suite(suite, threat_model)
+    hash_now = functools.partial(hash_model, subject, examples.image_shape)
+    bound = LowerBound(certified, skip_certified, chosen.threat_model, hash_now)
     evaluator = Evaluator(
         subject,
         chosen.attacks,
@@ -166,14 +170,14 @@ def evaluate(
         streams=streams,
         devices=Devices(strategy),
         jit_compile=jit_compile,
+        spared=bound.spared,
     )
-    threat_model = chosen.threat_model
     seen = get_seen(subject)
     head = examples.head(limits[COST].examples)
     labels = head.y if examples.labels is None else examples.labels
     num_classes = count_classes(seen, head.x[:32], labels, force)
     traced = TracedModel(seen, examples.image_shape)
-    given = (traced, head.x, labels, threat_model, num_classes, limits)
+    given = (traced, head.x, labels, chosen.threat_model, num_classes, limits)
     flags: dict[str, Any] = {"ids": head.ids, **subject.traits}
     attacks = [attack for _, attack in chosen.attacks]
     findings: tuple = ()
@@ -206,26 +210,22 @@ def evaluate(
         )
         if examples.labels is None:
             findings = count_sample(findings, found.labels, num_classes, limits)
-        outcomes = found.outcomes
-        curve = None
+        curve: Callable = skip_curve
         if checks == "auto" and is_short(attacks, num_classes, limits):
             findings += (explain_short(limits),)
         elif checks in ("auto", "full"):
-            granted = grant_passes(outcomes, 0, limits, checks == "full")
-            if folder is not None and subject.has_gradient:
-                curve = plan_curve(granted.passes / 4, FEWEST)
-            reserved = 0 if curve is None else curve.examples * curve.cost
-            granted = grant_passes(outcomes, reserved, limits, checks == "full")
+            wanted = folder is not None and subject.has_gradient
+            curve, granted = share_passes(found.outcomes, limits, checks == "full", wanted)
             with asked.at_once():
                 findings += check_behaviour(
-                    *given, **flags, is_random=noisy, passes=granted, outcomes=outcomes
+                    *given, **flags, is_random=noisy, passes=granted, outcomes=found.outcomes
                 )
         evaluation = Evaluation(
             model=subject.description,
             data=examples.name,
             suite=chosen.name,
             suite_hash=chosen.hash,
-            threat_model=threat_model,
+            threat_model=chosen.threat_model,
             num_classes=num_classes,
             seed=seed,
             individual=chosen.individual,
@@ -235,6 +235,8 @@ def evaluate(
             nan_counts=nan_counts,
             votes=evaluator.votes,
             thresholds=limits.changes,
+            certified_radii=bound.find_radii(found.ids),
+            spared=bound.find_spared(found.ids),
         )
         if checks != "none":
             with asked.at_once():
@@ -242,9 +244,7 @@ def evaluate(
                 findings += check_suite(evaluation, limits, model=traced, statement=statement)
         evaluation = dataclasses.replace(evaluation, findings=tuple(findings))
         if folder is not None:
-            points = None
-            if curve is not None:
-                with asked.at_once():
-                    points = curve(traced.forward, head.x, head.y, threat_model)
+            with asked.at_once():
+                points = curve(traced.forward, head.x, head.y, chosen.threat_model)
             write_reports(evaluation, head.x, folder, keep_images and whole is not None, points)
     return evaluation

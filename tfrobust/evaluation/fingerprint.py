@@ -36,6 +36,7 @@ def compute_fingerprint(
         "seed": evaluator.seed,
         **votes,
         **({"chunk": rows} if rows else {}),
+        **({"spared": _digest(evaluator.spared)} if len(evaluator.spared) else {}),
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.journal import check_same
 from tfrobust.runs import files, kinds
+from tfrobust.runs.writable import check_writable
 
 Path = str | os.PathLike
 
@@ -36,6 +37,7 @@ def check_folder(folder: Path | None, resume: str = "auto", merge: Sequence[Path
             f"{folder} is the folder of a shard, whose report would be replaced. Choose another --workdir "
             "for the report of all."
         )
+    check_writable(folder)
     kinds.check_resume(folder, kinds.EVALUATION, resume)
 
 

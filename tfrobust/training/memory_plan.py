@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfrobust.benchmarks.memory import Memory, measure_process_peak
+from tfrobust.benchmarks.measuring.memory import Memory, measure_process_peak
 from tfrobust.errors import UserError
 from tfrobust.methods.accumulation import find_whole_batch_part
 from tfrobust.methods.base import AdversarialModel

@@ -9,7 +9,7 @@ import time
 import keras
 import tensorflow as tf
 
-from tfrobust.benchmarks.memory import measure_process_peak
+from tfrobust.benchmarks.measuring.memory import measure_process_peak
 from tfrobust.runs.workspace import Workspace
 from tfrobust.training import memory_plan
 from tfrobust.training.callbacks.metrics_log import MetricsLog

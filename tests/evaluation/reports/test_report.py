@@ -285,8 +285,9 @@ def test_a_row_for_each_example(ten_examples, tmp_path):
         "25",
         "25",
         "false",
+        "",
     ]
-    assert list(rows[4].values()) == "104 1 1 true square 0 6 0.04 7 40 33 false".split()
+    assert list(rows[4].values()) == "104 1 1 true square 0 6 0.04 7 40 33 false".split() + [""]
     assert list(rows[5].values()) == "105 2 2 true".split() + [
         "",
         "",
@@ -296,8 +297,9 @@ def test_a_row_for_each_example(ten_examples, tmp_path):
         "73",
         "33",
         "false",
+        "",
     ]
-    assert list(rows[9].values()) == "109 0 1 false".split() + [""] * 5 + ["0", "0", "false"]
+    assert list(rows[9].values()) == "109 0 1 false".split() + [""] * 5 + ["0", "0", "false", ""]
 
 
 def test_images_on_request_and_samples_always(ten_examples, tmp_path):

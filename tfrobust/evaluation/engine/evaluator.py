@@ -44,6 +44,7 @@ class Evaluator:
         streams: threads of one core each that share the rows, on a CPU, for Keras models and attacks that
             read nothing but the weights; "auto" measures whether they are faster than one stream of all
             cores. The results are the same.
+        spared: ids of examples that no attack is given, since they are proven to be robust.
         reserve: examples for which programs are made at least, so that models that are judged one after
             the other share them, whatever they leave.
         devices: `Devices`.
@@ -78,10 +79,12 @@ class Evaluator:
         jit_compile: bool = False,
         votes: int = 1,
         reserve: int = 0,
+        spared: Sequence[int] | np.ndarray = (),
     ):
         self.subject, self.attacks, self.seed = subject, tuple(attacks), check_seed(seed)
         self.individual, self.jit_compile, self._is_random = individual, jit_compile, False
         self.devices, self.votes, self.reserve = devices or Devices(), votes, reserve
+        self.spared = np.asarray(spared, np.int64)
         # Examples by which rows are planned at least: of chunks of unequal size, the largest.
         self.planned = 0
         self.pools: dict[tuple[str, bool, bool], ProgramPool] = {}
@@ -153,9 +156,9 @@ class Evaluator:
         right = predictions == y
         standing, adversarial, outcomes = right.copy(), x.copy(), []
         is_clean = np.ones(len(y), bool)
-        given = right if self.individual else standing
         with Ahead() as ahead:
             for place, (name, attack) in enumerate(self.attacks):
+                given = self._spare(right if self.individual else standing, ids)
                 kept = journal.finished(place, attack) if journal else None
                 if kept is None:
                     for later in self.attacks[place + 1 :]:
@@ -176,6 +179,9 @@ class Evaluator:
                 outcomes.append(outcome)
                 bar.end(name, f"robust accuracy <= {100 * standing.mean():.2f} %")
         return predictions, tuple(outcomes), adversarial
+
+    def _spare(self, given, ids):
+        return given & ~np.isin(ids, self.spared) if len(self.spared) else given
 
     def _prepare(self, name, attack, x, y, logits, given):
         """Traces an attack that comes later, where streams say that passes are short."""

@@ -149,6 +149,9 @@ class Evaluation:
         nan_counts: "broken" or "robust": what examples count as for which the model gives no finite
             logits at an image of the threat model.
             thresholds: settings of checks that are not the default, by the check's id.
+        certified_radii: float64 (n,): radii for which a certificate proves robustness, 0 where it proves
+            none, NaN where none was asked; None without certificates.
+        spared: boolean (n,): certified examples that were not attacked; None where all were.
         votes: passes in which images were judged; with several, for models with noise, an image counts as
             misclassified if at least half of them misclassify it.
 
@@ -180,6 +183,16 @@ class Evaluation:
     nan_counts: str = "broken"
     votes: int = 1
     thresholds: dict = dataclasses.field(default_factory=dict)
+    certified_radii: np.ndarray | None = None
+    spared: np.ndarray | None = None
+
+    @property
+    def certified(self) -> np.ndarray | None:
+        """Boolean (n,): proven to be robust within epsilon; None where nothing was certified."""
+        if self.certified_radii is None:
+            return None
+        radii = np.nan_to_num(self.certified_radii)
+        return self.clean & (radii >= self.threat_model.radius()) & (radii > 0.0)
 
     @property
     def clean(self) -> np.ndarray:

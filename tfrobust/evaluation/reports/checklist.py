@@ -43,7 +43,7 @@ ITEMS = (
     Item("gradients are there, finite and not masked", ("C7", "C17", "C18", "C25")),
     Item("the loss during the attack", ("C12",)),
     Item("enough examples, intervals, seeds", ("C28", "C40", "C33")),
-    Item("a proof as a lower bound", ()),
+    Item("a proof as a lower bound", ("C43",), "certified"),
 )
 
 
@@ -51,7 +51,12 @@ def collect_statements(evaluation: Evaluation) -> dict[str, bool]:
     """Returns what an evaluation states by itself: a dict of truth values, see `Item.stated`."""
     attacks = [outcome.attack for outcome in evaluation.outcomes]
     aims = {attack.is_targeted for attack in attacks}
-    return {"always": True, "several": len(attacks) > 1, "targeted": len(aims) == 2}
+    return {
+        "always": True,
+        "several": len(attacks) > 1,
+        "targeted": len(aims) == 2,
+        "certified": evaluation.certified is not None,
+    }
 
 
 def fill_checklist(evaluation: Evaluation) -> list[dict]:

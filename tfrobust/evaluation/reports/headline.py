@@ -54,6 +54,8 @@ def headline(evaluation: Evaluation) -> str:
         if name == "custom":
             name = " and ".join(outcome.name for outcome in evaluation.outcomes)
         text = f"accuracy under {name}: {value} (an upper bound of robust accuracy, no estimate; {size})"
+    if evaluation.certified is not None:
+        text += f"; at least {100 * evaluation.certified.mean():.2f} % are certified"
     if evaluation.votes > 1:
         text += f"; every image is judged by a vote of {evaluation.votes} passes"
     lost = int(evaluation.unanswered.sum())

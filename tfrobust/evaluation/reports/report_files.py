@@ -30,6 +30,7 @@ COLUMNS = (
     "forwards",
     "backwards",
     "unanswered",
+    "certified_radius",
 )
 MOST_SAMPLES = 16
 
@@ -64,7 +65,7 @@ def write_table(path: str | os.PathLike, evaluation: Evaluation) -> None:
     "broken_by" is the attack that broke it first, "run" and "step" are of that attack and count from
     0; "distance" is the smallest at which any attack found a misclassified image, "queries", "forwards"
     and "backwards" are those of all attacks together. "unanswered" examples were not broken, but
-    have an image without finite logits.
+    have an image without finite logits. "certified_radius" is what a certificate proves.
     """
     outcomes, size = evaluation.outcomes, len(evaluation.ids)
     first, nothing = evaluation.first_broken_by, np.full(size, np.nan)
@@ -72,7 +73,8 @@ def write_table(path: str | os.PathLike, evaluation: Evaluation) -> None:
     def get(name):
         return np.array([o.measures.get(name, nothing) for o in outcomes] or [nothing], float)
 
-    lost = evaluation.unanswered
+    lost, proven = evaluation.unanswered, evaluation.certified_radii
+    proven = nothing if proven is None else proven
     distances, queries = get("distance"), get("queries")
     smallest = np.min(np.where(np.isnan(distances), np.inf, distances), axis=0)
     asked = np.where(np.isnan(queries).all(axis=0), np.nan, np.nansum(queries, axis=0))
@@ -95,6 +97,7 @@ def write_table(path: str | os.PathLike, evaluation: Evaluation) -> None:
                 sum(int(o.forwards[i]) for o in outcomes),
                 sum(int(o.backwards[i]) for o in outcomes),
                 "true" if lost[i] else "false",
+                repr(float(proven[i])) if np.isfinite(proven[i]) else "",
             )
         )
     files.write_text(path, text.getvalue())

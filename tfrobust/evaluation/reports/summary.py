@@ -88,6 +88,7 @@ def summarize_evaluation(evaluation: Evaluation, curve: dict | None = None) -> d
                 "clean": clean,
                 "unanswered": count_right(evaluation.unanswered) if attacked else None,
                 "robust": robust if attacked else None,
+                "certified": _summarize_certified(evaluation),
                 "attacks": summarize_attacks(evaluation),
                 "curves": {"epsilon": curve, **_make_curves(evaluation)},
                 "findings": [
@@ -99,6 +100,21 @@ def summarize_evaluation(evaluation: Evaluation, curve: dict | None = None) -> d
             },
         }
     )
+
+
+def _summarize_certified(evaluation):
+    """None without certificates; else counts, those that were not attacked, and accuracy by radius."""
+    if evaluation.certified is None:
+        return None
+    radii = np.where(evaluation.clean, np.nan_to_num(evaluation.certified_radii), 0.0)
+    some = np.unique(radii[radii > 0.0])
+    some = some[np.unique(np.linspace(0, len(some) - 1, 50).astype(int))] if len(some) else some
+    return {
+        **count_right(evaluation.certified),
+        "asked": int(np.isfinite(evaluation.certified_radii).sum()),
+        "spared": 0 if evaluation.spared is None else int(evaluation.spared.sum()),
+        "curve": {"epsilon": some, "accuracy": [float(np.mean(radii >= r)) for r in some]},
+    }
 
 
 def plain(value: Any) -> Any:

@@ -33,13 +33,15 @@ CHECKLIST = ("asked for", "checks", "state")
 
 
 def list_accuracies(ours: dict) -> Rows:
-    """Lists rows of `ACCURACIES`: clean, without finite logits where there are any, and under the suite."""
+    """Lists rows of `ACCURACIES`: clean, without finite logits where there are any, attacked, certified."""
     rows = [("clean", ours["clean"])]
     lost = ours.get("unanswered")
     if lost and lost["right"]:
         rows.append((f"without finite logits in the ball, counted as {ours['nan_counts']}", lost))
     if ours["robust"]:
         rows.append((f"under {ours['suite']}, at most", ours["robust"]))
+    if ours.get("certified"):
+        rows.append(("certified, at least", ours["certified"]))
     return [
         (name, format_percent(c["accuracy"]), format_interval(c), f"{c['right']} / {c['total']}")
         for name, c in rows
@@ -58,6 +60,17 @@ def list_rules(ours: dict) -> Iterator[str]:
         yield (
             f"The model is random: every image is judged by a vote of {ours['votes']} passes, and counts as "
             "misclassified if at least half of them misclassify it."
+        )
+    proven = ours.get("certified")
+    if proven and ours.get("robust"):
+        yield (
+            f"Robust accuracy lies between {format_percent(proven['accuracy'])}, which is certified, and "
+            f"{format_percent(ours['robust']['accuracy'])}, which no attack broke."
+            + (
+                f" {proven['spared']} certified examples were not attacked."
+                if proven["spared"]
+                else ""
+            )
         )
     lost = ours.get("unanswered")
     if lost and lost["right"]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from tfrobust.evaluation.checks.after import black_box, noise, records
+from tfrobust.evaluation.checks.after import black_box, certificates, noise, records
 from tfrobust.evaluation.checks.answers import format_share, pick_ids
 from tfrobust.evaluation.checks.beside.disagreement import LOSSES, judge_gap
 from tfrobust.evaluation.checks.check import Check, Limits
@@ -52,7 +52,7 @@ def check_suite(
 
     Black box against white box (C8, C19, C20), one loss against the others (C39), rejected results
     (C26), images without finite logits (C42), accounting (C27), the interval (C40), models with noise
-    (C22), distances (C41), and whether an adaptive attack is reported (C34).
+    (C22), distances (C41), certificates (C43), and whether an adaptive attack is reported (C34).
 
     Args:
         evaluation: `Evaluation`.
@@ -83,6 +83,7 @@ def check_suite(
         records.check_unanswered(evaluation),
         records.check_accounting(evaluation),
         records.check_interval(evaluation),
+        certificates.check_certificates(evaluation),
         check_distances(evaluation),
         check_statement(statement),
     )

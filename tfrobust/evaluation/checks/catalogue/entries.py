@@ -5,7 +5,14 @@ from types import ModuleType
 from typing import Any
 
 from tfrobust.errors import UserError
-from tfrobust.evaluation.checks.after import black_box, noise, records, suite, training_log
+from tfrobust.evaluation.checks.after import (
+    black_box,
+    certificates,
+    noise,
+    records,
+    suite,
+    training_log,
+)
 from tfrobust.evaluation.checks.before import consistency, gradients, inputs, outputs
 from tfrobust.evaluation.checks.beside import (
     budget,
@@ -22,7 +29,7 @@ from tfrobust.ops.numbers import integer, number
 MODULES: dict[str, tuple[ModuleType, ...]] = {
     "before": (inputs, outputs, consistency, gradients),
     "beside": (strength, radius, disagreement, landscape, selftest, budget),
-    "after": (black_box, suite, noise, records, training_log),
+    "after": (black_box, suite, noise, records, certificates, training_log),
 }
 
 

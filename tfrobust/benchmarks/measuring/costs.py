@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfrobust.benchmarks.memory import Memory
+from tfrobust.benchmarks.measuring.memory import Memory
 
 
 class Cost(NamedTuple):

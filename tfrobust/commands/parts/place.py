@@ -4,7 +4,7 @@ import os
 import pathlib
 import re
 
-from tfrobust.commands.command_line import ROOT
+from tfrobust.commands.start.command_line import ROOT
 from tfrobust.errors import UserError
 from tfrobust.runs import files
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from absl import flags
 
-from tfrobust.commands.command_line import ROOT, require_flag
+from tfrobust.commands.start.command_line import ROOT, require_flag
 from tfrobust.errors import UserError
 from tfrobust.runs import kinds
 from tfrobust.runs.origin import Origin

@@ -17,7 +17,7 @@ from tfrobust.errors import Interrupted, NotFiniteError, UserError, one_line
 from tfrobust.ops.random.seeds import SEED_LIMIT
 
 # Where `include 'gin/parts/...'` finds its files.
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 DONE, REFUSED, DIVERGED, DOUBTFUL, STOPPED = 0, 2, 3, 4, 75
 

@@ -5,7 +5,7 @@ import os
 import pathlib
 from collections.abc import Iterable, Sequence
 
-from tfrobust.commands.command_line import ROOT
+from tfrobust.commands.start.command_line import ROOT
 from tfrobust.config import source
 from tfrobust.config.preview import Preview
 from tfrobust.errors import UserError
@@ -71,6 +71,14 @@ def check_parts(folders: Iterable[str | os.PathLike], kind: kinds.Kind = kinds.E
             raise UserError(
                 f"There is no {kind.name.split()[1]} in {folder}. Give the folders of all shards as --merge."
             )
+
+
+def check_certified(folder: str | os.PathLike) -> None:
+    """Raises `UserError` if a folder holds no certification."""
+    if kinds.CERTIFICATION.read(folder) is None:
+        raise UserError(
+            f"There is no certification in {folder}. Make one first: python bin/certify.py --model=..."
+        )
 
 
 def list_suites() -> dict[str, str]:

@@ -5,7 +5,7 @@ import os
 from absl import flags
 
 from tfrobust.benchmarks.reference.libraries import check_library
-from tfrobust.commands import first_look
+from tfrobust.commands.start import first_look
 from tfrobust.errors import UserError
 from tfrobust.runs.exported import find_classifier
 

@@ -1,0 +1,122 @@
+"""Certificates beside attacks: one report, contradictions, examples that need no attack."""
+
+import csv
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+import tfrobust
+from tfrobust.certification import Smoothing, certify
+from tfrobust.errors import UserError
+
+EPSILON = 0.02
+
+
+@pytest.fixture(scope="module")
+def setting():
+    keras.utils.set_random_seed(0)
+    model = tfrobust.models.digits_cnn(batch_normalization=False)
+    data = tfrobust.data.digits()
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(data.train.images[:800], data.train.labels[:800], epochs=4, verbose=0)
+    attack = tfrobust.PGD(tfrobust.Linf(EPSILON), tfrobust.Margin(), steps=5, step_size=0.01)
+    return model, (data.test.images[:30], data.test.labels[:30]), attack
+
+
+@pytest.fixture(scope="module")
+def folder(setting, tmp_path_factory):
+    model, examples, _ = setting
+    folder = tmp_path_factory.mktemp("c") / "bounds"
+    certify(model, examples, "bounds", tfrobust.Linf(EPSILON), workdir=folder)
+    return folder
+
+
+def test_the_report_has_both_sides(setting, folder, tmp_path):
+    model, examples, attack = setting
+    found = tfrobust.evaluate(
+        model, examples, attack, checks="contract", certified=folder, workdir=tmp_path / "e"
+    )
+    proven = certify(model, examples, "bounds", tfrobust.Linf(EPSILON))
+    np.testing.assert_array_equal(found.certified, proven.certified)
+    np.testing.assert_array_equal(found.certified_radii, np.where(proven.clean, proven.radii, 0))
+    assert not (found.certified & ~found.robust).any()
+    ours = tfrobust.evaluation.read_report(tmp_path / "e")["tfrobust"]
+    assert ours["certified"]["right"] == proven.certified.sum() <= ours["robust"]["right"]
+    assert ours["certified"]["asked"] == 30 and ours["certified"]["spared"] == 0
+    with open(tmp_path / "e" / "examples.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["certified_radius"]) for row in rows] == found.certified_radii.tolist()
+    text = (tmp_path / "e" / "report.md").read_text()
+    share = 100 * proven.certified.mean()
+    assert f"at least {share:.2f} % are certified" in text and "certified, at least" in text
+    assert f"Robust accuracy lies between {share:.2f} %, which is certified, and" in text
+    (row,) = (item for item in ours["checklist"] if item["item"] == "a proof as a lower bound")
+    assert row["state"] == "answered"
+    page = tfrobust.evaluation.write_page(tmp_path / "e").read_text()
+    assert "certified, at least" in page
+
+
+def test_without_certificates_nothing_is_said(setting, tmp_path):
+    model, examples, attack = setting
+    found = tfrobust.evaluate(model, examples, attack, checks="contract", workdir=tmp_path / "e")
+    assert found.certified is None
+    ours = tfrobust.evaluation.read_report(tmp_path / "e")["tfrobust"]
+    assert ours["certified"] is None
+    (row,) = (item for item in ours["checklist"] if item["item"] == "a proof as a lower bound")
+    assert row["state"] == "not answered"
+    assert "C43" not in {finding["id"] for finding in ours["findings"]}
+
+
+def test_certified_examples_need_no_attack(setting, folder):
+    model, examples, attack = setting
+    whole = tfrobust.evaluate(model, examples, attack, checks="none", certified=folder)
+    spared = tfrobust.evaluate(
+        model, examples, attack, checks="none", certified=folder, skip_certified=True
+    )
+    np.testing.assert_array_equal(spared.robust, whole.robust)
+    np.testing.assert_array_equal(spared.spared, whole.certified)
+    (all_of_them,), (the_rest,) = whole.outcomes, spared.outcomes
+    np.testing.assert_array_equal(the_rest.attempted, all_of_them.attempted & ~whole.certified)
+    assert the_rest.forwards[whole.certified].sum() == 0
+
+
+def test_a_contradiction_is_an_error_that_names_the_example(setting):
+    model, examples, _ = setting
+    proven = certify(model, examples, "bounds", tfrobust.Linf(EPSILON))
+    # As if a wrong certificate said so of every example that is right.
+    wrong = tuple(dataclasses.replace(proof, radii=np.full(30, 0.5)) for proof in proven.proofs)
+    attack = tfrobust.PGD(tfrobust.Linf(0.3), tfrobust.Margin(), steps=10, step_size=0.1)
+    found = tfrobust.evaluate(
+        model,
+        examples,
+        attack,
+        checks="contract",
+        certified=dataclasses.replace(proven, proofs=wrong),
+    )
+    (finding,) = (f for f in found.findings if f.id == "C43")
+    broken = np.flatnonzero(found.clean & ~found.standing)
+    assert finding.level == "error" and finding.value == len(broken) > 0
+    assert set(finding.examples) <= set(broken.tolist())
+    assert "not trustworthy: C43" in tfrobust.evaluation.headline(found)
+
+
+def test_certificates_of_something_else_are_refused(setting, folder, tmp_path):
+    model, (x, y), attack = setting
+    other = keras.models.clone_model(model)
+    smooth = certify(model, (x[:2], y[:2]), Smoothing(tfrobust.L2(0.1), samples=50, selection=10))
+    small = tfrobust.PGD(tfrobust.L2(0.1), steps=1)
+    moved = tfrobust.evaluation.Examples.of(x, y, ids=np.arange(100, 130))
+    for arguments, words in (
+        ((other, (x, y), attack, folder), "their weights differ"),
+        ((model, (x, y), small, folder), "for Linf, the attacks for L2"),
+        ((model, (x, y), attack, tmp_path), "no finished certification"),
+        ((model, (x, y), small, smooth), "certifies the smoothed classifier"),
+        ((model, moved, attack, folder), "None of the 30 examples"),
+    ):
+        *rest, certified = arguments
+        with pytest.raises(UserError, match=words):
+            tfrobust.evaluate(*rest, checks="none", certified=certified)
+    with pytest.raises(UserError, match="needs certificates"):
+        tfrobust.evaluate(model, (x, y), attack, checks="none", skip_certified=True)

@@ -1,0 +1,168 @@
+"""Examples that are proven to be robust, which no attack can break: the other side of an evaluation."""
+
+import csv
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from tfrobust.errors import UserError
+from tfrobust.runs import files, kinds
+from tfrobust.threat_models.base import ThreatModel
+
+TABLE, REPORT, SCHEMA = "certified.csv", "report.json", 1
+
+
+class Proofs(Protocol):
+    """What an evaluation asks of proofs; a `certification.Certification` has it.
+
+    Attributes:
+        ids: int (n,), of the examples.
+        clean: boolean (n,): right at the clean image.
+        radii: float64 (n,): proven radii, 0 where nothing is proven.
+        norm: "Linf" or "L2", of the radii.
+        model_hash: of the classifier, see `fingerprint.hash_model`.
+        is_certain: whether they are proofs of the classifier itself.
+    """
+
+    ids: np.ndarray
+    clean: np.ndarray
+    radii: np.ndarray
+    norm: str
+    model_hash: str
+    is_certain: bool
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ReadProofs:
+    """`Proofs` from the folder of a certification."""
+
+    ids: np.ndarray
+    clean: np.ndarray
+    radii: np.ndarray
+    norm: str
+    model_hash: str
+    is_certain: bool
+
+
+class LowerBound:
+    """What certificates say of the examples of one evaluation.
+
+    Args:
+        certified: a `Certification`, the path of its folder, or None for no certificates.
+        skip: whether certified examples are not attacked.
+        threat_model: that of the attacks.
+        hash_model: function that hashes the classifier that is attacked.
+
+    Raises:
+        UserError: the folder holds no certification; it is of another classifier, a smoothed one, or in
+            another norm; or there is nothing to skip by.
+    """
+
+    def __init__(
+        self, certified: Any, skip: bool, threat_model: ThreatModel, hash_model: Callable[[], str]
+    ) -> None:
+        if certified is None and skip:
+            raise UserError(
+                "`skip_certified` needs certificates: give certified=FOLDER (--certified=FOLDER)."
+            )
+        self._skip, self._proofs = skip, None if certified is None else _as_proofs(certified)
+        self._radius = threat_model.radius()
+        if self._proofs is not None:
+            _check(self._proofs, threat_model, hash_model())
+
+    @property
+    def spared(self) -> np.ndarray:
+        """Ids of the examples that are not to be attacked, int (m,)."""
+        if self._proofs is None or not self._skip:
+            return np.zeros(0, np.int64)
+        holds = self._proofs.clean & (self._proofs.radii >= self._radius)
+        return self._proofs.ids[holds & (self._proofs.radii > 0.0)]
+
+    def find_radii(self, ids: np.ndarray) -> np.ndarray | None:
+        """The field `certified_radii` of an `Evaluation` on examples of these ids."""
+        return None if self._proofs is None else find_radii(self._proofs, ids)
+
+    def find_spared(self, ids: np.ndarray) -> np.ndarray | None:
+        """Its field `spared`."""
+        return np.isin(ids, self.spared) if self._skip else None
+
+
+def _as_proofs(certified: Any) -> Proofs:
+    """Proofs from the folder of a certification, or as they are.
+
+    Args:
+        certified: a `Certification`, or the path of its folder.
+
+    Raises:
+        UserError: the folder holds none, or they are of a smoothed classifier, which is another one.
+    """
+    proofs = (
+        _read(pathlib.Path(certified)) if isinstance(certified, (str, os.PathLike)) else certified
+    )
+    if not proofs.is_certain:
+        raise UserError(
+            "Randomised smoothing certifies the smoothed classifier, and attacks are run on the classifier "
+            "itself: the two bounds are not of one model. Certify by bounds (suite='bounds')."
+        )
+    return proofs
+
+
+def _read(folder):
+    if kinds.CERTIFICATION.read(folder) is None or not (folder / REPORT).is_file():
+        raise UserError(
+            f"There is no finished certification in {folder}. Make one first: python bin/certify.py "
+            f"--model=... --workdir={folder}"
+        )
+    content = files.read_json(folder / REPORT, "certification", SCHEMA)["certification"]
+    with open(folder / TABLE, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return ReadProofs(
+        ids=np.array([int(row["id"]) for row in rows]),
+        clean=np.array([row["label"] == row["prediction"] for row in rows]),
+        radii=np.array([float(row["radius"]) for row in rows]),
+        norm=content["norm"],
+        model_hash=content["model_hash"],
+        is_certain=content["certain"],
+    )
+
+
+def _check(proofs: Proofs, threat_model: ThreatModel, model_hash: str) -> None:
+    """Raises `UserError` unless the proofs are of this classifier and of this norm."""
+    norm = type(threat_model).__name__
+    if proofs.norm != norm:
+        raise UserError(
+            f"The certificates are for {proofs.norm}, the attacks for {norm}. Certify in the threat model "
+            "that is attacked."
+        )
+    if proofs.model_hash != model_hash:
+        raise UserError(
+            "The certificates are of another classifier than the one that is evaluated: their weights "
+            "differ. Certify this one: python bin/certify.py --model=..."
+        )
+
+
+def find_radii(proofs: Proofs, ids: np.ndarray) -> np.ndarray:
+    """The proven radius of each example, float64 (n,); NaN for those that were not certified at all.
+
+    Raises:
+        UserError: none of the examples was.
+
+    Example:
+    >>> from tfrobust.evaluation.certified import ReadProofs, find_radii
+    >>> right = np.array([True, True, False])
+    >>> proofs = ReadProofs(np.array([3, 5, 8]), right, np.array([0.1, 0.0, 0.0]), "Linf", "", True)
+    >>> find_radii(proofs, np.array([5, 3, 4])).tolist()
+    [0.0, 0.1, nan]
+    """
+    known = dict(zip(proofs.ids.tolist(), np.where(proofs.clean, proofs.radii, 0.0), strict=True))
+    found = np.array([known.get(int(i), np.nan) for i in ids], np.float64)
+    if np.isnan(found).all():
+        raise UserError(
+            f"None of the {len(ids)} examples is among the {len(known)} that were certified. Certify the "
+            "same part of the same data."
+        )
+    return found
