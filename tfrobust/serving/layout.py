@@ -91,6 +91,10 @@ def _write_rest(folder, keras_file, description):
         kept = {name: former[name] for name in _OF_WEIGHTS if former.get(name)}
         description |= {name: description.get(name) or value for name, value in kept.items()}
     write_described(folder, description)
+    if former.get("weights") != description["weights"]:
+        # Converted forms of other weights would be taken for those of these.
+        for conversion in former.get("conversions", {}).values():
+            (folder / pathlib.Path(conversion["file"]).name).unlink(missing_ok=True)
 
 
 def _is_former(folder):

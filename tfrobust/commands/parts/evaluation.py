@@ -104,7 +104,7 @@ def _list_surrogates(values):
 
 
 def write_card(export: pathlib.Path, evaluation: str | pathlib.Path) -> None:
-    """Puts the numbers of an evaluation into the model card of an export; one that was edited is left alone."""
+    """Puts the numbers of an evaluation into the model card of an export, unless it was edited."""
     from tfrobust.serving import update_card
 
     if "weights" not in (kinds.EXPORT.read(export) or {}):

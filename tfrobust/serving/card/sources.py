@@ -80,8 +80,7 @@ def describe_evaluation(folder: str | os.PathLike) -> dict[str, Any]:
         UserError: it holds no report, or no record of what was evaluated.
     """
     report = read_report(folder)["tfrobust"]
-    marker = kinds.EVALUATION.read(folder) or {}
-    weights = marker.get("fingerprint", {}).get("model")
+    weights = _find_weights(folder)
     if weights is None:
         raise UserError(
             f"{folder} does not say of which weights it is, as the evaluations of earlier versions. "
@@ -102,13 +101,19 @@ def describe_evaluation(folder: str | os.PathLike) -> dict[str, Any]:
     }
 
 
-def list_evaluations(run: str | os.PathLike) -> list[dict[str, Any]]:
-    """What the card says of each finished evaluation in the folder of a run."""
+def find_evaluations(run: str | os.PathLike, weights: str) -> list[pathlib.Path]:
+    """The folders of the finished evaluations in a run's folder that are of these weights.
+
+    Args:
+        run: folder of a run.
+        weights: their hash, as `export.json` has it.
+    """
     folders = sorted(path.parent for path in pathlib.Path(run, "evaluation").glob("*/report.json"))
-    with_weights = (
-        f for f in folders if "fingerprint" in (kinds.EVALUATION.read(f) or {}) and not _is_shard(f)
-    )
-    return [describe_evaluation(folder) for folder in with_weights]
+    return [f for f in folders if not _is_shard(f) and _find_weights(f) == weights]
+
+
+def _find_weights(folder):
+    return (kinds.EVALUATION.read(folder) or {}).get("fingerprint", {}).get("model")
 
 
 def _is_shard(folder):
