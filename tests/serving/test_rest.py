@@ -250,12 +250,12 @@ CODED = {"b64": base64.b64encode(b"no image at all").decode()}
 WRONG = {
     "a wrong size": (
         {"instances": np.zeros((2, 7, 8, 3), int).tolist()},
-        r"\(b, 6, 8, 3\).*\[2 7 8 3\]",
+        r"\(b, 6, 8, 3\).*\[2\] \[7\] \[8\] \[3\]",
     ),
     "wrong channels": ({"instances": np.zeros((1, 6, 8, 1), int).tolist()}, r"\(b, 6, 8, 3\)"),
     "pixels of a wrong size": (
         {"inputs": np.zeros((1, 9, 9, 3)).tolist(), "signature_name": "pixels"},
-        r"\(b, 6, 8, 3\).*\[1 9 9 3\]",
+        r"\(b, 6, 8, 3\).*\[1\] \[9\] \[9\] \[3\]",
     ),
     "floats for uint8": ({"instances": (IMAGES / 255).tolist()}, "not of expected type: uint8"),
     "numbers above 255": (
