@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfrobust.errors import UserError
-from tfrobust.ops.interval import binomial_interval
+from tfrobust.ops.uncertainty.interval import binomial_interval
 
 
 @given(st.data(), st.integers(1, 100_000), st.floats(0.5, 0.999))

@@ -9,8 +9,8 @@ from typing import Any
 
 import keras
 import numpy as np
-import scipy.stats
 
+from tfrobust.benchmarks.differences import format_difference, group_methods
 from tfrobust.contract.keras_file import read_keras_file
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.evaluator import Evaluator
@@ -25,7 +25,7 @@ from tfrobust.threat_models.base import ThreatModel
 SLOTS = 360
 
 
-_HEAD = ("gin file", "method", "runs", "clean", "PGD-20", "AutoAttack", "ms a step")
+_HEAD = ("gin file", "method", "runs", "clean", "PGD-20", "AutoAttack", "group", "ms a step")
 
 
 class SharedSuite:
@@ -125,17 +125,20 @@ def format_comparison(results: dict[str, list[dict[str, Any]]], beside: Sequence
 
     Args:
         results: gin file -> list of what `judge_run` returned, or an empty list where nothing was run.
-        beside: gin files; for each a column of `compare_robust` with its runs.
+        beside: gin files; for each a column of `format_difference` with its runs.
+
+    Rows that share a letter under "group" cannot be told apart under AutoAttack, see `group_methods`.
     """
     more = [f"minus {pathlib.Path(gin).stem}" for gin in beside]
     lines = [
         f"| {' | '.join([*_HEAD, *more])} |",
         f"| {' | '.join(['---'] * (len(_HEAD) + len(more)))} |",
     ]
+    groups = group_methods(results)
     for gin, reports in sorted(results.items()):
         shown = link(pathlib.Path(gin).stem, gin)
         if not reports:
-            cells = ["not run"] * (4 + len(more))
+            cells = ["not run"] * (5 + len(more))
             lines.append(f"| {shown} | | 0 | {' | '.join(cells)} |")
             continue
         cells = [
@@ -144,56 +147,12 @@ def format_comparison(results: dict[str, list[dict[str, Any]]], beside: Sequence
         ]
         steps = [1000 * r["step_seconds"] for r in reports if r["step_seconds"]]
         time = f"{statistics.median(steps):.0f}" if steps else "not measured"
-        cells += [time, *(_format_difference(reports, results[other]) for other in beside)]
+        cells += [groups[gin], time]
+        cells += [format_difference(reports, results[other]) for other in beside]
         lines.append(
             f"| {shown} | {plain(reports[0]['method'])} | {len(reports)} | {' | '.join(cells)} |"
         )
     return "\n".join(lines)
-
-
-def compare_robust(
-    first: Sequence[dict[str, Any]], second: Sequence[dict[str, Any]]
-) -> tuple[float, float, float] | None:
-    """How much more robust one method's runs are than another's, on the same images and seeds.
-
-    With d[s, i] the difference on image i of the runs of seed s, 1, 0 or -1, and k seeds, n images:
-
-        mean(d) ± t sqrt(var_s(mean_i d) / k + var_i(mean_s d) / n)
-
-    with sample variances and the 97.5 % quantile t of Student's distribution with k - 1 degrees of freedom;
-    of a single seed the second variance alone and the normal quantile.
-
-    Args:
-        first, second: what `judge_run` returned.
-
-    Returns:
-        The mean and the ends of the 95 % interval, in percent; None without a seed that both have, or without
-        a verdict on each image.
-    """
-    flags = [
-        {r["seed"]: [int(c) for c in r["suite"]["robust"]] for r in runs if "robust" in r["suite"]}
-        for runs in (first, second)
-    ]
-    seeds = sorted(flags[0].keys() & flags[1].keys())
-    if not seeds:
-        return None
-    difference = np.array([flags[0][s] for s in seeds]) - np.array([flags[1][s] for s in seeds])
-    variance = difference.mean(0).var(ddof=1) / difference.shape[1]
-    quantile = scipy.stats.norm.ppf(0.975)
-    if len(seeds) > 1:
-        variance += difference.mean(1).var(ddof=1) / len(seeds)
-        quantile = scipy.stats.t.ppf(0.975, len(seeds) - 1)
-    mean, half = 100 * float(difference.mean()), 100 * float(quantile * np.sqrt(variance))
-    return mean, mean - half, mean + half
-
-
-def _format_difference(first, second):
-    if first is second:
-        return ""
-    found = compare_robust(first, second)
-    if found is None:
-        return "not run"
-    return "{:+.1f} ({:+.1f} to {:+.1f})".format(*found)
 
 
 def _compute_share(counted):

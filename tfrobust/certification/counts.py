@@ -1,29 +1,12 @@
 """What counts of noisy predictions prove: exact binomial bounds and the radius that follows."""
 
 import functools
-import warnings
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from tfrobust.errors import UserError
-
-
-@functools.cache
-def _load_distributions() -> Any:
-    # Two seconds, and only certificates need it.
-    try:
-        with warnings.catch_warnings():
-            # It compares versions by what Python will drop.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            import tensorflow_probability as tfp
-    except ImportError as error:
-        raise UserError(
-            "Randomised smoothing takes its quantiles from TensorFlow Probability, which cannot be "
-            f"imported: {error}. Install it by: pip install tensorflow-probability tf-keras"
-        ) from error
-    return tfp.distributions
+from tfrobust.ops.uncertainty.probability import load_distributions
 
 
 def bound_probability(successes: np.ndarray, total: int, alpha: float) -> np.ndarray:
@@ -54,9 +37,9 @@ def bound_probability(successes: np.ndarray, total: int, alpha: float) -> np.nda
 
 
 @functools.cache
-def _compile_quantile():
+def _compile_quantile() -> Callable:
     """The quantile as one graph: operation by operation it takes a hundred times as long."""
-    beta = _load_distributions().Beta
+    beta = load_distributions().Beta
     shapes = [tf.TensorSpec(shape, tf.float64) for shape in ([None], [], [])]
     return tf.function(
         lambda some, total, alpha: beta(some, total - some + 1.0).quantile(alpha),
@@ -85,7 +68,7 @@ def find_radius(probability: np.ndarray, sigma: float) -> np.ndarray:
     Reference: Cohen, Rosenfeld and Kolter, "Certified Adversarial Robustness via Randomized Smoothing",
         2019, equation 3 with the bound 1 - p for all other classes together.
     """
-    normal = _load_distributions().Normal(np.float64(0.0), np.float64(1.0))
+    normal = load_distributions().Normal(np.float64(0.0), np.float64(1.0))
     probability = np.asarray(probability, np.float64)
     quantile = normal.quantile(np.maximum(probability, 0.5)).numpy()
     return np.where(probability > 0.5, sigma * quantile, 0.0)
@@ -93,5 +76,5 @@ def find_radius(probability: np.ndarray, sigma: float) -> np.ndarray:
 
 def find_probability(radius: float, sigma: float) -> float:
     """The inverse of `find_radius`: Phi(radius / sigma)."""
-    normal = _load_distributions().Normal(np.float64(0.0), np.float64(1.0))
+    normal = load_distributions().Normal(np.float64(0.0), np.float64(1.0))
     return float(normal.cdf(np.float64(radius / sigma)).numpy())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfrobust.certification.certification import Certification
-from tfrobust.ops.interval import binomial_interval
+from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.runs import files, markdown
 from tfrobust.spec import as_config
 

@@ -18,33 +18,20 @@ saved.
 from absl import flags
 
 from tfrobust.commands.parts import evaluation as parts
+from tfrobust.commands.parts.judged import check_flags, define_flags
 from tfrobust.commands.start import first_look
 from tfrobust.commands.start.command_line import Command, require_flag, use_data_dir
 from tfrobust.errors import UserError
-from tfrobust.ops.random.seeds import SEED_LIMIT
 from tfrobust.runs import kinds
-from tfrobust.runs.exported import find_classifier
 
 _SUITES = ("bounds", "ibp", "crown_ibp", "crown", "radii", "smoothing")
 
 
 def _define(values):
     given = {"flag_values": values}
-    flags.DEFINE_string(
-        "model", None, "Folder of a run, .keras file, or folder of a SavedModel.", **given
-    )
+    define_flags(values, ["Linf", "L2"], "certification")
     flags.DEFINE_enum(
         "suite", "bounds", _SUITES, "Certificates; all are for Linf but smoothing.", **given
-    )
-    flags.DEFINE_enum(
-        "norm",
-        None,
-        ["Linf", "L2"],
-        "Norm of the threat model. Default: the run's, or Linf.",
-        **given,
-    )
-    flags.DEFINE_string(
-        "epsilon", None, "Radius in pixels of [0, 1], such as 8/255. Default: the run's.", **given
     )
     flags.DEFINE_string(
         "sigma", None, "Noise of smoothing, in pixels of [0, 1]. Default: epsilon.", **given
@@ -57,63 +44,15 @@ def _define(values):
         "Whether smoothing stops when it is sure.",
         **given,
     )
-    flags.DEFINE_string(
-        "data", None, "digits, a TFDS name, or an .npz file. Default: the run's.", **given
-    )
-    flags.DEFINE_string(
-        "data_dir", None, "Where prepared TFDS data sets are; overrides TFDS_DATA_DIR.", **given
-    )
-    flags.DEFINE_enum(
-        "split", "test", ["test", "validation", "train"], "The part of the data.", **given
-    )
-    flags.DEFINE_integer(
-        "examples", None, "Certify only so many examples, the first ones.", lower_bound=1, **given
-    )
-    flags.DEFINE_integer("seed", 0, "Seed of the noise.", 0, SEED_LIMIT - 1, **given)
-    flags.DEFINE_string(
-        "workdir",
-        None,
-        "Folder of the reports. Default: certification/SUITE in the run, or runs/evaluation/NAME/SUITE.",
-        **given,
-    )
-    flags.DEFINE_enum(
-        "resume",
-        "auto",
-        ["auto", "never", "must"],
-        "auto continues what is in the folder, never refuses it, must needs it.",
-        **given,
-    )
-    flags.DEFINE_string(
-        "shard", None, "i/n: certify every n-th example, from number i (counted from 0).", **given
-    )
-    flags.DEFINE_list("merge", [], "Folders of all shards, to make one report of them.", **given)
     flags.DEFINE_bool(
         "trust", False, "Load a SavedModel that does more than calculate. Read it first.", **given
     )
 
 
 def _check(values):
-    run = find_classifier(require_flag(values, "model")).run
-    if values.shard is not None:
-        parts.parse_shard(values.shard)
-    if values.shard is not None and values.merge:
-        raise UserError(
-            "--shard makes a part and --merge joins the parts. Give one of the two, not both."
-        )
-    if "" in values.merge:
-        raise UserError("--merge holds an empty name. Give folders with a comma between two.")
-    first_look.check_parts(values.merge, kinds.CERTIFICATION)
-    first_look.check_radius(values.epsilon, values.norm)
-    first_look.check_data(values.data, values.data_dir)
+    require_flag(values, "model")
     _check_smoothing(values)
-    if run is None or (values.data is not None and parts.has_threat_model(values)):
-        require_flag(values, "data")
-    if run is None or values.norm is not None:
-        require_flag(values, "epsilon")
-    if values.workdir:
-        first_look.check_workdir(values.workdir, kinds.CERTIFICATION, values.resume)
-    else:
-        first_look.check_writable(run or "runs")
+    check_flags(values, kinds.CERTIFICATION)
 
 
 def _check_smoothing(values):
@@ -141,7 +80,7 @@ def _run(values):
     subject = evaluation.Subject.of(values.model, values.trust)
     with use_data_dir(values.data_dir):
         data, threat_model = parts.choose_setting(values, subject.folder)
-        examples, shard = parts.load_examples(values, data)
+        examples, shard = parts.load_examples(values, data, subject.origin)
     suite = values.suite
     if suite == "smoothing":
         certificate = certification.Smoothing(

@@ -20,20 +20,17 @@ import contextlib
 from absl import flags
 
 from tfrobust.commands.parts import evaluation as parts
+from tfrobust.commands.parts.judged import check_flags, define_flags
 from tfrobust.commands.start import first_look
-from tfrobust.commands.start.command_line import DOUBTFUL, Command, require_flag, use_data_dir
+from tfrobust.commands.start.command_line import DOUBTFUL, Command, use_data_dir
 from tfrobust.errors import UserError
-from tfrobust.ops.random.seeds import SEED_LIMIT
 from tfrobust.runs import kinds
 from tfrobust.runs.exported import find_classifier
-from tfrobust.runs.origin import read_origin
 
 
 def _define(values):
     given = {"flag_values": values}
-    flags.DEFINE_string(
-        "model", None, "Folder of a run, .keras file, or folder of a SavedModel.", **given
-    )
+    define_flags(values, ["Linf", "L2", "L1"], "evaluation")
     flags.DEFINE_string(
         "suite", "autoattack", "Name of the suite; --suite=help lists them.", **given
     )
@@ -44,58 +41,7 @@ def _define(values):
         **given,
     )
     flags.DEFINE_multi_string("gin_bindings", [], "Lines of gin that override the files.", **given)
-    flags.DEFINE_enum(
-        "norm",
-        None,
-        ["Linf", "L2", "L1"],
-        "Norm of the threat model. Default: the run's, or Linf.",
-        **given,
-    )
-    flags.DEFINE_string(
-        "epsilon", None, "Radius in pixels of [0, 1], such as 8/255. Default: the run's.", **given
-    )
-    flags.DEFINE_string(
-        "data",
-        None,
-        "digits, a TFDS name, a folder with a folder of pictures for each class, a CSV file that lists "
-        "pictures, or an .npz file. Default: the run's.",
-        **given,
-    )
-    flags.DEFINE_list(
-        "class_names",
-        [],
-        "Names of the model's classes in the order of its logits, by which those of the data are matched. "
-        "Default: those of the run or export.",
-        **given,
-    )
-    flags.DEFINE_string(
-        "data_dir", None, "Where prepared TFDS data sets are; overrides TFDS_DATA_DIR.", **given
-    )
-    flags.DEFINE_enum(
-        "split", "test", ["test", "validation", "train"], "The part of the data.", **given
-    )
-    flags.DEFINE_integer(
-        "examples", None, "Evaluate only so many examples, the first ones.", lower_bound=1, **given
-    )
-    flags.DEFINE_integer("seed", 0, "Seed of all random numbers.", 0, SEED_LIMIT - 1, **given)
     flags.DEFINE_multi_string("surrogate", [], "A run or .keras file to transfer from.", **given)
-    flags.DEFINE_string(
-        "workdir",
-        None,
-        "Folder of the evaluation. Default: evaluation/SUITE in the run, or runs/evaluation/NAME/SUITE.",
-        **given,
-    )
-    flags.DEFINE_enum(
-        "resume",
-        "auto",
-        ["auto", "never", "must"],
-        "auto continues what is in the folder, never refuses it, must needs it.",
-        **given,
-    )
-    flags.DEFINE_string(
-        "shard", None, "i/n: evaluate every n-th example, from number i (counted from 0).", **given
-    )
-    flags.DEFINE_list("merge", [], "Folders of all shards, to make one report of them.", **given)
     flags.DEFINE_enum(
         "checks",
         "auto",
@@ -163,42 +109,18 @@ def _check(values):
     if values.suite == "help":
         return
     parts.parse_streams(values.streams)
-    found = find_classifier(require_flag(values, "model"))
-    run = found.run
-    if values.shard is not None:
-        parts.parse_shard(values.shard)
-    if values.shard is not None and values.merge:
-        raise UserError(
-            "--shard makes a part and --merge joins the parts. Give one of the two, not both."
-        )
-    if "" in values.merge:
-        raise UserError("--merge holds an empty name. Give folders with a comma between two.")
-    first_look.check_parts(values.merge)
     if values.certified:
         first_look.check_certified(values.certified)
     elif values.skip_certified:
         raise UserError("--skip_certified needs --certified=FOLDER, a folder of bin/certify.py.")
     for path in values.surrogate:
         find_classifier(path)
-    first_look.check_radius(values.epsilon, values.norm)
-    first_look.check_data(values.data, values.data_dir)
-    if values.data is not None:
-        with use_data_dir(values.data_dir):
-            origin = parts.name_classes(values, read_origin(found))
-            first_look.check_pictures(values.data, values.split, origin)
-    if run is None or (values.data is not None and parts.has_threat_model(values)):
-        require_flag(values, "data")
-    if run is None or values.norm is not None:
-        require_flag(values, "epsilon")
+    is_run = check_flags(values, kinds.EVALUATION)
     if parts.has_own_suite(values):
         first_look.check_configuration(values.gin_file, values.gin_bindings, values.trust)
     else:
-        norm = values.norm or ("Linf" if values.epsilon is not None or run is None else None)
+        norm = values.norm or ("Linf" if values.epsilon is not None or not is_run else None)
         first_look.check_suite(values.suite, norm, values.surrogate)
-    if values.workdir:
-        first_look.check_workdir(values.workdir, kinds.EVALUATION, values.resume)
-    else:
-        first_look.check_writable(run or "runs")
 
 
 def _run(values):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tfrobust.evaluation.accuracy import Measured
-from tfrobust.ops.interval import binomial_interval
+from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.runs import files
 from tfrobust.runs.markdown import code, plain
 from tfrobust.runs.workspace import Workspace

@@ -14,7 +14,7 @@ from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.reports.headline import headline
 from tfrobust.evaluation.reports.report_files import read_report
 from tfrobust.evaluation.reports.summary import plain, summarize_evaluation
-from tfrobust.ops.interval import binomial_interval
+from tfrobust.ops.uncertainty.interval import binomial_interval
 
 SEVERE = Finding(
     "C8", "black box", "severe", 0.1, 0.002, "Square finds more: gradients lie.", (104,)

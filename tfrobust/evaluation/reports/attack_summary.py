@@ -4,7 +4,7 @@ import numpy as np
 
 from tfrobust.evaluation.engine.outcome import Evaluation
 from tfrobust.evaluation.reports.passes import count_theoretical_passes
-from tfrobust.ops.interval import binomial_interval
+from tfrobust.ops.uncertainty.interval import binomial_interval
 
 
 def count_right(flags: np.ndarray) -> dict:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.engine.outcome import Evaluation
-from tfrobust.ops.interval import binomial_interval
+from tfrobust.ops.uncertainty.interval import binomial_interval
 
 DISTRUST = ("severe", "error")
 # A suite of so many attacks may be called an estimate, whatever its name.

@@ -7,7 +7,7 @@ import numpy as np
 from tfrobust.evaluation.checks.answers import format_share, pick_ids
 from tfrobust.evaluation.checks.check import Check
 from tfrobust.evaluation.checks.finding import Finding
-from tfrobust.ops.interval import binomial_interval
+from tfrobust.ops.uncertainty.interval import binomial_interval
 
 if typing.TYPE_CHECKING:
     from tfrobust.evaluation.engine.outcome import Evaluation

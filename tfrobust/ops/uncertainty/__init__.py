@@ -1,0 +1,1 @@
+"""How sure a measured accuracy, or a difference of two, is."""
