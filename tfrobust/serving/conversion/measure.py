@@ -9,7 +9,7 @@ import numpy as np
 from tfrobust.attacks import APGD, Square, Transfer
 from tfrobust.evaluation import Subject, Suite, evaluate
 from tfrobust.evaluation.examples import Examples
-from tfrobust.ops.interval import binomial_interval
+from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.spec import as_config
 from tfrobust.threat_models.base import ThreatModel
 
