@@ -6,6 +6,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from tfrobust.evaluation.robust_accuracy import RobustAccuracy
 from tfrobust.runs.checkpoint import Checkpoint
 from tfrobust.runs.workspace import Workspace
 from tfrobust.training.callbacks.guard import StopOnNaN
@@ -17,6 +18,9 @@ from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.callbacks.tensorboard import TensorBoardLog
 from tfrobust.training.experiment import Experiment
 from tfrobust.training.measurements.base import Measurement
+
+# They write into the logs of an epoch.
+MEASURING = (Measurement, RobustAccuracy)
 
 
 class Chain(NamedTuple):
@@ -72,11 +76,11 @@ def make_chain(
     callbacks = [
         StopOnNaN(),
         # Before what reads the logs.
-        *(c for c in extra if isinstance(c, Measurement)),
+        *(c for c in extra if isinstance(c, MEASURING)),
         *seen,
         metrics,
         *board,
-        *(c for c in extra if not isinstance(c, Measurement)),
+        *(c for c in extra if not isinstance(c, MEASURING)),
         best,
         state,
     ]
