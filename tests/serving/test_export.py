@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tfrobust import models
+from tfrobust.benchmarks.exports import measure_exports
 from tfrobust.errors import UserError
 from tfrobust.evaluation import Subject
 from tfrobust.runs.exported import find_classifier, find_saved_model, list_versions
@@ -262,6 +263,18 @@ def test_only_the_files_of_an_export_are_replaced(tmp_path):
     with pytest.raises(UserError, match="is a file"):
         export_classifier(model, tmp_path / "a.json")
     assert sorted(os.listdir(tmp_path)) == ["a.json", "export", "letters"]
+
+
+def test_the_latency_of_signatures_is_measured(tmp_path, capsys):
+    folder = export_classifier(sequential(), tmp_path / "export")
+    measure_exports([folder], repeats=1)
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.split() for line in lines if line.startswith(("serving_default", "pixels"))]
+    found = [(row[0], row[1]) for row in rows]
+    assert found == [(n, b) for b in ("1", "64") for n in ("serving_default", "pixels")]
+    assert all(float(number) > 0 for row in rows for number in row[1:])
+    with pytest.raises(UserError, match="not the folder of an export"):
+        measure_exports([folder / "1"], repeats=1)
 
 
 def make_former(folder, with_list):
