@@ -91,7 +91,9 @@ def test_other_weights_take_the_converted_forms_away(folder, model):
 
 
 def test_what_is_not_there_is_named(folder, tmp_path, monkeypatch, examples):
-    with pytest.raises(tfrobust.UserError, match="no format 'gguf'. Expected one of: litert, "):
+    with pytest.raises(
+        tfrobust.UserError, match="no format 'gguf'. Expected one of: saved_model, litert, "
+    ):
         convert_export(folder, "gguf")
     with pytest.raises(tfrobust.UserError, match="needs `calibration`"):
         convert_export(folder, "litert_int8")

@@ -48,7 +48,7 @@ def measure_export(
     spec = loaded.signatures["pixels"].structured_input_signature[1]["pixels"]
     size = [side or 224 for side in spec.shape[1:]]
     alone = tf.function(lambda x: model(x, training=False), autograph=False)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for batch in BATCHES:
         images = np.random.default_rng(0).integers(0, 256, (batch, *size), np.uint8)
         taken = tf.constant(images)

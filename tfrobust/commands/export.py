@@ -123,13 +123,14 @@ def _run(values):
     from tfrobust.runs.origin import read_origin
     from tfrobust.serving.card import update_card
     from tfrobust.serving.card.sources import find_evaluations
-    from tfrobust.serving.reexport import reexport
+    from tfrobust.serving.reexport import check_same_weights, reexport
 
     found = find_classifier(values.model)
     folder = _choose_folder(values, found)
     origin = parts.name_classes(values, read_origin(found))
     if SERVED in values.format or kinds.EXPORT.read(folder) is None:
         reexport(found, folder, origin.class_names, values.version)
+    check_same_weights(found, folder)
     changes = {"license": values.license} if values.license else {}
     weights = (kinds.EXPORT.read(folder) or {}).get("weights")
     evaluations = [] if found.run is None else find_evaluations(found.run, weights)

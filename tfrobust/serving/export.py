@@ -20,7 +20,7 @@ from tfrobust.serving.signatures import make_signatures
 from tfrobust.version import __version__
 
 # Height and width at which a model that takes any size is tried.
-_ANY_SIDE = 224
+ANY_SIDE = 224
 
 
 def export_classifier(
@@ -110,7 +110,7 @@ def export_classifier(
             "class_names": names,
             "code_needed_by_keras_file": find_foreign_classes(file),
             "weights": hash_model(
-                Subject.of(plain), tuple(side or _ANY_SIDE for side in image_shape)
+                Subject.of(plain), tuple(side or ANY_SIDE for side in image_shape)
             ),
             "training": training,
             "license": license,
@@ -147,7 +147,7 @@ def _find_image_shape(model, image_shape):
 
 def _count_classes(model, image_shape):
     """Returns k, after a check of the model's outputs for random pixels."""
-    size = [side or _ANY_SIDE for side in image_shape]
+    size = [side or ANY_SIDE for side in image_shape]
     pixels = np.random.default_rng(0).random((4, *size))
     pixels = contract.as_images_of(model, pixels)
     return contract.check_on_images(model, pixels).shape[1]

@@ -5,10 +5,34 @@ import pathlib
 from collections.abc import Sequence
 
 from tfrobust.contract.keras_file import read_keras_file
+from tfrobust.errors import UserError
+from tfrobust.evaluation.fingerprint import hash_model
+from tfrobust.evaluation.subject import Subject
 from tfrobust.runs import kinds
 from tfrobust.runs.exported import Exported
 from tfrobust.serving.card.sources import describe_training
-from tfrobust.serving.export import export_classifier
+from tfrobust.serving.export import ANY_SIDE, export_classifier
+
+
+def check_same_weights(found: Exported, folder: str | os.PathLike) -> None:
+    """Refuses an export of other weights than those of a classifier, for which it would be taken.
+
+    Args:
+        found: what `runs.exported.find_classifier` says, a `.keras` file.
+        folder: of an export.
+
+    Raises:
+        UserError: the weights differ, or the export does not say which it has.
+    """
+    if found.path.parent == pathlib.Path(folder):
+        return
+    content = kinds.EXPORT.read(folder) or {}
+    size = tuple(side or ANY_SIDE for side in content.get("image_shape", ()))
+    if content.get("weights") != hash_model(Subject.of(found.path), size):
+        raise UserError(
+            f"The export in {folder} is of other weights than {found.path}. Choose another --workdir, or "
+            "export the classifier there by --format=saved_model first."
+        )
 
 
 def reexport(

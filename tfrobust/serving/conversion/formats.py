@@ -47,10 +47,11 @@ def check_format(name: str) -> Format:
         >>> from tfrobust.serving.conversion.formats import check_format
         >>> check_format("gguf")
         Traceback (most recent call last):
-        tfrobust.errors.UserError: There is no format 'gguf'. Expected one of: litert, ...
+        tfrobust.errors.UserError: There is no format 'gguf'. Expected one of: saved_model, ...
     """
     if name not in FORMATS:
-        raise UserError(f"There is no format {name!r}. Expected one of: {', '.join(FORMATS)}.")
+        known = ", ".join(("saved_model", *FORMATS, "card"))
+        raise UserError(f"There is no format {name!r}. Expected one of: {known}.")
     format = FORMATS[name]
     missing = [module for module in format.needs if importlib.util.find_spec(module) is None]
     if missing:
