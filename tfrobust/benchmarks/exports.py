@@ -1,5 +1,6 @@
 """What the signatures of an export cost beside the classifier alone."""
 
+import functools
 import os
 import pathlib
 from collections.abc import Sequence
@@ -36,7 +37,8 @@ def measure_exports(folders: Sequence[str | os.PathLike], repeats: int) -> None:
     print(describe_device(), flush=True)
     for folder, export in zip(folders, found, strict=True):
         print(f"\n{folder}", flush=True)
-        print_table(HEAD, measure_export(*export, repeats))
+        model, saved_model = export
+        print_table(HEAD, measure_export(model, saved_model, repeats))
 
 
 def measure_export(
@@ -54,9 +56,9 @@ def measure_export(
         taken = tf.constant(images)
         pixels = tf.constant(images / np.float32(255))
         calls = {
-            "alone": lambda pixels=pixels: alone(pixels).numpy(),
-            "serving_default": lambda taken=taken: _ask(loaded, "serving_default", images=taken),
-            "pixels": lambda pixels=pixels: _ask(loaded, "pixels", pixels=pixels),
+            "alone": functools.partial(_copy, alone, pixels),
+            "serving_default": functools.partial(_ask, loaded, "serving_default", images=taken),
+            "pixels": functools.partial(_ask, loaded, "pixels", pixels=pixels),
         }
         costs = measure_calls(calls, max(_FEWEST, 4 * repeats) if batch == 1 else repeats)
         base = take_median(costs["alone"]).wall
@@ -66,6 +68,10 @@ def measure_export(
             times = format_milliseconds(base), format_milliseconds(here)
             rows.append((name, str(batch), *times, f"{wall:.3f}", f"{cpu:.3f}"))
     return rows
+
+
+def _copy(function, pixels):
+    return function(pixels).numpy()
 
 
 def _ask(loaded, name, **images):
