@@ -3,7 +3,8 @@
 import functools
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -55,7 +56,7 @@ def measure_export(
         images = np.random.default_rng(0).integers(0, 256, (batch, *size), np.uint8)
         taken = tf.constant(images)
         pixels = tf.constant(images / np.float32(255))
-        calls = {
+        calls: dict[Any, Callable[[], Any]] = {
             "alone": functools.partial(_copy, alone, pixels),
             "serving_default": functools.partial(_ask, loaded, "serving_default", images=taken),
             "pixels": functools.partial(_ask, loaded, "pixels", pixels=pixels),

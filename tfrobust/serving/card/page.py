@@ -68,8 +68,8 @@ def describe_threat(norm: str, epsilon: float | str) -> str:
 
     Example:
         >>> from tfrobust.serving.card.page import describe_threat
-        >>> describe_threat("L2", 0.5)
-        'The attacker knows the network and its weights and changes any pixels, by a ... length is at most 0.5 (pixels from 0 to 1).'
+        >>> describe_threat("L2", 0.5)[-43:]
+        'length is at most 0.5 (pixels from 0 to 1).'
     """
     what = {
         "Linf": f"each colour value of each pixel by at most {epsilon} of the range from black to white",
