@@ -168,6 +168,8 @@ def _run(values):
         )
     page = evaluation.write_page(workdir)
     print(evaluation.headline(result))
+    if subject.folder is not None and values.shard is None:
+        parts.write_card(subject.folder / "export", workdir)
     print(f"See {page.parent}: report.html, report.md, report.json, examples.csv.")
     return DOUBTFUL if values.strict and find_doubts(result.findings) else 0
 
