@@ -166,9 +166,8 @@ def _run(values):
             bar=evaluation.Bar(),
             stop=stop,
         )
-    page = evaluation.write_page(workdir)
     print(evaluation.headline(result))
-    print(f"See {page.parent}: report.html, report.md, report.json, examples.csv.")
+    print(f"See {workdir}: report.html, report.md, report.json, examples.csv.")
     return DOUBTFUL if values.strict and find_doubts(result.findings) else 0
 
 

@@ -8,7 +8,6 @@ import keras
 
 from tfrobust.runs.bar import Bar
 
-
 WIDTH = 100
 """Columns that an epoch's line may take."""
 
