@@ -207,7 +207,7 @@ FLAGS = [
     ("benchmark", ["--autoattack=SHELF/run", "--python=no/python"], "no/python"),
     ("benchmark", ["--autoattack=SHELF/run", "--width=8"], "--width"),
     ("benchmark", ["--autoattack=SHELF/run", "--evaluate=SHELF/run"], "one of them"),
-    ("benchmark", ["--libraries=art"], "--autoattack"),
+    ("benchmark", ["--libraries=torchattacks"], "--autoattack"),
     ("benchmark", ["--evaluate=SHELF/run", "--python=python"], "--autoattack"),
     ("benchmark", ["methods"], "'methods'"),
     ("benchmark", ["--precision=mixed_float16"], "--device"),

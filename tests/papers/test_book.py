@@ -156,6 +156,21 @@ def test_an_attack_of_a_suite_is_found_by_its_name(tmp_path):
     assert cells[1].value == 61.0 and cells[2] is None
 
 
+def test_the_verdict_of_a_comparison_counts_unless_there_is_an_evaluation(tmp_path):
+    table = load_table("fait_1")
+    gin = "gin/paper/cifar10_resnet18/trades.gin"
+    write_run(tmp_path / "run", gin, configuration="LAMBDA = 6.0")
+    (tmp_path / "run" / "autoattack.json").write_text(json.dumps({"right": 100, "total": 500}))
+
+    def read():
+        (line,) = (c for c in compare_table(table, find_runs([tmp_path])) if c.cells[0])
+        return [c.value for c in line.cells if c and c.images == 500]
+
+    assert read() == [20.0]
+    write_evaluation(tmp_path / "run", "autoattack_standard", 50, total=500)
+    assert read() == [10.0]
+
+
 def test_one_run_under_two_folders_counts_once(tmp_path):
     write_run(tmp_path / "run", load_table("atlas_1").rows[0].gin_file)
     assert len(find_runs([tmp_path, tmp_path / "run"])) == 1

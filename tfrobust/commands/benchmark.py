@@ -23,12 +23,13 @@ With --device it measures steps alone, one method after the other: images a seco
 in one table, with the device and the versions above it, to be sent or kept. It takes --precision and
 --jit_compile.
 
-    python bin/benchmark.py --autoattack=runs/trades --libraries=torchattacks,art --python=torch/bin/python
+    python bin/benchmark.py --autoattack=runs/trades --python=torch/bin/python
 
-With --autoattack it times our AutoAttack, tracing included, and that of other libraries, in a process of
-their own, on the same weights, images and radius, one after the other, and prints how many examples each
-leaves robust. They need PyTorch, and are no dependency of tfrobust: torchattacks, with the settings of
-AutoAttack's paper, and the Adversarial Robustness Toolbox (art), whose AutoAttack has other attacks.
+With --autoattack it times our AutoAttack, tracing included, and that of torchattacks with the settings of
+AutoAttack's paper, in a process of its own, on the same weights, images and radius, one after the other, and
+prints how many examples each leaves robust. It needs PyTorch, and is no dependency of tfrobust. The
+Adversarial Robustness Toolbox is not timed: its AutoAttack on four digits had not ended after a quarter of
+an hour, beside other work.
 
     python bin/benchmark.py --data=memory --batch_size=512
     python bin/benchmark.py --data=pictures --image_size=224 --batch_size=128
@@ -82,7 +83,7 @@ def _define(values):
     flags.DEFINE_list(
         "libraries",
         ["torchattacks"],
-        "Whose AutoAttack to time, with --autoattack: torchattacks, art.",
+        "Whose AutoAttack to time, with --autoattack: torchattacks.",
         **given,
     )
     flags.DEFINE_string(

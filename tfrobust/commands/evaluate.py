@@ -179,4 +179,5 @@ COMMAND = Command(
     _check,
     may_be_empty=("statement",),
     needs_tensorflow=lambda values: values.suite != "help",
+    usage="--model=RUN_OR_FILE [flags]",
 )

@@ -74,6 +74,11 @@ def _read_run(folder: pathlib.Path) -> FoundRun:
     record = kinds.RUN.read(folder) or {}
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     counts = {"clean": Counts(report["clean"]["right"], report["clean"]["total"])}
+    compared = folder / "autoattack.json"
+    if compared.is_file():
+        # The verdict of bin/compare.py, which writes no report of an evaluation.
+        verdict = json.loads(compared.read_text(encoding="utf-8"))
+        counts["autoattack_standard"] = _count(verdict)
     for path in sorted(folder.glob("evaluation/*/report.json")):
         counts |= _read_evaluation(path)
     lines = frozenset(line.strip() for line in record.get("configuration", "").splitlines())

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from tfrobust.evaluation.robust_accuracy import RobustAccuracy
 from tfrobust.runs.checkpoint import Checkpoint
 from tfrobust.runs.events import read_value
 from tfrobust.runs.workspace import Workspace
@@ -18,6 +19,9 @@ from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.callbacks.tensorboard import TensorBoardLog
 from tfrobust.training.experiment import Experiment
 from tfrobust.training.measurements.base import Measurement
+
+# They write into the logs of an epoch.
+MEASURING = (Measurement, RobustAccuracy)
 
 
 class Chain(NamedTuple):
@@ -84,11 +88,11 @@ def make_chain(
     callbacks = [
         StopOnNaN(),
         # Before what reads the logs.
-        *(c for c in extra if isinstance(c, Measurement)),
+        *(c for c in extra if isinstance(c, MEASURING)),
         *seen,
         metrics,
         *board,
-        *(c for c in extra if not isinstance(c, Measurement)),
+        *(c for c in extra if not isinstance(c, MEASURING)),
         best,
         state,
     ]
