@@ -223,6 +223,8 @@ WRITING = {
     "benchmarks/reference/comparison": "in a temporary folder",
     "benchmarks/reference/run_reference": "in a temporary folder",
     "serving/keras_file": "a file that a user names",
+    "serving/card/card": "in the folder of an export, where nobody edited the card",
+    "serving/conversion/convert": "in the folder of an export",
     "serving/layout": "asks kinds, or claimed as an export",
     "commands/parts/place": "a file that a user names, between its markers",
     "commands/plot": "a file that a user names",
