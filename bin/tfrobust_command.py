@@ -1,4 +1,4 @@
-"""The commands of the shell: what `bin/*.py` call.
+"""The commands of the shell: what `tfrobust` and `bin/*.py` call.
 
 `import tfrobust` imports TensorFlow and all of the package, so that Keras finds the classes of a saved model.
 That takes seconds. A command first looks at its request, with those modules of the package that need no
@@ -10,22 +10,28 @@ import contextlib
 import importlib
 import importlib.util
 import os
+import pathlib
 import sys
 from collections.abc import Callable, Sequence
 
 
-def main(name: str, argv: Sequence[str] | None = None) -> int:
+def main(
+    name: str,
+    argv: Sequence[str] | None = None,
+    initialise: Callable[[], None] | None = None,
+) -> int:
     """Runs a command of `tfrobust.commands`.
 
     Args:
         name: of the command, such as "train".
         argv: the command line with the program's name first; `sys.argv` if None.
+        initialise: what runs the package's `__init__`, if the package has been opened already.
 
     Returns:
         The exit status.
     """
     with contextlib.ExitStack() as stack:
-        initialise = _open_package()
+        initialise = initialise or _open_package()
         command = importlib.import_module(f"tfrobust.commands.{name}").COMMAND
 
         def prepare(verbosity: int) -> None:
@@ -36,6 +42,33 @@ def main(name: str, argv: Sequence[str] | None = None) -> int:
             initialise()
 
         return command.main(argv, prepare)
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Runs `tfrobust COMMAND ...`.
+
+    Args:
+        argv: the command line with the program's name first; `sys.argv` if None.
+
+    Returns:
+        The exit status.
+    """
+    arguments = list(sys.argv if argv is None else argv)[1:]
+    if arguments[:1] == ["help"] and len(arguments) > 1:
+        arguments = [arguments[1], "--help"]
+    initialise = _open_package()
+    from tfrobust.commands.start.catalogue import choose
+    from tfrobust.commands.start.command_line import REFUSED, tell
+    from tfrobust.errors import UserError
+
+    try:
+        name, answer = choose(arguments)
+    except UserError as error:
+        return tell("error", error, REFUSED)
+    if not name:
+        print(answer)
+        return 0
+    return main(name, [f"tfrobust {name}", *arguments[1:]], initialise)
 
 
 def _open_package() -> Callable[[], None]:
@@ -49,3 +82,9 @@ def _open_package() -> Callable[[], None]:
     sys.modules["tfrobust"] = package
     loader = spec.loader
     return lambda: loader.exec_module(package)
+
+
+if __name__ == "__main__":
+    # In a checkout the package lies beside this folder.
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+    sys.exit(run())

@@ -203,6 +203,7 @@ WRITING = {
     "runs/checkpoint": "inside of write_folder, and below the folder of a run or an evaluation",
     "runs/workspace": "claimed as a run",
     "runs/record": "claimed as a run",
+    "runs/events": "event files of a claimed run",
     "training/report": "claimed as a run",
     "training/callbacks/metrics_log": "claimed as a run",
     "training/callbacks/tensorboard": "claimed as a run",
@@ -222,6 +223,8 @@ WRITING = {
     "benchmarks/reference/comparison": "in a temporary folder",
     "benchmarks/reference/run_reference": "in a temporary folder",
     "serving/keras_file": "a file that a user names",
+    "serving/card/card": "in the folder of an export, where nobody edited the card",
+    "serving/conversion/convert": "in the folder of an export",
     "serving/layout": "asks kinds, or claimed as an export",
     "commands/parts/place": "a file that a user names, between its markers",
     "commands/plot": "a file that a user names",
@@ -234,6 +237,7 @@ READING = {
     # Of a table of two names; `eval` is PyTorch's mode of a network.
     "benchmarks/reference/run_reference": {"import_module", "eval"},
     "config/names": {"import_module"},
+    "commands/start/catalogue": {"import_module"},
     "__init__": {"import_module"},
 }
 WRITES = {

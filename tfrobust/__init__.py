@@ -17,7 +17,7 @@ import importlib
 from tfrobust.attacks import APGD, FAB, PGD, Attack, Clean, Gaussian, RayS, Square, Uniform
 from tfrobust.contract import adapt
 from tfrobust.errors import UserError
-from tfrobust.evaluation import evaluate
+from tfrobust.evaluation import RobustAccuracy, evaluate, robust_accuracy
 from tfrobust.losses import (
     Bregman,
     CrossEntropy,
@@ -90,6 +90,7 @@ __all__ = [
     "PGD",
     "RayS",
     "Regularizer",
+    "RobustAccuracy",
     "Square",
     "SquaredNorm",
     "Steps",
@@ -107,6 +108,7 @@ __all__ = [
     "adapt",
     "certify",
     "evaluate",
+    "robust_accuracy",
     "save_classifier",
     "attacks",
     "bounds",

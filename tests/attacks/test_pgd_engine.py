@@ -292,8 +292,9 @@ def test_refusals_at_construction(make, message):
     [
         ((255 * X).astype("int32"), Y, "make uint8"),
         (255 * X, Y, "Divide 0..255 by 255"),
-        (X, np.eye(3)[Y], "not one-hot"),
-        (X, Y[:, None], "columns"),
+        (X, np.eye(3, dtype="int32")[Y], "one-hot rows"),
+        (X, 2.0 * np.eye(3)[Y], "shares of at least 0 that sum to 1"),
+        (X, Y[:, None], "of a column"),
         (X, Y.astype("float32"), "Labels must be integers"),
     ],
 )

@@ -175,13 +175,13 @@ def test_a_norm_that_the_library_lacks_is_refused(subject):
 
 def test_what_the_interpreter_lacks_is_named_with_the_command(monkeypatch):
     wants = Library({"json": "there", "no_such_module": "no-such-package"}, ("Linf",))
-    monkeypatch.setitem(libraries.LIBRARIES, "art", wants)
+    monkeypatch.setitem(libraries.LIBRARIES, "other", wants)
     with pytest.raises(UserError, match=r"-m pip install no-such-package - or") as told:
-        check_library("art")
+        check_library("other")
     assert sys.executable in str(told.value)
-    monkeypatch.setitem(libraries.LIBRARIES, "art", Library({"json": "there"}, ("Linf",)))
-    check_library("art")
+    monkeypatch.setitem(libraries.LIBRARIES, "other", Library({"json": "there"}, ("Linf",)))
+    check_library("other")
     with pytest.raises(UserError, match="nothing/python"):
-        check_library("art", "nothing/python")
-    with pytest.raises(UserError, match="'nope'.*torchattacks, art"):
+        check_library("other", "nothing/python")
+    with pytest.raises(UserError, match="'nope'.*torchattacks"):
         check_library("nope")

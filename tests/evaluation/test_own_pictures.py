@@ -142,6 +142,14 @@ def test_a_classifier_says_its_shape_and_its_classes(export, tmp_path):
     for path in (export, export / "export", file):
         assert read_origin(find_classifier(path)) == ORIGIN
         assert Subject.of(path).origin == ORIGIN
+    # A SavedModel of the run knows where the training data are, and so what was held out of them.
+    (tmp_path / "run" / "export" / "1").mkdir(parents=True)
+    (tmp_path / "run" / "export" / "1" / "saved_model.pb").write_bytes(b"")
+    source = {"name": "image_folder", "arguments": {"path": "photos"}}
+    record = {"seed": 0, "starts": [], "data": {"source": source, "class_names": NAMES}}
+    (tmp_path / "run" / "run.json").write_text(json.dumps(record))
+    saved = read_origin(find_classifier(tmp_path / "run" / "export" / "1"))
+    assert saved.class_names == NAMES and saved.is_source("./photos")
     (tmp_path / "bare.keras").write_bytes(file.read_bytes())
     assert Subject.of(tmp_path / "bare.keras").origin == Origin((16, 24, 3))
 

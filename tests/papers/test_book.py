@@ -41,13 +41,15 @@ def test_a_table_is_whole(name):
     table, suites = load_table(name), list_suites()
     assert len({(row.method, row.bindings) for row in table.rows}) == len(table.rows)
     for column in table.columns:
-        assert column.suite.split(":")[0] in {"", "clean", *suites}
+        assert column.suite.split(":")[0] in {"", "clean", "time", *suites}
+    timed = any(column.suite == "time" for column in table.columns)
+    assert [row.method for row in table.rows].count(table.time_row) == timed
     for row in table.rows:
         assert len(row.values) == len(table.columns)
         assert (ROOT / row.gin_file).is_file()
         assert any(value is not None for value in row.values)
         for column, value in zip(table.columns, row.values, strict=True):
-            if column.suite and value is not None:
+            if column.suite not in ("", "time") and value is not None:
                 assert 0 <= value <= 100
             assert row.count_images(column) >= 1000
 
@@ -130,6 +132,21 @@ def test_a_run_with_other_lines_of_gin_is_not_the_row(tmp_path):
     assert [line.cells[0].seeds for line in lines] == [(1,), (1, 2)]
 
 
+def test_times_are_in_units_of_one_row(tmp_path):
+    table = load_table("atlas_1")
+    for method, seed, seconds in ((1, 0, 0.01), (1, 1, 0.03), (3, 0, 0.05)):
+        folder = tmp_path / f"{method}_{seed}"
+        write_run(folder, table.rows[method].gin_file, seed)
+        report = json.loads((folder / "report.json").read_text())
+        (folder / "report.json").write_text(json.dumps({**report, "step_seconds": seconds}))
+    lines = compare_table(table, find_runs([tmp_path]))
+    assert [line.cells[-1] and line.cells[-1].ratio for line in lines[:4]] == [None, 1.0, None, 2.5]
+    text = format_text(table, lines).splitlines()
+    # The paper's 0.018 s against 0.009 s, and ours below it.
+    places = [i for i, line in enumerate(text) if line.startswith("one-step ATLAS")]
+    assert text[places[0]].split()[-1] == "2.00" and text[places[0] + 1].split()[-1] == "2.50"
+
+
 def test_an_attack_of_a_suite_is_found_by_its_name(tmp_path):
     table = load_table("rat_4")
     write_run(tmp_path / "run", table.rows[0].gin_file)
@@ -137,6 +154,21 @@ def test_an_attack_of_a_suite_is_found_by_its_name(tmp_path):
     write_evaluation(tmp_path / "run", "rat_blackbox", 6_000, attacks=attacks)
     cells = compare_table(table, find_runs([tmp_path]))[0].cells
     assert cells[1].value == 61.0 and cells[2] is None
+
+
+def test_the_verdict_of_a_comparison_counts_unless_there_is_an_evaluation(tmp_path):
+    table = load_table("fait_1")
+    gin = "gin/paper/cifar10_resnet18/trades.gin"
+    write_run(tmp_path / "run", gin, configuration="LAMBDA = 6.0")
+    (tmp_path / "run" / "autoattack.json").write_text(json.dumps({"right": 100, "total": 500}))
+
+    def read():
+        (line,) = (c for c in compare_table(table, find_runs([tmp_path])) if c.cells[0])
+        return [c.value for c in line.cells if c and c.images == 500]
+
+    assert read() == [20.0]
+    write_evaluation(tmp_path / "run", "autoattack_standard", 50, total=500)
+    assert read() == [10.0]
 
 
 def test_one_run_under_two_folders_counts_once(tmp_path):

@@ -43,8 +43,9 @@ def test_the_star_is_the_most_robust_point():
     assert [(s.get_xdata()[0], s.get_ydata()[0]) for s in stars] == [(0.8, 0.5)]
 
 
-def test_a_collapse_is_marked_where_accuracy_falls():
-    values = [0.5, 0.6, 0.35, 0.3, 0.31]
+@pytest.mark.parametrize("how", ["at once", "slowly"])
+def test_a_collapse_is_marked_where_accuracy_falls(how):
+    values = {"at once": [0.5, 0.6, 0.35, 0.3, 0.31], "slowly": [0.6, 0.45, 0.38, 0.3, 0.2]}[how]
     rows = [
         {"epoch": i, "val_robust_accuracy": v, "jacobian_norm": 10.0} for i, v in enumerate(values)
     ]

@@ -13,9 +13,11 @@ from tfrobust.attacks.answers import record_success, record_unanswered
 from tfrobust.attacks.case import Case, Perturbation, keep_done, make_state
 from tfrobust.attacks.traits import AttackTraits
 from tfrobust.errors import UserError
-from tfrobust.ops.logits import all_finite, misclassified
+from tfrobust.ops.logits import all_finite, is_soft, likeliest_class, misclassified
 from tfrobust.ops.random.keys import ExampleKeys, Keys, keys_of
 from tfrobust.ops.replicas.stand_in import stand_in
+
+_ADVICE = ", or attack it alone: objective=losses.OfLikeliestClass(...)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +74,8 @@ class Attack(AttackTraits):
             x: clean images, shape (b, h, w, c): floating-point in [0, 1], or uint8, which means
                 k / 255. They are attacked in float64 where the model computes in it, otherwise in
                 float32.
-            y: labels, integers, shape (b,).
+            y: labels, integers, shape (b,); or soft ones, rows of shares, shape (b, k), of which it takes
+                the arg max if its objective is `losses.OfLikeliestClass`.
             seed: whole number, also as a scalar tensor such as a step counter; seed tensor of shape
                 (2,); one seed per example of shape (b, 2); or keys of `tfrobust.ops.random.keys`. The same
                 seed gives the same result.
@@ -103,9 +106,12 @@ class Attack(AttackTraits):
 
         Args:
             x: images in [0, 1], in the model's precision.
-            y: labels, int32 (b,).
+            y: labels, int32 (b,), or soft ones, (b, k).
             keys: of `tfrobust.ops.random.keys`.
         """
+        if is_soft(y):
+            self.check_soft_labels()
+            y = likeliest_class(y) if self.of_likeliest_class else y
         scale = tf.cast(tf.convert_to_tensor(scale), x.dtype)
         epoch = tf.cast(tf.convert_to_tensor(epoch), tf.float32)
         if not tf.executing_eagerly():
@@ -113,6 +119,10 @@ class Attack(AttackTraits):
         if isinstance(model, keras.layers.Layer) and not model.built:
             model(x[:1], training=False)  # Variables cannot be created inside a graph's loop.
         return self._function("search", self._searched)(model, x, y, keys, scale, epoch)
+
+    def check_soft_labels(self) -> None:
+        """Raises `UserError` if it `needs_class` and cannot attack soft labels (b, k)."""
+        contract.check_takes_soft_labels(self, _ADVICE)
 
     def search(
         self,
@@ -128,7 +138,8 @@ class Attack(AttackTraits):
         Args:
             model: Keras model or callable; `ops.logits.inference(model)` gives its logits.
             x: clean images, (b, h, w, c).
-            y: labels, int32 (b,).
+            y: labels, int32 (b,); or soft ones, (b, k), if `needs_class` is "" and the objective
+                is not `OfLikeliestClass`.
             keys: `BatchKeys` or `ExampleKeys`: `keys.fold_in(i).uniform(tf.shape(x))` draws.
             scale: factor of the radius, a scalar: `self.threat_model.radius(scale)`.
             epoch: epochs of training that have passed, a float32 scalar.

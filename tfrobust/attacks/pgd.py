@@ -14,7 +14,7 @@ from tfrobust.attacks.targets import choose_target
 from tfrobust.errors import UserError
 from tfrobust.losses.margin import logit_difference
 from tfrobust.ops import norms
-from tfrobust.ops.logits import all_finite, correct, inference, misclassified
+from tfrobust.ops.logits import all_finite, correct, inference, likeliest_class, misclassified
 from tfrobust.ops.random.draws import drawing_under_xla
 from tfrobust.ops.random.keys import Keys
 from tfrobust.spec import register
@@ -114,9 +114,12 @@ class PGD(PGDSettings):
             tf.nest.map_structure(tf.stop_gradient, reference) if reference is not None else None
         )
 
+        # By the likeliest class of a soft label it is judged whether an iterate survives.
+        label = likeliest_class(y)
+
         def body(index, current, survived, kept, moves, frozen):
             answers, _, gradient = ascent(self.objective, forward, current, y, reference, self.eot)
-            is_correct = correct(y, answers[-1])
+            is_correct = correct(label, answers[-1])
             origin = x, radius, step_size
             proposal, moves = self._move(origin, current, gradient, index, moves, keys)
             # Without finite logits there is no gradient: go half of the way back to the clean image.
@@ -135,10 +138,10 @@ class PGD(PGDSettings):
         state = (
             tf.constant(0),
             start,
-            tf.zeros_like(y, tf.int32),
+            tf.zeros_like(label, tf.int32),
             tuple(start for _ in self.keep),
             self.stepper.initial_state(x),
-            () if self.freeze is None else self.freeze.initial_state(y, epoch),
+            () if self.freeze is None else self.freeze.initial_state(label, epoch),
         )
         state = tf.while_loop(lambda index, *_: index < self.steps, body, state)
         return Perturbation(*tf.nest.map_structure(tf.stop_gradient, state[1:4]))

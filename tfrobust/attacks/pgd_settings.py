@@ -107,6 +107,16 @@ class PGDSettings(IterativeAttack):
         return self.objective
 
     @property
+    def needs_class(self) -> str:
+        if self.of_likeliest_class:
+            return ""
+        if self.freeze is not None:
+            return "`freeze` counts steps after which that is not predicted"
+        if not self.is_one_climb:
+            return "`restarts`, `targets` and `selection` go by whether that is predicted"
+        return self.objective.needs_class
+
+    @property
     def num_steps(self) -> int:
         return self.steps
 

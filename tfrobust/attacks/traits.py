@@ -39,6 +39,20 @@ class AttackTraits(Spec):
     """Whether its states count the passes made for each row; reports leave them out otherwise."""
 
     @property
+    def needs_class(self) -> str:
+        """What of it needs one class for each image, in words; "" if it can attack soft labels (b, k).
+
+        Nothing does if its objective is `OfLikeliestClass`: it then sees class numbers only.
+        """
+        return "" if self.of_likeliest_class else "its search ends where that is not predicted"
+
+    @property
+    def of_likeliest_class(self) -> bool:
+        """Whether it is given the arg max of a soft label."""
+        objective = self.climbed_objective
+        return objective is not None and objective.of_likeliest_class
+
+    @property
     def climbed_objective(self) -> Objective | None:
         """The objective whose gradient it follows, or None where it follows no objective."""
         return None

@@ -23,12 +23,13 @@ With --device it measures steps alone, one method after the other: images a seco
 in one table, with the device and the versions above it, to be sent or kept. It takes --precision and
 --jit_compile.
 
-    python bin/benchmark.py --autoattack=runs/trades --libraries=torchattacks,art --python=torch/bin/python
+    python bin/benchmark.py --autoattack=runs/trades --python=torch/bin/python
 
-With --autoattack it times our AutoAttack, tracing included, and that of other libraries, in a process of
-their own, on the same weights, images and radius, one after the other, and prints how many examples each
-leaves robust. They need PyTorch, and are no dependency of tfrobust: torchattacks, with the settings of
-AutoAttack's paper, and the Adversarial Robustness Toolbox (art), whose AutoAttack has other attacks.
+With --autoattack it times our AutoAttack, tracing included, and that of torchattacks with the settings of
+AutoAttack's paper, in a process of its own, on the same weights, images and radius, one after the other, and
+prints how many examples each leaves robust. It needs PyTorch, and is no dependency of tfrobust. The
+Adversarial Robustness Toolbox is not timed: its AutoAttack on four digits had not ended after a quarter of
+an hour, beside other work.
 
     python bin/benchmark.py --data=memory --batch_size=512
     python bin/benchmark.py --data=pictures --image_size=224 --batch_size=128
@@ -38,6 +39,11 @@ processor time, with augmentation and without, whole batches and image by image;
 arrays with tf.data's autotune thread, which an iterator waits for at its end, beside those without it.
 With a folder it measures how many training images are read in a second from JPEG files in a folder for each
 class, cropped at random and mirrored, beside a plain tf.data pipeline on the same files, in turns.
+
+    python bin/benchmark.py --export=runs/trades_mer
+
+With --export it measures the signatures of an export's SavedModel, for 1 image and for 64, beside
+`tf.function` of the Keras model alone, in turns.
 
 Exit status: 0 done; 2 something in the request cannot work.
 """
@@ -79,10 +85,13 @@ def _define(values):
     )
     flags.DEFINE_multi_string("evaluate", [], "Folder of a run to measure AutoAttack on.", **given)
     flags.DEFINE_multi_string("autoattack", [], "Folder of a run to time AutoAttacks on.", **given)
+    flags.DEFINE_multi_string(
+        "export", [], "Folder of a run or of an export to measure the latency of.", **given
+    )
     flags.DEFINE_list(
         "libraries",
         ["torchattacks"],
-        "Whose AutoAttack to time, with --autoattack: torchattacks, art.",
+        "Whose AutoAttack to time, with --autoattack: torchattacks.",
         **given,
     )
     flags.DEFINE_string(
@@ -107,6 +116,10 @@ def _run(values):
         if values.data == IN_MEMORY:
             return data.measure_memory(*sizes)
         return pictures.measure_pictures(values.data, *sizes)
+    if values.export:
+        from tfrobust.benchmarks.exports import measure_exports
+
+        return measure_exports(values.export, values.repeats)
     if not (values.evaluate or values.autoattack):
         return _measure_device(values) if values.device else _measure_steps(values)
     from tfrobust.benchmarks import runs

@@ -109,4 +109,4 @@ def _run(values):
     return 0
 
 
-COMMAND = Command("certify", __doc__, _define, _run, _check)
+COMMAND = Command("certify", __doc__, _define, _run, _check, usage="--model=RUN_OR_FILE [flags]")

@@ -3,7 +3,7 @@
     python bin/compare.py                       every gin file on the embedded digits
     python bin/compare.py --readme=docs/results.md   and puts the table between the file's markers
     python bin/compare.py --gin_file=gin/trades.gin --gin_file=gin/adv.gin --seeds=0
-    python bin/compare.py --gin_file=gin/paper/cifar10_resnet18/trades.gin ... --scale=small --examples=500
+    python bin/compare.py --gin_file=gin/paper/cifar10_resnet18/trades.gin --scale=small --examples=500
 
 Runs that are complete are not repeated, and an interrupted one resumes. AutoAttack is its standard version;
 an example is robust if it survives all four attacks.

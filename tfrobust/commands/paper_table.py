@@ -74,4 +74,5 @@ COMMAND = Command(
     _check,
     arguments="a table, and folders with runs",
     needs_tensorflow=lambda *_: False,
+    usage="TABLE [flags] FOLDER ...",
 )

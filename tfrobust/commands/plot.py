@@ -164,4 +164,5 @@ COMMAND = Command(
     _check,
     arguments="a figure, and paths",
     needs_tensorflow=lambda values, arguments: FIGURES[arguments[0]].needs_models,
+    usage="FIGURE [flags] PATH ...",
 )

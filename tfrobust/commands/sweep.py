@@ -23,7 +23,7 @@ import sys
 from absl import flags
 
 from tfrobust.commands.start import first_look
-from tfrobust.commands.start.command_line import ROOT, Command, list_scale_files, parse_seeds
+from tfrobust.commands.start.command_line import LAUNCHER, Command, list_scale_files, parse_seeds
 from tfrobust.errors import UserError
 
 FAILED = 1
@@ -103,7 +103,7 @@ def _make_sweep(values):
     scale = f"_{values.scale}" if values.scale else ""
     stem = pathlib.Path(values.gin_file).stem
     workdir = values.workdir or pathlib.Path("sweeps", stem + scale)
-    commands = {name: (sys.executable, str(ROOT / "bin" / f"{name}.py")) for name in _CALLED}
+    commands = {name: (*LAUNCHER, name) for name in _CALLED}
     return Sweep(
         SweepFolder(workdir, shared, points),
         commands,
@@ -166,4 +166,6 @@ def _print_plan(sweep, missing, jobs):
     return subprocess.run(sweep.training_command(missing[0], "--dry_run"), check=False).returncode
 
 
-COMMAND = Command("sweep", __doc__, _define, _run, _check)
+COMMAND = Command(
+    "sweep", __doc__, _define, _run, _check, usage="--gin_file=FILE --grid='NAME = VALUES' [flags]"
+)

@@ -131,4 +131,5 @@ COMMAND = Command(
     _check,
     arguments="folders of runs",
     needs_tensorflow=lambda *_: False,
+    usage="[flags] RUN ...",
 )

@@ -1,6 +1,8 @@
 """Trains a robust classifier from a gin file.
 
     python bin/train.py --gin_file=gin/trades_mer.gin
+    python bin/train.py --gin_file=gin/trades.gin --gin_bindings='EPOCHS = 10' --workdir=runs/short
+    python bin/train.py --gin_file=gin/your_images.gin --gin_bindings='FOLDER = "photos"'
 
 Everything about the run is kept in its folder: configuration, metrics, TensorBoard logs, checkpoints,
 report.md and the exported classifier. Give the same command again to go on with a run that was interrupted.
@@ -113,4 +115,4 @@ def _run(values):
         )
 
 
-COMMAND = Command("train", __doc__, _define, _run, _check)
+COMMAND = Command("train", __doc__, _define, _run, _check, usage="--gin_file=FILE [flags]")

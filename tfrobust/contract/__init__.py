@@ -13,6 +13,7 @@ from tfrobust.contract.classifier import (
 )
 from tfrobust.contract.datasets import as_pairs
 from tfrobust.contract.images import array_from_uint8, as_images, from_uint8
+from tfrobust.contract.labels import check_takes_soft_labels, has_soft_labels
 from tfrobust.contract.outputs import (
     are_probabilities,
     check_on_images,
@@ -40,8 +41,10 @@ __all__ = [
     "check_on_images",
     "check_output_shape",
     "check_outputs",
+    "check_takes_soft_labels",
     "check_trainable",
     "from_uint8",
+    "has_soft_labels",
     "image_dtype",
     "num_classes",
     "require_logits",

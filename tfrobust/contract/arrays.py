@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfrobust.contract.batch import check_image_shape
 from tfrobust.contract.classifier import num_classes
 from tfrobust.contract.images import SLACK, check_image_dtype
-from tfrobust.contract.labels import check_counts
+from tfrobust.contract.labels import SUM_SLACK, check_counts, has_soft_labels
 from tfrobust.errors import UserError
 
 
@@ -21,7 +21,7 @@ def check_arrays(
     Args:
         classifier: Keras model.
         x: images, (n, h, w, c), uint8 or floating-point in [0, 1].
-        y: labels, integers (n,), or None where none are needed.
+        y: labels, integers (n,) or distributions (n, k); None where none are needed.
         name, labels_name: what the caller calls them.
 
     Raises:
@@ -42,7 +42,9 @@ def check_arrays(
     _check_pixels(x, name)
     if y is None:
         return
-    y = check_labels(y, labels_name, num_classes(classifier))
+    y = np.asarray(y)
+    check = _check_soft_labels if has_soft_labels(None, y) else check_labels
+    y = check(y, labels_name, num_classes(classifier))
     check_counts(len(x), len(y))
 
 
@@ -119,7 +121,9 @@ def _refuse_pixel(images, name):
 
 
 def check_labels(labels: Any, name: str = "labels", num_classes: int | None = None) -> np.ndarray:
-    """Returns labels as an int64 array, or says what is wrong with them.
+    """Returns class numbers as an int64 array, or says what is wrong with them.
+
+    Soft labels are for training only, and no source of data, attack of an evaluation or report has them.
 
     Args:
       labels: (n,) integers in [0, num_classes).
@@ -162,3 +166,22 @@ def check_labels(labels: Any, name: str = "labels", num_classes: int | None = No
             "from 0" + ("." if num_classes is None else ", or correct the number of classes.")
         )
     return labels.astype(np.int64, copy=False)
+
+
+def _check_soft_labels(labels, name, num_classes=None):
+    if num_classes is not None and labels.shape[1] != num_classes:
+        raise UserError(
+            f"`{name}` has shape {labels.shape}: soft labels have a share for each of the "
+            f"{num_classes} classes. Number the classes from 0, or correct the classifier."
+        )
+    total = labels.sum(axis=1, dtype=np.float64)
+    # NaN fails both.
+    bad = ~((labels >= 0).all(axis=1) & (np.abs(total - 1) <= SUM_SLACK))
+    if bad.any():
+        index = int(np.argmax(bad))
+        raise UserError(
+            f"`{name}`[{index}] has shares from {labels[index].min():.6g} that sum to {total[index]:.6g}: "
+            "those of a soft label are at least 0 and sum to 1. Divide them by their sum; of logits take the "
+            "softmax."
+        )
+    return labels

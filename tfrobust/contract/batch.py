@@ -29,10 +29,11 @@ def as_batch(
     Args:
         model: Keras model, or function from images to logits.
         x: images, (b, h, w, c): uint8, or floating-point in [0, 1].
-        y: labels, integers (b,).
+        y: labels, integers (b,), or distributions, floating-point (b, k).
 
     Returns:
-        Images in [0, 1] in the model's precision (see `image_dtype`), and int32 labels.
+        Images in [0, 1] in the model's precision (see `image_dtype`); and labels, int32 (b,), or soft
+        ones in float32 or float64, (b, k).
 
     Raises:
         UserError: says what was seen, what was expected and what to do. What only numbers show is in a

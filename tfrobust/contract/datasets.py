@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfrobust.contract.batch import check_image_shape
-from tfrobust.contract.classifier import image_shape
+from tfrobust.contract.classifier import image_shape, num_classes
 from tfrobust.contract.grain_datasets import from_grain
 from tfrobust.contract.images import check_image_dtype
 from tfrobust.contract.labels import check_label_spec
@@ -57,7 +57,7 @@ def as_pairs(dataset: Any, model: keras.Model | None = None, labels: bool = True
     check_image_dtype(images.dtype)
     _check_batched(images, parts, model)
     if len(parts) > 1:
-        check_label_spec(parts[1].dtype, parts[1].shape)
+        check_label_spec(parts[1].dtype, parts[1].shape, num_classes(model))
     elif labels:
         raise UserError(
             f"A data set gives images and labels. Received: elements of {spec}, without labels."
@@ -68,7 +68,9 @@ def as_pairs(dataset: Any, model: keras.Model | None = None, labels: bool = True
 def _check_batched(images, parts, model):
     wanted = image_shape(model)
     if len(parts) > 1:
-        single = parts[1].shape.rank == 0
+        rank = parts[1].shape.rank
+        soft = parts[1].dtype.is_floating and images.shape.rank == 3
+        single = rank == 0 or (rank == 1 and soft)
     else:
         single = wanted is not None and images.shape.is_compatible_with(wanted)
     if single:

@@ -5,8 +5,13 @@ training, validation and test images with their labels. `training_dataset` and `
 batches of a split.
 """
 
+from tfrobust.data.augmentation.cut_mix import CutMix as CutMix
 from tfrobust.data.augmentation.flip import Flip as Flip
+from tfrobust.data.augmentation.mixup import Mixup as Mixup
 from tfrobust.data.augmentation.pad_crop import PadCrop as PadCrop
+from tfrobust.data.augmentation.soft_labels import LabelSmoothing as LabelSmoothing
+from tfrobust.data.augmentation.soft_labels import Mixing as Mixing
+from tfrobust.data.augmentation.soft_labels import SoftLabels as SoftLabels
 from tfrobust.data.base_split import BaseSplit as BaseSplit
 from tfrobust.data.held_out import hold_out as hold_out
 from tfrobust.data.pipeline import evaluation_dataset as evaluation_dataset

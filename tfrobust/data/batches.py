@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfrobust.data import order
+from tfrobust.data.augmentation.soft_labels import draw_uniform
 from tfrobust.data.base_split import BaseSplit, Batch
 
 
@@ -59,6 +61,41 @@ class TrainingBatches(Sequence[Batch]):
         with self._lock:
             places = self._draw(epoch)
         return Batch(places[step, self.rows], (self.seed, epoch))
+
+
+class MixedBatches(Sequence[Batch]):
+    """Batches whose first half is another's, and the rest a partner for each example: see `Mixing`.
+
+    Args:
+        batches: `TrainingBatches`.
+
+    Example:
+        >>> split = tfrobust.data.Split(np.zeros((5, 2, 2, 1), np.uint8), np.array([0, 1, 0, 1, 1]))
+        >>> batches = TrainingBatches(split, 2, seed=0, epochs=2)
+        >>> MixedBatches(batches)[0].places.shape
+        (4,)
+    """
+
+    # Further draws of the same seeds are for the mixing itself.
+    DRAWS = 5
+
+    def __init__(self, batches: TrainingBatches) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, number):
+        batch, split = self.batches[number], self.batches.split
+        partners = (self.draw(batch)[:, 0] * len(split)).astype(np.int64)
+        return batch._replace(places=np.concatenate([batch.places, partners]))
+
+    def draw(self, batch: Batch) -> np.ndarray:
+        """Uniform numbers, (b, DRAWS), of each example of a batch that is not mixed yet."""
+        ids = self.batches.split.ids[batch.places]
+        seed, epoch = batch.key or (0, 0)
+        key = order.draw_bits(seed, epoch, order.MIXING, 1).view(np.int64)[0]
+        return draw_uniform(np.stack([np.full_like(ids, key), ids], axis=1), self.DRAWS)
 
 
 class EvaluationBatches(Sequence[Batch]):

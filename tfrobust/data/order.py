@@ -3,7 +3,7 @@
 import numpy as np
 
 # One stream for each use, so that two uses of one seed never share random numbers.
-ORDER, AUGMENTATION, HELD_OUT, EXTRA, CROP = 0, 1, 2, 3, 4
+ORDER, AUGMENTATION, HELD_OUT, EXTRA, CROP, MIXING = 0, 1, 2, 3, 4, 5
 
 
 def draw_bits(seed: int, index: int, stream: int, count: int, example: int = 0) -> np.ndarray:
@@ -15,7 +15,7 @@ def draw_bits(seed: int, index: int, stream: int, count: int, example: int = 0) 
     Args:
         seed: integer in [0, 2**62).
         index: integer in [0, 2**63): the epoch, or the class.
-        stream: one of `ORDER`, `AUGMENTATION`, `HELD_OUT`, `EXTRA`, `CROP`.
+        stream: one of `ORDER`, `AUGMENTATION`, `HELD_OUT`, `EXTRA`, `CROP`, `MIXING`.
         count: number of words.
         example: id of the example that they belong to, from 0.
 

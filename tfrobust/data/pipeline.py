@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.data import order
+from tfrobust.data.augmentation.soft_labels import LabelSmoothing, split_soft_labels
 from tfrobust.data.augmentation.transforms import (
     Transform,
     augment_batch,
@@ -14,7 +15,7 @@ from tfrobust.data.augmentation.transforms import (
     split_transforms,
 )
 from tfrobust.data.base_split import BaseSplit
-from tfrobust.data.batches import EvaluationBatches, TrainingBatches
+from tfrobust.data.batches import EvaluationBatches, MixedBatches, TrainingBatches
 from tfrobust.errors import UserError
 from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, without_autotune
 from tfrobust.ops.numbers import integer
@@ -64,6 +65,7 @@ def training_dataset(
     first_epoch: int = 0,
     first_step: int = 0,
     part: tuple[int, int] = (0, 1),
+    num_classes: int | None = None,
 ) -> tf.data.Dataset:
     """Makes the batches of all epochs of a run, in one `tf.data.Dataset`.
 
@@ -83,15 +85,16 @@ def training_dataset(
         epochs: number of epochs of the whole run; the last one has the number epochs - 1.
         augment: sequence of callables (image, seed) -> image, such as `PadCrop` and `Flip`, which are
             applied in this order to float32 images (h, w, c) in [0, 1]. Each gets its own stateless
-            seed (2,).
+            seed (2,). At its end may stand what makes soft labels: `Mixup` or `CutMix`, `LabelSmoothing`.
         first_epoch: the epoch to start in, from 0.
         first_step: the step of this epoch to start at, from 0.
         part: (i, n) for worker i of n, from 0, which reads its own rows of each global batch and nothing
             else: rows i * batch_size / n and on. n divides the batch size.
+        num_classes: k, where `augment` makes soft labels; not needed otherwise.
 
     Returns:
         Dataset of (x, y): float32 (batch_size / n, h, w, c) in [0, 1] and int64 (batch_size / n,), with
-        static shapes.
+        static shapes; or y of float32 (batch_size / n, k), where `augment` makes soft labels.
 
     Raises:
         UserError: the batch is larger than the split, or a number is out of range.
@@ -112,30 +115,52 @@ def training_dataset(
     ):
         integer(value, name, minimum=0, maximum=most)
     rows = _count_rows(batch_size, part)
-    whole, one_by_one = split_transforms(check_augment(augment, split.image_shape))
+    soft = split_soft_labels(check_augment(augment, split.image_shape))
+    whole, one_by_one = split_transforms(soft.transforms)
+    if soft.makes_soft_labels:
+        num_classes = integer(num_classes or 0, "num_classes", minimum=2)
 
     run = TrainingBatches(split, batch_size, seed, epochs, first_epoch, first_step, part)
+    mixed = MixedBatches(run)
+    read = run if soft.mixing is None else mixed
 
     def batches():
-        for (places, key), (images, labels) in zip(run, split.stream(run), strict=True):
-            keys = order.draw_bits(*key, order.AUGMENTATION, len(augment)).view(np.int64)
+        for number, (images, labels) in enumerate(split.stream(read)):
+            places, key = read[number]
+            keys = order.draw_bits(*key, order.AUGMENTATION, len(soft.transforms)).view(np.int64)
             ids = split.ids[places]
             images = augment_batch(whole, images, ids, keys[: len(whole)])
-            yield images, labels, ids, keys[len(whole) :], WHITE
+            drawn = no_draws
+            if soft.mixing is not None:
+                drawn = soft.mixing.draw(mixed.draw(run[number])[:, 1:], split.image_shape)
+            yield images, labels, ids, keys[len(whole) :], WHITE, drawn
 
-    def finish(images, labels, ids, keys, white):
+    def finish(images, labels, ids, keys, white, drawn):
         images = _as_pixels(images, white)
-        return (augment_images(one_by_one, images, ids, keys) if one_by_one else images), labels
+        images = augment_images(one_by_one, images, ids, keys) if one_by_one else images
+        if soft.makes_soft_labels:
+            labels = (soft.smoothing or LabelSmoothing(0.0))(labels, num_classes)
+        if soft.mixing is None:
+            return images, labels
+        images, share = soft.mixing.mix(images[:rows], images[rows:], drawn)
+        share = share[:, None]
+        return images, share * labels[:rows] + (1.0 - share) * labels[rows:]
 
     # A transform may have made float32 of uint8.
     blank = np.zeros((1, *split.image_shape), split.dtype)
     stored = augment_batch(whole, blank, split.ids[:1], keys=np.zeros(len(whole), int)).dtype
+    no_draws = np.zeros((rows, 0), np.float32)
+    like = no_draws
+    if soft.mixing is not None:
+        like = soft.mixing.draw(np.zeros((rows, MixedBatches.DRAWS - 1)), split.image_shape)
+    count = rows if soft.mixing is None else 2 * rows
     signature = (
-        tf.TensorSpec((rows, *split.image_shape), stored),
-        tf.TensorSpec((rows,), tf.int64),
-        tf.TensorSpec((rows,), tf.int64),
+        tf.TensorSpec((count, *split.image_shape), stored),
+        tf.TensorSpec((count,), tf.int64),
+        tf.TensorSpec((count,), tf.int64),
         tf.TensorSpec((len(one_by_one),), tf.int64),
         tf.TensorSpec((), tf.float32),
+        tf.TensorSpec(like.shape, tf.float32),
     )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     dataset = dataset.map(finish, num_parallel_calls=PARALLEL_CALLS, deterministic=True)

@@ -10,6 +10,7 @@ from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.reports.headline import headline
 from tfrobust.evaluation.reports.page import write_page
 from tfrobust.evaluation.reports.report_files import read_report
+from tfrobust.evaluation.robust_accuracy import RobustAccuracy, robust_accuracy
 from tfrobust.evaluation.settings import read_run_settings
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import SUITES, Suite, as_suite, custom, list_suites, suite
@@ -23,6 +24,7 @@ __all__ = [
     "Examples",
     "Finding",
     "Outcome",
+    "RobustAccuracy",
     "StoredExamples",
     "Subject",
     "Suite",
@@ -34,6 +36,7 @@ __all__ = [
     "load_examples",
     "read_report",
     "read_run_settings",
+    "robust_accuracy",
     "suite",
     "as_suite",
     "write_page",

@@ -4,6 +4,7 @@ from tfrobust.losses.boosted import boosted_cross_entropy as boosted_cross_entro
 from tfrobust.losses.bregman import Bregman as Bregman
 from tfrobust.losses.clipping import LossClipping as LossClipping
 from tfrobust.losses.cross_entropy import cross_entropy as cross_entropy
+from tfrobust.losses.likeliest_class import OfLikeliestClass as OfLikeliestClass
 from tfrobust.losses.linearity import LinearityError as LinearityError
 from tfrobust.losses.logit_objectives import DLR as DLR
 from tfrobust.losses.logit_objectives import LogitDifference as LogitDifference

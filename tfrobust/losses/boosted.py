@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfrobust.contract.labels import check_is_class
 from tfrobust.losses.cross_entropy import cross_entropy
 
 
@@ -21,6 +22,7 @@ def boosted_cross_entropy(y: tf.Tensor, logits: tf.Tensor, offset: float = 0.0) 
     >>> print(tfrobust.losses.boosted_cross_entropy(y, logits).numpy().round(3))
     [1.386]
     """
+    check_is_class(y, "boosted_cross_entropy")
     label = tf.one_hot(y, tf.shape(logits)[-1], on_value=True, off_value=False, dtype=tf.bool)
     wrong = tf.where(label, logits.dtype.min, logits)
     runner_up = tf.one_hot(

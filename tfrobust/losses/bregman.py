@@ -5,6 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.losses.potentials import NegativeEntropy, Potential
+from tfrobust.ops.logits import as_distribution, is_soft
 from tfrobust.spec import Spec, check_kind, register
 
 
@@ -43,13 +44,18 @@ class Bregman(Spec):
     def from_label(self, y: tf.Tensor, logits: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
         """D(t, softmax(logits)), shape (b,): cross-entropy for KL, SCORE's loss for the square.
 
-        t is the one-hot vector of the label or, with `smoothing` s in [0, 1), gives the label 1 - s
-        and every other of the k classes s / (k - 1). For KL this is the cross-entropy with t minus
-        the entropy of t, which is constant.
+        t is the one-hot vector of a label (b,), or a soft label, a row of (b, k). With `smoothing` s in
+        [0, 1) it becomes (1 - s) t + s (1 - t) / (k - 1): a class number's gives the label 1 - s and
+        every other of the k classes s / (k - 1). For KL this is the cross-entropy with t minus the
+        entropy of t, which is constant.
         """
         if not smoothing:
             return self.potential.divergence_from_label(y, logits)
         k = logits.shape[-1]
+        if is_soft(y):
+            target = as_distribution(y, logits)
+            target = (1.0 - smoothing) * target + smoothing / (k - 1) * (1.0 - target)
+            return self.potential.divergence_from_label(target, logits)
         target = tf.one_hot(y, k, 1.0 - smoothing, smoothing / (k - 1), dtype=logits.dtype)
         return self.potential.divergence(tf.math.log(target), logits)
 

@@ -18,7 +18,7 @@ def loss_and_gradient(
     Args:
         forward: function from images to logits (b, k).
         x: images, (b, h, w, c).
-        y: labels, integers, shape (b,).
+        y: labels, as for `cross_entropy`.
         scale: factor of the loss on its way back, `ops.half_precision.inner_scale`; it is divided out.
 
     Returns:

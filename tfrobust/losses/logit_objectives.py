@@ -15,6 +15,8 @@ from tfrobust.losses.objectives import Objective
 from tfrobust.ops.numbers import parse_number
 from tfrobust.spec import register
 
+_NEEDS_CLASS = "the difference between its logit and others"
+
 
 @register
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Margin(Objective):
     >>> tfrobust.losses.Margin(confidence=2.0)(y, logits).numpy().tolist()
     [2.0]
     """
+
+    needs_class = _NEEDS_CLASS
 
     confidence: float | None = None
 
@@ -65,6 +69,8 @@ class LogitDifference(Objective):
     [-2.0]
     """
 
+    needs_class = _NEEDS_CLASS
+
     @property
     def needs_target(self) -> bool:
         return True
@@ -89,6 +95,8 @@ class DLR(Objective):
     [-0.5]
     """
 
+    needs_class = _NEEDS_CLASS
+
     def __call__(
         self,
         y: tf.Tensor,
@@ -109,6 +117,8 @@ class TargetedDLR(Objective):
     >>> objective(tf.constant([0]), logits, reference=tf.constant([1])).numpy().tolist()
     [-1.0]
     """
+
+    needs_class = _NEEDS_CLASS
 
     @property
     def needs_target(self) -> bool:

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tfrobust.contract.labels import check_is_class
+
 
 def margin(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """M = max over wrong classes of z_j, minus z_y. Positive exactly where the prediction is wrong.
@@ -20,6 +22,7 @@ def margin(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     >>> tfrobust.losses.margin(y, logits).numpy().tolist()
     [-1.0, 1.0]
     """
+    check_is_class(y, "margin")
     label = _take(logits, y)
     is_label = tf.one_hot(y, tf.shape(logits)[-1], on_value=True, off_value=False, dtype=tf.bool)
     wrong = tf.where(is_label, logits.dtype.min, logits)
@@ -42,6 +45,7 @@ def logit_difference(y: tf.Tensor, target: tf.Tensor, logits: tf.Tensor) -> tf.T
     >>> tfrobust.losses.logit_difference(y, target, logits).numpy().tolist()
     [-2.0]
     """
+    check_is_class(y, "logit_difference")
     return _take(logits, target) - _take(logits, y)
 
 

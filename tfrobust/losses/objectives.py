@@ -22,6 +22,11 @@ class Objective(Spec):
     (False, False)
     """
 
+    # What of it needs one class for each image, in words; "" if it is defined for soft labels (b, k).
+    needs_class = ""
+    # Whether of a soft label the likeliest class is attacked.
+    of_likeliest_class = False
+
     @property
     def flat_at_clean(self) -> bool:
         """Whether the gradient is exactly zero at the clean image, so that no search may begin there."""
@@ -74,7 +79,7 @@ class Objective(Spec):
         """The objective, shape (b,).
 
         Args:
-            y: labels, integers, shape (b,).
+            y: labels, integers, shape (b,), or soft ones, (b, k), unless `needs_class`.
             logits: at the candidate images, shape (b, k).
             reference: what `reference` returned.
             candidate: the candidate images, which a tape watches.

@@ -5,6 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tfrobust.losses.cross_entropy import cross_entropy
+from tfrobust.ops.logits import as_distribution, is_soft
 from tfrobust.spec import Spec, register
 
 
@@ -40,7 +41,16 @@ class Potential(Spec):
         return self.value(logits_a) - self.value(logits_b) - slope
 
     def divergence_from_label(self, y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """The divergence from the one-hot vector of the label to softmax(logits), shape (b,)."""
+        """The divergence from a label to softmax(logits), shape (b,).
+
+        Args:
+            y: class numbers (b,), which stand for their one-hot vectors, or distributions (b, k).
+            logits: shape (b, k).
+        """
+        if is_soft(y):
+            # Below the smallest number a share is none, and its logarithm is finite.
+            share = tf.maximum(as_distribution(y, logits), logits.dtype.as_numpy_dtype(1e-37))
+            return self.divergence(tf.math.log(share), logits)
         num_classes = tf.shape(logits)[-1]
         difference = tf.one_hot(y, num_classes, dtype=logits.dtype) - tf.nn.softmax(logits)
         slope = tf.reduce_sum(self.mirror(logits) * difference, axis=-1)
@@ -72,6 +82,9 @@ class NegativeEntropy(Potential):
         return tf.reduce_sum(tf.nn.softmax(logits_a) * log_ratio, axis=-1)
 
     def divergence_from_label(self, y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        if is_soft(y):
+            target = as_distribution(y, logits)
+            return cross_entropy(y, logits) + tf.reduce_sum(tf.math.xlogy(target, target), axis=-1)
         return cross_entropy(y, logits)
 
 
@@ -99,5 +112,5 @@ class SquaredNorm(Potential):
         return tf.reduce_sum(tf.square(difference), axis=-1)
 
     def divergence_from_label(self, y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        label = tf.one_hot(y, tf.shape(logits)[-1], dtype=logits.dtype)
+        label = as_distribution(y, logits)
         return tf.reduce_sum(tf.square(label - tf.nn.softmax(logits)), axis=-1)

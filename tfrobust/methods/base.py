@@ -21,6 +21,7 @@ from tfrobust.methods.accumulation import update_in_parts
 from tfrobust.methods.arguments import check_names, check_parts, check_weights
 from tfrobust.methods.attacked_model import make_attacked_model
 from tfrobust.methods.context import Step, StepContext
+from tfrobust.methods.data_checks import check_labels_of_step
 from tfrobust.methods.evaluated import EvaluatedModel
 from tfrobust.methods.points import LivePoint, ShiftedPoint, perturbed_inference, shifted_point
 from tfrobust.methods.update import apply, compute_shifted_decay, count_steps_made
@@ -91,6 +92,8 @@ class AdversarialModel(EvaluatedModel):
     # Whether the loss contains derivatives, so that training differentiates twice: True, or
     # "inference" where only passes in inference mode are differentiated so.
     differentiates_twice: bool | str = False
+    # What of the loss needs one class for each image, in words; "" if it is defined for soft labels too.
+    needs_class = ""
     # What of the whole batch the loss needs, in words, so that no part of a batch has it; "" for nothing.
     sums_over_batch = ""
 
@@ -212,6 +215,7 @@ class AdversarialModel(EvaluatedModel):
 
     def _begin(self, x, y):
         check_trainable(self.classifier)
+        check_labels_of_step(self, y)
         with tf.init_scope():
             self.check_clock()
         self.remember_inputs(x)

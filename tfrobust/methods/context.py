@@ -20,7 +20,7 @@ class Step(NamedTuple):
 
     Attributes:
         x: clean images, (b, h, w, c).
-        y: labels, (b,).
+        y: labels, int32 (b,), or soft ones, floating-point (b, k).
         batch: the `GlobalBatch`.
         epoch: epochs that have passed, a float32 scalar.
         number: steps made before this one, an int64 scalar.

@@ -77,6 +77,7 @@ class GAIRAT(ADV):
     weights, where given, multiply w.
     """
 
+    needs_class = "its weights count the steps for which that is predicted"
     sums_over_batch = "weights of examples whose mean over the batch is 1"
 
     def __init__(

@@ -63,6 +63,8 @@ class MART(AdversarialModel):
 
     parts = ("boosted_loss", "weighted_divergence")
 
+    needs_class = "the margin to the likeliest of the other classes"
+
     def __init__(
         self,
         classifier: keras.Model,

@@ -19,7 +19,7 @@ def check_per_example(values: Any, y: tf.Tensor, what: str) -> tf.Tensor:
 
     Args:
         values: anything that becomes a tensor.
-        y: labels, (b,).
+        y: labels, (b,) or (b, k).
         what: what it is, for the message: "Mine.per_example_loss".
 
     Returns:
@@ -31,16 +31,17 @@ def check_per_example(values: Any, y: tf.Tensor, what: str) -> tf.Tensor:
     if values is None:
         raise UserError(f"{what} returned nothing. It must return numbers of shape (b,).")
     values, y = tf.convert_to_tensor(values), tf.convert_to_tensor(y)
+    rows = y.shape[:1]
     expected = f"{what} must be a number for each example, shape (b,)"
     if not values.dtype.is_floating:
         raise UserError(f"{expected}, floating-point. Received: dtype {values.dtype.name}.")
-    if not values.shape.is_compatible_with(y.shape):
-        raise UserError(f"{expected}, here {y.shape}. Received: shape {values.shape}. {_ADVICE}")
-    if values.shape.is_fully_defined() and y.shape.is_fully_defined():
+    if not values.shape.is_compatible_with(rows):
+        raise UserError(f"{expected}, here {rows}. Received: shape {values.shape}. {_ADVICE}")
+    if values.shape.is_fully_defined() and rows.is_fully_defined():
         return values
-    fits = tf.equal(tf.rank(values), 1) & tf.equal(tf.size(values), tf.size(y))
+    fits = tf.equal(tf.rank(values), 1) & tf.equal(tf.size(values), tf.shape(y)[0])
     told = [f"{expected}. Received: shape", tf.shape(values), "for labels of shape", tf.shape(y)]
     with tf.control_dependencies([tf.debugging.Assert(fits, told, name="per_example")]):
         values = tf.identity(values)
-    values.set_shape(y.shape)
+    values.set_shape(rows)
     return values

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfrobust.compat import MetricsList, compiled_metrics, set_direction, weighted_names
-from tfrobust.ops.logits import correct
+from tfrobust.ops.logits import correct, likeliest_class
 from tfrobust.ops.replicas.stand_in import mask_stand_in, rows_that_count
 
 
@@ -145,6 +145,8 @@ class Reporting:
         return self.report("train", names, context.y, clean, sample_weight, present)
 
     def _update_compiled(self, y, logits, sample_weight, present):
+        # As class numbers in training and in validation, since Keras chooses "accuracy" by the first shape.
+        y = likeliest_class(y)
         # XLA knows no tensors whose shape depends on values.
         if compiled_metrics(self) is not None and present is not None and not self.jit_compile:
             y, logits = tf.boolean_mask(y, present), tf.boolean_mask(logits, present)

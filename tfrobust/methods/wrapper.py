@@ -5,13 +5,12 @@ import tensorflow as tf
 
 from tfrobust import contract
 from tfrobust.errors import UserError
-from tfrobust.methods import accumulation, checks, compilation, in_memory, segments
+from tfrobust.methods import accumulation, checks, compilation, data_checks, in_memory, segments
 from tfrobust.methods.clock import Clock, CountEpochs, put_first
 from tfrobust.methods.distributed import DistributedLoops
 from tfrobust.methods.reporting import Means, Reporting
 from tfrobust.methods.schedules import count_steps, uses_schedule
 from tfrobust.methods.settings import Settings
-from tfrobust.ops.datasets import without_autotune
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.random.seeds import check_seed
 from tfrobust.ops.replicas.stand_in import stand_in
@@ -100,7 +99,8 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
             rematerialize: compute the classifier's blocks again for gradients in place of keeping what
                 they computed: the same step in less memory and more time. True, False, or names of layers
                 to cut after; see `tfrobust.methods.segments`.
-            **kwargs: as for `keras.Model.compile`. `metrics` see the clean logits.
+            **kwargs: as for `keras.Model.compile`. `metrics` see the clean logits, and the
+                likeliest class of a soft label.
 
         Raises:
             UserError: for a loss, layers in float16 without loss scaling, a classifier that XLA
@@ -143,16 +143,15 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
     ):
         """As `keras.Model.fit`. Images are uint8 or floating-point in [0, 1], labels integers (b,).
 
+        Labels may be distributions (b, k), too, where no part of the method has a `needs_class`.
+
         Each epoch counts as one for schedules, which go on where the last `fit` ended, or at
         `initial_epoch` if that is given.
         """
         contract.check_trainable(self.classifier)
-        x = self._checked(x, y)
-        if validation_data is not None:
-            given = validation_data
-            images, *rest = given if isinstance(given, (tuple, list)) else (given,)
-            images = self._checked(images, *rest[:1])
-            validation_data = (images, *rest) if rest else images
+        x = data_checks.look_at(self, x, y, data_checks.check_training_labels)
+        data_checks.check_class_weight(x, y, class_weight)
+        validation_data = data_checks.look_at_validation(self, validation_data)
         if not self._length_is_given:
             self.clock.set_length(count_steps(x, batch_size, validation_split, steps_per_epoch))
         if initial_epoch:
@@ -198,7 +197,8 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         sample weights weigh the loss and `weighted_metrics`, not the accuracies; rows that only fill
         a batch of `tfrobust.data.evaluation_dataset` count nowhere.
         """
-        x, steps = self._distribute(self._checked(x, y), steps)
+        x = data_checks.look_at(self, x, y, data_checks.check_judged_labels)
+        x, steps = self._distribute(x, steps)
         with self.reporting("test"), contract.as_user_error():
             x, y, sample_weight = in_memory.convert_ordered(x, y, sample_weight, batch_size, steps)
             return super().evaluate(
@@ -208,7 +208,7 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """As `keras.Model.predict`: logits."""
         self._refuse_several_processes("predict", "Call it on method.classifier in one process.")
-        x = self._checked(x, labels=False)
+        x = data_checks.look_at(self, x)
         with contract.as_user_error():
             x, *_ = in_memory.convert_ordered(x, None, None, batch_size, steps)
             return super().predict(x, batch_size, verbose, steps, callbacks)
@@ -243,8 +243,3 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
                 "A schedule counts epochs, and it is not known how many steps an epoch has. Set "
                 "method.steps_per_epoch, or give `steps_per_epoch` to fit."
             )
-
-    def _checked(self, x, y=None, labels=True):
-        """The data of `fit` and its kin, looked at before the first step; every step looks again."""
-        contract.check_arrays(self.classifier, x, y)
-        return without_autotune(contract.as_pairs(x, self.classifier, labels))

@@ -98,8 +98,40 @@ def disagree(logits: tf.Tensor, again: tf.Tensor) -> tf.Tensor:
     return tf.reduce_any(tf.norm(one - other, axis=-1) > 1e-4)
 
 
+def is_soft(y: tf.Tensor | np.ndarray) -> bool:
+    """Whether labels are distributions, floating-point of shape (b, k), and not class numbers (b,).
+
+    Example:
+    >>> is_soft(tf.constant([1])), is_soft(tf.constant([[0.3, 0.7]]))
+    (False, True)
+    """
+    return bool(tf.as_dtype(y.dtype).is_floating)
+
+
+def likeliest_class(y: tf.Tensor) -> tf.Tensor:
+    """The class of each label, (b,): of a soft one that with the largest share, the lowest on ties.
+
+    Example:
+    >>> likeliest_class(tf.constant([[0.3, 0.7], [0.5, 0.5]])).numpy().tolist()
+    [1, 0]
+    """
+    return tf.argmax(y, axis=-1, output_type=tf.int32) if is_soft(y) else y
+
+
+def as_distribution(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Labels as distributions of the shape and the dtype of logits, (b, k): one-hot for class numbers.
+
+    Example:
+    >>> as_distribution(tf.constant([1]), tf.zeros((1, 3))).numpy().tolist()
+    [[0.0, 1.0, 0.0]]
+    """
+    if is_soft(y):
+        return tf.cast(y, logits.dtype)
+    return tf.one_hot(y, logits.shape[-1] or tf.shape(logits)[-1], dtype=logits.dtype)
+
+
 def correct(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Whether the largest logit is the label's, shape (b,).
+    """Whether the largest logit is the label's, of a soft label its likeliest class's, shape (b,).
 
     On ties the lowest class counts. A row with a NaN is not correct, although argmax would return a
     class.
@@ -108,6 +140,7 @@ def correct(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     >>> correct(tf.constant([0, 1]), tf.constant([[2.0, 1.0], [2.0, 1.0]])).numpy().tolist()
     [True, False]
     """
+    y = likeliest_class(y)
     is_number = ~tf.reduce_any(tf.math.is_nan(logits), axis=-1)
     return is_number & tf.equal(tf.argmax(logits, axis=-1, output_type=y.dtype), y)
 

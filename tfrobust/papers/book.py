@@ -1,53 +1,15 @@
 """Our runs beside a paper's table, from the reports that are found under folders."""
 
 import dataclasses
-import json
 import math
-import os
-import pathlib
-import re
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from scipy.stats import t as student
 
 from tfrobust.ops.uncertainty.interval import binomial_interval
+from tfrobust.papers.found import FoundRun
 from tfrobust.papers.tables import Column, PaperTable, Row
-from tfrobust.runs import files, kinds
-from tfrobust.runs.run_report import read_bindings
-
-_SCHEMA = 1
-# Bindings that make no other method: the seed, and where it ran.
-_FREE = re.compile(r"(SEED|training\.train\.(seed|strategy|devices|save_seconds|image_epochs)) = ")
-
-
-@dataclasses.dataclass(frozen=True)
-class Counts:
-    """How many of how many test images are right."""
-
-    right: int
-    total: int
-
-
-@dataclasses.dataclass(frozen=True)
-class FoundRun:
-    """A finished run with its evaluations.
-
-    Args:
-        folder: of the run.
-        gin_files, gin_bindings: that it was made of; without those that change nothing but the seed and where
-            it ran.
-        configuration: the lines of gin that were in force.
-        seed: whole number.
-        counts: from "clean", "SUITE" and "SUITE:ATTACK" to `Counts`.
-    """
-
-    folder: pathlib.Path
-    gin_files: tuple[str, ...]
-    gin_bindings: tuple[str, ...]
-    configuration: frozenset[str]
-    seed: int
-    counts: dict[str, Counts]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +33,19 @@ class Ours:
 
 
 @dataclasses.dataclass(frozen=True)
+class Time:
+    """How long a training step takes.
+
+    Args:
+        ratio: in units of that of the table's `time_row`.
+        seeds: of the runs.
+    """
+
+    ratio: float
+    seeds: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Line:
     """A row of a paper's table with ours.
 
@@ -78,30 +53,12 @@ class Line:
         row: the paper's `Row`.
         changes: gin files and lines of gin that the runs had beside the row's, such as a part for a smaller
             scale; empty for runs of the row itself.
-        cells: one for each column, `Ours` or None where nothing was run.
+        cells: one for each column, `Ours`, `Time`, or None where nothing was run.
     """
 
     row: Row
     changes: tuple[str, ...]
-    cells: tuple[Ours | None, ...]
-
-
-def find_runs(folders: Sequence[str | os.PathLike]) -> list[FoundRun]:
-    """Finds all finished runs at or below folders, with the evaluations inside of them.
-
-    Args:
-        folders: paths.
-
-    Returns:
-        `FoundRun`s in the order of their paths.
-
-    Raises:
-        UserError: a report cannot be read.
-    """
-    paths = {
-        path.resolve(): path for folder in folders for path in _list_runs(pathlib.Path(folder))
-    }
-    return [_read_run(paths[path]) for path in sorted(paths)]
+    cells: tuple[Ours | Time | None, ...]
 
 
 def compare_table(table: PaperTable, runs: Sequence[FoundRun]) -> list[Line]:
@@ -123,21 +80,48 @@ def compare_table(table: PaperTable, runs: Sequence[FoundRun]) -> list[Line]:
     Returns:
         `Line`s: for each row its own, then those of runs with changes.
     """
+    groups = [_group_runs(table, row, runs) for row in table.rows]
+    unit = [
+        seconds
+        for row, found in zip(table.rows, groups, strict=True)
+        for _, seconds in _list_seconds(found.get((), ()))
+        if row.method == table.time_row
+    ]
     lines = []
-    for row in table.rows:
-        found: dict[tuple[str, ...], list[FoundRun]] = {}
-        for run in runs:
-            if _find_row(table, run) is row:
-                more = (*run.gin_files, *run.gin_bindings)
-                changes = tuple(m for m in more if m not in (row.gin_file, *row.bindings))
-                found.setdefault(changes, []).append(run)
+    for row, found in zip(table.rows, groups, strict=True):
         for changes in sorted({(), *found}):
+            here = found.get(changes, [])
             cells = tuple(
-                _make_cell(row, column, value, found.get(changes, []), bool(changes))
+                _make_time(here, unit)
+                if column.suite == "time"
+                else _make_cell(row, column, value, here, bool(changes))
                 for column, value in zip(table.columns, row.values, strict=True)
             )
             lines.append(Line(row, changes, cells))
     return lines
+
+
+def _group_runs(table, row, runs):
+    """The runs of a row by what they changed."""
+    found: dict[tuple[str, ...], list[FoundRun]] = {}
+    for run in runs:
+        if _find_row(table, run) is row:
+            more = (*run.gin_files, *run.gin_bindings)
+            changes = tuple(m for m in more if m not in (row.gin_file, *row.bindings))
+            found.setdefault(changes, []).append(run)
+    return found
+
+
+def _list_seconds(runs):
+    return [(run.seed, run.step_seconds) for run in runs if run.step_seconds]
+
+
+def _make_time(runs, unit):
+    found = _list_seconds(runs)
+    if not found or not unit:
+        return None
+    ratio = statistics.fmean(s for _, s in found) / statistics.fmean(unit)
+    return Time(ratio, tuple(sorted({seed for seed, _ in found})))
 
 
 def _find_row(table, run):
@@ -171,39 +155,3 @@ def _make_cell(
         theirs = binomial_interval(round(paper / 100 * total), total)
         overlaps = low <= theirs[1] and theirs[0] <= high
     return Ours(100 * mean, (100 * low, 100 * high), tuple(sorted(found)), images, overlaps)
-
-
-def _list_runs(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    for path in sorted(folder.rglob(kinds.RUN.marker)):
-        if kinds.RUN.read(path.parent) is not None and (path.parent / "report.json").is_file():
-            yield path.parent
-
-
-def _read_run(folder: pathlib.Path) -> FoundRun:
-    record = kinds.RUN.read(folder) or {}
-    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    counts = {"clean": Counts(report["clean"]["right"], report["clean"]["total"])}
-    for path in sorted(folder.glob("evaluation/*/report.json")):
-        counts |= _read_evaluation(path)
-    lines = frozenset(line.strip() for line in record.get("configuration", "").splitlines())
-    bindings = tuple(b for b in read_bindings(folder, report) if not _FREE.match(b))
-    return FoundRun(folder, tuple(report["gin_files"]), bindings, lines, report["seed"], counts)
-
-
-def _read_evaluation(path: pathlib.Path) -> dict[str, Counts]:
-    report = files.read_json(path, "tfrobust", _SCHEMA)["tfrobust"]
-    if report["robust"] is None:
-        return {}
-    counts = {report["suite"]: _count(report["robust"])}
-    for attack in report["attacks"]:
-        # Of an attack that was not given all examples nothing is known by itself.
-        if attack["marginal"] is not None:
-            # Transfers from several surrogates are one attack each: the strongest counts.
-            key = f"{report['suite']}:{attack['name'].split('-from-')[0]}"
-            found = _count(attack["marginal"])
-            counts[key] = min(found, counts.get(key, found), key=lambda c: c.right)
-    return counts
-
-
-def _count(entry):
-    return Counts(entry["right"], entry["total"])

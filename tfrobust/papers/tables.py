@@ -20,7 +20,7 @@ class Column:
     Args:
         title: as the paper calls it.
         suite: of ours that measures it, with a colon and the attack's name for one of several; "clean" for
-            clean accuracy; "" for what is not an accuracy, such as seconds.
+            clean accuracy; "time" for the seconds of a training step; "" for what we do not measure.
         images: on how many test images the paper measured it; None for all.
     """
 
@@ -58,6 +58,7 @@ class PaperTable:
     Args:
         name: such as "atlas_1".
         title, source, note: text; the note may be empty.
+        time_row: method in whose units times are shown; empty for a table without times.
         columns, rows: tuples of `Column` and `Row`.
     """
 
@@ -65,6 +66,7 @@ class PaperTable:
     title: str
     source: str
     note: str
+    time_row: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
 
@@ -109,6 +111,7 @@ def load_table(name: str) -> PaperTable:
         content["title"],
         content["source"],
         content.get("note", ""),
+        content.get("time_row", ""),
         tuple(Column(*column) for column in content["columns"]),
         tuple(_make_row(row) for row in content["rows"]),
     )

@@ -3,14 +3,15 @@
 import html
 from collections.abc import Sequence
 
-from tfrobust.papers.book import Line, Ours
+from tfrobust.papers.book import Line, Ours, Time
 from tfrobust.papers.tables import Column, PaperTable
 from tfrobust.runs.markdown import cell, link, plain, sentence, table
 
 NOT_RUN = "not run"
 LEGEND = (
     "Accuracies in percent, ours with the 95 % interval. ≠: it has no point in common with that of the "
-    "paper's value on its test images. Not run: no report was found."
+    "paper's value on its test images. Not run: no report was found. Times are in units of one row's; ours "
+    "are medians of training steps, of a machine that may have done other work."
 )
 
 
@@ -59,8 +60,10 @@ def _make_rows(paper, lines):
     rows, former = [], None
     for line in lines:
         if line.row is not former:
-            values = zip(paper.columns, line.row.values, strict=True)
-            rows.append([line.row.method, "paper", *(_format_value(c, v) for c, v in values)])
+            values = enumerate(line.row.values)
+            rows.append(
+                [line.row.method, "paper", *(_format_value(paper, i, v) for i, v in values)]
+            )
             former = line.row
         cells = zip(paper.columns, line.cells, strict=True)
         rows.append(["", _name_runs(line), *(_format_ours(c, ours) for c, ours in cells)])
@@ -74,17 +77,23 @@ def _name_runs(line):
     return f"ours{changes}{count}"
 
 
-def _format_value(column: Column, value: float | None) -> str:
+def _format_value(paper: PaperTable, place: int, value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:.2f}" if column.suite else f"{value:g}"
+    suite = paper.columns[place].suite
+    if suite == "time":
+        units = [row.values[place] for row in paper.rows if row.method == paper.time_row]
+        return f"{value / unit:.2f}" if (unit := units[0]) else "-"
+    return f"{value:.2f}" if suite else f"{value:g}"
 
 
-def _format_ours(column: Column, ours: Ours | None) -> str:
+def _format_ours(column: Column, ours: Ours | Time | None) -> str:
     if not column.suite:
         return "-"
     if ours is None:
         return NOT_RUN
+    if isinstance(ours, Time):
+        return f"{ours.ratio:.2f}"
     low, high = ours.interval
     differs = " ≠" if ours.overlaps is False else ""
     return f"{ours.value:.2f} ({low:.2f} to {high:.2f}){differs}"

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from tfrobust.plots.style import COLUMN, add_legend, finish_axes, in_column, series_style
 
-# A fall of robust accuracy between two epochs that counts as a collapse.
+# A fall of robust accuracy below its best that counts as a collapse, at once or little by little.
 FALL = 0.2
 
 
@@ -24,8 +24,8 @@ def plot_epochs(
     Args:
         runs: from a run's name to its rows, dicts with "epoch", from 0, and numbers.
         panels: from what a panel shows, with its unit, to the key of the rows.
-        collapse: key of an accuracy; an epoch in which it falls by more than 0.2 is marked in all panels
-            by a cross. None for no marks.
+        collapse: key of an accuracy; the first epoch in which it is more than 0.2 below its best is
+            marked in all panels by a cross. None for no marks.
 
     Returns:
         A matplotlib `Figure`.
@@ -67,9 +67,15 @@ def plot_epochs(
 
 
 def _find_collapses(rows, key):
-    """Numbers of epochs, from 1, in which `key` is more than `FALL` below the epoch before."""
-    if key is None:
-        return set()
-    values = [(row["epoch"] + 1, row.get(key)) for row in rows]
-    pairs = zip(values[:-1], values[1:], strict=True)
-    return {n for (_, a), (n, b) in pairs if a is not None and b is not None and b < a - FALL}
+    """Numbers of epochs, from 1, in which `key` is for the first time more than `FALL` below its best."""
+    found, best, fallen = set(), None, False
+    for row in rows:
+        value = None if key is None else row.get(key)
+        if value is None:
+            continue
+        if best is None or value > best:
+            best, fallen = value, False
+        elif value < best - FALL and not fallen:
+            found.add(row["epoch"] + 1)
+            fallen = True
+    return found

@@ -27,7 +27,9 @@ def draw_accuracy_by_epsilon(report: DrawnReport) -> Figure | None:
     curve = report.ours["curves"]["epsilon"]
     if curve is None:
         return None
-    figure, axes = _axes("radius", f"accuracy against the {report.ours['norm']} radius")
+    figure, axes = _axes(
+        "radius (pixels in [0, 1])", f"accuracy against the {report.ours['norm']} radius"
+    )
     order = np.argsort(curve["epsilon"])
     epsilon, accuracy = (np.array(curve[name], float)[order] for name in ("epsilon", "accuracy"))
     axes.plot(epsilon, accuracy, color=COLOURS[0], marker="o", markersize=4)
@@ -62,7 +64,9 @@ def draw_distances(report: DrawnReport) -> Figure | None:
     values = report.distances()
     if not len(values):
         return None
-    figure, axes = _axes(f"smallest {report.ours['norm']} distance", "distance to the boundary")
+    figure, axes = _axes(
+        f"smallest {report.ours['norm']} distance (pixels in [0, 1])", "distance to the boundary"
+    )
     axes.hist(values, bins=min(40, max(5, len(values) // 5)), color=COLOURS[0], alpha=0.85)
     _mark_radius(axes, report)
     axes.set_xlim(left=0.0)

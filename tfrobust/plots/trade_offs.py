@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from tfrobust.errors import UserError
@@ -59,6 +60,7 @@ def plot_trade_off(
                 xytext=(5, 4),
                 fontsize=6.5,
                 color=look["color"],
+                path_effects=[withStroke(linewidth=1.5, foreground="white")],
             )
         # A single point has the marker by which the legend knows it.
         if len(points) > 1:

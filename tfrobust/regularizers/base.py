@@ -33,6 +33,8 @@ class Regularizer(Spec):
     # Whether a weight perturbation such as AWP is searched with this term in the loss.
     seen_by_weight_perturbation = True
 
+    # What of the term needs one class for each image, in words; "" if it is defined for soft labels too.
+    needs_class = ""
     # What of the whole batch the term needs, in words, so that no part of a batch has it; "" for nothing.
     sums_over_batch = ""
 

@@ -71,6 +71,7 @@ class GapLabels(Regularizer):
     fix_second_order_slip: bool = False
 
     seen_by_weight_perturbation = False
+    needs_class = "it reads its row of a table of smoothed labels"
     sums_over_batch = "the gradient of the whole batch's loss"
 
     def check(self) -> None:

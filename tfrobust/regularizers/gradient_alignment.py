@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfrobust.losses.input_gradient import loss_and_gradient
 from tfrobust.ops import norms
 from tfrobust.ops.half_precision import inner_scale
+from tfrobust.ops.logits import as_distribution
 from tfrobust.ops.numbers import number
 from tfrobust.ops.replicas.global_batch import sum_over_replicas
 from tfrobust.ops.replicas.stand_in import mask_stand_in
@@ -95,7 +96,7 @@ class GradientAlignment(Regularizer):
 
     def __call__(self, context: TermContext) -> tf.Tensor:
         x, y, logits = context.x("clean"), context.y, context.logits("clean")
-        labels = tf.one_hot(y, logits.shape[-1], dtype=logits.dtype)
+        labels = as_distribution(y, logits)
         first = context.pullback("clean", tf.nn.softmax(logits) - labels)
         if self.detach_clean:
             first = tf.stop_gradient(first)

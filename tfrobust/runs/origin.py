@@ -43,15 +43,20 @@ class Origin:
 
 def read_origin(found: Exported) -> Origin:
     """Reads the records beside a classifier: of its export, and of its run."""
-    exported: dict[str, Any] = {}
-    for folder in (found.path, found.path.parent):
-        exported = exported or (kinds.EXPORT.read(folder) or {} if folder.is_dir() else {})
-    run = (kinds.RUN.read(found.run) or {} if found.run is not None else {}).get("data") or {}
+    # A SavedModel lies in a folder of the export, and that in the folder of the run.
+    folders = [found.path, *list(found.path.absolute().parents)[:3]]
+    exported = _read_first(kinds.EXPORT, folders[:2])
+    run = _read_first(kinds.RUN, folders if found.run is None else [found.run]).get("data") or {}
     shape = exported.get("image_shape") or run.get("image_shape")
     names = exported.get("class_names") or run.get("class_names")
     return Origin(
         None if shape is None else tuple(shape), name_classes(names), run.get("source") or None
     )
+
+
+def _read_first(kind: kinds.Kind, folders: Sequence[pathlib.Path]) -> dict[str, Any]:
+    contents = (kind.read(folder) for folder in folders if folder.is_dir())
+    return next(filter(None, contents), {})
 
 
 def is_of_pictures(data: str | os.PathLike) -> bool:

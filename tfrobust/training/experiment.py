@@ -11,10 +11,12 @@ import tensorflow as tf
 from tfrobust import contract
 from tfrobust import data as data_room
 from tfrobust.attacks.base import Attack
+from tfrobust.data.augmentation.soft_labels import split_soft_labels
 from tfrobust.data.augmentation.transforms import check_augment
 from tfrobust.data.fingerprint import fingerprint
 from tfrobust.errors import UserError
 from tfrobust.methods.base import AdversarialModel
+from tfrobust.methods.data_checks import check_soft_labels
 from tfrobust.ops.numbers import integer, number
 from tfrobust.ops.replicas.workers import ALONE, Workers
 from tfrobust.ops.schedules import Schedule
@@ -84,6 +86,7 @@ class Experiment:
             first_epoch=epoch,
             first_step=step,
             part=part,
+            num_classes=self.splits.info.num_classes,
         )
 
     def evaluation_dataset(self, split: data_room.BaseSplit) -> tf.data.Dataset:
@@ -152,15 +155,16 @@ def build(
         hashes = fingerprint(splits)
     workers.check_same("data set", {"name": splits.info.name, **hashes})
     steps_per_epoch = data_room.steps_per_epoch(splits.train, batch_size)
-    augment = check_augment(
-        splits.info.augment if augment is None else augment, splits.train.image_shape
-    )
+    augment = splits.info.augment if augment is None else augment
+    augment = check_augment(augment, splits.train.image_shape)
     classifier = make_part("model", model, None, **follow_data(model, splits.info, bound))
     _check(classifier, splits)
     settings = {"threat_model": threat_model, "eval_attack": eval_attack}
     settings = {name: value for name, value in settings.items() if value is not None}
     check_takes(method, settings)
     built = make_part("method", method, AdversarialModel, classifier, **settings, seed=seed)
+    if split_soft_labels(augment).makes_soft_labels:
+        check_soft_labels(built)
     updates = steps_per_epoch * built.updates_per_step
     if callable(learning_rate) and not isinstance(learning_rate, Schedule):
         rates = (Schedule, int, float)

@@ -24,15 +24,6 @@ LIBRARIES = {
         {"torch": "torch", "torchvision": "torchvision", "torchattacks": "torchattacks"},
         ("Linf", "L2"),
     ),
-    "art": Library(
-        {
-            "torch": "torch",
-            "art": "adversarial-robustness-toolbox",
-            # Its AutoAttack imports it, and its package does not say so.
-            "multiprocess": "multiprocess",
-        },
-        ("Linf", "L2", "L1"),
-    ),
 }
 
 

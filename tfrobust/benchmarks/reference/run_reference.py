@@ -154,33 +154,7 @@ def _attack_one_after_the_other(network, x, y, attack, names, rows):
     return found
 
 
-def run_art(network: Any, x: np.ndarray, y: np.ndarray, settings: dict[str, Any]) -> dict[str, Any]:
-    """The toolbox's own AutoAttack, whole: its attacks are others (see its documentation)."""
-    import torch
-    from art.attacks.evasion import AutoAttack
-    from art.estimators.classification import PyTorchClassifier
-
-    classifier = PyTorchClassifier(
-        network,
-        loss=torch.nn.CrossEntropyLoss(),
-        input_shape=x.shape[1:],
-        nb_classes=settings["num_classes"],
-        clip_values=(0.0, 1.0),
-        device_type="cpu",
-    )
-    norm = {"Linf": "inf", "L2": 2, "L1": 1}[settings["norm"]]
-    # It begins its steps with twice the radius, as AutoAttack's code does.
-    step = 2.0 * settings["epsilon"]
-    whole = AutoAttack(classifier, norm, settings["epsilon"], step, batch_size=settings["rows"])
-    x, y = torch.tensor(x), torch.tensor(y)
-
-    def attack(name, places):
-        return torch.tensor(whole.generate(x[places].numpy(), y[places].numpy()))
-
-    return _attack_one_after_the_other(network, x, y, attack, ["autoattack"], settings["rows"])
-
-
-LIBRARIES = {"torchattacks": run_torchattacks, "art": run_art}
+LIBRARIES = {"torchattacks": run_torchattacks}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

@@ -12,12 +12,25 @@ from typing import Any
 
 from absl import flags, logging
 
+from tfrobust.commands.start.manual import format_manual
 from tfrobust.config.modules import import_from_working_directory
 from tfrobust.errors import Interrupted, NotFiniteError, UserError, one_line
 from tfrobust.ops.random.seeds import SEED_LIMIT
 
-# Where `include 'gin/parts/...'` finds its files.
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+_PACKAGE = pathlib.Path(__file__).resolve().parents[2]
+
+# Where `include 'gin/parts/...'` finds its files: a wheel has them in the package, a checkout beside it.
+ROOT = _PACKAGE if (_PACKAGE / "gin").is_dir() else _PACKAGE.parent
+
+# What starts a command in a process of its own, with the command's name after it.
+LAUNCHER = (
+    sys.executable,
+    *[
+        str(path / "tfrobust_command.py")
+        for path in (_PACKAGE.parent / "bin", _PACKAGE.parent)
+        if (path / "tfrobust_command.py").is_file()
+    ][:1],
+)
 
 DONE, REFUSED, DIVERGED, DOUBTFUL, STOPPED = 0, 2, 3, 4, 75
 
@@ -40,6 +53,7 @@ class Command:
         may_be_empty: names of text flags for which the empty text makes sense.
         needs_tensorflow: function of the same that says whether `run` imports it, and with it all of
             tfrobust.
+        usage: what follows the command in the line of usage.
     """
 
     name: str
@@ -50,6 +64,26 @@ class Command:
     arguments: str | None = None
     may_be_empty: tuple = ()
     needs_tensorflow: Callable[..., bool] = lambda *_: True
+    usage: str = "[flags]"
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the text."""
+        return self.text.strip().partition("\n")[0]
+
+    def make_flags(self) -> flags.FlagValues:
+        """The flags, not parsed yet."""
+        values = flags.FlagValues()
+        self.define(values)
+        flags.DEFINE_integer(
+            "verbosity",
+            0,
+            "1 also shows what TensorFlow and the libraries beneath it log.",
+            0,
+            1,
+            flag_values=values,
+        )
+        return values
 
     def main(
         self,
@@ -68,18 +102,12 @@ class Command:
             says what; 3 training diverged; 75 stopped by a signal; or what `run` returned.
         """
         argv = list(sys.argv if argv is None else argv)
-        values = flags.FlagValues()
-        self.define(values)
-        flags.DEFINE_integer(
-            "verbosity",
-            0,
-            "1 also shows what TensorFlow and the libraries beneath it log.",
-            0,
-            1,
-            flag_values=values,
-        )
+        values = self.make_flags()
         if any(a.lstrip("-") in _HELP for a in argv[1:] if a.startswith("-")):
-            print(f"{self.text.strip()}\n\nFlags:\n{_describe_flags(values)}")
+            program = (
+                argv[0] if argv[0] == f"tfrobust {self.name}" else f"python bin/{self.name}.py"
+            )
+            print(format_manual(self.text, self.name, self.usage, program, values))
             return DONE
         try:
             given = (values, *self._parse(values, argv))
@@ -202,14 +230,3 @@ def _describe_system_error(error):
         errno.ENAMETOOLONG: " Choose a shorter name.",
     }.get(error.errno, "")
     return f"{where}{error.strerror or one_line(error)}.{hint}"
-
-
-def _describe_flags(values):
-    lines = []
-    for name in values:
-        flag = values[name]
-        shown = f"--[no]{name}" if flag.boolean else f"--{name}=..."
-        default = f" Default: {flag.default_as_str}." if flag.default else ""
-        # absl says in its own words which values there are, and what may be repeated.
-        lines.append(flags.text_wrap(f"{flag.help}{default}", 100, "      ", f"  {shown}\n      "))
-    return "\n".join(lines)

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.contract import array_from_uint8
+from tfrobust.data.augmentation.soft_labels import SoftLabels, split_soft_labels
 from tfrobust.errors import UserError, one_line
 
 Transform = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -113,7 +114,7 @@ def check_augment(
     """Returns the augmentations as a tuple, after trying each of them on some images.
 
     Args:
-        augment: sequence of callables (image, seed) -> image.
+        augment: sequence of callables (image, seed) -> image, and of `SoftLabels` at its end.
         image_shape: (h, w, c).
 
     Raises:
@@ -124,21 +125,21 @@ def check_augment(
         >>> check_augment([tfrobust.data.PadCrop(2)], (8, 8, 1))
         (PadCrop(padding=2, mode='zeros'),)
     """
-    if not isinstance(augment, (tuple, list)) or not all(map(_is_transform, augment)):
+    if not isinstance(augment, (tuple, list)) or not all(map(_is_augmentation, augment)):
         raise UserError(
             "`augment` must be a sequence of callables (image, seed) -> image, such as [PadCrop(4), "
             f"Flip()], or empty. Received: {augment!r}."
         )
-    for transform in augment:
+    for transform in split_soft_labels(augment).transforms:
         _check_call(transform, image_shape)
         if isinstance(transform, BatchTransform):
             _check_batch(transform, image_shape)
     return tuple(augment)
 
 
-def _is_transform(value):
+def _is_augmentation(value):
     # PadCrop instead of PadCrop() is an error.
-    return callable(value) and not isinstance(value, type)
+    return isinstance(value, SoftLabels) or callable(value) and not isinstance(value, type)
 
 
 def _check_call(transform, image_shape):

@@ -26,6 +26,7 @@ error before the attacks stops it, unless it is forced).
 such as `pgd_20`, and "full" otherwise. In `bin/evaluate.py` it is `--checks`. Limits and sizes are settings
 of the check that uses them, and are changed from Python by its id; the report lists what was changed:
 
+<!-- not run: a line of yours, with your model -->
 ```python
 tfrobust.evaluate(model, (images, labels), attack, thresholds={{"C8": {{"share": 0.01}}}})
 ```

@@ -82,7 +82,7 @@ class Pace:
         >>> from tfrobust.evaluation.engine.scheduling.pace import Pace
         >>> pace = Pace(2, (64, 256), (0.002, 0.005))
         >>> pace.choose_rows(3000, 256), pace.choose_rows(300, 256), pace.choose_rows(300, 100)
-        (188, 75, 75)
+        (188, 150, 75)
         """
         each = -(-items // self.streams)
         waves = range(max(1, -(-each // most)), max(1, each // 32) + 1)

@@ -1,0 +1,29 @@
+"""Examples in docstrings, for the reference: below a heading, as far in as its parser wants them."""
+
+import re
+
+import griffe
+
+# A heading, and what stands below it, up to an empty line that no further example follows.
+EXAMPLE = re.compile(r"^( *)Examples?:\n((?:\1 *\S.*\n?|\n+(?=\1 *>>> ))+)", re.M)
+
+
+def indent_examples(text: str) -> str:
+    """The docstring as the parser reads it: `Examples:`, and these indented; doctest takes both forms."""
+    return EXAMPLE.sub(_indent, text)
+
+
+def _indent(found):
+    indent, body = found.groups()
+    if not body.startswith(f"{indent} "):
+        body = re.sub(r"^(?=.)", "    ", body, flags=re.M)
+    return f"{indent}Examples:\n{body}"
+
+
+class DocstringExamples(griffe.Extension):
+    """Calls `indent_examples` on every docstring."""
+
+    def on_object(self, *, obj: griffe.Object, **kwargs) -> None:
+        """Griffe calls this for each object that it has found."""
+        if obj.docstring is not None:
+            obj.docstring.value = indent_examples(obj.docstring.value)

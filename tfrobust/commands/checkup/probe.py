@@ -1,0 +1,112 @@
+"""Tries what a run needs, in a process of its own, which may die of it; one line of JSON for each trial."""
+
+import json
+import sys
+import time
+
+
+def tell(trial: str, **found: object) -> None:
+    """Prints what came of a trial."""
+    print(json.dumps({"trial": trial, **found}), flush=True)
+
+
+def try_import() -> None:
+    """Imports TensorFlow and Keras and lists the devices."""
+    began = time.perf_counter()
+    import keras
+    import tensorflow as tf
+
+    tell(
+        "import",
+        tensorflow=tf.__version__,
+        keras=keras.__version__,
+        backend=keras.backend.backend(),
+        seconds=time.perf_counter() - began,
+        devices=[
+            tf.config.experimental.get_device_details(device).get("device_name", device.name)
+            for device in tf.config.list_physical_devices("GPU")
+        ],
+        built_with_cuda=tf.test.is_built_with_cuda(),
+    )
+
+
+def try_steps() -> None:
+    """Times a training step of a small convolutional network plainly, in mixed precision and with XLA."""
+    import tensorflow as tf
+
+    mixed = "mixed_float16" if tf.config.list_physical_devices("GPU") else "mixed_bfloat16"
+    for name, policy, compiled in (
+        ("plain", "float32", False),
+        (mixed, mixed, False),
+        ("XLA", "float32", True),
+    ):
+        try:
+            first, later = _time_step(policy, compiled)
+        except Exception as error:
+            tell("step", name=name, error=f"{type(error).__name__}: {error}"[:500])
+        else:
+            tell("step", name=name, first=first, later=later)
+
+
+def _time_step(policy, compiled):
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            layers.Conv2D(32, 3, activation="relu", dtype=policy),
+            layers.Conv2D(32, 3, 2, activation="relu", dtype=policy),
+            layers.Flatten(),
+            layers.Dense(10, dtype="float32"),
+        ]
+    )
+    x, y = tf.random.stateless_uniform((32, 32, 32, 3), (0, 1)), tf.zeros(32, tf.int32)
+    variables = [variable.value for variable in model.trainable_variables]
+
+    @tf.function(jit_compile=compiled)
+    def step():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(y, model(x, training=True))
+            )
+        return loss, tape.gradient(loss, variables)
+
+    times = []
+    for _ in range(6):
+        began = time.perf_counter()
+        loss, _gradients = step()
+        float(loss)
+        times.append(time.perf_counter() - began)
+    return times[0], sorted(times[1:])[2]
+
+
+def try_main_job() -> None:
+    """Trains a classifier of the digits robustly for a few steps and attacks it."""
+    began = time.perf_counter()
+    loss = _train_digits()
+    tell("main job", loss=loss, seconds=time.perf_counter() - began)
+
+
+def _train_digits():
+    import keras
+
+    import tfrobust
+    from tfrobust.data import digits
+    from tfrobust.models import digits_cnn
+
+    train = digits().train
+    method = tfrobust.recipes.trades(digits_cnn(), "Linf", 0.15)
+    method.compile(keras.optimizers.SGD(0.1))
+    found = method.fit(train.images[:192], train.labels[:192], batch_size=64, epochs=1, verbose=0)
+    return found.history["loss"][-1]
+
+
+if __name__ == "__main__":
+    # The folder of this file comes first, and that of the package has to be there.
+    sys.path[0] = sys.argv[1]
+    try_import()
+    try_steps()
+    try_main_job()

@@ -1,0 +1,113 @@
+"""Finished runs with their evaluations, found by their reports under folders."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+from collections.abc import Iterator, Sequence
+
+from tfrobust.runs import files, kinds
+from tfrobust.runs.run_report import read_bindings
+
+_SCHEMA = 1
+# Bindings that make no other method: the seed, and where it ran.
+_FREE = re.compile(r"(SEED|training\.train\.(seed|strategy|devices|save_seconds|image_epochs)) = ")
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """How many of how many test images are right."""
+
+    right: int
+    total: int
+
+
+@dataclasses.dataclass(frozen=True)
+class FoundRun:
+    """A finished run with its evaluations.
+
+    Args:
+        folder: of the run.
+        gin_files, gin_bindings: that it was made of; without those that change nothing but the seed and where
+            it ran.
+        configuration: the lines of gin that were in force.
+        seed: whole number.
+        counts: from "clean", "SUITE" and "SUITE:ATTACK" to `Counts`.
+        step_seconds: of a training step, the median; None if not known.
+    """
+
+    folder: pathlib.Path
+    gin_files: tuple[str, ...]
+    gin_bindings: tuple[str, ...]
+    configuration: frozenset[str]
+    seed: int
+    counts: dict[str, Counts]
+    step_seconds: float | None
+
+
+def find_runs(folders: Sequence[str | os.PathLike]) -> list[FoundRun]:
+    """Finds all finished runs at or below folders, with the evaluations inside of them.
+
+    Args:
+        folders: paths.
+
+    Returns:
+        `FoundRun`s in the order of their paths.
+
+    Raises:
+        UserError: a report cannot be read.
+    """
+    paths = {
+        path.resolve(): path for folder in folders for path in _list_runs(pathlib.Path(folder))
+    }
+    return [_read_run(paths[path]) for path in sorted(paths)]
+
+
+def _list_runs(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    for path in sorted(folder.rglob(kinds.RUN.marker)):
+        if kinds.RUN.read(path.parent) is not None and (path.parent / "report.json").is_file():
+            yield path.parent
+
+
+def _read_run(folder: pathlib.Path) -> FoundRun:
+    record = kinds.RUN.read(folder) or {}
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    counts = {"clean": Counts(report["clean"]["right"], report["clean"]["total"])}
+    compared = folder / "autoattack.json"
+    if compared.is_file():
+        # The verdict of bin/compare.py, which writes no report of an evaluation.
+        verdict = json.loads(compared.read_text(encoding="utf-8"))
+        counts["autoattack_standard"] = _count(verdict)
+    for path in sorted(folder.glob("evaluation/*/report.json")):
+        counts |= _read_evaluation(path)
+    lines = frozenset(line.strip() for line in record.get("configuration", "").splitlines())
+    bindings = tuple(b for b in read_bindings(folder, report) if not _FREE.match(b))
+    return FoundRun(
+        folder,
+        tuple(report["gin_files"]),
+        bindings,
+        lines,
+        report["seed"],
+        counts,
+        report.get("step_seconds"),
+    )
+
+
+def _read_evaluation(path: pathlib.Path) -> dict[str, Counts]:
+    report = files.read_json(path, "tfrobust", _SCHEMA)["tfrobust"]
+    if report["robust"] is None:
+        return {}
+    counts = {report["suite"]: _count(report["robust"])}
+    for attack in report["attacks"]:
+        # Of an attack that was not given all examples nothing is known by itself.
+        if attack["marginal"] is not None:
+            # Transfers from several surrogates are one attack each: the strongest counts.
+            key = f"{report['suite']}:{attack['name'].split('-from-')[0]}"
+            found = _count(attack["marginal"])
+            counts[key] = min(found, counts.get(key, found), key=lambda c: c.right)
+    return counts
+
+
+def _count(entry):
+    return Counts(entry["right"], entry["total"])
