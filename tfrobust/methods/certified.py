@@ -67,6 +67,8 @@ class CertifiedTraining(AdversarialModel):
 
     parts: ClassVar[tuple[str, ...]] = ("label_loss", "bound_loss")
 
+    needs_class = "the margins to the other classes, of which it bounds the worst"
+
     def __init__(
         self,
         classifier: keras.Model,
