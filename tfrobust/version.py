@@ -1,3 +1,3 @@
 """The version, in a file that imports nothing, so that every room may say it."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tfrobust import models
+from tfrobust.benchmarks.exports import measure_exports
 from tfrobust.errors import UserError
 from tfrobust.evaluation import Subject
 from tfrobust.runs.exported import find_classifier, find_saved_model, list_versions
@@ -201,7 +202,7 @@ def test_description(exported):
         assert content["class_names"] == (None if name == "sequential" else NAMES)
         needed = ["tests>OwnCode"] if name == "own_code" else []
         assert content["code_needed_by_keras_file"] == needed
-        assert sorted(os.listdir(folder)) == ["1", "classifier.keras", "export.json"]
+        assert sorted(os.listdir(folder)) == ["1", "README.md", "classifier.keras", "export.json"]
 
 
 def test_the_model_is_not_changed_and_a_failed_export_leaves_the_former(tmp_path, monkeypatch):
@@ -264,6 +265,18 @@ def test_only_the_files_of_an_export_are_replaced(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["a.json", "export", "letters"]
 
 
+def test_the_latency_of_signatures_is_measured(tmp_path, capsys):
+    folder = export_classifier(sequential(), tmp_path / "export")
+    measure_exports([folder], repeats=1)
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.split() for line in lines if line.startswith(("serving_default", "pixels"))]
+    found = [(row[0], row[1]) for row in rows]
+    assert found == [(n, b) for b in ("1", "64") for n in ("serving_default", "pixels")]
+    assert all(float(number) > 0 for row in rows for number in row[1:])
+    with pytest.raises(UserError, match="not the folder of an export"):
+        measure_exports([folder / "1"], repeats=1)
+
+
 def make_former(folder, with_list):
     """An export as earlier versions wrote it, of one SavedModel without a number."""
     os.rename(folder / "1", folder / "saved_model")
@@ -287,7 +300,7 @@ def test_a_former_export_is_read_and_replaced_whole(with_list, tmp_path):
         export_classifier(model, folder)
     (folder / "thesis.tex").unlink()
     export_classifier(model, folder)
-    assert sorted(os.listdir(folder)) == ["1", "classifier.keras", "export.json"]
+    assert sorted(os.listdir(folder)) == ["1", "README.md", "classifier.keras", "export.json"]
 
 
 def test_the_next_export_is_the_next_version_and_the_folder_stays(tmp_path):

@@ -40,6 +40,11 @@ arrays with tf.data's autotune thread, which an iterator waits for at its end, b
 With a folder it measures how many training images are read in a second from JPEG files in a folder for each
 class, cropped at random and mirrored, beside a plain tf.data pipeline on the same files, in turns.
 
+    python bin/benchmark.py --export=runs/trades_mer
+
+With --export it measures the signatures of an export's SavedModel, for 1 image and for 64, beside
+`tf.function` of the Keras model alone, in turns.
+
 Exit status: 0 done; 2 something in the request cannot work.
 """
 
@@ -80,6 +85,9 @@ def _define(values):
     )
     flags.DEFINE_multi_string("evaluate", [], "Folder of a run to measure AutoAttack on.", **given)
     flags.DEFINE_multi_string("autoattack", [], "Folder of a run to time AutoAttacks on.", **given)
+    flags.DEFINE_multi_string(
+        "export", [], "Folder of a run or of an export to measure the latency of.", **given
+    )
     flags.DEFINE_list(
         "libraries",
         ["torchattacks"],
@@ -108,6 +116,10 @@ def _run(values):
         if values.data == IN_MEMORY:
             return data.measure_memory(*sizes)
         return pictures.measure_pictures(values.data, *sizes)
+    if values.export:
+        from tfrobust.benchmarks.exports import measure_exports
+
+        return measure_exports(values.export, values.repeats)
     if not (values.evaluate or values.autoattack):
         return _measure_device(values) if values.device else _measure_steps(values)
     from tfrobust.benchmarks import runs

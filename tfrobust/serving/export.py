@@ -4,6 +4,7 @@ import os
 import pathlib
 import tempfile
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,13 +12,15 @@ import tensorflow as tf
 
 from tfrobust import contract
 from tfrobust.errors import UserError
+from tfrobust.evaluation.fingerprint import hash_model
+from tfrobust.evaluation.subject import Subject
 from tfrobust.serving import layout
 from tfrobust.serving.keras_file import find_foreign_classes, use_stock_layers, write_keras_file
 from tfrobust.serving.signatures import make_signatures
 from tfrobust.version import __version__
 
 # Height and width at which a model that takes any size is tried.
-_ANY_SIDE = 224
+ANY_SIDE = 224
 
 
 def export_classifier(
@@ -26,6 +29,8 @@ def export_classifier(
     class_names: Sequence[str] | None = None,
     image_shape: tuple[int | None, int | None, int] | None = None,
     version: int | None = None,
+    training: dict[str, Any] | None = None,
+    license: str | None = None,
 ) -> pathlib.Path:
     """Writes a classifier into a folder, in forms that load without tfrobust.
 
@@ -34,8 +39,10 @@ def export_classifier(
 
         folder/1/                  SavedModel, for TensorFlow Serving and `tf.saved_model.load`
         folder/classifier.keras    for `keras.saving.load_model`: a Keras model from pixels to logits
-        folder/export.json         shapes, class names, versions, and the classes of which the
-                                   `.keras` file needs the code (none for the models of tfrobust)
+        folder/README.md           the model card
+        folder/export.json         what the card says: shapes, class names, versions, accuracies; and the
+                                   classes of which the `.keras` file needs the code (none for the models
+                                   of tfrobust)
 
     A new folder appears whole or not at all. The next export into the same folder is version 2, which
     Serving then takes: `2/` appears whole beside `1/`, and the other files are replaced by the new ones.
@@ -62,13 +69,16 @@ def export_classifier(
         image_shape: (h, w, c), where h and w may be None for any size. Default: as the model says.
         version: number of the SavedModel's folder, which is replaced if it is there. Default: one more than
             the highest there is, 1 in a new folder.
+        training: for the card, of the run that made these weights: `serving.describe_training(run)`.
+        license: for the card, as the Hugging Face hub writes it, such as "apache-2.0".
 
     Returns:
         The path of the folder.
 
     Raises:
         UserError: the model is not built, its image shape is not known, its outputs are not logits
-            (b, k), the number of names is not k, or files that no export wrote would be lost.
+            (b, k), the number of names is not k, or what no export wrote would be lost, such as a card
+            that was edited.
 
     Example:
         >>> folder = tfrobust.serving.export_classifier(tfrobust.models.digits_cnn(), "export")
@@ -99,6 +109,11 @@ def export_classifier(
             "num_classes": num_classes,
             "class_names": names,
             "code_needed_by_keras_file": find_foreign_classes(file),
+            "weights": hash_model(
+                Subject.of(plain), tuple(side or ANY_SIDE for side in image_shape)
+            ),
+            "training": training,
+            "license": license,
             "versions": {
                 "tfrobust": __version__,
                 "tensorflow": tf.__version__,
@@ -132,7 +147,7 @@ def _find_image_shape(model, image_shape):
 
 def _count_classes(model, image_shape):
     """Returns k, after a check of the model's outputs for random pixels."""
-    size = [side or _ANY_SIDE for side in image_shape]
+    size = [side or ANY_SIDE for side in image_shape]
     pixels = np.random.default_rng(0).random((4, *size))
     pixels = contract.as_images_of(model, pixels)
     return contract.check_on_images(model, pixels).shape[1]

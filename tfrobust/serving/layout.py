@@ -8,6 +8,7 @@ from typing import Any
 from tfrobust.errors import UserError
 from tfrobust.runs import files, kinds
 from tfrobust.runs.exported import list_versions
+from tfrobust.serving.card.card import CARD, check_unedited, write_described
 
 KERAS_FILE = "classifier.keras"
 # What TensorFlow makes of a SavedModel.
@@ -19,6 +20,8 @@ _SAVED_MODEL = (
 )
 # Earlier versions of tfrobust kept one SavedModel, in a folder of this name.
 _FORMER = "saved_model"
+# What `export.json` knows about weights, wherever they are exported.
+_OF_WEIGHTS = ("training", "license", "evaluations", "conversions")
 _FORMER_FILES = (KERAS_FILE, *(f"{_FORMER}/{name}" for name in _SAVED_MODEL))
 
 
@@ -34,9 +37,10 @@ def check_replaceable(folder: str | os.PathLike, version: int | None = None) -> 
     """
     if not kinds.check_ours(folder, kinds.EXPORT):
         return
+    check_unedited(folder, kinds.EXPORT.read(folder) or {})
     if _is_former(folder):
         content = kinds.EXPORT.read(folder) or {}
-        ours = set(content.get("files", _FORMER_FILES)) | {kinds.EXPORT.marker}
+        ours = set(content.get("files", _FORMER_FILES)) | {kinds.EXPORT.marker, CARD}
         _refuse_others(folder, [name for name in _list_files(folder) if name not in ours])
     elif version is not None:
         ours = {f"{version}/{name}" for name in _SAVED_MODEL}
@@ -81,7 +85,16 @@ def write(
 
 def _write_rest(folder, keras_file, description):
     files.write_bytes(folder / KERAS_FILE, keras_file)
-    files.write_json(folder / kinds.EXPORT.marker, description)
+    former = kinds.EXPORT.read(folder) or {}
+    if former.get("weights") == description["weights"]:
+        # What was found out about these weights holds for them still.
+        kept = {name: former[name] for name in _OF_WEIGHTS if former.get(name)}
+        description |= {name: description.get(name) or value for name, value in kept.items()}
+    write_described(folder, description)
+    if former.get("weights") != description["weights"]:
+        # Converted forms of other weights would be taken for those of these.
+        for conversion in former.get("conversions", {}).values():
+            (folder / pathlib.Path(conversion["file"]).name).unlink(missing_ok=True)
 
 
 def _is_former(folder):

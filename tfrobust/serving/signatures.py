@@ -77,7 +77,7 @@ def _check_size(images, image_shape):
     pairs = zip(image_shape, tf.unstack(shape[1:], 3), strict=True)
     fits = [tf.equal(side, seen) for side, seen in pairs if side is not None]
     said = f"Images must be of shape (b, {_write_shape(image_shape)}). Received: shape"
-    held = require(tf.reduce_all(tf.stack(fits)), said, shape)
+    held = require(tf.reduce_all(tf.stack(fits)), said, *tf.unstack(shape, 4))
     return after(held, images)
 
 

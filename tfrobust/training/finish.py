@@ -10,6 +10,7 @@ from tfrobust.evaluation.accuracy import Judge, Measured
 from tfrobust.runs import checkpoint, variables
 from tfrobust.runs.signals import AskedToStop
 from tfrobust.runs.workspace import Workspace
+from tfrobust.serving.card import describe_training
 from tfrobust.serving.export import export_classifier
 from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.cluster.final_test import measure_together
@@ -58,24 +59,31 @@ def finish(
         workers,
     )
     seconds = time.monotonic() - began
+    text = ""
+    if workers.is_chief:
+        text = write_report(
+            workspace,
+            experiment,
+            measured,
+            best.state,
+            checkpoint_rule,
+            metrics,
+            seconds,
+        )
     with tempfile.TemporaryDirectory() as elsewhere:
         # A copy of a model is made of variables that all workers must make.
         folder = workspace.export if workers.is_chief else pathlib.Path(elsewhere, "export")
-        names = experiment.splits.info.class_names
-        # A run that was killed from here on does so again.
-        export_classifier(classifier, folder, class_names=names, version=1)
+        # The card tells the report. A run that was killed from here on exports again, the same version.
+        export_classifier(
+            classifier,
+            folder,
+            class_names=experiment.splits.info.class_names,
+            version=1,
+            training=describe_training(workspace.path) if workers.is_chief else None,
+        )
     if not workers.is_chief:
         workers.part()
         return measured
-    text = write_report(
-        workspace,
-        experiment,
-        measured,
-        best.state,
-        checkpoint_rule,
-        metrics,
-        seconds,
-    )
     print(text)
     workers.part()
     return measured

@@ -18,6 +18,10 @@ _OF_STEPS = ("model", "width", "batch_size", "image_size", "repeats", "methods",
 # Those that do not describe how pictures are read.
 _NOT_OF_DATA = ("model", "width", "methods", "layers", "device", "evaluate", "autoattack")
 
+# Those that do not describe how the signatures of an export are measured.
+_NOT_OF_EXPORT = (*(name for name in _OF_STEPS if name != "repeats"), "device", "data", "evaluate")
+_NOT_OF_EXPORT += ("autoattack",)
+
 # Flags that say more of a measurement, and what measures it.
 _BELONGS = {
     "suite": ("evaluate",),
@@ -29,8 +33,13 @@ _BELONGS = {
 
 def check(values: flags.FlagValues) -> None:
     """Raises `UserError` for flags that do not go together, and runs that are not there."""
-    for folder in (*values.evaluate, *values.autoattack):
+    for folder in (*values.evaluate, *values.autoattack, *values.export):
         find_classifier(folder)
+    for name in _NOT_OF_EXPORT:
+        if values.export and values[name].present:
+            raise UserError(
+                f"--{name} does not apply to --export, which measures signatures. Leave it out."
+            )
     first_look.check_methods(values.methods)
     first_look.check_suite(values.suite, None, ())
     if values.data is not None:

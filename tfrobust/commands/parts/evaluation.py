@@ -7,6 +7,7 @@ from absl import flags
 
 from tfrobust.commands.start.command_line import ROOT, require_flag
 from tfrobust.errors import UserError
+from tfrobust.runs import kinds
 from tfrobust.runs.origin import Origin
 
 
@@ -100,3 +101,15 @@ def _list_surrogates(values):
         str(file if file.is_file() else path)
         for path, file in zip(values.surrogate, exported, strict=True)
     ]
+
+
+def write_card(export: pathlib.Path, evaluation: str | pathlib.Path) -> None:
+    """Puts the numbers of an evaluation into the model card of an export, unless it was edited."""
+    from tfrobust.serving import update_card
+
+    if "weights" not in (kinds.EXPORT.read(export) or {}):
+        return
+    try:
+        print(f"The model card has the numbers: {update_card(export, [evaluation])}.")
+    except UserError as error:
+        print(f"The model card is as it was: {error}")

@@ -1,0 +1,135 @@
+"""The card of an export says what the reports say, of these weights, and nothing else."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import yaml
+
+import tfrobust
+from tfrobust.serving import describe_training, export_classifier, update_card
+from tfrobust.serving.card.page import render_card
+
+X = np.random.default_rng(0).random((12, 4, 4, 1), np.float32)
+Y = np.arange(12) % 3
+REPORT = {
+    "method": "TRADES",
+    "data": "digits",
+    "gin_files": [],
+    "threat_model": "Linf(epsilon=0.1)",
+    "test_attack": "PGD(steps=20)",
+    "clean": {"right": 9, "total": 10, "interval": [0.6, 0.98]},
+    "robust": {"right": 5, "total": 10, "interval": [0.24, 0.76]},
+    "checkpoint": {"rule": "best_robust", "epoch": 7, "value": 0.5},
+    "epochs": 10,
+    "seed": 3,
+}
+
+
+def head(card):
+    text = card.read_text() if hasattr(card, "read_text") else card
+    assert text.startswith("---\n")
+    return yaml.safe_load(text.split("---\n")[1]), text.split("---\n", 2)[2]
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Flatten(), keras.layers.Dropout(0.5), keras.layers.Dense(3)]
+    return keras.Sequential([keras.Input((4, 4, 1)), *layers])
+
+
+@pytest.fixture(scope="module")
+def evaluated(model, tmp_path_factory):
+    """An export in the folder of a run, and the folder of an evaluation of its `.keras` file."""
+    run = tmp_path_factory.mktemp("run")
+    (run / "run.json").write_text(
+        json.dumps({"seed": 3, "starts": [], "threat_model": {"norm": "Linf", "epsilon": "8/255"}})
+    )
+    (run / "report.json").write_text(json.dumps(REPORT))
+    folder = export_classifier(model, run / "export", training=describe_training(run))
+    workdir = run / "evaluation" / "pgd_20"
+    result = tfrobust.evaluate(
+        folder, (X, Y), "pgd_20", tfrobust.Linf(0.1), workdir=workdir, checks="contract"
+    )
+    return folder, workdir, result
+
+
+def test_nothing_is_claimed_where_nothing_was_measured(model, tmp_path):
+    folder = export_classifier(model, tmp_path / "export")
+    found, text = head(folder / "README.md")
+    assert found["library_name"] == "keras" and found["license"] == "unknown"
+    assert found["pipeline_tag"] == "image-classification" and found["metrics"] == ["accuracy"]
+    assert "model-index" not in found and "datasets" not in found
+    assert text.count("ot evaluated") >= 3 and "%" not in text
+    assert "Not stated" in text
+
+
+def test_the_card_has_the_numbers_of_the_training(evaluated):
+    content = json.loads((evaluated[0] / "export.json").read_text())
+    found, text = head(render_card({**content, "evaluations": []}))
+    (result,) = found["model-index"][0]["results"]
+    assert result["dataset"] == {"name": "digits", "type": "digits", "split": "test"}
+    assert [m["value"] for m in result["metrics"]] == [0.9, 0.5]
+    assert found["datasets"] == ["digits"]
+    assert "| 90.00 % | 60.00 to 98.00 % | 9 / 10 |" in text
+    assert "| 50.00 % | 24.00 to 76.00 % | 5 / 10 |" in text
+    assert "each colour value of each pixel by at most 8/255" in text
+    assert "epoch 7, the highest validation accuracy under attack" in text
+    assert "such as AutoAttack: not evaluated" in text
+
+
+def test_an_evaluation_comes_later(evaluated):
+    folder, workdir, result = evaluated
+    found, text = head(update_card(folder, [workdir], {"license": "apache-2.0"}))
+    assert found["license"] == "apache-2.0"
+    first, second = found["model-index"][0]["results"]
+    assert [m["value"] for m in second["metrics"]] == [result.clean.mean(), result.robust.mean()]
+    assert f"{100 * result.robust.mean():.2f} %" in text
+    for finding in result.findings:
+        assert (finding.level == "passed") or f"{finding.id}, {finding.level}" in text
+    assert "not evaluated" not in text.lower()
+    # Once more is the same card.
+    before = (folder / "README.md").read_text()
+    assert update_card(folder, [workdir]).read_text() == before
+    assert len(json.loads((folder / "export.json").read_text())["evaluations"]) == 1
+
+
+def test_the_next_version_claims_what_is_of_its_weights(evaluated, model):
+    folder, workdir, _ = evaluated
+    update_card(folder, [workdir])
+    export_classifier(model, folder)
+    assert len(json.loads((folder / "export.json").read_text())["evaluations"]) == 1
+    other = keras.models.clone_model(model)
+    other.set_weights([w + 1 for w in model.get_weights()])
+    export_classifier(other, folder)
+    found, text = head(folder / "README.md")
+    assert "model-index" not in found and "%" not in text
+    with pytest.raises(tfrobust.UserError, match="of other weights than the export"):
+        update_card(folder, [workdir])
+
+
+def test_a_card_edited_by_hand_is_kept(model, tmp_path):
+    folder = export_classifier(model, tmp_path / "export")
+    card = folder / "README.md"
+    card.write_text(card.read_text() + "\nMine.\n")
+    for write in (lambda: export_classifier(model, folder), lambda: update_card(folder)):
+        with pytest.raises(tfrobust.UserError, match="README.md was edited by hand"):
+            write()
+    assert card.read_text().endswith("Mine.\n")
+    card.rename(folder / "CARD.md")
+    update_card(folder)
+    assert "Mine" not in card.read_text()
+
+
+NASTY = 'a"b: [c] #d\n---\n| `e` </td> \u2028 \U0001f600 \\ '
+
+
+def test_names_are_data_and_never_markup(evaluated):
+    content = json.loads((evaluated[0] / "export.json").read_text())
+    content |= {"class_names": [NASTY, "b", "c"], "license": NASTY}
+    content["training"] = {**REPORT, "threat_model": None, "data": NASTY, "method": NASTY}
+    found, text = head(render_card(content))
+    assert found["license"] == NASTY and NASTY in found["datasets"]
+    assert "</td>" not in text and "\n---\n|" not in text.replace("\n| --- ", "")

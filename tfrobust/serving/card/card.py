@@ -1,0 +1,104 @@
+"""Writing the model card of an export, and keeping it true."""
+
+import hashlib
+import os
+import pathlib
+from collections.abc import Iterable
+from typing import Any
+
+from tfrobust.errors import UserError
+from tfrobust.runs import files, kinds
+from tfrobust.serving.card.page import render_card
+from tfrobust.serving.card.sources import describe_evaluation
+
+CARD = "README.md"
+
+
+def update_card(
+    folder: str | os.PathLike,
+    evaluations: Iterable[str | os.PathLike] = (),
+    changes: dict[str, Any] | None = None,
+) -> pathlib.Path:
+    """Writes the model card of an export again, from `export.json` and from evaluations.
+
+    Use it after an evaluation that is not in the folder of the run; `bin/evaluate.py` does it for a run.
+    The card names an evaluation only if it was made of the same weights.
+
+    Args:
+        folder: of an export.
+        evaluations: folders of finished evaluations of its `classifier.keras`; those that the card has of the
+            same suite, data and threat model are replaced.
+        changes: further values of `export.json` to replace, such as {"license": "apache-2.0"}.
+
+    Returns:
+        The path of the card, `README.md`.
+
+    Raises:
+        UserError: it is no export, an evaluation is of other weights, or the card was edited by hand.
+
+    Example:
+        >>> folder = tfrobust.serving.export_classifier(tfrobust.models.digits_cnn(), "export")
+        >>> card = tfrobust.serving.update_card(folder, changes={"license": "apache-2.0"})
+        >>> card.read_text().splitlines()[:3]
+        ['---', 'library_name: keras', 'pipeline_tag: image-classification']
+    """
+    folder = pathlib.Path(folder)
+    content = kinds.EXPORT.read(folder)
+    if content is None:
+        raise UserError(
+            f"{folder} is not an export: it has no export.json. Export the classifier first."
+        )
+    if "weights" not in content:
+        raise UserError(
+            f"The export in {folder} is of an earlier version, without a card. Export the classifier again."
+        )
+    check_unedited(folder, content)
+    given = [describe_evaluation(path) for path in evaluations]
+    for path, described in zip(evaluations, given, strict=True):
+        if described["weights"] != content["weights"]:
+            raise UserError(
+                f"The evaluation in {path} is of other weights than the export in {folder}. Evaluate "
+                f"{folder / 'classifier.keras'}."
+            )
+    content |= changes or {}
+    content["evaluations"] = merge_evaluations(content.get("evaluations", []), given)
+    write_described(folder, content)
+    return folder / CARD
+
+
+def write_described(folder: pathlib.Path, content: dict[str, Any]) -> None:
+    """Writes the card that says `content`, and `content` as `export.json`, with the hash of the card."""
+    text = render_card(content)
+    files.write_text(folder / CARD, text)
+    files.write_json(folder / kinds.EXPORT.marker, content | {"card": _hash(text)})
+
+
+def check_unedited(folder: str | os.PathLike, content: dict[str, Any]) -> None:
+    """Raises `UserError` if `README.md` in the folder of an export is not what an export wrote."""
+    path = pathlib.Path(folder, CARD)
+    if not path.exists():
+        return
+    known = content.get("card")
+    text = path.read_bytes().decode("utf-8", errors="replace")
+    # A kill between the two files leaves a card that is not noted yet.
+    if _hash(text) != known and text != render_known(content):
+        raise UserError(
+            f"{path} was edited by hand, and a new card would replace it. Move it, for example to CARD.md, "
+            "or choose another folder."
+        )
+
+
+def render_known(content: dict[str, Any]) -> str | None:
+    """The card that a content of `export.json` makes; None for one without what a card needs."""
+    return render_card(content) if "weights" in content else None
+
+
+def merge_evaluations(former: list[dict], new: list[dict]) -> list[dict]:
+    """Two lists of evaluations, of which the later replace those of the same question."""
+    asked = ("suite", "suite_hash", "data", "norm", "epsilon", "examples")
+    merged = {tuple(str(each[name]) for name in asked): each for each in (*former, *new)}
+    return list(merged.values())
+
+
+def _hash(text):
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -1,0 +1,121 @@
+"""What a model card says, read from the reports of a run and of its evaluations."""
+
+import json
+import os
+import pathlib
+from typing import Any
+
+from tfrobust.errors import UserError
+from tfrobust.evaluation.reports.report_files import read_report
+from tfrobust.runs import kinds
+
+_OF_REPORT = (
+    "method",
+    "data",
+    "test_attack",
+    "clean",
+    "robust",
+    "checkpoint",
+    "epochs",
+    "seed",
+    "shortened_from",
+)
+_OF_EVALUATION = (
+    "headline",
+    "estimate",
+    "trustworthy",
+    "data",
+    "norm",
+    "epsilon",
+    "radius",
+    "suite",
+    "suite_hash",
+    "seed",
+    "examples",
+    "clean",
+    "robust",
+)
+
+
+def describe_training(run: str | os.PathLike) -> dict[str, Any] | None:
+    """What the card says of the training: the content of a run's report, and its threat model.
+
+    Args:
+        run: folder of a run.
+
+    Returns:
+        A dict of JSON values, or None if the run has no report.
+
+    Example:
+        >>> from tfrobust.serving.card.sources import describe_training
+        >>> print(describe_training("."))
+        None
+    """
+    path = pathlib.Path(run, "report.json")
+    record = kinds.RUN.read(run)
+    if record is None or not path.is_file():
+        return None
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(
+            f"{path} is no JSON. Put the report of the run back, or remove it."
+        ) from error
+    return {
+        **{name: report[name] for name in _OF_REPORT if name in report},
+        "threat_model": record.get("threat_model"),
+    }
+
+
+def describe_evaluation(folder: str | os.PathLike) -> dict[str, Any]:
+    """What the card says of an evaluation: its numbers, its suite and version, and what the checks found.
+
+    Args:
+        folder: of a finished evaluation.
+
+    Returns:
+        A dict of JSON values; "weights" is the hash of the weights that were evaluated.
+
+    Raises:
+        UserError: it holds no report, or no record of what was evaluated.
+    """
+    report = read_report(folder)["tfrobust"]
+    weights = _find_weights(folder)
+    if weights is None:
+        raise UserError(
+            f"{folder} does not say of which weights it is, as the evaluations of earlier versions. "
+            "Evaluate the classifier again."
+        )
+    findings = [
+        {name: finding.get(name) for name in ("id", "title", "level", "text")}
+        for finding in report["findings"]
+    ]
+    versions = report["environment"].get("versions") or {}
+    return {
+        **{name: report.get(name) for name in _OF_EVALUATION},
+        "weights": weights,
+        "findings": [finding for finding in findings if finding["level"] != "passed"],
+        "passed": sum(finding["level"] == "passed" for finding in findings),
+        "checked": bool(findings),
+        "tfrobust": versions.get("tfrobust"),
+    }
+
+
+def find_evaluations(run: str | os.PathLike, weights: str) -> list[pathlib.Path]:
+    """The folders of the finished evaluations in a run's folder that are of these weights.
+
+    Args:
+        run: folder of a run.
+        weights: their hash, as `export.json` has it.
+    """
+    folders = sorted(path.parent for path in pathlib.Path(run, "evaluation").glob("*/report.json"))
+    return [f for f in folders if not _is_shard(f) and _find_weights(f) == weights]
+
+
+def _find_weights(folder):
+    return (kinds.EVALUATION.read(folder) or {}).get("fingerprint", {}).get("model")
+
+
+def _is_shard(folder):
+    # As `evaluation.folder.choose_folder` names it: SUITE-0-of-4.
+    return folder.name.rpartition("-of-")[2].isdigit()
