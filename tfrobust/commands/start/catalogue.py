@@ -14,6 +14,7 @@ NAMES = (
     "train",
     "evaluate",
     "certify",
+    "export",
     "compare",
     "sweep",
     "table",
