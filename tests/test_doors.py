@@ -203,6 +203,7 @@ WRITING = {
     "runs/checkpoint": "inside of write_folder, and below the folder of a run or an evaluation",
     "runs/workspace": "claimed as a run",
     "runs/record": "claimed as a run",
+    "runs/events": "event files of a claimed run",
     "training/report": "claimed as a run",
     "training/callbacks/metrics_log": "claimed as a run",
     "training/callbacks/tensorboard": "claimed as a run",

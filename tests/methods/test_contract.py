@@ -122,7 +122,12 @@ def test_fit_save_load_and_go_on(make_method, make_classifier, data, tmp_path, s
 def test_kinds_of_classifiers(make_method, make_classifier, data, same_weights):
     methods = {}
     for kind in ("functional", "deferred", "subclassed"):
-        methods[kind] = compiled(make_method, make_classifier(kind))
+        try:
+            methods[kind] = compiled(make_method, make_classifier(kind))
+        except UserError as error:
+            # Bounds go through layers that can be read.
+            assert kind == "subclassed" and "whose layers can be read" in str(error)
+            continue
         methods[kind].fit(data.take(1), verbose=0)
     for method in methods.values():
         same_weights(method.classifier, methods["functional"].classifier, atol=1e-6)

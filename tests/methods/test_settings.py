@@ -271,6 +271,17 @@ CASES = {
         {"classifier": classifier, "name": "m"},
         {**METHOD, "seed": Given(5, weight_perturbation=WeightNoise(0.5))},
     ),
+    "CertifiedTraining": (
+        step_of,
+        {"classifier": classifier, "threat_model": BALL, "name": "m"},
+        {
+            **METHOD,
+            "threat_model": Linf(0.2),
+            "kappa": 0.2,
+            "crown": 0.7,
+            "seed": Given(5, regularizers=[regularizers.Jacobian(0.1)]),
+        },
+    ),
     "Curvature": (
         with_regularizer,
         {},

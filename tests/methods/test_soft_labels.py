@@ -23,7 +23,7 @@ from tfrobust.threat_models import Linf
 
 ONE_HOT = np.eye(3, dtype="float32")[Y]
 SOFT = np.random.default_rng(3).dirichlet((1.0, 1.0, 1.0), 15).astype("float32")
-HARD_ONLY = {"mart", "gairat", "fat", "rat_reference"}
+HARD_ONLY = {"certified", "mart", "gairat", "fat", "rat_reference"}
 # The others differ from these by what sees no labels.
 QUICK = ("natural", "adv", "llr", "score_clipped", "hat", "free", "grad_align")
 CASES = [

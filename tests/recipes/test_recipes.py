@@ -8,7 +8,20 @@ from tfrobust import models, recipes
 from tfrobust.attacks import PGD, Adam, Clean, Corner, EarlyStop, Gaussian, Uniform
 from tfrobust.errors import UserError
 from tfrobust.losses import Bregman, LinearityError, LossClipping, SquaredNorm, ToClean, ToLabel
-from tfrobust.methods import ADV, ATLAS, FAIT, GAIRAT, GAT, HAT, LLR, MART, TRADES, Free, Natural
+from tfrobust.methods import (
+    ADV,
+    ATLAS,
+    FAIT,
+    GAIRAT,
+    GAT,
+    HAT,
+    LLR,
+    MART,
+    TRADES,
+    CertifiedTraining,
+    Free,
+    Natural,
+)
 from tfrobust.ops.schedules import LinearRamp, Steps
 from tfrobust.regularizers import (
     Curvature,
@@ -41,6 +54,23 @@ COMPOSITIONS = {
     "natural": ({}, lambda c, **o: Natural(c, **o)),
     "jac": ({}, lambda c, **o: Natural(c, regularizers=[Jacobian(0.5, "clean")], **o)),
     "cure": ({}, lambda c, **o: Natural(c, regularizers=[Curvature(4.0, h=1.5)], **o)),
+    "ibp": (
+        {"ramp_epochs": 20},
+        lambda c, **o: CertifiedTraining(
+            c, E, kappa=LinearRamp(20, 1.0, 0.5, 1.0), scale=LinearRamp(20, after=1.0), **o
+        ),
+    ),
+    "crown_ibp": (
+        {},
+        lambda c, **o: CertifiedTraining(
+            c,
+            E,
+            kappa=LinearRamp(30, 1.0, 0.0, 1.0),
+            crown=LinearRamp(30, 1.0, 0.0, 1.0),
+            scale=LinearRamp(30, after=1.0),
+            **o,
+        ),
+    ),
     "adv": ({}, lambda c, **o: ADV(c, CE, **o)),
     "fat": (
         {},

@@ -25,6 +25,7 @@ VALUES = {
     "h": 0.3,
     "helper": "natural",
     "intermediate": 3,
+    "kappa": 0.3,
     "kind": "rademacher",
     "lam": 1.0,
     "mu": 5.0,
@@ -107,8 +108,8 @@ def test_what_all_recipes_take_changes_the_method(compose, name, given):
     try:
         changed = compose(name, **given)
     except UserError as error:
-        # Of the threat models Free has one.
-        assert name == "free" and "Linf" in str(error)
+        # Of the threat models these have one.
+        assert name in ("free", "ibp", "crown_ibp") and "Linf" in str(error)
         return
     assert changed != compose(name)
 
@@ -122,7 +123,7 @@ def test_a_wrong_value_is_refused_by_its_name(compose, name, setting):
             compose(name, **{setting: value})
 
 
-@pytest.mark.parametrize("name", ["atlas", "trades_jac", "llr"])
+@pytest.mark.parametrize("name", ["atlas", "trades_jac", "llr", "ibp"])
 def test_a_ramp_of_no_epochs_is_none(compose, name):
     assert compose(name, ramp_epochs=0)["scale"] == 1.0
 

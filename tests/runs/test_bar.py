@@ -4,7 +4,7 @@ import io
 import types
 
 from tfrobust.runs.bar import Bar
-from tfrobust.training.callbacks.progress import Progress, write_clock
+from tfrobust.training.callbacks.progress import Progress, fit_line, write_clock
 
 
 class Terminal(io.StringIO):
@@ -54,3 +54,30 @@ def test_a_run_has_a_line_for_each_epoch():
 
 def test_the_clock():
     assert [write_clock(s) for s in (5.9, 65, 3665)] == ["0:05", "1:05", "1:01:05"]
+
+
+def test_an_epochs_line_fits_and_tells_what_matters_first():
+    names = ["loss", "accuracy", "adversarial_accuracy", "divergence", "label_loss", "robust_loss"]
+    numbers = dict.fromkeys([*names, "val_accuracy", "val_loss", "val_robust_accuracy"], 0.98765)
+    line = fit_line("epoch 100/110  1234.5s", numbers, "ETA 1:02:03")
+    assert len(line) <= 100 and line.endswith("  ETA 1:02:03")
+    assert "  loss 0.9877  val_accuracy 0.9877  val_robust_accuracy 0.9877  " in line
+    assert fit_line("epoch 1/2", numbers, "").count("0.9877") >= 4
+
+
+def test_a_long_validation_says_how_far_it_is(monkeypatch):
+    stream = Terminal()
+    progress = Progress(1, 4, stream, validation_batches=7)
+    count = types.SimpleNamespace(numpy=lambda: 2)
+    optimizer = types.SimpleNamespace(iterations=count)
+    progress.set_model(types.SimpleNamespace(optimizer=optimizer, updates_per_step=1))
+    now = 0.0
+    monkeypatch.setattr("tfrobust.training.callbacks.progress.time.monotonic", lambda: now)
+    shown = []
+    progress.on_train_begin()
+    monkeypatch.setattr(progress._bar, "show", lambda share, note: shown.append(note))
+    progress.on_test_begin()
+    for batch, now in enumerate((4.0, 8.0, 12.0)):  # noqa: B007
+        progress.on_test_batch_end(batch)
+    progress.on_train_end()
+    assert shown == ["validation, batch 3 of 7"]

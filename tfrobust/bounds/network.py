@@ -11,7 +11,7 @@ from tfrobust import contract
 from tfrobust.bounds.arithmetic import PROOF, Arithmetic
 from tfrobust.bounds.interval import Interval
 from tfrobust.bounds.operation import Images, Operation
-from tfrobust.bounds.rules import find_operations
+from tfrobust.bounds.rules import check_precision, find_operations
 from tfrobust.compat import Functional, find_origin
 from tfrobust.errors import UserError
 
@@ -85,13 +85,13 @@ class Network:
         return boxes, errors
 
 
-def read_network(model: keras.Model, check: bool = True) -> Network:
+def read_network(model: keras.Model, for_proof: bool = True) -> Network:
     """Reads a Keras model's graph of layers, models inside it included.
 
     Args:
         model: a built functional or sequential model, from images (b, h, w, c) in [0, 1] to logits (b, k).
-        check: compare with the model at a few images: its float32 logits must lie within the bounds
-            of rounding that are found for them.
+        for_proof: also check that it computes in float32, and that its logits at a few images lie within
+            the bounds of rounding that are found for them. Training by bounds needs neither.
 
     Returns:
         `Network`.
@@ -117,16 +117,16 @@ def read_network(model: keras.Model, check: bool = True) -> Network:
         raise UserError(
             f"Bounds need images of a known size. {model.name!r} takes {model.inputs[0].shape}."
         )
-    last = _read(model, 0, nodes)
+    last = _read(model, 0, nodes, for_proof)
     if last != len(nodes) - 1:
         raise UserError(f"The model {model.name!r} does nothing to its images.")
     network = Network(tuple(nodes), model)
-    if check:
+    if for_proof:
         _compare(network)
     return network
 
 
-def _read(model, begin, nodes):
+def _read(model, begin, nodes, for_proof):
     """Appends the nodes of a model whose input is the output of node `begin`; the number of its output."""
     # Depth first by a stack: real networks are deeper than Python recurses.
     places = {id(model.inputs[0]): begin}
@@ -142,15 +142,17 @@ def _read(model, begin, nodes):
             stack += missing
             continue
         places[id(tensor)] = _append(
-            layer, [places[id(source)] for source in sources], sources, tensor, nodes
+            layer, [places[id(source)] for source in sources], sources, tensor, nodes, for_proof
         )
         stack.pop()
     return places[id(model.outputs[0])]
 
 
-def _append(layer, places, sources, tensor, nodes):
+def _append(layer, places, sources, tensor, nodes, for_proof):
     if isinstance(layer, (Functional, keras.Sequential)):
-        return _read(layer, places[0], nodes)
+        return _read(layer, places[0], nodes, for_proof)
+    if for_proof:
+        check_precision(layer)
     shapes = [tuple(source.shape) for source in sources]
     for operation in find_operations(layer, shapes, tuple(tensor.shape)):
         nodes.append(Node(operation, tuple(places), layer.name, tuple(tensor.shape[1:])))

@@ -100,6 +100,12 @@ def find_operations(
     raise _refuse(layer, "has no rule")
 
 
+def check_precision(layer: keras.Operation) -> None:
+    """Raises `UserError` for a layer that rounds more than float32 does."""
+    if getattr(layer, "compute_dtype", "float32") not in ("float32", "float64"):
+        raise _refuse(layer, f"computes in {layer.compute_dtype}")
+
+
 def find_activation(layer: keras.Operation, function: Callable) -> list[Operation]:
     """The operations of an activation that a layer has as a function of `keras.activations`."""
     if function is keras.activations.linear:
@@ -131,8 +137,6 @@ def _check_settings(layer):
     name = type(layer).__name__
     if getattr(layer, "data_format", "channels_last") != "channels_last":
         raise _refuse(layer, "has channels first")
-    if getattr(layer, "compute_dtype", "float32") not in ("float32", "float64"):
-        raise _refuse(layer, f"computes in {layer.compute_dtype}")
     if getattr(layer, "groups", 1) != 1:
         raise _refuse(layer, "has groups")
     if getattr(layer, "padding", "valid") == "causal":

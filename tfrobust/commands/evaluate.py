@@ -166,11 +166,10 @@ def _run(values):
             bar=evaluation.Bar(),
             stop=stop,
         )
-    page = evaluation.write_page(workdir)
     print(evaluation.headline(result))
     if subject.folder is not None and values.shard is None:
         parts.write_card(subject.folder / "export", workdir)
-    print(f"See {page.parent}: report.html, report.md, report.json, examples.csv.")
+    print(f"See {workdir}: report.html, report.md, report.json, examples.csv.")
     return DOUBTFUL if values.strict and find_doubts(result.findings) else 0
 
 

@@ -163,4 +163,4 @@ def _convert(values, folder, found, origin, name):
     )
 
 
-COMMAND = Command("export", __doc__, _define, _run, _check)
+COMMAND = Command("export", __doc__, _define, _run, _check, usage="--model=RUN_OR_FILE [flags]")

@@ -103,8 +103,7 @@ def evaluate(
             `Attack`, or a sequence of (name, `Attack`).
         threat_model: for suites by name, such as `Linf("8/255")`.
         seed: whole number in [0, 2**62); the same seed gives the same result.
-        workdir: folder for the state and the reports, new, empty or of the same evaluation; nothing is
-            written if None. `evaluation.write_page(workdir)` adds report.html.
+        workdir: folder for state and reports, new, empty or of the same evaluation; None writes nothing.
         resume: "auto" goes on with what is in the folder, "never" refuses it, "must" needs it.
         merge: folders of finished shards, whose attacks are not run again; `workdir` must be another one.
         checks: "full", "contract" (no attacks other than those of the suite), "none", or "auto": "contract"
@@ -246,5 +245,6 @@ def evaluate(
         if folder is not None:
             with asked.at_once():
                 points = curve(traced.forward, head.x, head.y, chosen.threat_model)
-            write_reports(evaluation, head.x, folder, keep_images and whole is not None, points)
+            keep = keep_images and whole is not None
+            write_reports(evaluation, head.x, folder, keep, points, traced)
     return evaluation

@@ -3,6 +3,7 @@
 from tfrobust.methods.adv import ADV as ADV
 from tfrobust.methods.atlas import ATLAS as ATLAS
 from tfrobust.methods.base import AdversarialModel as AdversarialModel
+from tfrobust.methods.certified import CertifiedTraining as CertifiedTraining
 from tfrobust.methods.fait import FAIT as FAIT
 from tfrobust.methods.free import Free as Free
 from tfrobust.methods.gairat import GAIRAT as GAIRAT

@@ -11,6 +11,8 @@ from tfrobust.recipes.atlas import atlas as atlas
 from tfrobust.recipes.atlas import atlas_g as atlas_g
 from tfrobust.recipes.atlas import atlas_l as atlas_l
 from tfrobust.recipes.atlas import trades_jac as trades_jac
+from tfrobust.recipes.certified import crown_ibp as crown_ibp
+from tfrobust.recipes.certified import ibp as ibp
 from tfrobust.recipes.fait import fait as fait
 from tfrobust.recipes.fait import fait_mer as fait_mer
 from tfrobust.recipes.friendly import fat as fat

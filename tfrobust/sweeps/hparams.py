@@ -1,12 +1,11 @@
 """The runs of a sweep in TensorBoard's HParams dashboard."""
 
-import ast
 from collections.abc import Sequence
 
 import tensorflow as tf
 from tensorboard.plugins.hparams import api
 
-from tfrobust.runs import files
+from tfrobust.runs import events, files
 from tfrobust.sweeps.folder import SweepFolder
 from tfrobust.sweeps.grid import shorten
 from tfrobust.sweeps.results import MEASURES, Result
@@ -38,19 +37,10 @@ def write_hparams(folder: SweepFolder, results: Sequence[Result]) -> None:
 
 
 def _write_run(path, result):
-    values = {name: _read(value) for name, value in shorten(result.point.values)}
+    values = {name: events.read_value(value) for name, value in shorten(result.point.values)}
     if result.point.seed is not None:
         values["seed"] = result.point.seed
     with tf.summary.create_file_writer(str(path)).as_default(step=0):
-        api.hparams(values, trial_id=result.point.name)
+        events.write_hparams(values, result.point.name)
         for measure, value in result.accuracies.items():
             tf.summary.scalar(f"sweep/{measure}", value)
-
-
-def _read(text):
-    """A number or a truth value as such, anything else as text."""
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-    return value if isinstance(value, (bool, int, float)) else text

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfrobust.evaluation.robust_accuracy import RobustAccuracy
 from tfrobust.runs.checkpoint import Checkpoint
+from tfrobust.runs.events import read_value
 from tfrobust.runs.workspace import Workspace
 from tfrobust.training.callbacks.guard import StopOnNaN
 from tfrobust.training.callbacks.keep import KeepBest, KeepState
@@ -71,8 +72,19 @@ def make_chain(
     if workers.is_chief:
         validation = experiment.splits.validation
         images = validation.take(np.arange(min(8, len(validation))))
-        seen.append(Progress(experiment.epochs, steps))
-        board.append(TensorBoardLog(workspace.tensorboard, images, workspace.given, image_epochs))
+        batches = -(-len(validation) // experiment.evaluation_batch_size)
+        seen.append(Progress(experiment.epochs, steps, validation_batches=batches))
+        board.append(
+            TensorBoardLog(
+                workspace.tensorboard,
+                images,
+                workspace.given,
+                image_epochs,
+                first_epoch=saved.state["epoch"] if saved else 0,
+                settings=_list_settings(experiment),
+                class_names=experiment.splits.info.class_names,
+            )
+        )
     callbacks = [
         StopOnNaN(),
         # Before what reads the logs.
@@ -85,3 +97,19 @@ def make_chain(
         state,
     ]
     return Chain(callbacks, stateful, metrics)
+
+
+def _list_settings(experiment):
+    """What tells runs apart, for TensorBoard's HParams: the main settings, and what overrides the file's."""
+    settings = {
+        "method": type(experiment.method).__name__,
+        "data": experiment.splits.info.name,
+        "threat_model": repr(experiment.test_attack.threat_model),
+        "epochs": experiment.epochs,
+        "batch_size": experiment.batch_size,
+        "seed": experiment.seed,
+    }
+    for binding in experiment.gin_bindings:
+        name, _, value = binding.partition("=")
+        settings[name.strip()] = read_value(value.strip())
+    return settings

@@ -286,3 +286,15 @@ def test_any_value_of_a_report_that_somebody_changed_is_refused_or_only_text(
             except (TypeError, ValueError, LookupError):
                 continue
             assert "<script" not in text and "\n# A heading" not in text, path
+
+
+def test_a_caption_names_the_class_that_the_attack_produced(ten_examples, tmp_path):
+    clean = np.full((10, 3, 4, 1), 0.5, np.float32)
+
+    def answer_two(x):
+        return np.eye(3)[np.full(len(x), 2)]
+
+    write_reports(ten_examples, clean, tmp_path, model=answer_two)
+    text = (tmp_path / "report.html").read_text()
+    assert "103, label 0: apgd-t, taken for 2, x " in text and text.count("taken for 2") == 5
+    assert "It still recognises 3 (30.00 %)" in text

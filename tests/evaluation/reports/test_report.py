@@ -11,7 +11,7 @@ from tfrobust import APGD, FAB, PGD, Linf, RayS
 from tfrobust.errors import UserError
 from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.reports.evaluation import write_reports
-from tfrobust.evaluation.reports.headline import headline
+from tfrobust.evaluation.reports.headline import explain, headline
 from tfrobust.evaluation.reports.report_files import read_report
 from tfrobust.evaluation.reports.summary import plain, summarize_evaluation
 from tfrobust.ops.uncertainty.interval import binomial_interval
@@ -185,8 +185,9 @@ def test_the_first_lines_say_what_is_not_trustworthy(ten_examples, tmp_path):
     assert (tmp_path / "report.md").read_text() == text
     lines = [line for line in text.splitlines() if line]
     assert lines[0].startswith("# Not trustworthy: C8, C26; robust accuracy <= 30.00 %")
-    assert ERROR.text in lines[1] and SEVERE.text in lines[2]
-    assert lines[3] == "Warnings:" and WARNING.text in lines[4]
+    assert lines[1].endswith("The checks C26, C8 say why this cannot be relied on.")
+    assert ERROR.text in lines[2] and SEVERE.text in lines[3]
+    assert lines[4] == "Warnings:" and WARNING.text in lines[5]
     assert "| apgd-ce | 8 | 3 | 50.00 % | 50.00 % | 2.0 | 11 + 11 | 11 + 11 | 0.75 |" in text
     assert "| C9 | one step | passed | 0 | 0.005 |" in text
     assert "| 104 |" in text
@@ -385,3 +386,17 @@ def test_odd_cases(ten_examples, tmp_path, case, right, total):
     assert "nan" not in text.lower().replace("finance", "") and text.count("\n") > 20
     if right == 0:
         assert report["tfrobust"]["costs"]["autoattack_equivalents"] is None
+
+
+def test_three_sentences_say_what_was_attacked_how_strongly_and_what_survived(ten_examples):
+    what, how, survived = explain(summarize_evaluation(ten_examples)["tfrobust"])
+    right = int(ten_examples.robust.sum())
+    assert "10 images" in what and f"{int(ten_examples.clean.sum())} (80.00 %)" in what
+    assert how.startswith(f"{len(ten_examples.outcomes)} attacks") and "8/255 of the range" in how
+    assert survived.startswith(f"It still recognises {right} (30.00 %)")
+    assert "only lower" in survived
+    none = dataclasses.replace(ten_examples, outcomes=())
+    assert "no attack was run" in explain(summarize_evaluation(none)["tfrobust"])[1]
+    one = dataclasses.replace(ten_examples, outcomes=ten_examples.outcomes[:1], suite="fgsm")
+    _, how, survived = explain(summarize_evaluation(one)["tfrobust"])
+    assert how.startswith("One attack") and "no estimate" in survived

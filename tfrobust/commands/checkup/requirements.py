@@ -3,7 +3,9 @@
 import configparser
 import importlib.metadata
 import pathlib
-from collections.abc import Iterator
+import re
+import shlex
+from collections.abc import Iterable, Iterator
 
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -45,23 +47,22 @@ def check_extras(requirements: dict[str, list[Requirement]]) -> list[Finding]:
     for extra, needed in requirements.items():
         if not extra:
             continue
-        missing = [name for one in needed for name in _list_missing(one)]
+        lacking = {str(one): list(_list_missing(one)) for one in needed}
+        missing = [name for names in lacking.values() for name in names]
         if missing:
             shown = ", ".join(missing[:4]) + (" and more" if len(missing) > 4 else "")
+            remedy = install(one for one, names in lacking.items() if names)
             findings.append(
-                Finding(NOTE, f"{extra}: without {shown}.", f"Install it with: {install(extra)}")
+                Finding(NOTE, f"{extra}: without {shown}.", f"Install it with: {remedy}")
             )
         else:
             findings.append(Finding(OK, f"{extra}: complete."))
     return findings
 
 
-def install(extra: str = "") -> str:
-    """The command that installs tfrobust with an extra."""
-    what = f"[{extra}]" if extra else ""
-    if (_CHECKOUT / "setup.cfg").is_file():
-        return f"pip install --editable '{_CHECKOUT}{what}'"
-    return f"pip install 'tfrobust{what}'"
+def install(requirements: Iterable[str]) -> str:
+    """The command that installs what is missing, by the packages' own names: tfrobust is there already."""
+    return shlex.join(["pip", "install", *(re.sub(r"\s*;.*", "", one) for one in requirements)])
 
 
 def _check(requirement):

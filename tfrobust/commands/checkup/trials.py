@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tfrobust.commands.checkup.finding import FAULT, NOTE, OK, Finding
-from tfrobust.commands.checkup.requirements import install
 from tfrobust.commands.start.library_log import find_gpu
 
 _PROBE = pathlib.Path(__file__).with_name("probe.py")
@@ -81,7 +80,7 @@ def _judge_import(trial):
         yield Finding(
             NOTE,
             "There is a GPU, and TensorFlow does not see it.",
-            f"Install CUDA's libraries with: {install('cuda')}",
+            "Install CUDA's libraries with: pip install 'tensorflow[and-cuda]'",
         )
     else:
         yield Finding(OK, "no GPU: computes on the CPU")
@@ -113,7 +112,7 @@ def _describe_end(trials, err, status):
     how = f"was ended by {signal.Signals(-status).name}" if status < 0 else "failed"
     remedy = (
         "TensorFlow's wheel may not be made for this processor or Python; install it anew with: "
-        f"pip install --force-reinstall tensorflow. Then: {install()}"
+        "pip install --force-reinstall tensorflow"
         if not trials
         else "The command `python -c 'import tfrobust'` shows more."
     )

@@ -2,11 +2,13 @@
 
 import os
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 
 from tfrobust.evaluation.engine.outcome import Evaluation
 from tfrobust.evaluation.reports import report_files
+from tfrobust.evaluation.reports.page import write_page
 from tfrobust.evaluation.reports.report_text import format_report
 from tfrobust.evaluation.reports.summary import summarize_evaluation
 from tfrobust.runs import files, kinds
@@ -18,10 +20,11 @@ def write_reports(
     folder: str | os.PathLike,
     keep_images: bool = False,
     curve: dict | None = None,
+    model: Callable | None = None,
 ) -> str:
-    """Writes `examples.csv`, `samples.npz`, `report.json` and `report.md`, each whole or not at all.
+    """Writes `examples.csv`, `samples.npz`, `report.json`, `report.md` and, of these, `report.html`.
 
-    `write_page` makes `report.html` of them.
+    Each is whole or not there at all.
 
     Args:
         evaluation: `Evaluation` of at least one example.
@@ -29,6 +32,8 @@ def write_reports(
         folder: new, empty, or of an evaluation.
         keep_images: write the adversarial images of all broken examples to `adversarial.npz`.
         curve: accuracy against the radius, see `summarize_evaluation`.
+        model: images to logits, for the classes that the attacks produced in `samples.npz`; None leaves
+            them out.
 
     Returns:
         The text of `report.md`.
@@ -55,8 +60,9 @@ def write_reports(
         files.write_json(folder / kinds.EVALUATION.marker, {"fingerprint": fingerprint})
     if keep_images:
         report_files.write_images(folder / report_files.IMAGES, evaluation)
-    report_files.write_samples(folder / report_files.SAMPLES, evaluation, x)
+    report_files.write_samples(folder / report_files.SAMPLES, evaluation, x, model)
     report_files.write_table(folder / report_files.TABLE, evaluation)
     files.write_json(folder / report_files.REPORT, report)
     files.write_text(folder / "report.md", text)
+    write_page(folder)
     return text

@@ -65,3 +65,47 @@ def headline(evaluation: Evaluation) -> str:
     if doubts:
         text = f"not trustworthy: {', '.join(dict.fromkeys(f.id for f in doubts))}; {text}"
     return text
+
+
+_CHANGES = {
+    "Linf": "by up to {} of the range from black to white in every pixel",
+    "L2": "by up to {} in Euclidean length over all pixels, each between 0 and 1",
+    "L1": "by up to {} in total over all pixels, each between 0 and 1",
+}
+
+
+def explain(ours: dict) -> tuple[str, str, str]:
+    """Returns three sentences for readers who don't know the field: what, how strongly, what survived.
+
+    Args:
+        ours: the part "tfrobust" of `report.json`.
+    """
+    clean, robust, attacks = ours["clean"], ours["robust"], ours["attacks"]
+    what = (
+        f"The classifier {ours['model']} was shown {clean['total']} images of {ours['data']}, in "
+        f"{ours['num_classes']} classes, and recognises {_share(clean)} of them as they are."
+    )
+    doubts = [f["id"] for f in ours["findings"] if f["level"] in DISTRUST]
+    doubtful = f" The checks {', '.join(dict.fromkeys(doubts))} say why this cannot be relied on."
+    if robust is None:
+        how = "Nobody tried to deceive it: no attack was run."
+        survived = "How many of its answers an adversary could change is unknown."
+        return what, how, survived + (doubtful if doubts else "")
+    change = _CHANGES.get(ours["norm"], "within a threat model of radius {}").format(
+        ours["epsilon"]
+    )
+    count = "One attack" if len(attacks) == 1 else f"{len(attacks)} attacks"
+    how = f"{count} then tried to deceive it by changing each image {change}."
+    more = (
+        "stronger attacks could only lower this number."
+        if ours["estimate"]
+        else "this is no estimate of its robustness, since stronger attacks may well lower the number."
+    )
+    survived = f"It still recognises {_share(robust)} under all of them; {more}"
+    if len(attacks) == 1:
+        survived = survived.replace("under all of them", "under attack")
+    return what, how, survived + (doubtful if doubts else "")
+
+
+def _share(count):
+    return f"{count['right']} ({100 * count['accuracy']:.2f} %)"

@@ -11,7 +11,7 @@ import jinja2
 import markupsafe
 
 from tfrobust.evaluation.reports import tables
-from tfrobust.evaluation.reports.headline import DISTRUST
+from tfrobust.evaluation.reports.headline import DISTRUST, explain
 from tfrobust.evaluation.reports.page_files import ReportFiles
 from tfrobust.plots import report_figures
 from tfrobust.plots.inline_svg import inline_svg
@@ -41,6 +41,7 @@ def _fill_in(report):
         tables=tables,
         css=markupsafe.Markup((_HERE / "report.css").read_text(encoding="utf-8")),
         title=_title(ours),
+        told_first=explain(ours),
         is_bound=ours["robust"] is not None and ours["estimate"],
         shown=shown,
         interval=tables.format_interval(shown),
@@ -79,7 +80,11 @@ def _images(samples):
     if samples is None:
         return
     names = ("clean", "images", "ids", "labels", "attacks")
-    for clean, found, id, label, attack in zip(*(samples[name] for name in names), strict=True):
+    # Reports of earlier versions, and of random classifiers, don't have the classes.
+    classes = samples.get("found", [None] * len(samples["ids"]))
+    rows = zip(*(samples[name] for name in names), classes, strict=True)
+    for clean, found, id, label, attack, number in rows:
+        seen = "" if number is None else f", taken for {number}"
         delta = found - clean
         pictures = {"clean": clean, "adversarial": found, "difference": amplify(delta)}
         yield {
@@ -87,5 +92,5 @@ def _images(samples):
             "pngs": [
                 (what, base64.b64encode(encode_png(p)).decode()) for what, p in pictures.items()
             ],
-            "caption": f"{id}, label {label}: {attack}, x {find_factor(delta):.3g}",
+            "caption": f"{id}, label {label}: {attack}{seen}, x {find_factor(delta):.3g}",
         }

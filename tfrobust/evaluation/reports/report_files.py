@@ -132,7 +132,9 @@ def save_images_in(folder: str | os.PathLike) -> Callable[[int, Found], None]:
     return save_images
 
 
-def write_samples(path: str | os.PathLike, evaluation: Evaluation, x: np.ndarray) -> None:
+def write_samples(
+    path: str | os.PathLike, evaluation: Evaluation, x: np.ndarray, model: Callable | None = None
+) -> None:
     """Writes up to 16 pairs of "clean" and adversarial images, as `write_images`, spread over all.
 
     Where nothing was broken, or no images were kept, there is no such file afterwards.
@@ -141,6 +143,8 @@ def write_samples(path: str | os.PathLike, evaluation: Evaluation, x: np.ndarray
         path: the file.
         evaluation: `Evaluation`.
         x: clean images, those of `evaluation.adversarial` first.
+        model: images to logits, for "found", the classes predicted at the adversarial images. Not of a
+            random classifier, of which each pass may say another class.
     """
     places = () if evaluation.adversarial is None else _find_broken(evaluation)
     if not len(places):
@@ -148,7 +152,10 @@ def write_samples(path: str | os.PathLike, evaluation: Evaluation, x: np.ndarray
         return
     count = min(MOST_SAMPLES, len(places))
     places = places[np.arange(count) * len(places) // count]
-    _write_arrays(path, {**_select(evaluation, places), "clean": np.asarray(x[places], np.float32)})
+    arrays = {**_select(evaluation, places), "clean": np.asarray(x[places], np.float32)}
+    if model is not None and evaluation.votes == 1:
+        arrays["found"] = np.argmax(model(arrays["images"]), axis=-1)
+    _write_arrays(path, arrays)
 
 
 def _find_broken(evaluation):

@@ -1,7 +1,7 @@
 """`report.md`: what an evaluation found, for people."""
 
 from tfrobust.evaluation.reports import tables
-from tfrobust.evaluation.reports.headline import DISTRUST
+from tfrobust.evaluation.reports.headline import DISTRUST, explain
 from tfrobust.runs.markdown import cell, plain, sentence, table
 
 _WORSE = ("warning", *DISTRUST)
@@ -32,7 +32,7 @@ def _head(ours):
     title = ours["headline"]
     doubts = [f for f in ours["findings"] if f["level"] in DISTRUST]
     warnings = [f for f in ours["findings"] if f["level"] == "warning"]
-    lines = [f"# {plain(title[:1].upper() + title[1:])}", ""]
+    lines = [f"# {plain(title[:1].upper() + title[1:])}", "", sentence(" ".join(explain(ours))), ""]
     if doubts:
         lines += [f"- **{_name(f)}**: {sentence(f['text'])}" for f in doubts] + [""]
     if warnings:

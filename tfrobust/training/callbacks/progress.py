@@ -8,6 +8,14 @@ import keras
 
 from tfrobust.runs.bar import Bar
 
+WIDTH = 100
+"""Columns that an epoch's line may take."""
+
+# Seconds that validation may take without a word.
+_PATIENCE = 10.0
+# What a line tells first where not all fits; the rest is in metrics.csv.
+_FIRST = ("loss", "val_robust_accuracy", "val_accuracy", "accuracy", "adversarial_accuracy")
+
 
 class Progress(keras.callbacks.Callback):
     """A bar over the whole run where there is a terminal or a notebook, and a line for each epoch.
@@ -16,15 +24,24 @@ class Progress(keras.callbacks.Callback):
         epochs: of the whole run.
         steps_per_epoch: steps of a whole epoch.
         stream: where to write; standard output by default.
+        validation_batches: of one validation, of which the bar tells once it takes longer than 10 s.
     """
 
-    def __init__(self, epochs: int, steps_per_epoch: int, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        epochs: int,
+        steps_per_epoch: int,
+        stream: TextIO | None = None,
+        validation_batches: int | None = None,
+    ) -> None:
         super().__init__()
         self.epochs = epochs
         self.total = epochs * steps_per_epoch
         self._bar = Bar(stream or sys.stdout)
         self._began = self._epoch_began = 0.0
         self._first = 0
+        self.validation_batches = validation_batches
+        self._test_began = 0.0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._began, self._first = time.monotonic(), self._step()
@@ -38,10 +55,17 @@ class Progress(keras.callbacks.Callback):
             self._bar.show(self._step() / self.total, f"loss {float((logs or {})['loss']):.4f}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        numbers = "  ".join(f"{name} {value:.4f}" for name, value in sort_logs(logs or {}).items())
         seconds = time.monotonic() - self._epoch_began
-        left = write_clock(self._left())
-        self._bar.write(f"epoch {epoch + 1}/{self.epochs}  {seconds:.1f}s  {numbers}  ETA {left}")
+        begin = f"epoch {epoch + 1}/{self.epochs}  {seconds:.1f}s"
+        self._bar.write(fit_line(begin, sort_logs(logs or {}), f"ETA {write_clock(self._left())}"))
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._test_began = time.monotonic()
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._bar.is_shown and time.monotonic() - self._test_began > _PATIENCE:
+            of = f" of {self.validation_batches}" if self.validation_batches else ""
+            self._bar.show(self._step() / self.total, f"validation, batch {batch + 1}{of}")
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._bar.close()
@@ -60,6 +84,27 @@ def sort_logs(logs: dict[str, Any]) -> dict[str, float]:
     """An epoch's numbers as floats: the loss first, then its parts, validation last."""
     order = sorted(logs, key=lambda name: (name.startswith("val_"), name != "loss", name))
     return {name: float(logs[name]) for name in order}
+
+
+def fit_line(begin: str, numbers: dict[str, float], end: str) -> str:
+    """An epoch's line: as many numbers, the most important ones first, as fit into `WIDTH` columns.
+
+    Args:
+        begin, end: what always stands there.
+        numbers: name -> value, in the order in which they are written.
+
+    Example:
+    >>> from tfrobust.training.callbacks.progress import fit_line
+    >>> fit_line("epoch 1/2  3.0s", {"loss": 0.5, "accuracy": 0.25}, "ETA 0:03")
+    'epoch 1/2  3.0s  loss 0.5000  accuracy 0.2500  ETA 0:03'
+    """
+    texts = {name: f"{name} {value:.4f}" for name, value in numbers.items()}
+    room, shown = WIDTH - len(begin) - len(end) - 2, set()
+    for name in [*(n for n in _FIRST if n in texts), *(n for n in texts if n not in _FIRST)]:
+        if len(texts[name]) + 2 <= room:
+            room -= len(texts[name]) + 2
+            shown.add(name)
+    return "  ".join([begin, *(text for name, text in texts.items() if name in shown), end])
 
 
 def write_clock(seconds: float) -> str:
