@@ -9,7 +9,7 @@ import yaml
 
 import tfrobust
 from tfrobust.evaluation.examples import Examples
-from tfrobust.runs import formats
+from tfrobust.runs.conversion import formats
 from tfrobust.serving import export_classifier
 from tfrobust.serving.conversion import convert_export
 from tfrobust.serving.conversion.litert import load_litert
