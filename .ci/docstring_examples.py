@@ -1,5 +1,6 @@
 """Examples in docstrings, for the reference: below a heading, as far in as its parser wants them."""
 
+import importlib
 import re
 
 import griffe
@@ -21,7 +22,12 @@ def _indent(found):
 
 
 class DocstringExamples(griffe.Extension):
-    """Calls `indent_examples` on every docstring."""
+    """Calls `indent_examples` on every docstring, and reads `__all__` where it is computed."""
+
+    def on_module(self, *, mod: griffe.Module, **kwargs) -> None:
+        """Griffe calls this for each module that it has found."""
+        if "__all__" in mod.members and mod.parent is not None and mod.parent.parent is None:
+            mod.exports = list(importlib.import_module(mod.path).__all__)
 
     def on_object(self, *, obj: griffe.Object, **kwargs) -> None:
         """Griffe calls this for each object that it has found."""

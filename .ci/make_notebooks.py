@@ -1,0 +1,31 @@
+"""Writes docs/notebooks from the tutorials that name one, without outputs: text and Python blocks in turn."""
+
+import pathlib
+import re
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+DOCS = pathlib.Path(__file__).resolve().parent.parent / "docs"
+NAMES = ("first_robust_model", "fine_tune", "evaluate_another_model")
+PYTHON = re.compile(r"^```python\n(.*?)^```\n", re.M | re.S)
+
+
+def make_notebook(text: str) -> str:
+    """A notebook of a page, as the text of its file."""
+    text = re.sub(r"^<!-- .*? -->\n\n?|^The same is a notebook: .*\n", "", text, flags=re.M)
+    # Links are from docs/notebooks as from docs/tutorials.
+    cells = []
+    for place, part in enumerate(PYTHON.split(text)):
+        if part.strip():
+            cell = new_code_cell if place % 2 else new_markdown_cell
+            cells.append(cell(part.strip(), id=f"cell-{place}"))
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook = new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    return nbformat.writes(notebook, version=4) + "\n"
+
+
+if __name__ == "__main__":
+    for name in NAMES:
+        page = (DOCS / "tutorials" / f"{name}.md").read_text(encoding="utf-8")
+        (DOCS / "notebooks" / f"{name}.ipynb").write_text(make_notebook(page), encoding="utf-8")
