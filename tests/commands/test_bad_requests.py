@@ -90,11 +90,6 @@ FLAGS = [
         ["--model=SHELF/good.keras", "--workdir=x", "--evaluation=nowhere"],
         "no evaluation in nowhere",
     ),
-    (
-        "export",
-        ["--model=SHELF/good.keras", "--workdir=x", "--class_names=a"],
-        "must have 10 names",
-    ),
     ("benchmark", ["--export=nowhere"], "nowhere"),
     ("benchmark", ["--export=SHELF/run", "--width=3"], "--width does not apply to --export"),
     ("certify", [], "--model"),

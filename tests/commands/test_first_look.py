@@ -138,6 +138,7 @@ def test_help_and_good_requests_pass(name, shelf, tmp_path):
         "certify": [f"--model={shelf}/run"],
         "compare": ["--seeds=0"],
         "evaluate": [f"--model={shelf}/run"],
+        "export": [f"--model={shelf}/good.keras", f"--workdir={tmp_path}/served"],
         "paper_table": ["--list"],
         "plot": ["curves", f"{shelf}/metrics_good"],
         "sweep": ["--gin_file=gin/trades.gin", "--seeds=0"],

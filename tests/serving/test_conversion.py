@@ -9,8 +9,9 @@ import yaml
 
 import tfrobust
 from tfrobust.evaluation.examples import Examples
+from tfrobust.runs.conversion import formats
 from tfrobust.serving import export_classifier
-from tfrobust.serving.conversion import convert_export, formats
+from tfrobust.serving.conversion import convert_export
 from tfrobust.serving.conversion.litert import load_litert
 from tfrobust.serving.conversion.onnx_file import load_onnx
 

@@ -98,7 +98,7 @@ def _check(values):
 
 
 def _check_format(name):
-    from tfrobust.serving.conversion.formats import check_format
+    from tfrobust.runs.conversion.formats import check_format
 
     return check_format(name)
 

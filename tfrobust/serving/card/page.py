@@ -4,8 +4,6 @@ import json
 import pathlib
 from typing import Any
 
-import jinja2
-
 from tfrobust.errors import UserError
 from tfrobust.runs import markdown
 
@@ -29,6 +27,8 @@ def render_card(content: dict[str, Any]) -> str:
     Raises:
         UserError: `content` lacks what the card says.
     """
+    import jinja2  # only who writes a card needs it
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
         undefined=jinja2.StrictUndefined,

@@ -10,8 +10,8 @@ from tfrobust.contract.keras_file import read_keras_file
 from tfrobust.errors import UserError
 from tfrobust.evaluation.examples import Examples
 from tfrobust.runs import files, kinds
+from tfrobust.runs.conversion.formats import check_format
 from tfrobust.serving.card.card import check_unedited, update_card
-from tfrobust.serving.conversion.formats import check_format
 from tfrobust.serving.conversion.litert import load_litert, write_litert
 from tfrobust.serving.conversion.measure import measure_converted
 from tfrobust.serving.conversion.onnx_file import load_onnx, write_onnx

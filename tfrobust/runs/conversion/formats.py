@@ -44,7 +44,7 @@ def check_format(name: str) -> Format:
         UserError: there is none of that name, or what it needs is not installed.
 
     Example:
-        >>> from tfrobust.serving.conversion.formats import check_format
+        >>> from tfrobust.runs.conversion.formats import check_format
         >>> check_format("gguf")
         Traceback (most recent call last):
         tfrobust.errors.UserError: There is no format 'gguf'. Expected one of: saved_model, ...

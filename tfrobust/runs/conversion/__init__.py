@@ -1,0 +1,1 @@
+"""Formats of converted classifiers, known without TensorFlow."""
