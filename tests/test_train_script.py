@@ -71,7 +71,7 @@ def refused(result, workdir, *messages):
         ("valid/attacks.PGD.steps = 3", ("valid/attacks.PGD.steps",)),
         ("EPSILON = 8", ("'8/255'",)),
         ("EPSILON = 'eight'", ("epsilon='eight'",)),
-        ("models.digits_cnn.num_classes = 11", ("(b, 10)", "num_classes")),
+        ("models.digits_cnn.num_classes = 11", ("num_classes=11", "have 10")),
         ("models.digits_cnn.input_shape = (28, 28, 1)", ("8, 8, 1)", "28, 28, 1)")),
         ("training.train.batch_size = 5000", ("5000",)),
         ("training.train.checkpoint_rule = 'best'", ("best_robust",)),
