@@ -290,9 +290,15 @@ DEAR = {
             "hat",
             "fait_mer",
             "grad_align",
+            "gaussian_noise",
         ),
     },
-    "test_fit_save_load_and_go_on": {"rat_exact", "rat_reference", "trades_jac"},
+    "test_fit_save_load_and_go_on": {
+        "rat_exact",
+        "rat_reference",
+        "trades_jac",
+        "gaussian_noise",
+    },
     "test_the_seed_names_the_run": {"rat_exact"},
     "test_bfloat16": {"rat_exact"},
 }

@@ -271,6 +271,12 @@ CASES = {
         {"classifier": classifier, "name": "m"},
         {**METHOD, "seed": Given(5, weight_perturbation=WeightNoise(0.5))},
     ),
+    "GaussianNoise": (
+        step_of,
+        {"classifier": classifier, "name": "m"},
+        {**METHOD, "sigma": 0.5},
+    ),
+    "SmoothAdv": (step_of, NAMED, {**METHOD, "sigma": 0.5, "samples": 3}),
     "CertifiedTraining": (
         step_of,
         {"classifier": classifier, "threat_model": BALL, "name": "m"},

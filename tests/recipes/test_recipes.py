@@ -20,7 +20,9 @@ from tfrobust.methods import (
     TRADES,
     CertifiedTraining,
     Free,
+    GaussianNoise,
     Natural,
+    SmoothAdv,
 )
 from tfrobust.ops.schedules import LinearRamp, Steps
 from tfrobust.regularizers import (
@@ -70,6 +72,11 @@ COMPOSITIONS = {
             scale=LinearRamp(30, after=1.0),
             **o,
         ),
+    ),
+    "gaussian_noise": ({"sigma": 0.5}, lambda c, **o: GaussianNoise(c, sigma=0.5, **o)),
+    "smooth_adv": (
+        {"samples": 4},
+        lambda c, **o: SmoothAdv(c, CE, sigma=0.25, samples=4, scale=LinearRamp(10), **o),
     ),
     "adv": ({}, lambda c, **o: ADV(c, CE, **o)),
     "fat": (

@@ -36,6 +36,7 @@ VALUES = {
     "projections": 2,
     "ramp_epochs": 3,
     "replays": 2,
+    "samples": 3,
     "second_weight": 0.1,
     "sigma": 0.05,
     "size": 0.2,
@@ -123,7 +124,7 @@ def test_a_wrong_value_is_refused_by_its_name(compose, name, setting):
             compose(name, **{setting: value})
 
 
-@pytest.mark.parametrize("name", ["atlas", "trades_jac", "llr", "ibp"])
+@pytest.mark.parametrize("name", ["atlas", "trades_jac", "llr", "ibp", "smooth_adv"])
 def test_a_ramp_of_no_epochs_is_none(compose, name):
     assert compose(name, ramp_epochs=0)["scale"] == 1.0
 

@@ -29,6 +29,8 @@ from tfrobust.recipes.rat import rat_reference as rat_reference
 from tfrobust.recipes.single_step import free as free
 from tfrobust.recipes.single_step import gat as gat
 from tfrobust.recipes.single_step import grad_align as grad_align
+from tfrobust.recipes.smoothed import gaussian_noise as gaussian_noise
+from tfrobust.recipes.smoothed import smooth_adv as smooth_adv
 from tfrobust.recipes.trades import awp as awp
 from tfrobust.recipes.trades import score as score
 from tfrobust.recipes.trades import trades as trades

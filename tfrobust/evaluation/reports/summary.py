@@ -164,7 +164,7 @@ def _make_curves(evaluation):
 
 
 def _make_finding(finding):
-    return {
+    told = {
         "id": finding.id,
         "title": finding.title,
         "level": finding.level,
@@ -173,6 +173,7 @@ def _make_finding(finding):
         "text": finding.text,
         "examples": finding.examples,
     }
+    return {**told, "advice": finding.advice} if finding.fired and finding.advice else told
 
 
 def _sum_costs(evaluation):
