@@ -1,7 +1,8 @@
 """Values: parts of a method that are frozen, comparable, printable and serialisable."""
 
 import dataclasses
-from typing import Any, Self, TypeVar
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self, TypeVar
 
 import keras
 
@@ -28,8 +29,15 @@ class Spec:
 
     A subclass is declared with `@register` and `@dataclasses.dataclass(frozen=True)`. It equals
     another one with the same fields, prints as the call that makes it, and survives Keras's
-    serialisation.
+    serialisation. `describe` says in a few words what it is, for reports.
+
+    Attributes:
+        short_name: what the field calls it, where that is not the name of the class.
+        untold: names of fields that `describe` leaves out.
     """
+
+    short_name: ClassVar[str] = ""
+    untold: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self):
         # JSON has no tuples: a list that comes back from a config is a tuple again.
@@ -57,6 +65,24 @@ class Spec:
             for field in _list_fields(self)
         }
 
+    def describe(self) -> str:
+        """A few words for people, at most 80 characters: the name, and the settings that are no defaults.
+
+        Example:
+        >>> tfrobust.APGD(tfrobust.Linf("8/255"), steps=50).describe(), tfrobust.AWP().describe()
+        ('APGD, 50 steps', 'AWP')
+        """
+        return in_words(self.short_name or type(self).__name__, self.list_settings())
+
+    def list_settings(self, untold: Iterable[str] = ()) -> list[str]:
+        """In words, the fields that are not as by default, but for those named here and in `untold`."""
+        left_out = {*self.untold, *untold}
+        return [
+            _tell(field.name, getattr(self, field.name))
+            for field in _list_fields(self)
+            if field.name not in left_out and getattr(self, field.name) != field.default
+        ]
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
@@ -64,6 +90,53 @@ class Spec:
 
 def _list_fields(value: Any) -> tuple[dataclasses.Field, ...]:
     return dataclasses.fields(value)
+
+
+def in_words(name: str, settings: Iterable[str], most: int = 80) -> str:
+    """A name and its settings, with commas between; "..." for those that are too long for the room.
+
+    Example:
+    >>> in_words("PGD-20", ["20 steps of 0.015"]), in_words("PGD-20", ["20 steps", "a" * 80])
+    ('PGD-20, 20 steps of 0.015', 'PGD-20, 20 steps, ...')
+    """
+    settings = list(settings)
+    text = ", ".join([name, *settings])
+    if len(text) <= most:
+        return text
+    text = name
+    for setting in settings:
+        if len(f"{text}, {setting}, ...") <= most:
+            text = f"{text}, {setting}"
+    return f"{text}, ..."
+
+
+def tell_value(value: Any) -> str:
+    """A setting's value in words: written numbers as they were written, parts by their own words."""
+    if isinstance(value, Spec):
+        return value.describe()
+    if isinstance(value, (tuple, list)):
+        return " and ".join(map(tell_value, value)) or "none"
+    if isinstance(value, float) and not isinstance(value, Written):
+        return f"{value:g}"
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    return getattr(value, "__name__", type(value).__name__)
+
+
+def _tell(name, value):
+    words = name.replace("_", " ")
+    if value is None or value is False:
+        return f"no {words}"
+    if value is True:
+        return words
+    if isinstance(value, (int, float)):
+        # 20 restarts, but gamma 0.005.
+        return (
+            f"{tell_value(value)} {words}"
+            if words.endswith("s")
+            else f"{words} {tell_value(value)}"
+        )
+    return f"{words} {tell_value(value)}"
 
 
 def check_kind(name: str, value: Any, kind: type, optional: bool = False) -> None:

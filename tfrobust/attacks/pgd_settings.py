@@ -12,7 +12,7 @@ from tfrobust.attacks.targets import check_targets, count_targets
 from tfrobust.errors import UserError
 from tfrobust.losses.objectives import CrossEntropy, Objective
 from tfrobust.ops.numbers import integer, parse_number
-from tfrobust.spec import check_kind
+from tfrobust.spec import check_kind, in_words, tell_value
 from tfrobust.threat_models.base import ThreatModel
 
 SELECTIONS = ("last", "any", "best")
@@ -88,6 +88,23 @@ class PGDSettings(IterativeAttack):
                 f"{self.start!r} begins: the attack would never move. Use start=Gaussian(0.001) "
                 "or start=Uniform()."
             )
+
+    def describe(self) -> str:
+        """Steps and their size first: "PGD-20, 20 steps of 0.015"."""
+        steps = "1 step" if self.steps == 1 else f"{self.steps} steps"
+        others = self.list_settings(untold=("steps", "step_size", "relative_step_size"))
+        name = f"{self.short_name or type(self).__name__}-{self.steps}"
+        return in_words(name, [f"{steps} of {self._tell_size()}", *others])
+
+    def _tell_size(self):
+        if self.step_size is not None:
+            return tell_value(self.step_size)
+        # In the unit in which the radius was written: 2/255 at 8/255.
+        relative, epsilon = self.absolute_step_size(1.0), tell_value(self.threat_model.epsilon)
+        numerator, slash, denominator = epsilon.partition("/")
+        if not slash:
+            return tell_value(float(self.threat_model.radius(relative)))
+        return f"{float(numerator) * relative:g}/{denominator}"
 
     @property
     def is_one_climb(self) -> tf.Tensor:

@@ -23,6 +23,8 @@ class AttackTraits(Spec):
         def threat_model(self) -> ThreatModel:
             """Every attack has one, most of them as a field."""
 
+    untold = ("threat_model", "jit_compile")  # The threat model is told beside it.
+
     needs_gradient = True
     """Whether it differentiates the model."""
     needs_scores = True

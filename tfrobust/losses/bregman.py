@@ -37,6 +37,10 @@ class Bregman(Spec):
     def check(self) -> None:
         check_kind("potential", self.potential, Potential)
 
+    def describe(self) -> str:
+        """The name of the potential's divergence."""
+        return self.potential.describe()
+
     def __call__(self, logits_a: tf.Tensor, logits_b: tf.Tensor) -> tf.Tensor:
         """D(softmax(logits_a), softmax(logits_b)); logits have shape (b, k), the result shape (b,)."""
         return self.potential.divergence(logits_a, logits_b)

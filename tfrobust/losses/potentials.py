@@ -68,6 +68,8 @@ class NegativeEntropy(Potential):
     [-2.303]
     """
 
+    short_name = "KL"
+
     def value(self, logits: tf.Tensor) -> tf.Tensor:
         return tf.reduce_sum(tf.nn.softmax(logits) * tf.nn.log_softmax(logits), axis=-1)
 
@@ -97,6 +99,8 @@ class SquaredNorm(Potential):
     >>> print(tfrobust.losses.SquaredNorm().value(tf.zeros((1, 10))).numpy().round(3))
     [0.1]
     """
+
+    short_name = "squared error"
 
     def value(self, logits: tf.Tensor) -> tf.Tensor:
         return tf.reduce_sum(tf.square(tf.nn.softmax(logits)), axis=-1)

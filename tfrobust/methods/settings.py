@@ -6,7 +6,9 @@ from typing import Any, ClassVar, Self
 import keras
 
 from tfrobust.errors import UserError
-from tfrobust.spec import as_config
+from tfrobust.regularizers.base import Regularizer
+from tfrobust.spec import Spec, as_config
+from tfrobust.weights.base import WeightPerturbation
 
 
 class Settings:
@@ -34,6 +36,20 @@ class Settings:
             constructor.__signature__ = _whole_signature(constructor, super(cls, cls).__init__)
         _, *parameters = inspect.signature(cls.__init__).parameters
         cls.settings = tuple(name for name in parameters if name != "name")
+
+    def describe(self) -> str:
+        """A few words for people: the method's name and those of what is added to it, "TRADES + MER"."""
+        names = [type(self).__name__]
+        names += [part.short_name or type(part).__name__ for part in self.list_additions()]
+        return " + ".join(dict.fromkeys(names))
+
+    def list_additions(self) -> list[Spec]:
+        """The regularizers and weight perturbations that the constructor was given."""
+        given: list[Any] = []
+        for name in self.settings:
+            value = getattr(self, name)
+            given += value if isinstance(value, (list, tuple)) else [value]
+        return [part for part in given if isinstance(part, (Regularizer, WeightPerturbation))]
 
     def get_config(self) -> dict[str, Any]:
         """The name, and each setting as Keras serialises it."""

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import number, parse_number, parse_numbers
-from tfrobust.spec import Spec, register
+from tfrobust.spec import Spec, register, tell_value
 
 
 class Schedule(Spec):
@@ -66,6 +66,12 @@ class LinearRamp(Schedule):
 
     def extremes(self) -> tuple[float, float]:
         return min(self.begin, self.end), max(self.begin, self.end)
+
+    def describe(self) -> str:
+        """Such as "0 to 4 over 10 epochs"."""
+        begin, end, epochs = map(tell_value, (self.begin, self.end, self.epochs))
+        wait = f" after {tell_value(self.after)}" if self.after else ""
+        return f"{begin} to {end} over {epochs} epochs{wait}"
 
 
 @register

@@ -39,6 +39,8 @@ class MaximalEntropy(Regularizer):
     Reference: "Adversarial robustness from a Bregman view" (arXiv 2208.12511), MER.
     """
 
+    short_name = "MER"
+
     point: str = "clean"
     divergence: Bregman = Bregman()
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfrobust.ops.numbers import parse_number
 from tfrobust.ops.random.keys import Keys
-from tfrobust.spec import Spec
+from tfrobust.spec import Spec, in_words, tell_value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +29,11 @@ class ThreatModel(Spec):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.store(epsilon=parse_number(self.epsilon, "epsilon", 0.0))
+
+    def describe(self) -> str:
+        """Norm and radius, "Linf 8/255"."""
+        name = f"{self.short_name or type(self).__name__} {tell_value(self.epsilon)}"
+        return in_words(name, self.list_settings(untold=("epsilon",)))
 
     def radius(self, scale: tf.Tensor | float = 1.0) -> tf.Tensor | float:
         """The radius, a number; `scale` in [0, 1], possibly a tensor, is for ramps."""

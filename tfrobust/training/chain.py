@@ -102,9 +102,9 @@ def make_chain(
 def _list_settings(experiment):
     """What tells runs apart, for TensorBoard's HParams: the main settings, and what overrides the file's."""
     settings = {
-        "method": type(experiment.method).__name__,
+        "method": experiment.method.describe(),
         "data": experiment.splits.info.name,
-        "threat_model": repr(experiment.test_attack.threat_model),
+        "threat_model": experiment.test_attack.threat_model.describe(),
         "epochs": experiment.epochs,
         "batch_size": experiment.batch_size,
         "seed": experiment.seed,

@@ -49,7 +49,7 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
         seconds: time to spend on training steps, after tracing.
         most_steps: the largest number of them.
     """
-    method = experiment.method
+    method, attack = experiment.method, experiment.test_attack
     memory = memory_plan.estimate(experiment)
     advice = memory and memory_plan.advise(
         memory, method, experiment.batch_size, memory_plan.measure_available()
@@ -98,7 +98,8 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
     if not experiment.workers.is_chief:
         return
     print(
-        f"method            {type(method).__name__}\n"
+        f"method            {method.describe()}\n"
+        f"test attack       {attack.describe()}, within {attack.threat_model.describe()}\n"
         f"parameters        {count:,}\n"
         f"training examples {len(experiment.splits.train):,}\n"
         f"images            {experiment.splits.describe_storage()}\n"

@@ -5,7 +5,7 @@ from typing import Any
 from tfrobust.evaluation.accuracy import Measured
 from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.runs import files
-from tfrobust.runs.markdown import code, plain
+from tfrobust.runs.markdown import plain
 from tfrobust.runs.workspace import Workspace
 from tfrobust.training.callbacks.keep import KeepBest
 from tfrobust.training.callbacks.record import RecordMetrics
@@ -38,14 +38,14 @@ def write_report(
         metrics: `RecordMetrics`, which knows how long training took.
         test_seconds: how long the test took.
     """
-    splits, method = experiment.splits, experiment.method
+    splits, method, attack = experiment.splits, experiment.method, experiment.test_attack
     result = {
         "method": type(method).__name__,
         "data": splits.info.name,
         "gin_files": list(experiment.gin_files),
         "gin_bindings": list(experiment.gin_bindings),
-        "threat_model": repr(experiment.test_attack.threat_model),
-        "test_attack": repr(experiment.test_attack),
+        "threat_model": repr(attack.threat_model),
+        "test_attack": repr(attack),
         "clean": _count(measured.clean),
         "robust": _count(measured.robust),
         "checkpoint": {"rule": rule, "epoch": best["epoch"] + 1, "value": best["value"]},
@@ -63,15 +63,16 @@ def write_report(
     value = (
         f" ({monitor} {best['value']:.4f} on {len(splits.validation)} images)" if monitor else ""
     )
-    text = f"""# {plain(result["method"])} on {plain(result["data"])}
+    text = f"""# {plain(method.describe())} on {plain(result["data"])}
 
 | on the test split | accuracy | 95 % interval | right / all |
 | --- | --- | --- | --- |
 {_format_row("clean", result["clean"])}
 {_format_row("under the test attack", result["robust"])}
 
-- Test attack: {code(result["test_attack"])}. Each image that it found was checked by a fresh forward pass
+- Test attack: {_describe_attack(attack)}. Each image that it found was checked by a fresh forward pass
   in inference mode, and so were its distance and its pixel range. Intervals are Wilson's.
+- Trained {_describe_training(method)}.
 - Checkpoint: epoch {best["epoch"] + 1} of {experiment.epochs}{shortened}, {_CHOICE[rule]}{value}.
   The test split was not used for the choice.
 - Training: {metrics.seconds:.0f} s; test: {test_seconds:.0f} s. Seed {experiment.seed}.
@@ -82,6 +83,17 @@ def write_report(
     files.write_json(workspace.path / "report.json", result)
     files.write_text(workspace.report, text)
     return text
+
+
+def _describe_training(method):
+    """Under which attack, and with what more, in words."""
+    attack = method.attack
+    under = "without an attack" if attack is None else f"under {_describe_attack(attack)}"
+    return "; with ".join([under, *(plain(part.describe()) for part in method.list_additions())])
+
+
+def _describe_attack(attack):
+    return f"{plain(attack.describe())}, within {plain(attack.threat_model.describe())}"
 
 
 def _count(flags):

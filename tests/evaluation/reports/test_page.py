@@ -121,7 +121,7 @@ def test_text_and_page_say_how_random_models_and_lost_logits_were_counted(ten_ex
 
 def test_findings_are_told_and_words_are_safe(ten_examples, tmp_path):
     findings = (
-        Finding("C8", "black <box>", "severe", 1, 0, "Look & see `x < y`.", (104,)),
+        Finding("C8", "black <box>", "severe", 1, 0, "Look & see `x < y`.", (104,), "Do `z & w`."),
         Finding("C9", "steps", "passed", None, None, "Fine."),
     )
     evaluation = dataclasses.replace(
@@ -131,6 +131,10 @@ def test_findings_are_told_and_words_are_safe(ten_examples, tmp_path):
     text, reader = page(tmp_path)
     assert "script" not in reader.tags and "&lt;script&gt;&amp;" in text
     assert "<code>x &lt; y</code>" in text
+    assert "What to do:</em> Do <code>z &amp; w</code>." in text
+    assert (
+        text.index("<h2>Accuracy</h2>") < text.index("What to look at") < text.index("<h2>Attacks")
+    )
     told = "".join(reader.text)
     assert "not trustworthy: C8" in told and "1 check passed" in told
     assert "accuracy under pgd_20, no estimate of robust accuracy" in told
@@ -239,7 +243,7 @@ def check_markdown(text, plain_text):
 
 def test_no_text_of_a_report_is_markup(ten_examples, tmp_path):
     findings = [
-        Finding(id, "title", level, 1.0, 2.0, "text with `code` in it", (3,))
+        Finding(id, "title", level, 1.0, 2.0, "text with `code` in it", (3,), "advice with `code`")
         for id, level in (("C1", "severe"), ("C2", "warning"), ("C3", "info"), ("C4", "passed"))
     ]
     evaluation = dataclasses.replace(ten_examples, findings=tuple(findings))

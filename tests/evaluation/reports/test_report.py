@@ -17,7 +17,14 @@ from tfrobust.evaluation.reports.summary import plain, summarize_evaluation
 from tfrobust.ops.uncertainty.interval import binomial_interval
 
 SEVERE = Finding(
-    "C8", "black box", "severe", 0.1, 0.002, "Square finds more: gradients lie.", (104,)
+    "C8",
+    "black box",
+    "severe",
+    0.1,
+    0.002,
+    "Square finds more: gradients lie.",
+    (104,),
+    "Look at C7.",
 )
 ERROR = Finding("C26", "validity", "error", 1, 0, "One image lies outside: look at it.")
 WARNING = Finding("C12", "steps", "warning", 0.9, 0.5, "More steps find more: raise `steps`.")
@@ -186,13 +193,24 @@ def test_the_first_lines_say_what_is_not_trustworthy(ten_examples, tmp_path):
     lines = [line for line in text.splitlines() if line]
     assert lines[0].startswith("# Not trustworthy: C8, C26; robust accuracy <= 30.00 %")
     assert lines[1].endswith("The checks C26, C8 say why this cannot be relied on.")
-    assert ERROR.text in lines[2] and SEVERE.text in lines[3]
-    assert lines[4] == "Warnings:" and WARNING.text in lines[5]
+    # The numbers, then what fired, the worst first, each with what to do.
+    place = lines.index("## What to look at")
+    assert any("| 3 / 10 |" in line for line in lines[2:place])
+    assert lines[place + 1] == f"- **C26, validity**: {ERROR.text}"
+    assert lines[place + 2] == f"- **C8, black box**: {SEVERE.text} *What to do:* Look at C7."
+    assert lines[place + 3] == f"- C12, steps (warning): {WARNING.text}"
+    assert place < lines.index("## Attacks")
     assert "| apgd-ce | 8 | 3 | 50.00 % | 50.00 % | 2.0 | 11 + 11 | 11 + 11 | 0.75 |" in text
     assert "| C9 | one step | passed | 0 | 0.005 |" in text
     assert "| 104 |" in text
     assert "do not confirm" not in text and "square 1" in text
     report = read_report(tmp_path)
+    assert [f.get("advice") for f in report["tfrobust"]["findings"]] == [
+        None,
+        "Look at C7.",
+        None,
+        None,
+    ]
     assert report["unreliable"] and not report["tfrobust"]["trustworthy"]
     sound = write_reports(ten_examples, images(ten_examples), tmp_path)
     assert sound.startswith("# Robust accuracy <= 30.00 %") and "trustworthy" not in sound

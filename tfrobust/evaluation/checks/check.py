@@ -60,7 +60,7 @@ class Check:
         examples: tuple = (),
     ) -> Finding:
         """The `Finding` of this check; see there for the arguments."""
-        return Finding(self.id, self.title, level, value, threshold, text, examples)
+        return Finding(self.id, self.title, level, value, threshold, text, examples, self.advice)
 
     def skip(self, why: str) -> Finding:
         """The `Finding` of a check that was not made, for the reason `why`."""

@@ -21,6 +21,7 @@ class Finding:
         threshold: what it was compared with, a number or None.
         text: what was seen and what to do, one or two plain sentences.
         examples: ids of up to 20 examples that show it.
+        advice: what to do about anything of this kind, a sentence; "" where nothing is said.
 
     Raises:
         UserError: there is no such level.
@@ -38,6 +39,7 @@ class Finding:
     threshold: float | None
     text: str
     examples: tuple = ()
+    advice: str = ""
 
     def __post_init__(self):
         if self.level not in LEVELS:

@@ -8,7 +8,7 @@ _WORSE = ("warning", *DISTRUST)
 
 
 def format_report(report: dict) -> str:
-    """Returns Markdown: the headline, what makes it doubtful, attacks, setting, checks, checklist, costs.
+    """Returns Markdown: headline, three sentences, accuracies, checks that fired, attacks, setting, costs.
 
     Args:
         report: what `summary.summarize_evaluation` or `read_report` returns.
@@ -18,6 +18,7 @@ def format_report(report: dict) -> str:
     parts = [
         _head(ours),
         _table(tables.ACCURACIES, tables.list_accuracies(ours)) + rules,
+        _fired(ours["findings"]),
         _attacks(ours["attacks"]),
         "## Setting\n\n" + _facts(tables.list_settings(ours)),
         _checks(ours["findings"]),
@@ -30,21 +31,30 @@ def format_report(report: dict) -> str:
 
 def _head(ours):
     title = ours["headline"]
-    doubts = [f for f in ours["findings"] if f["level"] in DISTRUST]
-    warnings = [f for f in ours["findings"] if f["level"] == "warning"]
     lines = [f"# {plain(title[:1].upper() + title[1:])}", "", sentence(" ".join(explain(ours))), ""]
-    if doubts:
-        lines += [f"- **{_name(f)}**: {sentence(f['text'])}" for f in doubts] + [""]
-    if warnings:
-        lines += ["Warnings:", ""]
-        lines += [f"- {_name(f)}: {sentence(f['text'])}" for f in warnings] + [""]
     if not ours["findings"]:
         lines += ["No checks were made: nothing says whether to trust the number.", ""]
     return "\n".join(lines)
 
 
+def _fired(findings):
+    """What makes the number doubtful, by name, each with what to do; the worst comes first already."""
+    fired = [f for f in findings if f["level"] in _WORSE]
+    if not fired:
+        return ""
+    return "## What to look at\n\n" + "".join(
+        f"- {_name(f)}: {sentence(f['text'])}{_advise(f)}\n" for f in fired
+    )
+
+
 def _name(finding):
-    return f"{plain(finding['id'])}, {plain(finding['title'])}"
+    name = f"{plain(finding['id'])}, {plain(finding['title'])}"
+    return f"**{name}**" if finding["level"] in DISTRUST else f"{name} ({finding['level']})"
+
+
+def _advise(finding):
+    # Reports of earlier versions have none.
+    return f" *What to do:* {sentence(finding['advice'])}" if finding.get("advice") else ""
 
 
 def _attacks(attacks):

@@ -113,6 +113,7 @@ def _summarize_certified(evaluation):
         **count_right(evaluation.certified),
         "asked": int(np.isfinite(evaluation.certified_radii).sum()),
         "spared": 0 if evaluation.spared is None else int(evaluation.spared.sum()),
+        "seconds": evaluation.certified_seconds,
         "curve": {"epsilon": some, "accuracy": [float(np.mean(radii >= r)) for r in some]},
     }
 
@@ -163,7 +164,7 @@ def _make_curves(evaluation):
 
 
 def _make_finding(finding):
-    return {
+    told = {
         "id": finding.id,
         "title": finding.title,
         "level": finding.level,
@@ -172,6 +173,7 @@ def _make_finding(finding):
         "text": finding.text,
         "examples": finding.examples,
     }
+    return {**told, "advice": finding.advice} if finding.fired and finding.advice else told
 
 
 def _sum_costs(evaluation):
