@@ -10,6 +10,9 @@ import pytest
 import tfrobust
 from tfrobust.certification import Smoothing, certify
 from tfrobust.errors import UserError
+from tfrobust.evaluation.epsilon_curve import EpsilonCurve
+from tfrobust.plots import report_figures
+from tfrobust.plots.bounds import find_steps
 
 EPSILON = 0.02
 
@@ -44,6 +47,7 @@ def test_the_report_has_both_sides(setting, folder, tmp_path):
     assert not (found.certified & ~found.robust).any()
     ours = tfrobust.evaluation.read_report(tmp_path / "e")["tfrobust"]
     assert ours["certified"]["right"] == proven.certified.sum() <= ours["robust"]["right"]
+    assert ours["certified"]["seconds"] > 0.0
     assert ours["certified"]["asked"] == 30 and ours["certified"]["spared"] == 0
     with open(tmp_path / "e" / "examples.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -56,6 +60,37 @@ def test_the_report_has_both_sides(setting, folder, tmp_path):
     assert row["state"] == "answered"
     page = tfrobust.evaluation.write_page(tmp_path / "e").read_text()
     assert "certified, at least" in page
+
+
+def test_certified_accuracy_is_never_above_the_attacked_one(setting, tmp_path):
+    model, (x, y), _ = setting
+    proven = certify(model, (x, y), "radii", tfrobust.Linf(EPSILON))
+    steps = find_steps(proven.clean, proven.radii)
+    assert len(steps[0]) > 3
+    for radius, share in zip(*steps, strict=True):
+        assert share == proven.compute_accuracy(radius)
+    curve = EpsilonCurve(steps=5)(model, x, y, tfrobust.Linf(EPSILON))
+    assert curve["examples"] == 30
+    reached = [(e, a) for e, a in zip(curve["epsilon"], curve["accuracy"]) if 0 < e <= steps[0][-1]]
+    assert len(reached) > 3
+    assert all(proven.compute_accuracy(e) <= a for e, a in reached)
+    report = Drawable({**curve, "examples": 20}, proven)
+    axes = report_figures.draw_accuracy_by_epsilon(report).axes[0]
+    lines = {line.get_label(): line for line in axes.lines}
+    assert lines["attacked"].get_ydata().tolist() == curve["accuracy"]
+    radii, shares = find_steps(proven.clean[:20], proven.radii[:20])
+    assert lines["certified"].get_xdata().tolist() == [0.0, *radii]
+    assert lines["certified"].get_ydata().tolist() == [shares[0], *shares]
+    assert lines["certified"].get_drawstyle() == "steps-pre"
+
+
+class Drawable:
+    """What the picture of a report reads."""
+
+    def __init__(self, curve, proven):
+        self.ours = {"curves": {"epsilon": curve}, "norm": "Linf", "radius": EPSILON}
+        self.ours |= {"epsilon": EPSILON, "num_classes": 10}
+        self.proven = lambda: (proven.clean, proven.radii)
 
 
 def test_without_certificates_nothing_is_said(setting, tmp_path):

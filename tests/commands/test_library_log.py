@@ -20,6 +20,7 @@ NOISE = [
     f"I{ABSL}port.cc:153] oneDNN custom operations are on. You may see slightly different results.",
     "2024-07-02 13:31:19.012804: I tensorflow/core/platform/cpu_feature_guard.cc:182] This TensorFlow",
     f"E{ABSL}util.cc:131] oneDNN supports DT_HALF only on platforms with AVX-512. Falling back.",
+    f"W{ABSL}util.cc:163] Not handling type DT_DOUBLE",
     f"E{ABSL}node_def_util.cc:682] NodeDef mentions attribute use_unbounded_threadpool which is not in "
     "the op definition: Op<name=MapDataset; signature=input_dataset:variant>",
     f"W{ABSL}local_rendezvous.cc:404] Local rendezvous is aborting with status: OUT_OF_RANGE: End of "
@@ -34,6 +35,7 @@ REAL = [
     f"W{ABSL}gpu_device.cc:2342] Cannot dlopen some GPU libraries. Please make sure the missing libraries",
     f"E{ABSL}cuda_executor.cc:1228] INTERNAL: CUDA Runtime error: Failed call to cudaGetRuntimeVersion",
     f"W{ABSL}bfc_allocator.cc:501] Allocator (GPU_0_bfc) ran out of memory trying to allocate 8.00GiB",
+    f"W{ABSL}util.cc:163] Not handling type DT_STRING",
     f"F{ABSL}gpu_timer.cc:1] Check failed: end of sequence",
     f"E{ABSL}node_def_util.cc:682] NodeDef mentions attribute other which is not in the op definition",
     "Fatal Python error: Segmentation fault",

@@ -2,7 +2,10 @@
 
 import json
 
-from tfrobust.commands.table import format_change, format_row
+import pytest
+
+from tfrobust.commands.table import COMMAND, format_bounds, format_change, format_row
+from tfrobust.errors import UserError
 
 
 def write(folder, **more):
@@ -37,3 +40,33 @@ def test_an_earlier_run_has_its_changes_in_its_command(tmp_path):
     assert cells[2:5] == ["`EPOCHS = 3`", "-", "-"]
     both = "[adv](gin/adv.gin) + [scale_small](gin/parts/scale_small.gin)"
     assert cells[1] == both and both in format_row(tmp_path)
+
+
+def write_evaluation(folder, **more):
+    def count(right):
+        return {"right": right, "total": 200, "accuracy": right / 200, "interval": [0.5, 0.9]}
+
+    ours = {"schema": 1, "norm": "Linf", "epsilon": "8/255", "clean": count(180)}
+    ours |= {"robust": count(150), "certified": {**count(125), "seconds": 2.04}}
+    ours |= {"costs": {"attack_seconds": 31.5}, **more}
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(json.dumps({"tfrobust": ours}))
+
+
+def test_both_bounds_and_the_seconds_of_both(tmp_path, capsys):
+    folder = tmp_path / "ibp" / "evaluation" / "autoattack"
+    write_evaluation(folder)
+    assert COMMAND.main(["table", "--bounds", str(folder)]) == 0
+    *_, row = capsys.readouterr().out.splitlines()
+    assert row == format_bounds(folder)
+    cells = [cell.strip() for cell in row.split("|")][1:-1]
+    interval = "50.0 to 90.0"
+    assert cells[:3] == ["ibp", "Linf 8/255", "90.00"]
+    assert cells[3:] == ["62.50", interval, "75.00", interval, "2.0 s", "31.5 s"]
+
+
+def test_one_bound_alone_is_refused(tmp_path):
+    for missing, word in (("certified", "certificates"), ("robust", "attacks")):
+        write_evaluation(tmp_path / missing, **{missing: None})
+        with pytest.raises(UserError, match=f"has no {word}"):
+            format_bounds(tmp_path / missing)

@@ -136,8 +136,42 @@ def test_figures_of_reports(name, paths, column, values, files, tmp_path):
     assert [row[column] for row in rows] == values
 
 
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """An evaluation with certificates, its curve on the first two of three images; a certification."""
+    root = tmp_path_factory.mktemp("both")
+    for name in ("evaluation", "certification"):
+        (root / name).mkdir()
+    ours = {"schema": 1, "norm": "Linf", "radius": 0.1, "certified": {"right": 1}}
+    curve = {"epsilon": [0.0, 0.1], "accuracy": [1.0, 0.5], "examples": 2}
+    ours |= {"curves": {"epsilon": curve}, "robust": {"accuracy": 0.4}, "clean": {"accuracy": 0.9}}
+    (root / "evaluation" / "report.json").write_text(json.dumps({"tfrobust": ours}))
+    (root / "evaluation" / "examples.csv").write_text(
+        "id,clean_right,certified_radius\n0,true,0.1\n1,true,0.05\n2,false,\n"
+    )
+    found = {"schema": 1, "norm": "Linf"}
+    (root / "certification" / "report.json").write_text(json.dumps({"certification": found}))
+    (root / "certification" / "certified.csv").write_text(
+        "id,label,prediction,radius\n0,3,3,0.1\n1,4,4,0.05\n2,5,4,0.2\n3,1,1,0.1\n"
+    )
+    return root
+
+
+def test_both_bounds_are_of_the_same_images(both, tmp_path):
+    rows = plot("bounds", tmp_path / "bounds.svg", both / "evaluation", both / "certification")
+    seen = [(r["path"], r["measure"], float(r["radius"]), float(r["accuracy"])) for r in rows]
+    assert seen == [
+        ("evaluation", "certified", 0.05, 1.0),
+        ("evaluation", "certified", 0.1, 0.5),
+        ("evaluation", "attacked", 0.0, 1.0),
+        ("evaluation", "attacked", 0.1, 0.5),
+        ("certification", "certified", 0.05, 0.75),
+        ("certification", "certified", 0.1, 0.5),
+    ]
+
+
 def test_every_figure_says_what_it_shows():
     for name, entry in FIGURES.items():
         assert find_figure(name).__doc__ and entry.told
-        assert entry.module in ("of_models", "of_reports")
+        assert entry.module in ("of_models", "of_reports", "of_bounds")
         importlib.import_module(f"tfrobust.figures.{entry.module}")

@@ -3,8 +3,10 @@
     python bin/table.py runs/*                          prints the table
     python bin/table.py --readme=docs/results.md runs/*   puts it between the file's markers
     python bin/table.py --changes runs/base runs/*        what one change at a time does
+    python bin/table.py --bounds evaluations/*            certified and attacked accuracy side by side
 
-Every number is read from a run's report.json; nothing is typed in. Folders without one are left out.
+Every number is read from the report.json of a run, or of an evaluation with certificates (bin/evaluate.py
+--certified=FOLDER); nothing is typed in. Folders without one are left out.
 
 Exit status: 0 done; 2 something in the request cannot work.
 """
@@ -18,6 +20,7 @@ from absl import flags
 from tfrobust.commands.parts.place import find_place
 from tfrobust.commands.start.command_line import Command
 from tfrobust.errors import UserError
+from tfrobust.runs import files
 from tfrobust.runs.markdown import code, link, plain
 from tfrobust.runs.run_report import read_run_report
 
@@ -26,6 +29,10 @@ HEAD = """| gin file | method | data | threat model | clean | PGD-20 | 95 % inte
 CHANGES_HEAD = """\
 | gin file | changes | validation: clean | robust | test: clean | PGD-20 | 95 % interval | training |
 | --- | --- | --- | --- | --- | --- | --- | --- |"""
+
+BOUNDS_HEAD = """| run | threat model | clean | certified, at least | 95 % interval | attacked, at most | \
+95 % interval | certificates | attacks |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
 
 
 def _define(values):
@@ -41,6 +48,12 @@ def _define(values):
         "A table of changes: lines of gin beside the file, validation accuracies; in the order given.",
         flag_values=values,
     )
+    flags.DEFINE_bool(
+        "bounds",
+        False,
+        "A table of evaluations with certificates: both bounds, and the seconds that each took.",
+        flag_values=values,
+    )
     flags.DEFINE_string(
         "markers",
         "results",
@@ -50,6 +63,8 @@ def _define(values):
 
 
 def _check(values, folders):
+    if values.bounds and values.changes:
+        raise UserError("--bounds is about evaluations, --changes about runs: give one of them.")
     for folder in folders:
         if not pathlib.Path(folder).exists():
             raise UserError(
@@ -62,11 +77,14 @@ def _check(values, folders):
 
 
 def _run(values, folders):
-    finished = _list_finished(folders)
-    rows = sorted(map(format_row, finished), key=_sort_key)
-    if values.changes:
-        rows = list(map(format_change, dict.fromkeys(finished)))
-    table = "\n".join([CHANGES_HEAD if values.changes else HEAD, *rows])
+    finished = list(dict.fromkeys(_list_finished(folders)))
+    if values.bounds:
+        head, rows = BOUNDS_HEAD, list(map(format_bounds, finished))
+    elif values.changes:
+        head, rows = CHANGES_HEAD, list(map(format_change, finished))
+    else:
+        head, rows = HEAD, sorted(map(format_row, _list_finished(folders)), key=_sort_key)
+    table = "\n".join([head, *rows])
     if values.readme is None:
         print(table)
     else:
@@ -111,6 +129,42 @@ def format_change(folder: str | os.PathLike) -> str:
     return f"| {' | '.join([*cells, f'{report.seconds:.0f} s'])} |"
 
 
+def format_bounds(folder: str | os.PathLike) -> str:
+    """One line of the table of both bounds.
+
+    Raises:
+        UserError: the folder's report.json is not that of an evaluation with attacks and certificates.
+    """
+    ours = files.read_json(pathlib.Path(folder, "report.json"), "tfrobust", 1)["tfrobust"]
+    proven, attacked = ours.get("certified"), ours["robust"]
+    if not (proven and attacked):
+        raise UserError(
+            f"The evaluation in {folder} has no {'attacks' if proven else 'certificates'}. Evaluate with "
+            "both: python bin/evaluate.py --model=... --certified=FOLDER."
+        )
+    # Reports of earlier versions don't have the first of the two.
+    seconds = [proven.get("seconds"), ours["costs"]["attack_seconds"]]
+    cells = [
+        plain(_name_run(pathlib.Path(folder))),
+        f"{ours['norm']} {plain(str(ours['epsilon']))}",
+        f"{100 * ours['clean']['accuracy']:.2f}",
+        *_format_share(proven),
+        *_format_share(attacked),
+        *("-" if s is None else f"{s:.1f} s" for s in seconds),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _format_share(counts):
+    low, high = counts["interval"]
+    return f"{100 * counts['accuracy']:.2f}", f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def _name_run(folder):
+    folder = folder.resolve()
+    return folder.parent.parent.name if folder.parent.name == "evaluation" else folder.name
+
+
 def _name_files(report):
     return " + ".join(link(pathlib.Path(name).stem, name) for name in report.gin_files) or "-"
 
@@ -129,7 +183,7 @@ COMMAND = Command(
     _define,
     _run,
     _check,
-    arguments="folders of runs",
+    arguments="folders of runs, or of evaluations",
     needs_tensorflow=lambda *_: False,
-    usage="[flags] RUN ...",
+    usage="[flags] FOLDER ...",
 )

@@ -26,6 +26,7 @@ class Proofs(Protocol):
         norm: "Linf" or "L2", of the radii.
         model_hash: of the classifier, see `fingerprint.hash_model`.
         is_certain: whether they are proofs of the classifier itself.
+        seconds: wall time that they took.
     """
 
     ids: np.ndarray
@@ -34,6 +35,7 @@ class Proofs(Protocol):
     norm: str
     model_hash: str
     is_certain: bool
+    seconds: float
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,6 +48,7 @@ class ReadProofs:
     norm: str
     model_hash: str
     is_certain: bool
+    seconds: float = 0.0
 
 
 class LowerBound:
@@ -82,13 +85,15 @@ class LowerBound:
         holds = self._proofs.clean & (self._proofs.radii >= self._radius)
         return self._proofs.ids[holds & (self._proofs.radii > 0.0)]
 
-    def find_radii(self, ids: np.ndarray) -> np.ndarray | None:
-        """The field `certified_radii` of an `Evaluation` on examples of these ids."""
-        return None if self._proofs is None else find_radii(self._proofs, ids)
-
-    def find_spared(self, ids: np.ndarray) -> np.ndarray | None:
-        """Its field `spared`."""
-        return np.isin(ids, self.spared) if self._skip else None
+    def find_fields(self, ids: np.ndarray) -> dict[str, Any]:
+        """The fields of an `Evaluation` on examples of these ids; none without certificates."""
+        if self._proofs is None:
+            return {}
+        return {
+            "certified_radii": find_radii(self._proofs, ids),
+            "certified_seconds": self._proofs.seconds,
+            "spared": np.isin(ids, self.spared) if self._skip else None,
+        }
 
 
 def _as_proofs(certified: Any) -> Proofs:
@@ -127,6 +132,7 @@ def _read(folder):
         norm=content["norm"],
         model_hash=content["model_hash"],
         is_certain=content["certain"],
+        seconds=content["seconds"],
     )
 
 

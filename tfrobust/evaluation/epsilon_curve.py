@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -51,8 +52,8 @@ class EpsilonCurve:
         x: np.ndarray,
         y: np.ndarray,
         threat_model: ThreatModel,
-    ) -> dict[str, list[float]]:
-        """Computes a dict of two lists, "epsilon" in pixel units and "accuracy".
+    ) -> dict[str, Any]:
+        """Computes a dict of two lists, "epsilon" in pixel units and "accuracy", and of how many "examples".
 
         Args:
             forward: function from images to logits, differentiable.
@@ -71,7 +72,7 @@ class EpsilonCurve:
                 standing = standing & (np.argmax(np.asarray(forward(found)), axis=1) == y)
             epsilons.append(factor * threat_model.radius())
             accuracies.append(float(standing.mean()))
-        return {"epsilon": epsilons, "accuracy": accuracies}
+        return {"epsilon": epsilons, "accuracy": accuracies, "examples": len(y)}
 
 
 def plan_curve(passes: float, fewest: int) -> EpsilonCurve | None:

@@ -234,8 +234,7 @@ def evaluate(
             nan_counts=nan_counts,
             votes=evaluator.votes,
             thresholds=limits.changes,
-            certified_radii=bound.find_radii(found.ids),
-            spared=bound.find_spared(found.ids),
+            **bound.find_fields(found.ids),
         )
         if checks != "none":
             with asked.at_once():

@@ -45,6 +45,11 @@ FIGURES = {
         "evaluations", "clean and robust accuracy, a pair of bars each", "of_reports"
     ),
     "epsilon": Entry("evaluations", "robust accuracy against the radius", "of_reports"),
+    "bounds": Entry(
+        "evaluations or certifications",
+        "certified and attacked accuracy against the radius",
+        "of_bounds",
+    ),
     "rows": Entry("evaluations", "clean against robust accuracy, a point each", "of_reports"),
     "trade_off": Entry("sweeps", "clean against robust accuracy over a coefficient", "of_reports"),
     "sensitivity": Entry("one sweep", "accuracies against the swept values", "of_reports"),

@@ -1,6 +1,7 @@
 """Pictures drawn from the files of runs and evaluations."""
 
 from tfrobust.plots.accuracies import plot_accuracies
+from tfrobust.plots.bounds import plot_bounds
 from tfrobust.plots.curves import plot_curves
 from tfrobust.plots.epochs import plot_epochs
 from tfrobust.plots.epsilon_curves import plot_epsilon_curves
@@ -12,6 +13,7 @@ from tfrobust.plots.trade_offs import plot_trade_off
 
 __all__ = [
     "plot_accuracies",
+    "plot_bounds",
     "plot_curves",
     "plot_epochs",
     "plot_epsilon_curves",

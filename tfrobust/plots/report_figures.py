@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from tfrobust.plots.bounds import draw_certified, find_steps
 from tfrobust.plots.style import COLOURS, series_style
 
 SIZE = (5.6, 3.2)
@@ -21,9 +22,15 @@ class DrawnReport(Protocol):
     def distances(self) -> np.ndarray:
         """The smallest distances to the boundary that were found, (n,)."""
 
+    def proven(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Of each example whether it is right, (n,), and its certified radius, (n,); None without."""
+
 
 def draw_accuracy_by_epsilon(report: DrawnReport) -> Figure | None:
-    """Draws accuracy against the radius and marks the threat model's; None if there is no curve."""
+    """Draws accuracy against the radius and marks the threat model's; None if there is no curve.
+
+    With certificates, what they prove of the same examples is drawn as steps.
+    """
     curve = report.ours["curves"]["epsilon"]
     if curve is None:
         return None
@@ -32,7 +39,12 @@ def draw_accuracy_by_epsilon(report: DrawnReport) -> Figure | None:
     )
     order = np.argsort(curve["epsilon"])
     epsilon, accuracy = (np.array(curve[name], float)[order] for name in ("epsilon", "accuracy"))
-    axes.plot(epsilon, accuracy, color=COLOURS[0], marker="o", markersize=4)
+    axes.plot(epsilon, accuracy, color=COLOURS[0], marker="o", markersize=4, label="attacked")
+    proven = report.proven()
+    if proven is not None:
+        clean, radii = (part[: curve.get("examples", len(part))] for part in proven)
+        draw_certified(axes, find_steps(clean, radii), COLOURS[2], "certified")
+        axes.legend(fontsize="small", frameon=False)
     _mark_radius(axes, report)
     guess = 1 / report.ours["num_classes"]
     axes.axhline(guess, linestyle=":", color="gray", linewidth=1)

@@ -26,6 +26,8 @@ _NOBODY_ACTS_ON = (
     r".*Local rendezvous is aborting with status: OUT_OF_RANGE: End of sequence",
     # Which kernels of oneDNN this processor has not; nothing asks for them.
     r".*oneDNN supports DT_\w+ only on platforms with",
+    # Graphs in float64, such as those of certificates: oneDNN leaves them to TensorFlow's own kernels.
+    r".*Not handling type DT_DOUBLE",
     # Parts of CUDA that TensorFlow's wheel has twice.
     r".*Unable to register cu\w+ (?:factory|plugin)|.*computation placer already registered",
 )

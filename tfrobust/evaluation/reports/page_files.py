@@ -56,6 +56,16 @@ class ReportFiles:
         """The part of `report.json` with tfrobust's own keys."""
         return self.content["tfrobust"]
 
+    def proven(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Returns whether each example is right, boolean (n,), and its certified radius, float (n,), or None.
+
+        None is for evaluations without certificates; a radius is NaN where none was asked.
+        """
+        if self.ours.get("certified") is None:
+            return None
+        radii = [float(row["certified_radius"] or math.nan) for row in self.rows]
+        return np.array([row["clean_right"] == "true" for row in self.rows]), np.array(radii)
+
     def distances(self) -> np.ndarray:
         """Returns the smallest distance of each example that has one, float (m,)."""
         values = [float(row["distance"]) for row in self.rows if row["distance"]]
