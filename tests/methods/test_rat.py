@@ -6,10 +6,14 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfrobust.attacks import PGD, Gaussian
+from tfrobust.errors import UserError
 from tfrobust.losses import ToClean
 from tfrobust.methods import ADV, TRADES
+from tfrobust.ops.random.keys import keys_of
+from tfrobust.ops.uncertainty.probability import load_distributions
 from tfrobust.regularizers import GapLabels, TaylorTerms
 from tfrobust.spec import register
 from tfrobust.threat_models import Linf
@@ -17,6 +21,12 @@ from tfrobust.weights import AWP, WeightNoise
 
 KL = PGD(Linf(0.1), ToClean(), steps=2, step_size=0.04, start=Gaussian(0.02))
 CE = PGD(Linf(0.1), steps=2, step_size=0.04)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+def laplace(weight):
+    distributions = load_distributions()
+    return distributions.Sample(distributions.Laplace(0.0, 1.0), weight.shape)
 
 
 def trained(make, classifier, data, strategy=None):
@@ -102,9 +112,11 @@ class SpyingTerms(TaylorTerms):
 
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(
-    ("noise", "awp"), [("absolute", None), ("layer_relative", AWP(0.0))], ids=["live", "awp"]
+    ("noise", "awp", "distribution"),
+    [("absolute", None, None), ("layer_relative", AWP(0.0), None), ("absolute", None, laplace)],
+    ids=["live", "awp", "laplace"],
 )
-def test_attack_and_terms_see_one_draw_a_step(noise, awp, data):
+def test_attack_and_terms_see_one_draw_a_step(noise, awp, distribution, data):
     def classifier():
         keras.utils.set_random_seed(1)
         return keras.Sequential(
@@ -116,8 +128,10 @@ def test_attack_and_terms_see_one_draw_a_step(noise, awp, data):
         lambda c: ADV(
             c,
             SpyingAttack(Linf(0.1), steps=1, relative_step_size=1.0),
-            attack_weights=WeightNoise(0.3, noise),
-            regularizers=[SpyingTerms(0.0, form="finite", sigma=0.3, noise=noise)],
+            attack_weights=WeightNoise(0.3, noise, distribution=distribution),
+            regularizers=[
+                SpyingTerms(0.0, form="finite", sigma=0.3, noise=noise, distribution=distribution)
+            ],
             weight_perturbation=awp,
         ),
         classifier,
@@ -181,3 +195,37 @@ def test_warned_at_construction():
         adv(TaylorTerms())(classifier("silu", keras.layers.BatchNormalization))
     adv(TaylorTerms(order=2, form="finite"))(classifier("relu", keras.layers.BatchNormalization))
     adv(TaylorTerms(order=2))(classifier("silu"))
+
+
+def test_noise_of_another_distribution():
+    weights, keys = [tf.ones((100, 100)), tf.ones(3)], keys_of(5)
+    noise = WeightNoise(0.5, distribution=laplace)
+    kernel, bias = noise(None, weights, keys, tf.constant(0.0))
+    np.testing.assert_array_equal(bias, 0.0)
+    # |u| / sigma is exponential: its median is log 2, and its mean is 1; four standard errors.
+    size = np.abs(kernel) / 0.5
+    assert np.median(size) == pytest.approx(np.log(2.0), abs=0.04)
+    assert size.mean() == pytest.approx(1.0, abs=0.04)
+    np.testing.assert_array_equal(kernel, noise(None, weights, keys, tf.constant(0.0))[0])
+    other = noise(None, weights, keys.fold_in(1), tf.constant(0.0))[0]
+    assert np.abs(np.corrcoef(np.ravel(kernel), np.ravel(other))[0, 1]) < 0.05
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(noise))
+    assert again == noise and again != WeightNoise(0.5)
+
+
+def test_normal_noise_is_that_of_the_keys():
+    weights, keys = [tf.ones((2, 3)), tf.ones((4, 2))], keys_of(5)
+    shifts = WeightNoise(0.25)(None, weights, keys, tf.constant(0.0))
+    for index, shift in enumerate(shifts):
+        expected = 0.25 * keys.fold_in(index).normal(weights[index].shape)
+        np.testing.assert_array_equal(shift, expected)
+
+
+def test_what_is_no_distribution_of_the_shape_is_refused():
+    weights, normal = [tf.ones((2, 3))], load_distributions().Normal(0.0, 1.0)
+    for kind in (WeightNoise, TaylorTerms):
+        with pytest.raises(UserError, match="`distribution` must be None, or a function"):
+            kind(distribution=normal)
+    for wrong, told in ((lambda w: normal, "weight's shape"), (lambda w: 3.0, "Distribution")):
+        with pytest.raises(UserError, match=told):
+            WeightNoise(distribution=wrong)(None, weights, keys_of(0), tf.constant(0.0))

@@ -5,6 +5,7 @@ each of its settings.
 """
 
 import dataclasses
+import functools
 import inspect
 
 import keras
@@ -19,6 +20,7 @@ from tfrobust.losses import DLR, Bregman, LogitDifference, Margin, SquaredNorm
 from tfrobust.methods import Natural
 from tfrobust.models.batch_normalization import BatchNormalization
 from tfrobust.ops.random.keys import ExampleKeys, keys_of
+from tfrobust.ops.uncertainty.probability import load_distributions
 from tfrobust.spec import Spec
 from tfrobust.threat_models import L1, L2, Linf
 from tfrobust.weights import AWP, WeightNoise
@@ -28,6 +30,15 @@ X = RNG.random((6, 4, 4, 1)).astype("float32")
 X[:, :2] = RNG.integers(0, 2, (6, 2, 4, 1))  # Where the box is felt.
 Y = (np.arange(6) % 3).astype("int32")
 SQUARED = Bregman(SquaredNorm())
+
+
+def make_laplace(weight):
+    distributions = load_distributions()
+    return distributions.Sample(distributions.Laplace(0.0, 1.0), weight.shape)
+
+
+# A partial: functions among the settings are called to make a value.
+LAPLACE = functools.partial(make_laplace)
 BALL, ONE_STEP = Linf(0.1), PGD(Linf(0.1), steps=1)
 
 
@@ -332,13 +343,19 @@ CASES = {
             "draws": 2,
             "divergence": losses.HalfSquaredDifference(),
             "points": ("adversarial", "clean"),
+            "distribution": LAPLACE,
         },
     ),
     "AWP": (with_weights, {}, {"gamma": 0.1}),
     "WeightNoise": (
         with_weights,
         {"sigma": 0.3},
-        {"sigma": 0.1, "noise": "layer_relative", "parameters": "conv_kernels"},
+        {
+            "sigma": 0.1,
+            "noise": "layer_relative",
+            "parameters": "conv_kernels",
+            "distribution": LAPLACE,
+        },
     ),
     "PGD": (
         searched,

@@ -8,6 +8,13 @@ from tfrobust import models, recipes
 from tfrobust.attacks import Gaussian
 from tfrobust.errors import UserError
 from tfrobust.losses import Bregman, SquaredNorm
+from tfrobust.ops.uncertainty.probability import load_distributions
+
+
+def make_laplace(weight):
+    distributions = load_distributions()
+    return distributions.Sample(distributions.Laplace(0.0, 1.0), weight.shape)
+
 
 # A value of each setting that differs from the default of every recipe.
 VALUES = {
@@ -17,6 +24,7 @@ VALUES = {
     "beta": 1.5,
     "burn_in": 7.0,
     "clip_to_box": False,
+    "distribution": make_laplace,
     "divergence": Bregman(SquaredNorm()),
     "entropy": 0.3,
     "eta": 0.7,
@@ -55,6 +63,7 @@ WRONG = (-1, None, [], float("nan"), "wrong", {})
 # Wrong elsewhere, and right for these: None asks for the default.
 ALLOWED = {
     "step_size": (None,),
+    "distribution": (None,),
     "eta": (None,),
     "weight": (None,),
     "start": (None,),

@@ -21,6 +21,7 @@ def rat(
     eta=None,
     form="finite",
     sigma=0.01,
+    distribution=None,
     **options,
 ):
     """RAT, randomised adversarial training by Taylor expansion, on TRADES.
@@ -40,6 +41,7 @@ def rat(
         form: "finite" for any network; "exact", derivatives by forward mode, for smooth activations;
             "one_sided" for order 1 at half the cost. See `regularizers.TaylorTerms`.
         sigma: standard deviation of the noise.
+        distribution: of the noise in units of sigma, see `weights.WeightNoise`; None for the normal one.
         **options: of `trades`.
 
     Returns:
@@ -53,7 +55,12 @@ def rat(
 
     Reference: Jin et al., "Randomized Adversarial Training via Taylor Expansion", 2023, Eq. 8.
     """
-    return trades(classifier, threat_model, epsilon, **_add_terms(order, eta, form, sigma, options))
+    return trades(
+        classifier,
+        threat_model,
+        epsilon,
+        **_add_terms(order, eta, form, sigma, distribution, options),
+    )
 
 
 def rat_adv(
@@ -65,13 +72,14 @@ def rat_adv(
     eta=None,
     form="finite",
     sigma=0.01,
+    distribution=None,
     **options,
 ):
     """RAT on adversarial training in place of TRADES.
 
     Args:
         classifier, threat_model, epsilon: as for `adv`.
-        order, eta, form, sigma: as for `rat`.
+        order, eta, form, sigma, distribution: as for `rat`.
         **options: of `adv`.
 
     Returns:
@@ -84,14 +92,20 @@ def rat_adv(
 
     Reference: Jin et al., "Randomized Adversarial Training via Taylor Expansion", 2023, Table 8.
     """
-    return adv(classifier, threat_model, epsilon, **_add_terms(order, eta, form, sigma, options))
+    return adv(
+        classifier,
+        threat_model,
+        epsilon,
+        **_add_terms(order, eta, form, sigma, distribution, options),
+    )
 
 
-def _add_terms(order, eta, form, sigma, options):
+def _add_terms(order, eta, form, sigma, distribution, options):
     integer(order, "order", 1, 2)
     weight = _ETA[order] if eta is None else check_schedule(eta, "eta", 0.0)
-    terms = TaylorTerms(weight, order=order, form=form, sigma=sigma)
-    return add_regularizer(terms, {"attack_weights": WeightNoise(sigma), **options})
+    terms = TaylorTerms(weight, order=order, form=form, sigma=sigma, distribution=distribution)
+    noise = WeightNoise(sigma, distribution=distribution)
+    return add_regularizer(terms, {"attack_weights": noise, **options})
 
 
 def rat_reference(

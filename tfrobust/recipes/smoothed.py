@@ -79,7 +79,7 @@ def smooth_adv(
     Example:
     >>> from tfrobust import models, recipes
     >>> recipes.smooth_adv(models.digits_cnn(), "L2", 0.25, samples=4).scale
-    LinearRamp(epochs=10.0, begin=0.0, end=1.0, after=0.0)
+    LinearRamp(epochs=10, begin=0.0, end=1.0, after=0.0)
 
     Reference: Salman et al., "Provably Robust Deep Learning via Adversarially Trained Smoothed Classifiers",
     2019. There a step is two radii divided by the number of steps.

@@ -2,6 +2,8 @@
 
 import dataclasses
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,7 +14,7 @@ from tfrobust.losses.squared_difference import HalfSquaredDifference
 from tfrobust.ops.layers import half_precision_layer, kinked_layer
 from tfrobust.ops.numbers import integer, parse_number
 from tfrobust.ops.schedules import Schedule, check_schedule
-from tfrobust.ops.weight_noise import check_weight_noise, gaussian_shifts
+from tfrobust.ops.weight_noise import check_weight_noise, draw_shifts
 from tfrobust.regularizers.base import Regularizer
 from tfrobust.regularizers.context import TermContext
 from tfrobust.spec import register
@@ -46,8 +48,8 @@ class TaylorTerms(Regularizer):
             choice for order 2 with ReLU, for XLA and for Keras's own BatchNormalization.
             "one_sided", a_1 = z+ - z, at half the passes of "finite" and with an error of order
             sigma (a_2 / 2), order 1 only: where time counts.
-        sigma, noise, parameters: the noise, as in `weights.WeightNoise`; give both the same, and
-            the first draw is the attack's.
+        sigma, noise, parameters, distribution: the noise, as in `weights.WeightNoise`; give both the
+            same, and the first draw is the attack's.
         draws: of u in a step; more cost more and change no expectation.
         divergence: L, a `Bregman` (of softmaxes), or `HalfSquaredDifference()` for closed forms:
             E T1 = sigma^2 / 2 ||J(x) - J(x')||^2.
@@ -81,13 +83,14 @@ class TaylorTerms(Regularizer):
     draws: int = 1
     divergence: Bregman | HalfSquaredDifference = Bregman()
     points: tuple = ("clean", "adversarial")
+    distribution: Callable[[tf.Tensor], Any] | None = None
 
     seen_by_weight_perturbation = False
 
     def check(self) -> None:
         check_schedule(self.weight, "weight", 0.0)
         self.store(sigma=parse_number(self.sigma, "sigma", 0.0))
-        check_weight_noise(self.sigma, self.noise, self.parameters)
+        check_weight_noise(self.sigma, self.noise, self.parameters, self.distribution)
         integer(self.draws, "draws", 1)
         if self.form not in _FORMS:
             raise UserError(f"`form` must be one of {_FORMS}. Received: form={self.form!r}.")
@@ -170,13 +173,7 @@ class TaylorTerms(Regularizer):
         def draw():
             keys = context.step.weight_keys
             weights = [tf.convert_to_tensor(v.value) for v in context.point.variables]
-            return gaussian_shifts(
-                weights,
-                keys if index == 0 else keys.fold_in(index),
-                self.sigma,
-                self.noise,
-                self.parameters,
-            )
+            return draw_shifts(weights, keys if index == 0 else keys.fold_in(index), *settings)
 
-        key = ("weight noise", self.sigma, self.noise, self.parameters, index)
-        return context.once(key, draw)
+        settings = self.sigma, self.noise, self.parameters, self.distribution
+        return context.once(("weight noise", *settings, index), draw)

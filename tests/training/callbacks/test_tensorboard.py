@@ -1,6 +1,8 @@
 """TensorBoard's logs: the numbers of metrics.jsonl under grouped tags, once each, with pictures."""
 
 import json
+import pathlib
+import re
 import types
 
 import keras
@@ -16,6 +18,7 @@ from tfrobust.training.callbacks.metrics_log import MetricsLog
 from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.callbacks.tensorboard import TensorBoardLog, draw_picture, name_tag
 
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 NAMES = ("loss", "label_loss", "accuracy", "adversarial_accuracy", "jacobian_norm")
 
 
@@ -104,6 +107,20 @@ def test_the_attack_on_the_pictures_is_measured(board):
         assert 0.0 < norm <= 0.3 + 1e-6
     flipped = {share for _, share in list_values(events, "attack/flipped_share")}
     assert len(flipped) == 1 and (6 * flipped.pop()) % 1 == pytest.approx(0, abs=1e-5)
+
+
+def test_the_page_lists_every_tag(board):
+    page = (ROOT / "docs" / "tensorboard.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `([\w/.]+)` \|", page, re.M))
+    written = {
+        tag for name in ("train", "validation") for tag in read(board[0], name).Tags()["tensors"]
+    }
+    groups = {tag.removesuffix("...") for tag in listed if tag.endswith("...")}
+    assert {
+        tag for tag in written if tag not in listed and not tag.startswith(tuple(groups))
+    } == set()
+    # And no tag that is not written.
+    assert {tag for tag in listed if not tag.endswith("...")} <= written
 
 
 def test_each_run_has_its_settings_once(board):
