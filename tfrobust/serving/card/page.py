@@ -37,7 +37,7 @@ def render_card(content: dict[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     # A string of JSON is one of YAML.
-    environment.filters["yaml"] = lambda value: json.dumps(value, ensure_ascii=False)
+    environment.filters["yaml"] = _write_yaml
     environment.filters |= {"plain": markdown.plain, "cell": markdown.cell, "code": markdown.code}
     environment.filters |= {"percent": _percent, "interval": _interval, "accuracy": _accuracy}
     training = content.get("training")
@@ -104,3 +104,10 @@ def _percent(counted):
 def _interval(counted):
     low, high = counted["interval"]
     return f"{100 * low:.2f} to {100 * high:.2f} %"
+
+
+def _write_yaml(value):
+    """A value as YAML on one line: JSON, without the characters that YAML takes for the end of a line."""
+    return "".join(
+        c if c.isprintable() else f"\\U{ord(c):08x}" for c in json.dumps(value, ensure_ascii=False)
+    )
