@@ -49,14 +49,17 @@ CLEAN_PGD = tfrobust.PGD(BALL, tfrobust.ToClean(), steps=1, start=tfrobust.Gauss
 METHODS = {
     "ADV": lambda c: methods.ADV(c, PGD),
     "ATLAS": lambda c: methods.ATLAS(c, PGD),
+    "CertifiedTraining": lambda c: methods.CertifiedTraining(c, BALL),
     "FAIT": lambda c: methods.FAIT(c, CLEAN_PGD),
     "Free": lambda c: methods.Free(c, BALL, batch_shape=(12, 4, 4, 1), replays=2),
     "GAIRAT": lambda c: methods.GAIRAT(c, PGD, burn_in=1),
     "GAT": lambda c: methods.GAT(c, PGD),
+    "GaussianNoise": lambda c: methods.GaussianNoise(c, sigma=0.1),
     "HAT": lambda c: methods.HAT(c, CLEAN_PGD, helper=linear()),
     "LLR": lambda c: methods.LLR(c, PGD),
     "MART": lambda c: methods.MART(c, PGD),
     "Natural": lambda c: methods.Natural(c, eval_attack=PGD),
+    "SmoothAdv": lambda c: methods.SmoothAdv(c, PGD, sigma=0.1),
     "TRADES": lambda c: methods.TRADES(c, CLEAN_PGD, eval_attack=PGD),
 }
 

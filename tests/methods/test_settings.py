@@ -447,6 +447,7 @@ CASES = {
     "LossClipping": (with_clipping, {"slack": 0.3}, {"slack": 0.9, "term": "divergence"}),
     "Margin": (climbed, {}, {"confidence": 0.1}),
     "ToClean": (climbed, {}, {"divergence": SQUARED}),
+    "OfLikeliestClass": (climbed, {}, {"objective": Margin()}),
     "ToLabel": (climbed, {}, {"divergence": SQUARED}),
     "L1": (moved, {"epsilon": 1.0}, {"epsilon": 0.5}),
     "L2": (moved, {"epsilon": 1.0}, {"epsilon": 0.5, "projection": "box_first"}),
