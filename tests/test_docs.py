@@ -1,5 +1,6 @@
 """The pages that show how to add a part: their files, written as they stand there, work."""
 
+import inspect
 import pathlib
 import re
 import shutil
@@ -85,3 +86,18 @@ def test_the_code_works(tree):
 def test_the_method_trains(tree):
     told = run(tree, "bin/train.py", "--gin_file=gin/alp.gin", "--dry_run")
     assert "ALP" in told
+
+
+def test_methods_are_recommended_as_their_recipes_say():
+    """`docs/methods.md` has each recipe's own sentence on when to use it."""
+    from tfrobust import recipes
+
+    page = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    told = page.split("<!-- when to use: begin -->")[1].split("<!-- when to use: end -->")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", told, re.M))
+    said = {}
+    for name in recipes.__all__:
+        found = re.search(r"Use it (.*?)\n\n", inspect.getdoc(getattr(recipes, name)), re.S)
+        if found:
+            said[name] = " ".join(found[1].split())
+    assert rows == said and len(rows) > 20
