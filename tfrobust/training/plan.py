@@ -49,7 +49,7 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
         seconds: time to spend on training steps, after tracing.
         most_steps: the largest number of them.
     """
-    method, attack = experiment.method, experiment.test_attack
+    method = experiment.method
     memory = memory_plan.estimate(experiment)
     advice = memory and memory_plan.advise(
         memory, method, experiment.batch_size, memory_plan.measure_available()
@@ -99,7 +99,7 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
         return
     print(
         f"method            {method.describe()}\n"
-        f"test attack       {attack.describe()}, within {attack.threat_model.describe()}\n"
+        f"test attack       {experiment.test_attack.describe()}, within {attack.threat_model.describe()}\n"
         f"parameters        {count:,}\n"
         f"training examples {len(experiment.splits.train):,}\n"
         f"images            {experiment.splits.describe_storage()}\n"
