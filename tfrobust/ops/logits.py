@@ -105,7 +105,9 @@ def is_soft(y: tf.Tensor | np.ndarray) -> bool:
     >>> is_soft(tf.constant([1])), is_soft(tf.constant([[0.3, 0.7]]))
     (False, True)
     """
-    return bool(tf.as_dtype(y.dtype).is_floating)
+    # Lists have no type yet.
+    dtype = np.asarray(y).dtype if isinstance(y, (list, tuple)) else y.dtype
+    return bool(tf.as_dtype(dtype).is_floating)
 
 
 def likeliest_class(y: tf.Tensor) -> tf.Tensor:

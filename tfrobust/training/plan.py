@@ -97,9 +97,10 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
     count = sum(int(tf.size(v)) for v in classifier.trainable_variables)
     if not experiment.workers.is_chief:
         return
+    attack = experiment.test_attack
     print(
         f"method            {method.describe()}\n"
-        f"test attack       {experiment.test_attack.describe()}, within {attack.threat_model.describe()}\n"
+        f"test attack       {attack.describe()}, within {attack.threat_model.describe()}\n"
         f"parameters        {count:,}\n"
         f"training examples {len(experiment.splits.train):,}\n"
         f"images            {experiment.splits.describe_storage()}\n"
