@@ -129,6 +129,7 @@ def test_requests_that_cannot_work_are_refused(trained, tmp_path):
         ("bounds", l2, "Linf only"),
         ("smoothing", linf, "L2 only"),
         ([], linf, "different names"),
+        ("bounds", tfrobust.Linf(0.0), "radius above 0"),
         ([("a", IBP(linf)), ("b", IBP(tfrobust.Linf(0.2)))], None, "one threat model"),
     ):
         with pytest.raises(UserError, match=words):

@@ -58,6 +58,11 @@ class CertificateSuite:
             raise UserError(
                 f"Certificates of a suite need one threat model. Received: {self.certificates}."
             )
+        if not self.threat_model.radius() > 0.0:
+            raise UserError(
+                f"A certificate needs a radius above 0. Received: {self.threat_model!r}. For clean accuracy "
+                "evaluate the classifier."
+            )
         if len(names) > 1 and not all(c.is_certain for _, c in self.certificates):
             raise UserError(
                 "Smoothing certifies the smoothed classifier, which is another one than its network: give it "
