@@ -27,6 +27,10 @@ def classify(*layers, shape=(4, 4, 1)):
         (lambda: classify(LAYERS.LayerNormalization(name="norm")), ["'norm'", "no rule"]),
         (lambda: classify(LAYERS.Conv2D(2, 3, activation="gelu", name="conv")), ["'conv'", "gelu"]),
         (lambda: classify(LAYERS.ReLU(threshold=0.5, name="relu")), ["'relu'", "threshold"]),
+        (
+            lambda: classify(LAYERS.Normalization(mean=0.1, variance=2.0, invert=True, name="inv")),
+            ["'inv'", "is inverted"],
+        ),
         (lambda: classify(LAYERS.BatchNormalization(axis=1, name="bn")), ["'bn'", "another axis"]),
         (
             lambda: classify(LAYERS.Conv2D(2, 3, dtype="mixed_float16", name="c")),

@@ -186,3 +186,11 @@ def test_shards_make_the_whole(trained, certified, tmp_path):
         certify(
             model, examples, "bounds", tfrobust.Linf(EPSILON), merge=folders, workdir=folders[0]
         )
+
+
+def test_the_command_has_the_suites_of_the_room():
+    """It names them without TensorFlow."""
+    from tfrobust.certification.suites import SUITES
+    from tfrobust.commands.certify import SUITE_NAMES
+
+    assert set(SUITE_NAMES) == set(SUITES)

@@ -145,6 +145,8 @@ def _check_settings(layer):
         raise _refuse(layer, "normalises another axis than the last, or uses renorm,")
     if name == "ReLU" and (layer.threshold or (layer.max_value and layer.negative_slope)):
         raise _refuse(layer, "has a threshold, or a slope beside a largest value,")
+    if name == "Normalization" and layer.invert:
+        raise _refuse(layer, "is inverted")
     if name == "ELU" and not 0 <= layer.alpha <= 1:
         raise _refuse(layer, f"has alpha={layer.alpha}, above 1,")
     if name in ("ReLU", "LeakyReLU") and not 0 <= layer.negative_slope <= 1:

@@ -24,14 +24,14 @@ from tfrobust.commands.start.command_line import Command, require_flag, use_data
 from tfrobust.errors import UserError
 from tfrobust.runs import kinds
 
-_SUITES = ("bounds", "ibp", "crown_ibp", "crown", "radii", "smoothing")
+SUITE_NAMES = ("bounds", "ibp", "crown_ibp", "crown", "radii", "smoothing")
 
 
 def _define(values):
     given = {"flag_values": values}
     define_flags(values, ["Linf", "L2"], "certification")
     flags.DEFINE_enum(
-        "suite", "bounds", _SUITES, "Certificates; all are for Linf but smoothing.", **given
+        "suite", "bounds", SUITE_NAMES, "Certificates; all are for Linf but smoothing.", **given
     )
     flags.DEFINE_string(
         "sigma", None, "Noise of smoothing, in pixels of [0, 1]. Default: epsilon.", **given

@@ -107,13 +107,13 @@ class Mixing(SoftLabels):
 
     def draw(self, draws: np.ndarray, image_shape: tuple[int, ...]) -> np.ndarray:
         """What `mix` takes for each image, float32 (b, n), of uniform `draws`, (b, 4)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say how it mixes.")
 
     def mix(
         self, images: tf.Tensor, partners: tf.Tensor, drawn: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Mixed images, (b, h, w, c), and the shares of `images` in them, (b,)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say how it mixes.")
 
 
 class Parts(NamedTuple):
