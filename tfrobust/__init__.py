@@ -15,6 +15,7 @@ The names here are the ones in common use. The rest is found in the rooms: `atta
 import importlib
 
 from tfrobust.attacks import APGD, FAB, PGD, Attack, Clean, Gaussian, RayS, Square, Uniform
+from tfrobust.certification import certify
 from tfrobust.contract import adapt
 from tfrobust.errors import UserError
 from tfrobust.evaluation import RobustAccuracy, evaluate, robust_accuracy
@@ -129,8 +130,6 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name == "certify":
-        return importlib.import_module("tfrobust.certification").certify
     # Rooms that nothing above has imported yet.
     if name in __all__:
         return importlib.import_module(f"tfrobust.{name}")

@@ -60,6 +60,22 @@ def test_cheap_certificates_go_first_and_the_suite_proves_no_less(trained, certi
     assert flags[1].sum() < flags[2].sum()
 
 
+def test_passes_are_counted(trained):
+    """IBP: the images and three for the boxes. Linear bounds: k more, and two for each open number."""
+    model, (x, y) = trained
+    x, y = x[:4], y[:4]
+    threat_model = tfrobust.Linf(0.05)
+    right = certify(model, (x, y), IBP(threat_model)).clean
+    assert right.any()
+    for make, expected in ((IBP, 4), (CROWNIBP, 14)):
+        found = certify(model, (x, y), make(threat_model)).proofs[0].passes
+        np.testing.assert_array_equal(found, np.where(right, expected, 1))
+    crown = certify(model, (x, y), CROWN(threat_model)).proofs[0].passes
+    # In front of activations are 4 x 4 x 32, 2 x 2 x 64 and 64 numbers, but for the first, which are exact.
+    assert (crown[right] > 27).all() and (crown[right] <= 27 + 2 * (512 + 256 + 64)).all()
+    assert ((crown[right] - 27) % 2 == 0).all() and (crown[~right] == 1).all()
+
+
 def test_radii_by_bisection_bracket_the_verdict(trained):
     model, (x, y) = trained
     x, y = x[:12], y[:12]

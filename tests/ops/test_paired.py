@@ -7,7 +7,7 @@ import scipy.stats
 from tfrobust.errors import UserError
 from tfrobust.ops.uncertainty.paired import (
     compute_mcnemar,
-    find_probability,
+    compute_superiority,
     group_rows,
     sample_differences,
 )
@@ -34,8 +34,8 @@ def test_one_run_each_has_the_dirichlet_posterior_of_three_shares():
 
 def test_who_is_more_robust_does_not_depend_on_the_order():
     first, second = make_pair(9, 4, 30, 17)
-    assert find_probability(first, second) == pytest.approx(
-        1 - find_probability(second, first), abs=0.02
+    assert compute_superiority(first, second) == pytest.approx(
+        1 - compute_superiority(second, first), abs=0.02
     )
 
 
@@ -95,10 +95,10 @@ def test_groups_hold_what_cannot_be_told_apart():
     noisy = [generator.random(200) < p for p in (0.70, 0.62, 0.55)]
     letters = group_rows(noisy)
     for one, other in ((0, 1), (1, 2), (0, 2)):
-        is_open = find_probability(noisy[one], noisy[other]) < 0.975
+        is_open = compute_superiority(noisy[one], noisy[other]) < 0.975
         assert bool(set(letters[one]) & set(letters[other])) == is_open
 
 
 def test_different_examples_are_refused():
     with pytest.raises(UserError, match="same examples"):
-        find_probability(np.ones(3, bool), np.ones(4, bool))
+        compute_superiority(np.ones(3, bool), np.ones(4, bool))

@@ -25,6 +25,9 @@ class Tightening:
         arithmetic: `Arithmetic`.
         rows: how many numbers are bounded at once.
 
+    Attributes:
+        made: int (b,): how many linear bounds the last call took for each image, two for each number.
+
     Example:
     >>> from tfrobust.bounds import Interval, Tightening, read_network
     >>> model = tfrobust.models.digits_cnn(activation="relu")
@@ -36,6 +39,7 @@ class Tightening:
 
     def __init__(self, network: Network, arithmetic: Arithmetic = PROOF, rows: int = 512):
         self.network, self.arithmetic, self.rows = network, arithmetic, rows
+        self.made = np.zeros(0, int)
         nodes = network.nodes
         # Numbers that only linear operations separate from the images have exact boxes already.
         exact = [True]
@@ -61,6 +65,7 @@ class Tightening:
         arithmetic = self.arithmetic
         boxes = [Interval(arithmetic.cast(box.lower), arithmetic.cast(box.upper))]
         errors: dict[int, tf.Tensor] = {}
+        self.made = np.zeros(len(box.lower), int)
         for place, node in enumerate(self.network.nodes[1:], start=1):
             inputs = [boxes[source] for source in node.sources]
             exact, error = node.operation.bound(inputs, arithmetic)
@@ -77,6 +82,7 @@ class Tightening:
         lower, upper = lower.reshape(-1, size).copy(), upper.reshape(-1, size).copy()
         matters = [user.gains_from(boxes[place]).numpy() for user in self._users[place]]
         owners, numbers = np.nonzero(np.any(matters, axis=0).reshape(-1, size))
+        self.made += 2 * np.bincount(owners, minlength=len(lower))
         for begin in range(0, len(owners), self.rows):
             stop()
             part = slice(begin, begin + self.rows)

@@ -19,7 +19,8 @@ class Proven(NamedTuple):
         radii: float64 (b,): no image within this distance is classified as another class than the
             label. 0 where nothing is proven, or where the prediction is wrong.
         margins: float64 (b,): how far the proof was from failing, in its own unit; NaN where it has none.
-        passes: int (b,): forward passes of the classifier, or of bounds through it.
+        passes: int (b,): forward passes of the classifier, boxes and linear bounds through it; a linear
+            bound goes back through the layers that lead to what it bounds.
     """
 
     predictions: np.ndarray

@@ -17,6 +17,8 @@ from tfrobust.ops.numbers import integer
 from tfrobust.spec import register
 from tfrobust.threat_models import Linf
 
+_BOX_PASSES = 3
+
 
 @dataclasses.dataclass(frozen=True)
 class Enclosure(Certificate):
@@ -63,7 +65,7 @@ class _Prover:
         network = read_network(model)
         self._forward = CompiledOnce(forward)
         self._tightening = Tightening(network) if certificate.is_tightened else None
-        to_images = certificate.to_images
+        self._to_images = to_images = certificate.to_images
 
         def bound(boxes, errors, y):
             return bound_margins(network, boxes, errors, y, PROOF, to_images)
@@ -81,23 +83,26 @@ class _Prover:
         predictions = np.argmax(self._forward(tf.constant(x)), axis=1)
         epsilon, right = float(threat_model.radius()), predictions == y
         margins = np.full(count, np.nan)
-        margins[right] = self._prove(x[right], y[right], np.full(right.sum(), epsilon), look)
+        passes = np.ones(count, int)
+        margins[right], made = self._prove(x[right], y[right], np.full(right.sum(), epsilon), look)
+        passes[right] += made
         # A NaN certifies nothing.
         holds = margins > 0.0
-        radii, passes = np.where(holds, epsilon, 0.0), np.where(right, 1, 0)
+        radii = np.where(holds, epsilon, 0.0)
         low, high = radii.copy(), np.where(holds, 2.0 * epsilon, epsilon)
         for _ in range(self._certificate.bisections):
             middle = (low + high) / 2.0
             proven = np.zeros(count, bool)
-            proven[right] = self._prove(x[right], y[right], middle[right], look) > 0.0
+            found, made = self._prove(x[right], y[right], middle[right], look)
+            proven[right] = found > 0.0
+            passes[right] += made
             low, high = np.where(proven, middle, low), np.where(proven, high, middle)
-            passes += right
         return Proven(predictions, np.where(right, low, 0.0), margins, passes)
 
     def _prove(self, x, y, radii, look):
-        """Lower bounds of the smallest margin, (b,)."""
+        """Lower bounds of the smallest margin, and the passes that they took, (b,) each."""
         if not len(y):
-            return np.zeros(0)
+            return np.zeros(0), np.zeros(0, int)
         # As far as `threat_models.base.is_within` forgives, and a little for its own rounding.
         room = (radii * (1.0 + 2e-6) + 2e-7)[:, None, None, None]
         exact = x.astype(np.float64)
@@ -106,19 +111,24 @@ class _Prover:
         y = tf.constant(y, tf.int32)
         look()
         found = self._bound_box(*box, y)
+        num_classes = found.shape[1]
+        # Three for the boxes: centers, radii, and the sizes by which rounding is bounded.
+        passes = np.full(len(y), _BOX_PASSES + (num_classes if self._to_images else 0))
         if self._tightening is not None:
-            found = tf.maximum(found, self._tighten(box, y, found, look))
-        return _take_smallest(found, y)
+            tighter, made = self._tighten(box, y, found, look)
+            found, passes = tf.maximum(found, tighter), passes + made
+        return _take_smallest(found, y), passes
 
     def _tighten(self, box, y, found, look):
-        """The same from tightened boxes, for those that are not certified yet."""
+        """Margins from tightened boxes, for those that are not certified yet, and the passes."""
         smallest = _take_smallest(found, y)
         places = np.flatnonzero(~(smallest > 0.0)).astype(np.int32)
-        result = found.numpy().copy()
+        result, passes = found.numpy().copy(), np.zeros(len(y), int)
         if len(places):
             boxes, errors = self._tightening(box.take(tf.constant(places)), look)
             result[places] = self._bound(boxes, errors, tf.gather(y, places)).numpy()
-        return result
+            passes[places] = self._tightening.made + _BOX_PASSES + result.shape[1]
+        return result, passes
 
 
 def _take_smallest(margins, y):

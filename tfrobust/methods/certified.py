@@ -41,7 +41,7 @@ class CertifiedTraining(AdversarialModel):
         threat_model: `Linf`.
         kappa: weight of the clean loss, in [0, 1], or a `Schedule`: `LinearRamp(60, begin=1, end=0.5)`.
         crown: share of linear bounds in [0, 1], or a `Schedule`: `LinearRamp(60, begin=1, end=0)`; 0
-            for IBP, which costs a quarter.
+            for IBP alone, which saves k passes a step.
         regularizers: sequence of `Regularizer` of the clean images; their weighted terms are added.
         scale: factor of the radius, a number in [0, 1] or a `Schedule` (the ramp of epsilon).
         eval_attack: `Attack` of `evaluate` and of validation, reported as `robust_accuracy`, or None.

@@ -11,8 +11,7 @@ def ibp(
 ):
     """IBP: the cross-entropy at the clean images and at the worst logits of interval bounds.
 
-    Use it for a classifier that `certify(..., "ibp")` can prove something of, for the cost of about three
-    natural steps.
+    Use it for a classifier that `certify(..., "ibp")` can prove something of, for three passes a step.
 
     Args:
         classifier: Keras model, images (b, h, w, c) in [0, 1] to logits (b, k), best without
@@ -50,7 +49,7 @@ def crown_ibp(
 ):
     """CROWN-IBP: as `ibp`, with linear bounds of the margins while the radius grows.
 
-    Use it where IBP alone does not learn: linear bounds are tighter at first, and cost about k times as much.
+    Use it where IBP alone does not learn: linear bounds are tighter at first, and cost k passes more.
 
     Args:
         classifier, threat_model, epsilon, warm_up, ramp_epochs: as for `ibp`; in the ramp the share of linear

@@ -103,15 +103,15 @@ def sample_differences(
     return mean + noise * by_seed.std(axis=1, ddof=1) / np.sqrt(seeds)
 
 
-def find_probability(
+def compute_superiority(
     first: np.ndarray, second: np.ndarray, draws: int = _DRAWS, seed: int = 0
 ) -> float:
     """The posterior probability that one method is more robust than another, see `sample_differences`.
 
     Example:
-    >>> from tfrobust.ops.uncertainty.paired import find_probability
+    >>> from tfrobust.ops.uncertainty.paired import compute_superiority
     >>> same = np.array([True, False] * 20)
-    >>> abs(find_probability(same, same) - 0.5) < 0.02
+    >>> abs(compute_superiority(same, same) - 0.5) < 0.02
     True
     """
     return float(np.mean(sample_differences(first, second, draws, seed) > 0.0))
@@ -140,7 +140,7 @@ def group_rows(rows: Sequence[np.ndarray], confidence: float = 0.975) -> list[st
     for begin in range(len(order)):
         end = begin
         while end + 1 < len(order) and (
-            find_probability(rows[order[begin]], rows[order[end + 1]], _FEWER) < confidence
+            compute_superiority(rows[order[begin]], rows[order[end + 1]], _FEWER) < confidence
         ):
             end += 1
         if end > last_end:
