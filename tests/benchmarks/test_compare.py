@@ -1,5 +1,8 @@
 """The table of methods."""
 
+import pathlib
+
+import gin
 import keras
 import numpy as np
 
@@ -98,3 +101,17 @@ def test_a_suite_shares_traces_and_never_exceeds_its_parts(tmp_path, monkeypatch
             left.append(left[-1] - int(outcome.broken.sum()))
         assert list(count) == ["clean", "apgd-ce", "apgd-dlr"]
         assert list(count.values()) == left
+
+
+def test_what_is_compared_by_default_shares_data_and_radius():
+    """No pictures of one's own, no MNIST, no other radius."""
+    from tfrobust.commands.compare import list_digits_files
+    from tfrobust.commands.start.command_line import ROOT
+    from tfrobust.config.configuration import Configuration
+
+    names = {pathlib.Path(name).stem for name in list_digits_files()}
+    assert {"natural", "natural_squared", "rat_awp", "trades_mer", "trades_mixup"} <= names
+    assert not names & {"ibp", "crown_ibp", "gaussian_noise", "your_images", "mnist_ibp"}
+    for name in list_digits_files():
+        Configuration([name], root=ROOT)
+        assert gin.query_parameter("EPSILON/gin.macro.value") == 0.15, name

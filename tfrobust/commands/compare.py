@@ -12,6 +12,7 @@ Exit status: 0 done; 2 something cannot work; 3 a run diverged; 75 stopped by a 
 """
 
 import pathlib
+import re
 
 from absl import flags
 
@@ -61,11 +62,11 @@ def _define(values):
 
 def _check(values):
     parse_seeds(values.seeds or [""])
-    for gin in values.gin_file or _list_digits_files():
+    for gin in values.gin_file or list_digits_files():
         files = [gin, *list_scale_files(values.scale)]
         first_look.check_configuration(files, _bind(values, values.seeds[0]), values.trust)
     for gin in values.beside:
-        if gin not in (values.gin_file or _list_digits_files()):
+        if gin not in (values.gin_file or list_digits_files()):
             raise UserError(f"--beside={gin} is not compared: give it as --gin_file too.")
     names = [pathlib.Path(gin).stem for gin in values.gin_file]
     if len(set(names)) < len(names):
@@ -92,7 +93,7 @@ def _make_table(values):
     from tfrobust.benchmarks import compare as comparing
     from tfrobust.evaluation import load_examples, read_run_settings
 
-    gin_files = values.gin_file or _list_digits_files()
+    gin_files = values.gin_file or list_digits_files()
     for gin in gin_files:
         # All of them before the first one is trained, which takes a while.
         _read_configuration(values, gin, values.seeds[0])
@@ -125,11 +126,21 @@ def _bind(values, seed):
     return [*values.gin_bindings, f"training.train.seed = {seed}"]
 
 
-def _list_digits_files():
+def list_digits_files() -> list[str]:
+    """Files on the digits at their common radius: a table holds one threat model."""
     paths = sorted(ROOT.glob("gin/*.gin"))
-    return [
-        str(p.relative_to(ROOT)) for p in paths if "mnist" not in p.name and "cifar" not in p.name
-    ]
+    return [str(p.relative_to(ROOT)) for p in paths if _is_on_digits(p.read_text("utf-8"))]
+
+
+def _is_on_digits(text):
+    if re.search(r"^EPSILON = ", text, re.M):
+        return False
+    included = re.findall(r"^include '(.+)'", text, re.M)
+    return "gin/parts/digits.gin" in included or any(
+        _is_on_digits((ROOT / name).read_text("utf-8"))
+        for name in included
+        if not name.startswith("gin/parts/")
+    )
 
 
 COMMAND = Command("compare", __doc__, _define, _run, _check)
