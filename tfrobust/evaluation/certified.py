@@ -25,14 +25,29 @@ class Proofs(Protocol):
         seconds: wall time that they took.
     """
 
-    ids: np.ndarray
-    clean: np.ndarray
-    radii: np.ndarray
-    norm: str
-    model_hash: str
-    is_certain: bool
-    method: str
-    seconds: float
+    @property
+    def ids(self) -> np.ndarray: ...
+
+    @property
+    def clean(self) -> np.ndarray: ...
+
+    @property
+    def radii(self) -> np.ndarray: ...
+
+    @property
+    def norm(self) -> str: ...
+
+    @property
+    def model_hash(self) -> str: ...
+
+    @property
+    def is_certain(self) -> bool: ...
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def seconds(self) -> float: ...
 
 
 class LowerBound:
