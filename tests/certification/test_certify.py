@@ -210,3 +210,29 @@ def test_the_command_has_the_suites_of_the_room():
     from tfrobust.commands.certify import SUITE_NAMES
 
     assert set(SUITE_NAMES) == set(SUITES)
+
+
+def test_a_table_has_certified_accuracy_at_the_radii_that_were_looked_for(
+    certified, trained, tmp_path, capsys
+):
+    from tfrobust.commands.table import COMMAND
+
+    found, folder = certified
+    model, (x, y) = trained
+    vote = Smoothing(tfrobust.L2(0.2), sigma=0.3, samples=200, selection=50)
+    smoothed = certify(model, (x[:5], y[:5]), vote, workdir=tmp_path / "vote")
+    assert COMMAND.main(["table", f"--certified={EPSILON},0.03,0.01", str(folder)]) == 0
+    assert COMMAND.main(["table", "--certified=0.2,1/2", str(tmp_path / "vote")]) == 0
+    head, _, row, other_head, _, other = capsys.readouterr().out.splitlines()
+    assert "| Linf 0\\.02 | Linf 0\\.03 | Linf 0\\.01 |" in head and "| L2 1/2 |" in other_head
+    cells = [cell.strip() for cell in row.split("|")[1:-1]]
+    assert cells[:4] == ["bounds", "`IBP`, `CROWNIBP`, `CROWN`", "40", f"{100 * found.clean.mean():.2f}"]
+    shares = [cell.split(" ")[0] for cell in cells[4:7]]
+    # What is proven at 0.02 holds at 0.01; nothing larger was asked.
+    assert shares == [f"{100 * found.certified.mean():.2f}", "-", shares[0]]
+    cells = [cell.strip() for cell in other.split("|")[1:-1]]
+    assert cells[1] == "`Smoothing(sigma=0.3, samples=200, alpha=0.001)`"
+    shares = [cell.split(" ")[0] for cell in cells[4:6]]
+    assert shares == [f"{100 * smoothed.compute_accuracy(r):.2f}" for r in (0.2, 0.5)]
+    assert COMMAND.main(["table", "--certified=0.2", str(folder), str(tmp_path / "vote")]) == 2
+    assert "different norms" in capsys.readouterr().err

@@ -69,6 +69,16 @@ class Certificate(Spec):
     # Whether what is proven is of the classifier itself, with certainty, so that no attack can break it.
     is_certain: ClassVar[bool] = True
 
+    @property
+    def reach(self) -> float:
+        """The largest radius that it looks for, beyond which a radius of 0 says nothing.
+
+        Example:
+        >>> tfrobust.certification.CROWN(tfrobust.Linf(0.1), bisections=4).reach
+        0.2
+        """
+        return self.threat_model.radius()
+
     def prepare(self, subject: Subject, image_shape: tuple, num_classes: int, seed: int) -> Prover:
         """A `Prover` for one classifier.
 

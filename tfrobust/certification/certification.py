@@ -104,6 +104,11 @@ class Certification:
         return ", ".join(dict.fromkeys(type(p.certificate).__name__ for p in self.proofs))
 
     @property
+    def reach(self) -> float:
+        """The largest radius that all certificates looked for."""
+        return min(proof.certificate.reach for proof in self.proofs)
+
+    @property
     def is_certain(self) -> bool:
         """Whether no attack on the classifier can break a certified example: not so for a smoothed one."""
         return all(proof.certificate.is_certain for proof in self.proofs)

@@ -50,6 +50,10 @@ class Enclosure(Certificate):
             )
         self.store(bisections=integer(self.bisections, "bisections", 0, 30))
 
+    @property
+    def reach(self) -> float:
+        return (2.0 if self.bisections else 1.0) * self.threat_model.radius()
+
     def prepare(self, subject: Subject, image_shape: tuple, num_classes: int, seed: int) -> Prover:
         if not isinstance(subject.model, keras.Model):
             raise UserError(

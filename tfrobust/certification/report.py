@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import os
 import pathlib
 from typing import Any
@@ -75,6 +76,8 @@ def summarize_certification(certification: Certification) -> dict[str, Any]:
             "norm": certification.norm,
             "epsilon": epsilon,
             "radius": certification.threat_model.radius(),
+            # None where there is no limit.
+            "reach": certification.reach if math.isfinite(certification.reach) else None,
             "suite": certification.suite,
             "certain": certification.is_certain,
             "model_hash": certification.model_hash,

@@ -106,6 +106,10 @@ class Smoothing(Certificate):
             next_look *= 2
         return (*looks, self.samples)
 
+    @property
+    def reach(self) -> float:
+        return float("inf") if self.early_stop == "none" else self.threat_model.radius()
+
     def prepare(self, subject: Subject, image_shape: tuple, num_classes: int, seed: int) -> Prover:
         return _Prover(self, subject.forward, image_shape, num_classes, seed)
 

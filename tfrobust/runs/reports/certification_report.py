@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import math
 import os
 import pathlib
 from typing import Any
@@ -72,6 +73,12 @@ class CertificationReport:
     def seconds(self) -> float:
         """Wall time that the proofs took."""
         return self.content["seconds"]
+
+    @property
+    def reach(self) -> float:
+        """The largest radius that the certificates looked for; infinite where they know no limit."""
+        reach = self.content.get("reach")
+        return math.inf if reach is None else reach
 
     def count_certified(self, radius: float) -> int:
         """How many examples are right and proven to stay so within a radius above 0."""
