@@ -30,7 +30,7 @@ from tfrobust.comparison.verdicts import TEST_TABLE, read_evaluation, read_test
 from tfrobust.errors import UserError
 from tfrobust.runs import files
 from tfrobust.runs.markdown import code, link, plain
-from tfrobust.runs.run_report import read_run_report
+from tfrobust.runs.reports.run_report import read_run_report
 
 HEAD = """| gin file | method | data | threat model | clean | PGD-20 | 95 % interval | group | training |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |"""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tfrobust.comparison.verdicts import Verdicts, read_counted, read_evaluation
 from tfrobust.runs import files, kinds
-from tfrobust.runs.run_report import read_bindings
+from tfrobust.runs.reports.run_report import read_bindings
 
 _SCHEMA = 1
 # The suite of bin/compare.py.

@@ -10,7 +10,7 @@ from tfrobust.comparison.compare import compare_methods, judge_method
 from tfrobust.comparison.pairs import Comparison
 from tfrobust.comparison.verdicts import Verdicts, read_evaluation, read_test
 from tfrobust.runs import files
-from tfrobust.runs.run_report import read_run_report
+from tfrobust.runs.reports.run_report import read_run_report
 from tfrobust.sweeps.grid import Point, shorten
 
 MEASURES = ("clean", "robust", "suite")
