@@ -23,9 +23,9 @@ def list_sentences(comparison: Comparison) -> list[str]:
     >>> from tfrobust.comparison.pairs import JudgedMethod
     >>> from tfrobust.comparison.text import list_sentences
     >>> from tfrobust.comparison.verdicts import Verdicts
-    >>> rows = [JudgedMethod(n, (Verdicts(np.arange(100) < r, 0, {}),)) for n, r in (("A", 90), ("B", 88))]
+    >>> rows = [JudgedMethod(n, (Verdicts(np.arange(100) < r, 0, {}),)) for n, r in (("A", 90), ("B", 87))]
     >>> print(list_sentences(compare_methods(rows))[0])
-    A is more robust than B: P = 0.88 (+2.0 points, 95 % interval -1.6 to +5.5; McNemar's exact test p = 0.5).
+    A is more robust than B: P = 0.94 (+3.0 points, 95 % interval ...; McNemar's exact test p = 0.25).
     """
     sentences = []
     for pairs in comparison.classes:
