@@ -263,5 +263,6 @@ def test_what_cannot_be_read_is_said_once_for_each_reason(tmp_path):
     assert len(found.remarks) == len(expected)
     for told, (begin, part) in zip(found.remarks, expected, strict=True):
         assert told.startswith(begin) and part in told
-    some = compare_methods([judge_method("A", [readers["a"], lambda: method("x", "10").runs[0]])])
+    half = judge_method("A", [readers["a"], lambda: method("x", "10").runs[0]])
+    some = compare_methods([half, JudgedMethod("B")])
     assert some.remarks[0].startswith("some runs of A are not compared: ")
