@@ -68,15 +68,16 @@ def test_both_bounds_and_the_seconds_of_both(tmp_path, capsys):
 
 
 def test_runs_are_compared_in_pairs_under_their_test(tmp_path, capsys):
-    names = {"a": ["EPOCHS=3"], "b": [], "c": ["EPOCHS=3"], "d": []}
-    for name, (bindings, right) in zip("abcd", zip(names.values(), (99, 60, 97, 0), strict=True), strict=True):
+    more = ["EPOCHS=3"]
+    runs = {"a": (more, 99), "b": ([], 60), "c": (more, 97), "d": ([], 0)}
+    for name, (bindings, right) in runs.items():
         (tmp_path / name).mkdir()
         counts = {"right": right, "total": 100, "interval": [0.1, 0.999]}
         write(tmp_path / name, gin_bindings=bindings, robust=counts, test_attack="PGD")
         flags = np.arange(100) < right
         if right:
             write_test(tmp_path / name / "test_examples.csv", np.arange(100), flags, flags)
-    folders = [str(tmp_path / name) for name in names]
+    folders = [str(tmp_path / name) for name in runs]
     for flag in ([], ["--changes"]):
         assert COMMAND.main(["table", *flag, *folders]) == 0
         text = capsys.readouterr().out
