@@ -226,7 +226,12 @@ def test_a_table_has_certified_accuracy_at_the_radii_that_were_looked_for(
     head, _, row, other_head, _, other = capsys.readouterr().out.splitlines()
     assert "| Linf 0\\.02 | Linf 0\\.03 | Linf 0\\.01 |" in head and "| L2 1/2 |" in other_head
     cells = [cell.strip() for cell in row.split("|")[1:-1]]
-    assert cells[:4] == ["bounds", "`IBP`, `CROWNIBP`, `CROWN`", "40", f"{100 * found.clean.mean():.2f}"]
+    assert cells[:4] == [
+        "bounds",
+        "`IBP`, `CROWNIBP`, `CROWN`",
+        "40",
+        f"{100 * found.clean.mean():.2f}",
+    ]
     shares = [cell.split(" ")[0] for cell in cells[4:7]]
     # What is proven at 0.02 holds at 0.01; nothing larger was asked.
     assert shares == [f"{100 * found.certified.mean():.2f}", "-", shares[0]]

@@ -4,11 +4,12 @@
     python bin/table.py --readme=docs/results.md runs/*   puts it between the file's markers
     python bin/table.py --changes runs/base runs/*        what one change at a time does
     python bin/table.py --bounds evaluations/*            certified and attacked accuracy side by side
+    python bin/table.py --certified=0.25,0.5 folders/*    certified accuracy at these radii
 
-Every number is read from the report.json of a run, or of an evaluation with certificates (bin/evaluate.py
---certified=FOLDER); nothing is typed in. Folders without one are left out. Rows are compared in pairs on the
-test examples that they share: those with a letter in common are not told apart, and sentences below the table
-say how sure the others are, and what could not be compared.
+Every number is read from the reports of runs, of evaluations with certificates (bin/evaluate.py
+--certified=FOLDER), or of certifications (bin/certify.py); nothing is typed in. Folders without one are left
+out. Rows are compared in pairs on the test examples that they share: those with a letter in common are not
+told apart, and sentences below the table say how sure the others are, and what could not be compared.
 
 Exit status: 0 done; 2 something in the request cannot work.
 """
@@ -21,6 +22,13 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from tfrobust.commands.parts.certified_table import (
+    BOUNDS_HEAD,
+    format_bounds,
+    make_certified_table,
+    name_run,
+    parse_radii,
+)
 from tfrobust.commands.parts.place import find_place
 from tfrobust.commands.start.command_line import Command
 from tfrobust.comparison.compare import compare_methods, judge_method
@@ -28,7 +36,6 @@ from tfrobust.comparison.pairs import Comparison
 from tfrobust.comparison.text import list_sentences
 from tfrobust.comparison.verdicts import TEST_TABLE, read_evaluation, read_test
 from tfrobust.errors import UserError
-from tfrobust.runs import files
 from tfrobust.runs.markdown import code, link, plain
 from tfrobust.runs.reports.run_report import read_run_report
 
@@ -37,10 +44,6 @@ HEAD = """| gin file | method | data | threat model | clean | PGD-20 | 95 % inte
 CHANGES_HEAD = """\
 | gin file | changes | validation: clean | robust | test: clean | PGD-20 | 95 % interval | group | training |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
-
-BOUNDS_HEAD = """| run | threat model | clean | certified, at least | 95 % interval | attacked, at most | \
-95 % interval | group | certificates | attacks |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
 
 
 def _define(values):
@@ -62,6 +65,12 @@ def _define(values):
         "A table of evaluations with certificates: both bounds, and the seconds that each took.",
         flag_values=values,
     )
+    flags.DEFINE_list(
+        "certified",
+        [],
+        "A table of certifications: certified accuracy at these radii, such as 0.25,0.5.",
+        flag_values=values,
+    )
     flags.DEFINE_string(
         "markers",
         "results",
@@ -71,8 +80,12 @@ def _define(values):
 
 
 def _check(values, folders):
-    if values.bounds and values.changes:
-        raise UserError("--bounds is about evaluations, --changes about runs: give one of them.")
+    if values.bounds + values.changes + bool(values.certified) > 1:
+        raise UserError(
+            "--bounds is about evaluations, --changes about runs, --certified about certifications: give one "
+            "of them."
+        )
+    parse_radii(values.certified)
     for folder in folders:
         if not pathlib.Path(folder).exists():
             raise UserError(
@@ -86,6 +99,17 @@ def _check(values, folders):
 
 def _run(values, folders):
     finished = list(dict.fromkeys(_list_finished(folders)))
+    if values.certified:
+        table = make_certified_table(finished, values.certified)
+    else:
+        table = _make_table(values, finished)
+    if values.readme is None:
+        print(table)
+    else:
+        find_place(values.readme, values.markers).put(table)
+
+
+def _make_table(values, finished):
     head, form = HEAD, format_row
     if values.bounds:
         head, form = BOUNDS_HEAD, format_bounds
@@ -98,11 +122,7 @@ def _run(values, folders):
     told = [f"- {plain(sentence)}" for sentence in list_sentences(found)]
     attack = "the suites" if values.bounds else "the test attack"
     below = ["", f"Under {attack}:", "", *told] if told else []
-    table = "\n".join([head, *rows, *below])
-    if values.readme is None:
-        print(table)
-    else:
-        find_place(values.readme, values.markers).put(table)
+    return "\n".join([head, *rows, *below])
 
 
 def compare_rows(folders: Sequence[str | os.PathLike], bounds: bool = False) -> Comparison:
@@ -127,7 +147,7 @@ def compare_rows(folders: Sequence[str | os.PathLike], bounds: bool = False) -> 
 
 def _name_row(folder, bounds):
     if bounds:
-        return _name_run(pathlib.Path(folder))
+        return name_run(pathlib.Path(folder))
     report = read_run_report(folder)
     files = " + ".join(pathlib.Path(name).stem for name in report.gin_files)
     return " with ".join(filter(None, [files, ", ".join(report.gin_bindings)])) or str(folder)
@@ -175,45 +195,6 @@ def format_change(folder: str | os.PathLike, group: str = "") -> str:
     return f"| {' | '.join([*cells, group, f'{report.seconds:.0f} s'])} |"
 
 
-def format_bounds(folder: str | os.PathLike, group: str = "") -> str:
-    """One line of the table of both bounds.
-
-    `group` are the letters of the row.
-
-    Raises:
-        UserError: the folder's report.json is not that of an evaluation with attacks and certificates.
-    """
-    ours = files.read_json(pathlib.Path(folder, "report.json"), "tfrobust", 1)["tfrobust"]
-    proven, attacked = ours.get("certified"), ours["robust"]
-    if not (proven and attacked):
-        raise UserError(
-            f"The evaluation in {folder} has no {'attacks' if proven else 'certificates'}. Evaluate with "
-            "both: python bin/evaluate.py --model=... --certified=FOLDER."
-        )
-    # Reports of earlier versions don't have the first of the two.
-    seconds = [proven.get("seconds"), ours["costs"]["attack_seconds"]]
-    cells = [
-        plain(_name_run(pathlib.Path(folder))),
-        f"{ours['norm']} {plain(str(ours['epsilon']))}",
-        f"{100 * ours['clean']['accuracy']:.2f}",
-        *_format_share(proven),
-        *_format_share(attacked),
-        group,
-        *("-" if s is None else f"{s:.1f} s" for s in seconds),
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def _format_share(counts):
-    low, high = counts["interval"]
-    return f"{100 * counts['accuracy']:.2f}", f"{100 * low:.1f} to {100 * high:.1f}"
-
-
-def _name_run(folder):
-    folder = folder.resolve()
-    return folder.parent.parent.name if folder.parent.name == "evaluation" else folder.name
-
-
 def _name_files(report):
     return " + ".join(link(pathlib.Path(name).stem, name) for name in report.gin_files) or "-"
 
@@ -228,7 +209,8 @@ def _sort_key(line):
 
 def _compares(values, folders):
     """Whether two rows have verdicts: the posterior of their difference needs TensorFlow."""
-    name = "examples.csv" if values.bounds else TEST_TABLE
+    tables = {"certified.csv": values.certified, "examples.csv": values.bounds, TEST_TABLE: True}
+    name = next(name for name, asked in tables.items() if asked)
     return len([f for f in set(folders) if pathlib.Path(f, name).is_file()]) > 1
 
 
@@ -238,7 +220,7 @@ COMMAND = Command(
     _define,
     _run,
     _check,
-    arguments="folders of runs, or of evaluations",
+    arguments="folders of runs, evaluations or certifications",
     needs_tensorflow=_compares,
     usage="[flags] FOLDER ...",
 )

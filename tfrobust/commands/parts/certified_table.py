@@ -1,14 +1,31 @@
-"""A table of certifications: certified accuracy at several radii."""
+"""Tables of certificates: beside attacks, and alone at several radii."""
 
+import functools
+import hashlib
 import os
 import pathlib
 from collections.abc import Sequence
 
+from tfrobust.comparison.compare import compare_methods, judge_method
+from tfrobust.comparison.verdicts import Verdicts
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import number
 from tfrobust.ops.uncertainty.interval import binomial_interval
+from tfrobust.runs import files
 from tfrobust.runs.markdown import code, plain
-from tfrobust.runs.reports.certification_report import CertificationReport, read_certification
+from tfrobust.runs.reports.certification_report import read_certification
+
+BOUNDS_HEAD = """| run | threat model | clean | certified, at least | 95 % interval | attacked, at most | \
+95 % interval | group | certificates | attacks |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
+
+
+# Settings of certificates that no other column says.
+_TOLD = ("sigma=", "samples=", "alpha=", "bisections=")
+_LETTERS = (
+    "In a column, rows that share a letter are not told apart, with P below 0.975. P is of the posterior "
+    "over test examples, of one run each: another training seed is not in it."
+)
 
 
 def parse_radii(texts: Sequence[str]) -> list[tuple[str, float]]:
@@ -46,13 +63,42 @@ def make_certified_table(folders: Sequence[str | os.PathLike], radii: Sequence[s
     if len(norms) > 1:
         raise UserError(f"Radii of different norms cannot be compared: {', '.join(norms)}.")
     columns = [f"{norms[0]} {plain(text)}" for text, _ in parsed]
+    compared = [_compare(reports, radius) for _, radius in parsed]
     head = ["run", "certificates", "examples", "clean", *columns, "seconds"]
-    rows = [_format_row(folder, report, [r for _, r in parsed]) for folder, report in reports]
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    rows = [
+        _format_row(
+            folder, report, [(r, c.letters[i]) for (_, r), c in zip(parsed, compared, strict=True)]
+        )
+        for i, (folder, report) in enumerate(reports)
+    ]
+    lines = [f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows)]
+    told = [*([_LETTERS] if any(c.pairs for c in compared) else []), *compared[0].remarks]
+    return "\n".join([*lines, "", *(f"- {plain(t)}" for t in told)] if told else lines)
 
 
-def _format_row(folder: pathlib.Path, report: CertificationReport, radii: Sequence[float]):
+def _compare(reports, radius):
+    """Which rows are told apart at a radius; those that did not look so far are no rows."""
+    names = [name_run(folder) for folder, _ in reports]
+    return compare_methods(
+        [
+            judge_method(name, [functools.partial(_judge, report, radius)])
+            for name, (_, report) in zip(names, reports, strict=True)
+        ]
+    )
+
+
+def _judge(report, radius):
+    if radius > report.reach:
+        raise UserError(f"its certificates did not look for a radius of {radius:g}")
+    examples = "\n".join(f"{i} {label}" for i, label in zip(report.ids, report.labels, strict=True))
+    asked = {
+        "data": report.content["data"],
+        "test examples": hashlib.sha256(examples.encode()).hexdigest()[:16],
+    }
+    return Verdicts(report.find_certified(radius), None, asked)
+
+
+def _format_row(folder, report, radii):
     total = len(report.ids)
     return [
         plain(name_run(folder)),
@@ -60,8 +106,10 @@ def _format_row(folder: pathlib.Path, report: CertificationReport, radii: Sequen
         str(total),
         f"{100 * report.clean.mean():.2f}",
         *(
-            _format_count(report.count_certified(radius), total) if radius <= report.reach else "-"
-            for radius in radii
+            f"{_format_count(report.count_certified(radius), total)} {letters}".strip()
+            if radius <= report.reach
+            else "-"
+            for radius, letters in radii
         ),
         f"{report.seconds:.1f} s",
     ]
@@ -71,16 +119,48 @@ def _describe(report):
     """Certificates without what the head and the other columns say."""
     for one in report.content["certificates"]:
         name, _, settings = one["certificate"].partition("(")
-        kept = [part for part in settings.removesuffix(")").split(", ") if part.startswith(_TOLD)]
+        parts = settings.removesuffix(")").split(", ")
+        kept = [part for part in parts if part.startswith(_TOLD) and part != "bisections=0"]
         yield f"{name}({', '.join(kept)})" if kept else name
-
-
-_TOLD = ("sigma=", "samples=", "alpha=", "bisections=")
 
 
 def _format_count(count, total):
     low, high = binomial_interval(count, total)
     return f"{100 * count / total:.2f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def format_bounds(folder: str | os.PathLike, group: str = "") -> str:
+    """One line of the table of both bounds.
+
+    `group` are the letters of the row.
+
+    Raises:
+        UserError: the folder's report.json is not that of an evaluation with attacks and certificates.
+    """
+    ours = files.read_json(pathlib.Path(folder, "report.json"), "tfrobust", 1)["tfrobust"]
+    proven, attacked = ours.get("certified"), ours["robust"]
+    if not (proven and attacked):
+        raise UserError(
+            f"The evaluation in {folder} has no {'attacks' if proven else 'certificates'}. Evaluate with "
+            "both: python bin/evaluate.py --model=... --certified=FOLDER."
+        )
+    # Reports of earlier versions don't have the first of the two.
+    seconds = [proven.get("seconds"), ours["costs"]["attack_seconds"]]
+    cells = [
+        plain(name_run(pathlib.Path(folder))),
+        f"{ours['norm']} {plain(str(ours['epsilon']))}",
+        f"{100 * ours['clean']['accuracy']:.2f}",
+        *_format_share(proven),
+        *_format_share(attacked),
+        group,
+        *("-" if s is None else f"{s:.1f} s" for s in seconds),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _format_share(counts):
+    low, high = counts["interval"]
+    return f"{100 * counts['accuracy']:.2f}", f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 def name_run(folder: pathlib.Path) -> str:

@@ -80,9 +80,13 @@ class CertificationReport:
         reach = self.content.get("reach")
         return math.inf if reach is None else reach
 
+    def find_certified(self, radius: float) -> np.ndarray:
+        """Boolean (n,): right, and proven to stay so within a radius above 0."""
+        return self.clean & (self.radii >= radius) & (self.radii > 0.0)
+
     def count_certified(self, radius: float) -> int:
-        """How many examples are right and proven to stay so within a radius above 0."""
-        return int(np.sum(self.clean & (self.radii >= radius) & (self.radii > 0.0)))
+        """How many examples are."""
+        return int(np.sum(self.find_certified(radius)))
 
     def compute_accuracy(self, radius: float) -> float:
         """Certified accuracy at a radius above 0, in [0, 1]."""
