@@ -57,6 +57,7 @@ def train(
     jit_compile: bool | str = False,
     accumulation_steps: int = 1,
     rematerialize: bool | Sequence[str] = False,
+    gradient_norm: bool = True,
     save_seconds: float = 60,
     image_epochs: int = 5,
     callbacks: Sequence[Callable[[], keras.callbacks.Callback]] = (),
@@ -94,7 +95,7 @@ def train(
             validation split), "last".
         seed: whole number, the seed of all random numbers of the run.
         strategy, devices, deterministic, precision: see `Runtime`.
-        jit_compile, accumulation_steps, rematerialize: see `compile` of the method.
+        jit_compile, accumulation_steps, rematerialize, gradient_norm: see `compile` of the method.
         save_seconds: if the run is killed, at most this many seconds of training are lost.
         image_epochs: epochs between two image grids in TensorBoard.
         callbacks: functions without arguments that return Keras callbacks, such as `Plateau`. To be resumed,
@@ -160,6 +161,7 @@ def train(
                 "jit_compile": jit_compile,
                 "accumulation_steps": accumulation_steps,
                 "rematerialize": rematerialize,
+                "gradient_norm": gradient_norm,
             },
             gin_files=tuple(configuration.files if configuration else ()),
             gin_bindings=configuration.bindings if configuration else (),
