@@ -10,7 +10,6 @@ from tfrobust.ops.logits import correct, likeliest_class
 from tfrobust.ops.replicas.stand_in import mask_stand_in, rows_that_count
 from tfrobust.spec import check_kind
 
-
 GRADIENT_NORM = "gradient_norm"
 """What the mean norm of the weights' gradient is called in logs, where `compile` asks for it."""
 
@@ -72,7 +71,7 @@ class Reporting:
         self._reported = {}
 
     def log_gradient_norm(self, wanted):
-        """Called by `compile`: whether a step reports the norm of the gradient, for which there is a mean then."""
+        """Called by `compile`: whether a step reports the norm of the gradient."""
         check_kind("gradient_norm", wanted, bool)
         if wanted and not self.gradient_norm:
             self.means.metrics.append(keras.metrics.Mean(name=GRADIENT_NORM))
