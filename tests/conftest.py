@@ -1,5 +1,6 @@
 """TensorFlow with its defaults, two logical CPU devices, no GPU unless a test asks, and a fixed seed."""
 
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -13,6 +14,9 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework import config as tensorflow_config
 
+# As the commands do: looking for garbage so often takes a fifth of a test that traces.
+gc.set_threshold(50_000, 10, 10)
+
 # The same examples in every run: what a search finds becomes an `@example`, not a run that fails by chance.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
@@ -20,6 +24,10 @@ hypothesis.settings.load_profile("repeatable")
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+def pytest_collection_finish():
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

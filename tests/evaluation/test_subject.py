@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfrobust.errors import UserError
+from tfrobust.evaluation.fingerprint import hash_model
 from tfrobust.evaluation.subject import Subject
 from tfrobust.models import digits_cnn
 from tfrobust.serving import export_classifier
@@ -92,3 +93,17 @@ def test_a_saved_model_without_a_float_signature_is_named(tmp_path):
     tf.saved_model.save(module, str(tmp_path / "saved"), signatures={"serve": classify})
     with pytest.raises(UserError, match=r"It has: serve\(x\) -> a, b"):
         Subject.of(tmp_path / "saved")
+
+
+def test_a_file_is_one_classifier_however_often_it_is_loaded(tmp_path):
+    """Loading draws the state of Dropout's random numbers anew."""
+    layers = [keras.layers.Flatten(), keras.layers.Dropout(0.5), keras.layers.Dense(2)]
+    model = keras.Sequential([keras.Input((2, 2, 1)), *layers])
+    model.save(tmp_path / "model.keras")
+    hashes = set()
+    for seed in range(3):
+        keras.utils.set_random_seed(seed)
+        hashes.add(hash_model(Subject.of(tmp_path / "model.keras"), (2, 2, 1)))
+    assert hashes == {hash_model(Subject.of(model), (2, 2, 1))}
+    model.layers[-1].bias.assign_add([1e-7, 0.0])
+    assert hash_model(Subject.of(model), (2, 2, 1)) not in hashes

@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 import tfrobust
+from tfrobust.certification import Smoothing
+from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.serving import describe_training, export_classifier, update_card
 from tfrobust.serving.card.page import render_card
 
@@ -62,7 +64,7 @@ def test_nothing_is_claimed_where_nothing_was_measured(model, tmp_path):
     assert found["library_name"] == "keras" and found["license"] == "unknown"
     assert found["pipeline_tag"] == "image-classification" and found["metrics"] == ["accuracy"]
     assert "model-index" not in found and "datasets" not in found
-    assert text.count("ot evaluated") >= 3 and "%" not in text
+    assert text.count("ot evaluated") >= 3 and text.count("ot certified") == 2 and "%" not in text
     assert "Not stated" in text
 
 
@@ -96,18 +98,72 @@ def test_an_evaluation_comes_later(evaluated):
     assert len(json.loads((folder / "export.json").read_text())["evaluations"]) == 1
 
 
-def test_the_next_version_claims_what_is_of_its_weights(evaluated, model):
-    folder, workdir, _ = evaluated
+@pytest.fixture(scope="module")
+def certified(evaluated, tmp_path_factory):
+    """Of the same file: folders of certificates of the classifier and of its vote, and what they proved."""
+    file, root = evaluated[0] / "classifier.keras", tmp_path_factory.mktemp("certified")
+    folders = [root / "ibp", root / "vote"]
+    proven = tfrobust.certify(file, (X, Y), "ibp", tfrobust.Linf(0.001), workdir=folders[0])
+    vote = Smoothing(tfrobust.L2(0.01), sigma=0.1, samples=100, selection=10)
+    voted = tfrobust.certify(file, (X, Y), vote, workdir=folders[1])
+    assert 0 < proven.certified.sum() and 0 < voted.certified.sum()
+    return folders, proven, voted
+
+
+def test_certificates_come_later_too(evaluated, certified):
+    """Both bounds of one classifier; what smoothing certifies is the vote, and said to be so."""
+    (folder, workdir, _), (folders, proven, voted) = evaluated, certified
     update_card(folder, [workdir])
+    found, text = head(update_card(folder, certifications=folders))
+    *_, bound, smooth = found["model-index"][0]["results"]
+    shares = [m["value"] for m in bound["metrics"]], [m["value"] for m in smooth["metrics"]]
+    assert shares == ([proven.certified.mean()], [voted.clean.mean(), voted.certified.mean()])
+    assert bound["metrics"][0]["name"] == "certified accuracy, IBP, Linf 0.001"
+    assert smooth["metrics"][1]["name"].endswith("Smoothing, L2 0.01, smoothed classifier")
+    low, high = (100 * v for v in binomial_interval(int(proven.certified.sum()), 12))
+    share = 100 * proven.certified.mean()
+    counted = f"{share:.2f} % | {low:.2f} to {high:.2f} % | {proven.certified.sum()} / 12 |"
+    assert f"| certified, at least, Linf 0.001 | arrays | {counted}" in text
+    assert "| clean, smoothed classifier |" in text and "most votes under noise" in text
+    assert "by at most 0.001 of the range" in text and "Euclidean length is at most 0.01" in text
+    assert "ot certified" not in text and "samples=100" in text
+    content = json.loads((folder / "export.json").read_text())
+    assert len(content["evaluations"]) == 1 and len(content["certifications"]) == 2
+    # Once more is the same card.
+    assert head(update_card(folder, [], certifications=folders[:1])) == (found, text)
+
+
+def test_the_next_version_claims_what_is_of_its_weights(evaluated, certified, model):
+    folder, workdir, _ = evaluated
+    update_card(folder, [workdir], certifications=certified[0])
     export_classifier(model, folder)
-    assert len(json.loads((folder / "export.json").read_text())["evaluations"]) == 1
+    content = json.loads((folder / "export.json").read_text())
+    assert len(content["evaluations"]) == 1 and len(content["certifications"]) == 2
     other = keras.models.clone_model(model)
     other.set_weights([w + 1 for w in model.get_weights()])
     export_classifier(other, folder)
     found, text = head(folder / "README.md")
     assert "model-index" not in found and "%" not in text
-    with pytest.raises(tfrobust.UserError, match="of other weights than the export"):
-        update_card(folder, [workdir])
+    for name, paths in (("evaluations", [workdir]), ("certifications", certified[0])):
+        with pytest.raises(tfrobust.UserError, match=f"{name[:-1]} in .* of other weights than"):
+            update_card(folder, **{name: paths})
+
+
+def test_an_evaluation_with_certificates_brings_them(model, tmp_path):
+    folder, small = export_classifier(model, tmp_path / "export"), tfrobust.Linf(0.001)
+    proven = tfrobust.certify(model, (X, Y), "ibp", small, workdir=tmp_path / "ibp")
+    attack = tfrobust.PGD(small, steps=1)
+    workdir = tmp_path / "both"
+    tfrobust.evaluate(
+        model, (X, Y), attack, certified=tmp_path / "ibp", workdir=workdir, checks="none"
+    )
+    (result,) = head(update_card(folder, [workdir]))[0]["model-index"][0]["results"]
+    assert [m["name"].split(",")[0] for m in result["metrics"]][-1] == "certified accuracy"
+    assert result["metrics"][-1]["value"] == proven.certified.mean()
+    # Told once where the certification itself is given.
+    found, text = head(update_card(folder, [workdir], certifications=[tmp_path / "ibp"]))
+    assert json.dumps(found).count("certified accuracy") == 1
+    assert text.count("| certified, at least") == 1
 
 
 def test_a_card_edited_by_hand_is_kept(model, tmp_path):

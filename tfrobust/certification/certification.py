@@ -99,6 +99,11 @@ class Certification:
         return type(self.threat_model).__name__
 
     @property
+    def method(self) -> str:
+        """Names of the certificates, such as "IBP, CROWNIBP, CROWN"."""
+        return ", ".join(dict.fromkeys(type(p.certificate).__name__ for p in self.proofs))
+
+    @property
     def is_certain(self) -> bool:
         """Whether no attack on the classifier can break a certified example: not so for a smoothed one."""
         return all(proof.certificate.is_certain for proof in self.proofs)

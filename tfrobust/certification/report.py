@@ -11,10 +11,10 @@ import numpy as np
 from tfrobust.certification.certification import Certification
 from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.runs import files, markdown
+from tfrobust.runs.reports.certification_report import REPORT, SCHEMA, TABLE
 from tfrobust.spec import as_config
 
-SCHEMA = 1
-TABLE, REPORT, TEXT = "certified.csv", "report.json", "report.md"
+TEXT = "report.md"
 COLUMNS = ("id", "label", "prediction", "certified", "radius", "proven_by")
 
 

@@ -168,7 +168,7 @@ def _run(values):
         )
     print(evaluation.headline(result))
     if subject.folder is not None and values.shard is None:
-        parts.write_card(subject.folder / "export", workdir)
+        parts.write_card(subject.folder / "export", [workdir])
     print(f"See {workdir}: report.html, report.md, report.json, examples.csv.")
     return DOUBTFUL if values.strict and find_doubts(result.findings) else 0
 

@@ -7,7 +7,7 @@
 A run has its export already, in export/; the first is for a classifier that was trained elsewhere. The
 folder is one that TensorFlow Serving takes: 1/ holds the SavedModel, and the next export into the same
 folder adds 2/. README.md is the model card, which names the accuracies that reports give; --evaluation
-names further ones.
+and --certification name further ones.
 
 The second converts the classifier of an export to other formats, beside it, and measures clean and robust
 accuracy again on each: adversarial images of the original, and Square on the converted classifier itself.
@@ -53,6 +53,9 @@ def _define(values):
     )
     flags.DEFINE_string("license", None, "For the card, such as apache-2.0.", **given)
     flags.DEFINE_multi_string("evaluation", [], "Folder of an evaluation, for the card.", **given)
+    flags.DEFINE_multi_string(
+        "certification", [], "Folder of a certification, for the card.", **given
+    )
     flags.DEFINE_bool("measure", True, "Measure the accuracy of converted formats again.", **given)
     flags.DEFINE_string(
         "data", None, "As for bin/evaluate.py, for converted formats. Default: the run's.", **given
@@ -88,7 +91,11 @@ def _check(values):
         )
     if values.format == [CARD] and not there:
         raise UserError(f"There is no export in {folder}. Leave out --format to make one.")
-    first_look.check_parts(values.evaluation)
+    for given, kind, command in (
+        (values.evaluation, kinds.EVALUATION, "evaluate"),
+        (values.certification, kinds.CERTIFICATION, "certify"),
+    ):
+        first_look.check_parts(given, kind, f"Give the --workdir of a bin/{command}.py.")
     first_look.check_radius(values.epsilon, values.norm)
     first_look.check_data(values.data, values.data_dir)
     if found.run is None and _list_converted(values) and (values.measure or _needs_images(values)):
@@ -122,7 +129,7 @@ def _choose_folder(values, found):
 def _run(values):
     from tfrobust.runs.origin import read_origin
     from tfrobust.serving.card import update_card
-    from tfrobust.serving.card.sources import find_evaluations
+    from tfrobust.serving.card.sources import find_certifications, find_evaluations
     from tfrobust.serving.reexport import check_same_weights, reexport
 
     found = find_classifier(values.model)
@@ -133,8 +140,14 @@ def _run(values):
     check_same_weights(found, folder)
     changes = {"license": values.license} if values.license else {}
     weights = (kinds.EXPORT.read(folder) or {}).get("weights")
-    evaluations = [] if found.run is None else find_evaluations(found.run, weights)
-    print(update_card(folder, [*evaluations, *values.evaluation], changes))
+    measured = [
+        ([] if found.run is None else find(found.run, weights)) + given
+        for find, given in (
+            (find_evaluations, values.evaluation),
+            (find_certifications, values.certification),
+        )
+    ]
+    print(update_card(folder, measured[0], changes, measured[1]))
     for name in _list_converted(values):
         print(_convert(values, folder, found, origin, name))
     return 0

@@ -22,7 +22,7 @@ from tfrobust.commands.start.command_line import Command
 from tfrobust.errors import UserError
 from tfrobust.runs import files
 from tfrobust.runs.markdown import code, link, plain
-from tfrobust.runs.run_report import read_run_report
+from tfrobust.runs.reports.run_report import read_run_report
 
 HEAD = """| gin file | method | data | threat model | clean | PGD-20 | 95 % interval | training |
 | --- | --- | --- | --- | --- | --- | --- | --- |"""

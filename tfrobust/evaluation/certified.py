@@ -1,19 +1,14 @@
 """Examples that are proven to be robust, which no attack can break: the other side of an evaluation."""
 
-import csv
-import dataclasses
 import os
-import pathlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
 from tfrobust.errors import UserError
-from tfrobust.runs import files, kinds
+from tfrobust.runs.reports.certification_report import read_certification
 from tfrobust.threat_models.base import ThreatModel
-
-TABLE, REPORT, SCHEMA = "certified.csv", "report.json", 1
 
 
 class Proofs(Protocol):
@@ -26,29 +21,33 @@ class Proofs(Protocol):
         norm: "Linf" or "L2", of the radii.
         model_hash: of the classifier, see `fingerprint.hash_model`.
         is_certain: whether they are proofs of the classifier itself.
+        method: names of the certificates.
         seconds: wall time that they took.
     """
 
-    ids: np.ndarray
-    clean: np.ndarray
-    radii: np.ndarray
-    norm: str
-    model_hash: str
-    is_certain: bool
-    seconds: float
+    @property
+    def ids(self) -> np.ndarray: ...
 
+    @property
+    def clean(self) -> np.ndarray: ...
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class ReadProofs:
-    """`Proofs` from the folder of a certification."""
+    @property
+    def radii(self) -> np.ndarray: ...
 
-    ids: np.ndarray
-    clean: np.ndarray
-    radii: np.ndarray
-    norm: str
-    model_hash: str
-    is_certain: bool
-    seconds: float = 0.0
+    @property
+    def norm(self) -> str: ...
+
+    @property
+    def model_hash(self) -> str: ...
+
+    @property
+    def is_certain(self) -> bool: ...
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def seconds(self) -> float: ...
 
 
 class LowerBound:
@@ -91,6 +90,7 @@ class LowerBound:
             return {}
         return {
             "certified_radii": find_radii(self._proofs, ids),
+            "certified_by": self._proofs.method,
             "certified_seconds": self._proofs.seconds,
             "spared": np.isin(ids, self.spared) if self._skip else None,
         }
@@ -106,7 +106,7 @@ def _as_proofs(certified: Any) -> Proofs:
         UserError: the folder holds none, or they are of a smoothed classifier, which is another one.
     """
     proofs = (
-        _read(pathlib.Path(certified)) if isinstance(certified, (str, os.PathLike)) else certified
+        read_certification(certified) if isinstance(certified, (str, os.PathLike)) else certified
     )
     if not proofs.is_certain:
         raise UserError(
@@ -114,26 +114,6 @@ def _as_proofs(certified: Any) -> Proofs:
             "itself: the two bounds are not of one model. Certify by bounds (suite='bounds')."
         )
     return proofs
-
-
-def _read(folder):
-    if kinds.CERTIFICATION.read(folder) is None or not (folder / REPORT).is_file():
-        raise UserError(
-            f"There is no finished certification in {folder}. Make one first: python bin/certify.py "
-            f"--model=... --workdir={folder}"
-        )
-    content = files.read_json(folder / REPORT, "certification", SCHEMA)["certification"]
-    with open(folder / TABLE, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return ReadProofs(
-        ids=np.array([int(row["id"]) for row in rows]),
-        clean=np.array([row["label"] == row["prediction"] for row in rows]),
-        radii=np.array([float(row["radius"]) for row in rows]),
-        norm=content["norm"],
-        model_hash=content["model_hash"],
-        is_certain=content["certain"],
-        seconds=content["seconds"],
-    )
 
 
 def _check(proofs: Proofs, threat_model: ThreatModel, model_hash: str) -> None:
@@ -158,9 +138,10 @@ def find_radii(proofs: Proofs, ids: np.ndarray) -> np.ndarray:
         UserError: none of the examples was.
 
     Example:
-    >>> from tfrobust.evaluation.certified import ReadProofs, find_radii
-    >>> right = np.array([True, True, False])
-    >>> proofs = ReadProofs(np.array([3, 5, 8]), right, np.array([0.1, 0.0, 0.0]), "Linf", "", True)
+    >>> from tfrobust.evaluation.certified import find_radii
+    >>> from tfrobust.runs.reports.certification_report import CertificationReport
+    >>> ids, labels, radii = np.array([3, 5, 8]), np.array([0, 1, 1]), np.array([0.1, 0.0, 0.0])
+    >>> proofs = CertificationReport({}, "", ids, labels, np.array([0, 1, 0]), radii)
     >>> find_radii(proofs, np.array([5, 3, 4])).tolist()
     [0.0, 0.1, nan]
     """

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import keras
 import numpy as np
 
 from tfrobust.evaluation.compiled.classifier import Classifier
@@ -53,7 +54,10 @@ def hash_model(subject: Classifier, image_shape: tuple[int, ...]) -> str:
     >>> len(hash_model(Subject.of(tfrobust.models.digits_cnn()), (8, 8, 1)))
     16
     """
-    variables = getattr(subject.model, "variables", None)
+    model = subject.model
+    # Not its variables: the states of Dropout's random numbers are among them, new ones at each loading.
+    is_keras = isinstance(model, keras.layers.Layer)
+    variables = model.weights if is_keras else getattr(model, "variables", None)
     if variables:
         return _digest(*(np.asarray(variable) for variable in variables))
     noise = np.random.default_rng(0).random((8, *image_shape), np.float32)

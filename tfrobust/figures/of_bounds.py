@@ -11,6 +11,7 @@ from tfrobust.figures.request import Drawn, Request
 from tfrobust.plots import plot_bounds
 from tfrobust.plots.bounds import Bounds, find_steps
 from tfrobust.runs import files
+from tfrobust.runs.reports.certification_report import TABLE, read_certification
 
 _SCHEMA = 1
 
@@ -24,7 +25,7 @@ def draw_bounds(request: Request) -> Drawn:
     bounds, norms = {}, set()
     for name, path in zip(request.names, request.paths, strict=True):
         folder = pathlib.Path(path)
-        read = _read_certification if (folder / "certified.csv").is_file() else _read_evaluation
+        read = _read_certification if (folder / TABLE).is_file() else _read_evaluation
         bounds[name], norm = read(name, folder)
         norms.add(norm)
     if len(norms) > 1:
@@ -41,11 +42,8 @@ def draw_bounds(request: Request) -> Drawn:
 
 
 def _read_certification(name, folder):
-    content = files.read_json(folder / "report.json", "certification", _SCHEMA)["certification"]
-    rows = _read_rows(folder / "certified.csv")
-    clean = np.array([row["label"] == row["prediction"] for row in rows])
-    radii = np.array([float(row["radius"]) for row in rows])
-    return Bounds(certified=find_steps(clean, radii)), content["norm"]
+    report = read_certification(folder)
+    return Bounds(certified=find_steps(report.clean, report.radii)), report.norm
 
 
 def _read_evaluation(name, folder):

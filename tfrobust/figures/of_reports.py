@@ -15,7 +15,7 @@ from tfrobust.plots import (
 from tfrobust.plots.curves import PANELS
 from tfrobust.runs import files, kinds
 from tfrobust.runs.metrics import read_metrics
-from tfrobust.runs.run_report import read_run_report
+from tfrobust.runs.reports.run_report import read_run_report
 
 _SCHEMA = 1
 

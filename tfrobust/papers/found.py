@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tfrobust.runs import files, kinds
-from tfrobust.runs.run_report import read_bindings
+from tfrobust.runs.reports.run_report import read_bindings
 
 _SCHEMA = 1
 # Bindings that make no other method: the seed, where it ran, and what was looked at.

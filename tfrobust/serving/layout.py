@@ -21,7 +21,7 @@ _SAVED_MODEL = (
 # Earlier versions of tfrobust kept one SavedModel, in a folder of this name.
 _FORMER = "saved_model"
 # What `export.json` knows about weights, wherever they are exported.
-_OF_WEIGHTS = ("training", "license", "evaluations", "conversions")
+_OF_WEIGHTS = ("training", "license", "evaluations", "certifications", "conversions")
 _FORMER_FILES = (KERAS_FILE, *(f"{_FORMER}/{name}" for name in _SAVED_MODEL))
 
 

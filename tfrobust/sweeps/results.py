@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 
 from tfrobust.runs import files
-from tfrobust.runs.run_report import read_run_report
+from tfrobust.runs.reports.run_report import read_run_report
 from tfrobust.sweeps.grid import Point, shorten
 
 MEASURES = ("clean", "robust", "suite")

@@ -1,6 +1,7 @@
 """What the flags of `evaluate` stand for: the examples, the threat model and the suite."""
 
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
@@ -103,13 +104,18 @@ def _list_surrogates(values):
     ]
 
 
-def write_card(export: pathlib.Path, evaluation: str | pathlib.Path) -> None:
-    """Puts the numbers of an evaluation into the model card of an export, unless it was edited."""
+def write_card(
+    export: pathlib.Path,
+    evaluations: Sequence[str | pathlib.Path] = (),
+    certifications: Sequence[str | pathlib.Path] = (),
+) -> None:
+    """Puts what was measured into the model card of an export, unless it was edited."""
     from tfrobust.serving import update_card
 
     if "weights" not in (kinds.EXPORT.read(export) or {}):
         return
     try:
-        print(f"The model card has the numbers: {update_card(export, [evaluation])}.")
+        card = update_card(export, evaluations, certifications=certifications)
+        print(f"The model card has the numbers: {card}.")
     except UserError as error:
         print(f"The model card is as it was: {error}")

@@ -64,13 +64,15 @@ def check_radius(epsilon: str | None, norm: str | None) -> None:
         number(epsilon, "epsilon", 0.0, 1.0 if in_pixels else None, pixels=in_pixels)
 
 
-def check_parts(folders: Iterable[str | os.PathLike], kind: kinds.Kind = kinds.EVALUATION) -> None:
-    """Raises `UserError` if one of the folders of shards is not of a kind."""
+def check_parts(
+    folders: Iterable[str | os.PathLike],
+    kind: kinds.Kind = kinds.EVALUATION,
+    advice: str = "Give the folders of all shards as --merge.",
+) -> None:
+    """Raises `UserError`, with advice, if one of the folders is not of a kind."""
     for folder in folders:
         if kind.read(folder) is None:
-            raise UserError(
-                f"There is no {kind.name.split()[1]} in {folder}. Give the folders of all shards as --merge."
-            )
+            raise UserError(f"There is no {kind.name.split()[1]} in {folder}. {advice}")
 
 
 def check_certified(folder: str | os.PathLike) -> None:

@@ -151,6 +151,7 @@ class Evaluation:
             thresholds: settings of checks that are not the default, by the check's id.
         certified_radii: float64 (n,): radii for which a certificate proves robustness, 0 where it proves
             none, NaN where none was asked; None without certificates.
+        certified_by: names of the certificates; None without.
         certified_seconds: wall time that the certificates took; None without.
         spared: boolean (n,): certified examples that were not attacked; None where all were.
         votes: passes in which images were judged; with several, for models with noise, an image counts as
@@ -185,6 +186,7 @@ class Evaluation:
     votes: int = 1
     thresholds: dict = dataclasses.field(default_factory=dict)
     certified_radii: np.ndarray | None = None
+    certified_by: str | None = None
     certified_seconds: float | None = None
     spared: np.ndarray | None = None
 

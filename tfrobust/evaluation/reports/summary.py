@@ -113,6 +113,7 @@ def _summarize_certified(evaluation):
         **count_right(evaluation.certified),
         "asked": int(np.isfinite(evaluation.certified_radii).sum()),
         "spared": 0 if evaluation.spared is None else int(evaluation.spared.sum()),
+        "method": evaluation.certified_by,
         "seconds": evaluation.certified_seconds,
         "curve": {"epsilon": some, "accuracy": [float(np.mean(radii >= r)) for r in some]},
     }

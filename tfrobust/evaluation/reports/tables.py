@@ -64,8 +64,10 @@ def list_rules(ours: dict) -> Iterator[str]:
     proven = ours.get("certified")
     if proven and ours.get("robust"):
         yield (
-            f"Robust accuracy lies between {format_percent(proven['accuracy'])}, which is certified, and "
-            f"{format_percent(ours['robust']['accuracy'])}, which no attack broke."
+            f"Robust accuracy lies between {format_percent(proven['accuracy'])}, which is certified"
+            # Reports of earlier versions don't say by what.
+            + (f" ({proven['method']})" if proven.get("method") else "")
+            + f", and {format_percent(ours['robust']['accuracy'])}, which no attack broke."
             + (
                 f" {proven['spared']} certified examples were not attacked."
                 if proven["spared"]

@@ -9,7 +9,7 @@ from typing import Any
 from tfrobust.errors import UserError
 from tfrobust.runs import files, kinds
 from tfrobust.serving.card.page import render_card
-from tfrobust.serving.card.sources import describe_evaluation
+from tfrobust.serving.card.sources import describe_certification, describe_evaluation
 
 CARD = "README.md"
 
@@ -18,23 +18,26 @@ def update_card(
     folder: str | os.PathLike,
     evaluations: Iterable[str | os.PathLike] = (),
     changes: dict[str, Any] | None = None,
+    certifications: Iterable[str | os.PathLike] = (),
 ) -> pathlib.Path:
-    """Writes the model card of an export again, from `export.json` and from evaluations.
+    """Writes the model card of an export again, from `export.json`, evaluations and certifications.
 
-    Use it after an evaluation that is not in the folder of the run; `bin/evaluate.py` does it for a run.
-    The card names an evaluation only if it was made of the same weights.
+    Use it after an evaluation that is not in the folder of the run; `bin/evaluate.py` and `bin/certify.py` do
+    it for a run. The card names an evaluation or a certification only if it was made of the same weights.
 
     Args:
         folder: of an export.
         evaluations: folders of finished evaluations of its `classifier.keras`; those that the card has of the
             same suite, data and threat model are replaced.
         changes: further values of `export.json` to replace, such as {"license": "apache-2.0"}.
+        certifications: folders of finished certifications, in the same way.
 
     Returns:
         The path of the card, `README.md`.
 
     Raises:
-        UserError: it is no export, an evaluation is of other weights, or the card was edited by hand.
+        UserError: it is no export, an evaluation or a certification is of other weights, or the card was
+            edited by hand.
 
     Example:
         >>> folder = tfrobust.serving.export_classifier(tfrobust.models.digits_cnn(), "export")
@@ -53,17 +56,24 @@ def update_card(
             f"The export in {folder} is of an earlier version, without a card. Export the classifier again."
         )
     check_unedited(folder, content)
-    given = [describe_evaluation(path) for path in evaluations]
-    for path, described in zip(evaluations, given, strict=True):
-        if described["weights"] != content["weights"]:
-            raise UserError(
-                f"The evaluation in {path} is of other weights than the export in {folder}. Evaluate "
-                f"{folder / 'classifier.keras'}."
-            )
-    content |= changes or {}
-    content["evaluations"] = merge_evaluations(content.get("evaluations", []), given)
-    write_described(folder, content)
+    found = {}
+    for name, kind, describe, paths in (
+        ("evaluations", "evaluation", describe_evaluation, evaluations),
+        ("certifications", "certification", describe_certification, certifications),
+    ):
+        given = [_check_weights(describe(path), path, kind, folder, content) for path in paths]
+        found[name] = merge_measured(content.get(name, []), given)
+    write_described(folder, content | found | (changes or {}))
     return folder / CARD
+
+
+def _check_weights(described, path, kind, folder, content):
+    if described["weights"] != content["weights"]:
+        raise UserError(
+            f"The {kind} in {path} is of other weights than the export in {folder}. Take "
+            f"{folder / 'classifier.keras'} as its --model."
+        )
+    return described
 
 
 def write_described(folder: pathlib.Path, content: dict[str, Any]) -> None:
@@ -93,8 +103,8 @@ def render_known(content: dict[str, Any]) -> str | None:
     return render_card(content) if "weights" in content else None
 
 
-def merge_evaluations(former: list[dict], new: list[dict]) -> list[dict]:
-    """Two lists of evaluations, of which the later replace those of the same question."""
+def merge_measured(former: list[dict], new: list[dict]) -> list[dict]:
+    """Two lists of evaluations or certifications, of which the later replace those of the same question."""
     asked = ("suite", "suite_hash", "data", "norm", "epsilon", "examples")
     merged = {tuple(str(each[name]) for name in asked): each for each in (*former, *new)}
     return list(merged.values())

@@ -41,13 +41,15 @@ def render_card(content: dict[str, Any]) -> str:
     environment.filters |= {"plain": markdown.plain, "cell": markdown.cell, "code": markdown.code}
     environment.filters |= {"percent": _percent, "interval": _interval, "accuracy": _accuracy}
     training = content.get("training")
-    names = [e["data"] for e in content.get("evaluations", [])]
+    names = [one["data"] for one in _list_measured(content)]
     names += [training["data"]] if training else []
     try:
         return environment.get_template("card.md.jinja").render(
             export=content,
             training=training,
             evaluations=content.get("evaluations", []),
+            certifications=content.get("certifications", []),
+            both_sides=_find_both_sides(content),
             conversions=content.get("conversions", {}),
             title=f"{training['method']} on {training['data']}" if training else "Image classifier",
             datasets=sorted({_name_data(name) for name in names}),
@@ -83,10 +85,25 @@ def describe_threat(norm: str, epsilon: float | str) -> str:
 def _list_threats(content):
     """Each threat model of which the card has a number, once."""
     training = content.get("training") or {}
-    found = [(e["norm"], e["epsilon"]) for e in content.get("evaluations", [])]
+    found = [(one["norm"], one["epsilon"]) for one in _list_measured(content)]
     if training.get("threat_model"):
         found.append((training["threat_model"]["norm"], training["threat_model"]["epsilon"]))
     return list(dict.fromkeys((norm, str(epsilon)) for norm, epsilon in found))
+
+
+def _list_measured(content):
+    return [*content.get("evaluations", []), *content.get("certifications", [])]
+
+
+def _find_both_sides(content):
+    """Evaluations with certificates that no certification of the card tells of."""
+    asked = ("data", "norm", "epsilon", "examples")
+    known = {tuple(str(one[name]) for name in asked) for one in content.get("certifications", [])}
+    return [
+        one
+        for one in content.get("evaluations", [])
+        if one.get("certified") and tuple(str(one[name]) for name in asked) not in known
+    ]
 
 
 def _name_data(name):

@@ -8,6 +8,7 @@ from typing import Any
 from tfrobust.errors import UserError
 from tfrobust.evaluation.reports.report_files import read_report
 from tfrobust.runs import kinds
+from tfrobust.runs.reports.certification_report import read_certification
 
 _OF_REPORT = (
     "method",
@@ -34,7 +35,9 @@ _OF_EVALUATION = (
     "examples",
     "clean",
     "robust",
+    "certified",
 )
+_OF_CERTIFICATION = ("headline", "data", "norm", "epsilon", "suite", "certain", "seed", "examples")
 
 
 def describe_training(run: str | os.PathLike) -> dict[str, Any] | None:
@@ -99,6 +102,52 @@ def describe_evaluation(folder: str | os.PathLike) -> dict[str, Any]:
         "checked": bool(findings),
         "tfrobust": versions.get("tfrobust"),
     }
+
+
+def describe_certification(folder: str | os.PathLike) -> dict[str, Any]:
+    """What the card says of a certification: its numbers, and the certificates with their settings.
+
+    Args:
+        folder: of a finished certification.
+
+    Returns:
+        A dict of JSON values; "weights" is the hash of the weights that were certified.
+
+    Raises:
+        UserError: it holds no report.
+    """
+    report = read_certification(folder)
+    content, total = report.content, len(report.ids)
+    counts = {
+        name: {
+            "right": content[name]["count"],
+            "total": total,
+            "interval": [content[name]["low"], content[name]["high"]],
+        }
+        for name in ("clean", "certified")
+    }
+    return {
+        **{name: content[name] for name in _OF_CERTIFICATION},
+        **counts,
+        "weights": report.model_hash,
+        "suite_hash": report.suite_hash,
+        "method": report.method,
+        "certificates": [one["certificate"] for one in content["certificates"]],
+        "tfrobust": (content["environment"].get("versions") or {}).get("tfrobust"),
+    }
+
+
+def find_certifications(run: str | os.PathLike, weights: str) -> list[pathlib.Path]:
+    """The folders of the finished certifications in a run's folder that are of these weights.
+
+    Args:
+        run: folder of a run.
+        weights: their hash, as `export.json` has it.
+    """
+    folders = sorted(
+        path.parent for path in pathlib.Path(run, "certification").glob("*/report.json")
+    )
+    return [f for f in folders if not _is_shard(f) and read_certification(f).model_hash == weights]
 
 
 def find_evaluations(run: str | os.PathLike, weights: str) -> list[pathlib.Path]:

@@ -1,0 +1,1 @@
+"""The reports of runs and certifications, read and checked; without TensorFlow."""
