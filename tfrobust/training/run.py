@@ -172,8 +172,8 @@ def train(
         )
         extra = build_callbacks(callbacks, experiment)
         total = experiment.epochs * experiment.steps_per_epoch
-        shown = {"image_epochs": image_epochs}
-        shown["profile_steps"] = check_profile_steps(profile_steps, total)
+        profiled = check_profile_steps(profile_steps, total)
+        shown: dict[str, Any] = {"image_epochs": image_epochs, "profile_steps": profiled}
         if configuration:
             configuration.check_all_used()
         if dry_run:
