@@ -211,6 +211,7 @@ WRITING = {
     "benchmarks/compare": "a count beside a run's report",
     "certification/folder": "claimed as a certification",
     "certification/report": "inside of a claimed certification",
+    "comparison/verdicts": "for training/report",
     "evaluation/folder": "claimed as an evaluation",
     "evaluation/reports/evaluation": "asks kinds",
     "evaluation/reports/report_files": "for reports/evaluation",

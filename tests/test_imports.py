@@ -26,13 +26,15 @@ MAY_IMPORT = {room: set().union(*FLOORS[:i]) for i, rooms in enumerate(FLOORS) f
 # Stones that stand beside the floors, and the lowest floor that may use them.
 MAY_IMPORT |= {"contract": {"ops"}, "models": {"ops", "contract"}, "data": {"ops", "contract"}}
 MAY_IMPORT |= {"plots": {"runs"}, "runs": set(), "config": set()}
-MAY_IMPORT |= {"sweeps": {"runs", "config", "plots"}, "papers": {"runs", "ops"}}
+MAY_IMPORT |= {"comparison": {"runs", "ops"}, "papers": {"runs", "ops", "comparison"}}
+MAY_IMPORT |= {"sweeps": {"runs", "config", "plots", "comparison"}}
 MAY_IMPORT |= {
-    "figures": set().union(*FLOORS[:7]) | {"models", "data", "runs", "plots", "config", "sweeps"}
+    "figures": set().union(*FLOORS[:7])
+    | {"models", "data", "runs", "plots", "config", "sweeps", "comparison"}
 }
 for rooms in FLOORS[5:]:
     for room in rooms:
-        MAY_IMPORT[room] |= {"models", "data", "plots", "runs", "config"}
+        MAY_IMPORT[room] |= {"models", "data", "plots", "runs", "config", "comparison"}
 # These put everything together.
 EVERYTHING = {"__init__", "commands"}
 

@@ -8,65 +8,59 @@ import numpy as np
 
 from tfrobust import Linf
 from tfrobust.attacks import APGD
-from tfrobust.benchmarks import compare, differences
+from tfrobust.benchmarks import compare
+from tfrobust.comparison.verdicts import Verdicts
+from tfrobust.errors import UserError
 from tfrobust.evaluation import Evaluator, Examples, Subject, custom
 from tfrobust.losses import DLR
+
+
+def refuse():
+    raise UserError("there are none")
 
 
 def report(clean, robust, strongest, seconds):
     counts = {"clean": clean, "robust": robust, "suite": strongest}
     counted = {name: {"right": right, "total": 200} for name, right in counts.items()}
-    return {"method": "TRADES", "step_seconds": seconds, **counted}
+    return {"method": "TRADES", "step_seconds": seconds, "verdicts": refuse, **counted}
 
 
 def test_a_row_has_means_and_deviations_and_what_was_not_run_says_so():
     runs = [report(190, 160, 150, 0.01), report(194, 164, 150, 0.03), report(192, 162, 150, 0.02)]
     text = compare.format_comparison({"gin/trades.gin": runs, "gin/adv.gin": []})
-    head, _, adv, trades = text.splitlines()
+    head, _, adv, trades, *below = text.splitlines()
     assert adv == "| [adv](gin/adv.gin) | | 0 | not run | not run | not run | not run | not run |"
     assert trades == (
         "| [trades](gin/trades.gin) | TRADES | 3 | 96.0 ± 1.0 | 81.0 ± 1.0 | 75.0 ± 0.0 |  | 20 |"
     )
     assert head.count("|") == trades.count("|") == adv.count("|")
+    assert below == ["", "Under AutoAttack:", "", "- trades is not compared: there are none."]
 
 
 def judged(seed, robust):
     counts = {name: {"right": 1, "total": 4} for name in ("clean", "robust")}
-    suite = {"right": robust.count("1"), "total": len(robust), "robust": robust}
-    return {"method": "TRADES", "seed": seed, "step_seconds": 0.01, **counts, "suite": suite}
+    suite = {"right": robust.count("1"), "total": len(robust)}
+    verdicts = Verdicts(np.array([c == "1" for c in robust]), seed, {})
+    more = {"suite": suite, "verdicts": lambda: verdicts}
+    return {"method": "TRADES", "seed": seed, "step_seconds": 0.01, **counts, **more}
 
 
-def test_differences_are_paired_by_image_and_seed():
-    """Seeds in another order; one that only one has does not count."""
-    first = [judged(0, "1110" * 50), judged(1, "1100" * 50), judged(2, "1111" * 50)]
-    second = [judged(1, "0100" * 50), judged(0, "0100" * 50)]
-    # d = (1, 0, 1, 0) and (1, 0, 0, 0) on every four images: means 1/2 and 1/4 over images.
-    mean, low, high, probability = differences.compare_robust(first, second)
-    assert mean == 37.5
-    # Around it Student's t of one degree of freedom, with a standard error of 1/8; its quantile is 12.7.
-    np.testing.assert_allclose([low, high], [37.5 - 12.5 * 12.706, 37.5 + 12.5 * 12.706], rtol=0.12)
-    np.testing.assert_allclose(probability, 0.5 + np.arctan(3.0) / np.pi, atol=0.02)
-    # One seed: the shares of images that only one withstands are a Dirichlet's, here of 101, 1 and 101.
-    mean, low, high, probability = differences.compare_robust(first[:1], second)
-    deviation = 100 * np.sqrt((101 + 1 - 100**2 / 203) / (203 * 204))
-    assert mean == 50.0 and probability == 1.0
-    middle = 100 * 100 / 203
-    np.testing.assert_allclose(
-        [low, high], [middle - 1.96 * deviation, middle + 1.96 * deviation], atol=0.4
-    )
-    assert differences.compare_robust(first[2:], second) is None
-
-
-def test_a_column_of_differences():
+def test_letters_a_column_of_differences_and_sentences():
     results = {
-        "gin/adv.gin": [judged(0, "1110")],
-        "gin/trades.gin": [judged(0, "0110")],
+        "gin/adv.gin": [judged(0, "1110" * 20)],
+        "gin/trades.gin": [judged(0, "0110" * 20)],
+        "gin/trades_mer.gin": [judged(1, "011" * 20)],
         "gin/x.gin": [],
     }
-    head, rule, adv, trades, x = compare.format_comparison(results, ["gin/trades.gin"]).splitlines()
+    text = compare.format_comparison(results, ["gin/trades.gin"])
+    head, rule, adv, trades, mer, x, *below = text.splitlines()
     assert head.endswith("| minus trades |") and rule.count("---") == 9
-    assert "| +25.0 (" in adv and ", P 0." in adv and trades.endswith("| 10 |  |")
+    assert "| a | 10 | +25.0 (" in adv and ", P > 0.99 |" in adv
+    assert trades.endswith("| b | 10 |  |") and mer.endswith("|  | 10 | not compared |")
     assert x.endswith("| 0" + 6 * " | not run" + " |")
+    assert below[:3] == ["", "Under AutoAttack:", ""]
+    assert below[3].startswith("- adv is more robust than trades: P > 0.99 (+25.0 points")
+    assert "another number of test examples (60) than adv (80)" in below[5]
 
 
 def test_a_suite_shares_traces_and_never_exceeds_its_parts(tmp_path, monkeypatch):

@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from tfrobust.commands.table import COMMAND, format_bounds, format_change, format_row
+from tfrobust.comparison.verdicts import write_test
 from tfrobust.errors import UserError
 
 
@@ -62,7 +64,32 @@ def test_both_bounds_and_the_seconds_of_both(tmp_path, capsys):
     cells = [cell.strip() for cell in row.split("|")][1:-1]
     interval = "50.0 to 90.0"
     assert cells[:3] == ["ibp", "Linf 8/255", "90.00"]
-    assert cells[3:] == ["62.50", interval, "75.00", interval, "2.0 s", "31.5 s"]
+    assert cells[3:] == ["62.50", interval, "75.00", interval, "", "2.0 s", "31.5 s"]
+
+
+def test_runs_are_compared_in_pairs_under_their_test(tmp_path, capsys):
+    more = ["EPOCHS=3"]
+    runs = {"a": (more, 99), "b": ([], 60), "c": (more, 97), "d": ([], 0)}
+    for name, (bindings, right) in runs.items():
+        (tmp_path / name).mkdir()
+        counts = {"right": right, "total": 100, "interval": [0.1, 0.999]}
+        write(tmp_path / name, gin_bindings=bindings, robust=counts, test_attack="PGD")
+        flags = np.arange(100) < right
+        if right:
+            write_test(tmp_path / name / "test_examples.csv", np.arange(100), flags, flags)
+    folders = [str(tmp_path / name) for name in runs]
+    for flag in ([], ["--changes"]):
+        assert COMMAND.main(["table", *flag, *folders]) == 0
+        text = capsys.readouterr().out
+        rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| [")]
+        letters = {row[-4]: row[-2] for row in rows}
+        assert letters == {"99.00": "a", "60.00": "b", "97.00": "a", "0.00": ""}
+        assert "Under the test attack:" in text
+        # Two rows of one name are told apart by their folders.
+        assert (
+            f"adv with EPOCHS = 3 in {folders[0]} is more robust than adv with EPOCHS = 3" in text
+        )
+        assert f"adv in {folders[3]} is not compared: there is no test_examples.csv" in text
 
 
 def test_one_bound_alone_is_refused(tmp_path):

@@ -4,12 +4,14 @@ import json
 import math
 import pathlib
 
+import numpy as np
 import pytest
 
 from tfrobust.errors import UserError
 from tfrobust.evaluation import list_suites
 from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.papers import compare_table, find_runs, list_tables, load_table
+from tfrobust.papers.differences import compare_lines
 from tfrobust.papers.text import format_html, format_markdown, format_text
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -24,15 +26,21 @@ def write_run(folder, gin, seed=0, right=9_000, configuration="", more=()):
     (folder / "report.json").write_text(json.dumps(report))
 
 
-def write_evaluation(run, suite, right, total=10_000, attacks=()):
+def write_evaluation(run, suite, right, total=10_000, attacks=(), flags=None):
     folder = run / "evaluation" / suite
     folder.mkdir(parents=True)
     robust = {"right": right, "total": total}
+    attacks = attacks or [("pgd", right)]
     attacks = [
         {"name": name, "marginal": None if n is None else {"right": n, "total": total}}
         for name, n in attacks
     ]
     report = {"schema": 1, "suite": suite, "robust": robust, "attacks": attacks}
+    report |= {"norm": "Linf", "radius": 0.3, "data": "mnist test"}
+    if flags is not None:
+        rows = [f"{i},0,{'' if flag else 'pgd'},true" for i, flag in enumerate(flags)]
+        text = "\n".join(["id,label,broken_by,clean_right", *rows])
+        (folder / "examples.csv").write_text(text + "\n")
     (folder / "report.json").write_text(json.dumps({"tfrobust": report}))
 
 
@@ -189,3 +197,39 @@ def test_every_form_says_what_was_not_run(tmp_path):
 def test_no_such_table():
     with pytest.raises(UserError, match="There is no table 'atlas_9'. There are: atlas_1, "):
         load_table("atlas_9")
+
+
+def test_rows_that_share_their_test_examples_are_compared_column_by_column(tmp_path):
+    table = load_table("atlas_1")
+    columns = [column.suite for column in table.columns]
+    shares = {("atlas_pgd20", 1): 160, ("atlas_pgd20", 3): 190, ("atlas_pgd1000", 1): 80}
+    shares |= {("atlas_pgd1000", 3): 82, ("atlas_pgd1000", 4): 81}
+    for (suite, number), right in shares.items():
+        run = tmp_path / str(number)
+        if not run.exists():
+            write_run(run, table.rows[number].gin_file)
+        size = 100 if number == 4 else 200
+        write_evaluation(run, suite, right, size, flags=np.arange(size) < right)
+    lines = compare_table(table, find_runs([tmp_path]))
+    found = compare_lines(table, lines)
+    assert list(found) == [columns.index("atlas_pgd20"), columns.index("atlas_pgd1000")]
+    pgd20, pgd1000 = found.values()
+    assert pgd20.letters[1] == "b" and pgd20.letters[3] == "a"
+    assert pgd1000.letters[1] == pgd1000.letters[3] == "a" and pgd1000.letters[4] == ""
+    for form in (format_text, format_markdown, format_html):
+        text = form(table, lines)
+        assert "95.00 (91.04 to 97.26) ≠ a" in text or "95.00 (91.04 to 97.26) a" in text
+        assert "one-step ATLAS is more robust than one-step ADV: P" in text
+        # 100 examples, not 200; Markdown has a backslash in its name.
+        assert "step ADV is compared with nothing" in text
+
+
+def test_columns_without_a_verdict_on_each_example_say_so_once(tmp_path):
+    table = load_table("atlas_1")
+    for number in (1, 3):
+        write_run(tmp_path / str(number), table.rows[number].gin_file)
+        for suite in ("atlas_pgd20", "atlas_pgd1000"):
+            write_evaluation(tmp_path / str(number), suite, 100, 200)
+    text = format_text(table, compare_table(table, find_runs([tmp_path])))
+    assert text.count("no examples.csv") == 1
+    assert "PGD-20, PGD-1000:\n- one-step ADV, one-step ATLAS are not compared: there is" in text

@@ -30,7 +30,10 @@ folder = pathlib.Path(given["workdir"])
 right = int(50 + bound["BETA"] + bound.get("training.train.seed", 0))
 counts = {"right": right, "total": 100, "interval": [0.1, 0.9]}
 report = {"method": "TRADES", "data": "digits", "threat_model": "Linf(epsilon=0.15)", "gin_files": [],
-          "clean": {**counts, "right": 90}, "robust": counts, "training_seconds": 2.0}
+          "clean": {**counts, "right": 90}, "robust": counts, "training_seconds": 2.0,
+          "test_attack": "PGD", "seed": bound.get("training.train.seed", 0)}
+rows = "".join(f"{i},true,{'true' if i < right else 'false'}\\n" for i in range(100))
+(folder / "test_examples.csv").write_text("id,clean_right,robust\\n" + rows)
 (folder / "report.md").write_text("")
 (folder / "export" / "export.json").write_text("{}")
 (folder / "report.json").write_text(json.dumps(report))
@@ -68,12 +71,29 @@ def test_all_runs_are_made_evaluated_and_tabled(tmp_path):
     assert not sweep.missing()
     table = (tmp_path / "sweep" / "sweep.md").read_text()
     # Mean and sample deviation of 51 and 53, and of 53 and 55.
-    assert "| 1 | 2 of 2 | 90.00 ± 0.00 | 52.00 ± 1.41 | 25.00 ± 0.00 | 2 s |" in table
+    assert "| 1 | 2 of 2 | 90.00 ± 0.00 | 52.00 ± 1.41 | 25.00 ± 0.00 |  | 2 s |" in table
     assert "| 3 | 2 of 2 | 90.00 ± 0.00 | 54.00 ± 1.41 |" in table
     rows = (tmp_path / "sweep" / "sweep.csv").read_text().splitlines()
     assert rows[0] == "BETA,seed,clean,robust,suite,training_seconds"
     assert rows[2] == "1,2,0.9,0.53,0.25,2.0"
     assert (tmp_path / "sweep" / "sweep.png").stat().st_size > 1000
+    assert "Under pgd\\_20:" in table or "Under pgd_20:" in table
+    assert "BETA 1, BETA 3 are not compared: there is no examples.csv" in table
+
+
+def test_rows_are_compared_under_the_test_attack(tmp_path):
+    run(make_sweep(tmp_path, ["BETA = 1, 3, 30"], (0, 1, 2)))
+    table = (tmp_path / "sweep" / "sweep.md").read_text()
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][2:]
+    assert [row[-2] for row in rows] == ["b", "b", "a"]
+    assert "Under the test attack:" in table
+    told = [line for line in table.splitlines() if line.startswith("- BETA")]
+    assert [line.split(":")[0] for line in told] == [
+        "- BETA 30 is more robust than BETA 3",
+        "- BETA 30 is more robust than BETA 1",
+        "- BETA 3 is more robust than BETA 1",
+    ]
+    assert "training seeds (3)" in table
 
 
 def test_further_flags_go_to_the_command_that_has_them(tmp_path):

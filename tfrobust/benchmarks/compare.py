@@ -1,5 +1,6 @@
 """Many methods under one budget, judged alike: the README's table of methods."""
 
+import functools
 import json
 import os
 import pathlib
@@ -10,7 +11,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfrobust.benchmarks.differences import format_difference, group_methods
+from tfrobust.comparison.compare import compare_methods, judge_method
+from tfrobust.comparison.text import format_difference, list_sentences
+from tfrobust.comparison.verdicts import read_counted
 from tfrobust.contract.keras_file import read_keras_file
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.evaluator import Evaluator
@@ -106,6 +109,7 @@ def judge_run(
     Returns:
         The content of report.json, with "suite": a dict of "right", "total", "standing" and
         "robust". The last one is a text of a 1 for each example that is robust and a 0 for each other.
+        "verdicts" is a function that reads them as `Verdicts`.
     """
     report, cache = read_report(folder), pathlib.Path(folder, f"{shared.name}.json")
     advice = "Remove it, and the run is judged again."
@@ -117,26 +121,31 @@ def judge_run(
         counted["robust"] = "".join("01"[bool(flag)] for flag in robust)
         files.write_json(cache, {"threat_model": repr(threat_model), **counted})
     counted = _read(cache, advice, _compute_share)
-    return {**report, "suite": counted}
+    verdicts = functools.partial(read_counted, cache, shared.name, report["seed"])
+    return {**report, "suite": counted, "verdicts": verdicts}
 
 
 def format_comparison(results: dict[str, list[dict[str, Any]]], beside: Sequence[str] = ()) -> str:
     """A Markdown table with a row for each gin file, means and standard deviations over its runs.
 
+    Rows that share a letter under "group" are not told apart under AutoAttack; sentences below the table say
+    how sure the differences are.
+
     Args:
         results: gin file -> list of what `judge_run` returned, or an empty list where nothing was run.
-        beside: gin files; for each a column of `format_difference` with its runs.
-
-    Rows that share a letter under "group" cannot be told apart under AutoAttack, see `group_methods`.
+        beside: gin files; for each a column of the differences to its runs.
     """
     more = [f"minus {pathlib.Path(gin).stem}" for gin in beside]
     lines = [
         f"| {' | '.join([*_HEAD, *more])} |",
         f"| {' | '.join(['---'] * (len(_HEAD) + len(more)))} |",
     ]
-    groups = group_methods(results)
-    for gin, reports in sorted(results.items()):
-        shown = link(pathlib.Path(gin).stem, gin)
+    order = sorted(results)
+    found = compare_methods(
+        [judge_method(pathlib.Path(g).stem, [r["verdicts"] for r in results[g]]) for g in order]
+    )
+    for place, gin in enumerate(order):
+        shown, reports = link(pathlib.Path(gin).stem, gin), results[gin]
         if not reports:
             cells = ["not run"] * (5 + len(more))
             lines.append(f"| {shown} | | 0 | {' | '.join(cells)} |")
@@ -147,12 +156,16 @@ def format_comparison(results: dict[str, list[dict[str, Any]]], beside: Sequence
         ]
         steps = [1000 * r["step_seconds"] for r in reports if r["step_seconds"]]
         time = f"{statistics.median(steps):.0f}" if steps else "not measured"
-        cells += [groups[gin], time]
-        cells += [format_difference(reports, results[other]) for other in beside]
+        cells += [found.letters[place], time]
+        for other in beside:
+            pair = found.find_pair(place, order.index(other))
+            unknown = "not compared" if results[other] else "not run"
+            cells.append("" if gin == other else format_difference(pair) if pair else unknown)
         lines.append(
             f"| {shown} | {plain(reports[0]['method'])} | {len(reports)} | {' | '.join(cells)} |"
         )
-    return "\n".join(lines)
+    told = [f"- {plain(sentence)}" for sentence in list_sentences(found)]
+    return "\n".join([*lines, *(["", "Under AutoAttack:", "", *told] if told else [])])
 
 
 def _compute_share(counted):

@@ -8,9 +8,14 @@ The runs are found by their reports, at any depth below the folders; every numbe
 A run belongs to a row by its gin file and lines of gin, an evaluation to a column by its suite:
 `bin/evaluate.py --model=RUN --suite=SUITE` fills a cell. What was not run says so.
 
+Rows of ours are compared in pairs on the test examples that they share, column by column: rows with a letter
+in common are not told apart, and sentences below the table say how sure the others are. What could not be
+compared, and why, is said too.
+
 Exit status: 0 done; 2 something in the request cannot work.
 """
 
+import collections
 import pathlib
 
 from absl import flags
@@ -66,6 +71,16 @@ def _run(values, arguments):
     print(make(table, lines))
 
 
+def _compares(values, arguments):
+    """Whether there are two runs of one suite: the posterior of their difference needs TensorFlow."""
+    from tfrobust.papers import find_runs
+
+    found = [] if values.list else find_runs(arguments[1:])
+    return (
+        max(collections.Counter(s for run in found for s in run.verdicts).values(), default=0) > 1
+    )
+
+
 COMMAND = Command(
     "paper_table",
     __doc__,
@@ -73,6 +88,6 @@ COMMAND = Command(
     _run,
     _check,
     arguments="a table, and folders with runs",
-    needs_tensorflow=lambda *_: False,
+    needs_tensorflow=_compares,
     usage="TABLE [flags] FOLDER ...",
 )

@@ -6,33 +6,41 @@
     python bin/table.py --bounds evaluations/*            certified and attacked accuracy side by side
 
 Every number is read from the report.json of a run, or of an evaluation with certificates (bin/evaluate.py
---certified=FOLDER); nothing is typed in. Folders without one are left out.
+--certified=FOLDER); nothing is typed in. Folders without one are left out. Rows are compared in pairs on the
+test examples that they share: those with a letter in common are not told apart, and sentences below the table
+say how sure the others are, and what could not be compared.
 
 Exit status: 0 done; 2 something in the request cannot work.
 """
 
+import functools
 import os
 import pathlib
 import re
+from collections.abc import Sequence
 
 from absl import flags
 
 from tfrobust.commands.parts.place import find_place
 from tfrobust.commands.start.command_line import Command
+from tfrobust.comparison.compare import compare_methods, judge_method
+from tfrobust.comparison.pairs import Comparison
+from tfrobust.comparison.text import list_sentences
+from tfrobust.comparison.verdicts import TEST_TABLE, read_evaluation, read_test
 from tfrobust.errors import UserError
 from tfrobust.runs import files
 from tfrobust.runs.markdown import code, link, plain
 from tfrobust.runs.reports.run_report import read_run_report
 
-HEAD = """| gin file | method | data | threat model | clean | PGD-20 | 95 % interval | training |
-| --- | --- | --- | --- | --- | --- | --- | --- |"""
+HEAD = """| gin file | method | data | threat model | clean | PGD-20 | 95 % interval | group | training |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
 CHANGES_HEAD = """\
-| gin file | changes | validation: clean | robust | test: clean | PGD-20 | 95 % interval | training |
-| --- | --- | --- | --- | --- | --- | --- | --- |"""
+| gin file | changes | validation: clean | robust | test: clean | PGD-20 | 95 % interval | group | training |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
 
 BOUNDS_HEAD = """| run | threat model | clean | certified, at least | 95 % interval | attacked, at most | \
-95 % interval | certificates | attacks |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
+95 % interval | group | certificates | attacks |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
 
 
 def _define(values):
@@ -78,21 +86,57 @@ def _check(values, folders):
 
 def _run(values, folders):
     finished = list(dict.fromkeys(_list_finished(folders)))
+    head, form = HEAD, format_row
     if values.bounds:
-        head, rows = BOUNDS_HEAD, list(map(format_bounds, finished))
+        head, form = BOUNDS_HEAD, format_bounds
     elif values.changes:
-        head, rows = CHANGES_HEAD, list(map(format_change, finished))
+        head, form = CHANGES_HEAD, format_change
     else:
-        head, rows = HEAD, sorted(map(format_row, _list_finished(folders)), key=_sort_key)
-    table = "\n".join([head, *rows])
+        finished.sort(key=lambda folder: _sort_key(format_row(folder)))
+    found = compare_rows(finished, values.bounds)
+    rows = [form(folder, letters) for folder, letters in zip(finished, found.letters, strict=True)]
+    told = [f"- {plain(sentence)}" for sentence in list_sentences(found)]
+    attack = "the suites" if values.bounds else "the test attack"
+    below = ["", f"Under {attack}:", "", *told] if told else []
+    table = "\n".join([head, *rows, *below])
     if values.readme is None:
         print(table)
     else:
         find_place(values.readme, values.markers).put(table)
 
 
-def format_row(folder: str | os.PathLike) -> str:
+def compare_rows(folders: Sequence[str | os.PathLike], bounds: bool = False) -> Comparison:
+    """Compares the rows of a table in pairs, each one run.
+
+    Args:
+        folders: of runs, which are compared under their test attack; or of evaluations.
+        bounds: whether they are evaluations.
+    """
+    read = read_evaluation if bounds else read_test
+    names = [_name_row(folder, bounds) for folder in folders]
+    return compare_methods(
+        [
+            judge_method(
+                name if names.count(name) == 1 else f"{name} in {folder}",
+                [functools.partial(read, folder)],
+            )
+            for name, folder in zip(names, folders, strict=True)
+        ]
+    )
+
+
+def _name_row(folder, bounds):
+    if bounds:
+        return _name_run(pathlib.Path(folder))
+    report = read_run_report(folder)
+    files = " + ".join(pathlib.Path(name).stem for name in report.gin_files)
+    return " with ".join(filter(None, [files, ", ".join(report.gin_bindings)])) or str(folder)
+
+
+def format_row(folder: str | os.PathLike, group: str = "") -> str:
     """One line of the table.
+
+    `group` are the letters of the row.
 
     Raises:
         UserError: the folder's report.json is not that of a run.
@@ -110,12 +154,14 @@ def format_row(folder: str | os.PathLike) -> str:
         f"| {gin} | {plain(report.method)} | {plain(report.data)} "
         f"| {plain(report.threat_model.split('(')[0])} {plain(found[1].strip(chr(39)))} "
         f"| {100 * report.clean:.2f} | {100 * report.robust:.2f} "
-        f"| {100 * low:.1f} to {100 * high:.1f} | {report.seconds:.0f} s |"
+        f"| {100 * low:.1f} to {100 * high:.1f} | {group} | {report.seconds:.0f} s |"
     )
 
 
-def format_change(folder: str | os.PathLike) -> str:
+def format_change(folder: str | os.PathLike, group: str = "") -> str:
     """One line of the table of changes.
+
+    `group` are the letters of the row.
 
     Raises:
         UserError: the folder's report.json is not that of a run.
@@ -126,11 +172,13 @@ def format_change(folder: str | os.PathLike) -> str:
     low, high = report.interval
     cells = [_name_files(report), changes, *chosen, f"{100 * report.clean:.2f}"]
     cells += [f"{100 * report.robust:.2f}", f"{100 * low:.1f} to {100 * high:.1f}"]
-    return f"| {' | '.join([*cells, f'{report.seconds:.0f} s'])} |"
+    return f"| {' | '.join([*cells, group, f'{report.seconds:.0f} s'])} |"
 
 
-def format_bounds(folder: str | os.PathLike) -> str:
+def format_bounds(folder: str | os.PathLike, group: str = "") -> str:
     """One line of the table of both bounds.
+
+    `group` are the letters of the row.
 
     Raises:
         UserError: the folder's report.json is not that of an evaluation with attacks and certificates.
@@ -150,6 +198,7 @@ def format_bounds(folder: str | os.PathLike) -> str:
         f"{100 * ours['clean']['accuracy']:.2f}",
         *_format_share(proven),
         *_format_share(attacked),
+        group,
         *("-" if s is None else f"{s:.1f} s" for s in seconds),
     ]
     return f"| {' | '.join(cells)} |"
@@ -177,6 +226,12 @@ def _sort_key(line):
     return line.split("|")[3], line
 
 
+def _compares(values, folders):
+    """Whether two rows have verdicts: the posterior of their difference needs TensorFlow."""
+    name = "examples.csv" if values.bounds else TEST_TABLE
+    return len([f for f in set(folders) if pathlib.Path(f, name).is_file()]) > 1
+
+
 COMMAND = Command(
     "table",
     __doc__,
@@ -184,6 +239,6 @@ COMMAND = Command(
     _run,
     _check,
     arguments="folders of runs, or of evaluations",
-    needs_tensorflow=lambda *_: False,
+    needs_tensorflow=_compares,
     usage="[flags] FOLDER ...",
 )

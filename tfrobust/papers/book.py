@@ -54,11 +54,13 @@ class Line:
         changes: gin files and lines of gin that the runs had beside the row's, such as a part for a smaller
             scale; empty for runs of the row itself.
         cells: one for each column, `Ours`, `Time`, or None where nothing was run.
+        runs: the `FoundRun`s behind the cells.
     """
 
     row: Row
     changes: tuple[str, ...]
     cells: tuple[Ours | Time | None, ...]
+    runs: tuple[FoundRun, ...] = ()
 
 
 def compare_table(table: PaperTable, runs: Sequence[FoundRun]) -> list[Line]:
@@ -97,7 +99,7 @@ def compare_table(table: PaperTable, runs: Sequence[FoundRun]) -> list[Line]:
                 else _make_cell(row, column, value, here, bool(changes))
                 for column, value in zip(table.columns, row.values, strict=True)
             )
-            lines.append(Line(row, changes, cells))
+            lines.append(Line(row, changes, cells, tuple(here)))
     return lines
 
 

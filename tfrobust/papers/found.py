@@ -1,16 +1,20 @@
 """Finished runs with their evaluations, found by their reports under folders."""
 
 import dataclasses
+import functools
 import json
 import os
 import pathlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from tfrobust.comparison.verdicts import Verdicts, read_counted, read_evaluation
 from tfrobust.runs import files, kinds
 from tfrobust.runs.reports.run_report import read_bindings
 
 _SCHEMA = 1
+# The suite of bin/compare.py.
+_COMPARED = "autoattack_standard"
 # Bindings that make no other method: the seed, where it ran, and what was looked at.
 _FREE = re.compile(
     r"(SEED|training\.train\.(seed|strategy|devices|save_seconds|image_epochs|profile_steps"
@@ -38,6 +42,7 @@ class FoundRun:
         seed: whole number.
         counts: from "clean", "SUITE" and "SUITE:ATTACK" to `Counts`.
         step_seconds: of a training step, the median; None if not known.
+        verdicts: from "SUITE" and "SUITE:ATTACK" to a function that reads the `Verdicts` behind its counts.
     """
 
     folder: pathlib.Path
@@ -47,6 +52,7 @@ class FoundRun:
     seed: int
     counts: dict[str, Counts]
     step_seconds: float | None
+    verdicts: dict[str, Callable[[], Verdicts]]
 
 
 def find_runs(folders: Sequence[str | os.PathLike]) -> list[FoundRun]:
@@ -77,13 +83,19 @@ def _read_run(folder: pathlib.Path) -> FoundRun:
     record = kinds.RUN.read(folder) or {}
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     counts = {"clean": Counts(report["clean"]["right"], report["clean"]["total"])}
-    compared = folder / "autoattack.json"
+    compared, seed = folder / "autoattack.json", report["seed"]
+    verdicts: dict[str, Callable[[], Verdicts]] = {}
     if compared.is_file():
         # The verdict of bin/compare.py, which writes no report of an evaluation.
         verdict = json.loads(compared.read_text(encoding="utf-8"))
-        counts["autoattack_standard"] = _count(verdict)
+        counts[_COMPARED] = _count(verdict)
+        verdicts[_COMPARED] = functools.partial(read_counted, compared, _COMPARED, seed)
     for path in sorted(folder.glob("evaluation/*/report.json")):
-        counts |= _read_evaluation(path)
+        found = _read_evaluation(path)
+        counts |= found
+        for key in found:
+            attack = key.partition(":")[2] or None
+            verdicts[key] = functools.partial(read_evaluation, path.parent, seed, attack)
     lines = frozenset(line.strip() for line in record.get("configuration", "").splitlines())
     bindings = tuple(b for b in read_bindings(folder, report) if not _FREE.match(b))
     return FoundRun(
@@ -91,9 +103,10 @@ def _read_run(folder: pathlib.Path) -> FoundRun:
         tuple(report["gin_files"]),
         bindings,
         lines,
-        report["seed"],
+        seed,
         counts,
         report.get("step_seconds"),
+        verdicts,
     )
 
 

@@ -1,72 +1,103 @@
 """A paper's table with our runs as text, Markdown or HTML."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from tfrobust.comparison.pairs import Comparison
+from tfrobust.comparison.text import list_sentences
 from tfrobust.papers.book import Line, Ours, Time
+from tfrobust.papers.differences import compare_lines
 from tfrobust.papers.tables import Column, PaperTable
 from tfrobust.runs.markdown import cell, link, plain, sentence, table
 
 NOT_RUN = "not run"
 LEGEND = (
     "Accuracies in percent, ours with the 95 % interval. ≠: it has no point in common with that of the "
-    "paper's value on its test images. Not run: no report was found. Times are in units of one row's; ours "
-    "are medians of training steps, of a machine that may have done other work."
+    "paper's value on its test images. Letters: rows of ours that share one are not told apart. Not run: no "
+    "report was found. Times are in units of one row's; ours are medians of training steps, of a machine "
+    "that may have done other work."
 )
 
 
 def format_markdown(paper: PaperTable, lines: Sequence[Line]) -> str:
     """The table as Markdown: for each row a line of the paper's values, our runs, and those with changes."""
-    head, rows = _make_rows(paper, lines)
+    differences = compare_lines(paper, lines)
+    head, rows = _make_rows(paper, lines, differences)
     body = table([cell(title) for title in head], [[cell(value) for value in row] for row in rows])
     files = dict.fromkeys(line.row.gin_file for line in lines)
     links = ", ".join(link(name.removeprefix("gin/paper/"), name) for name in files)
     parts = [
         f"**{plain(paper.title)}** ({plain(paper.source)}). {sentence(paper.note)}".strip(),
         body,
+        *(
+            f"{plain(title)}:\n\n" + "\n".join(f"- {plain(said)}" for said in sentences)
+            for title, sentences in _list_told(paper, differences)
+        ),
     ]
     return "\n\n".join([*parts, f"{LEGEND} Files: {links}."])
 
 
 def format_text(paper: PaperTable, lines: Sequence[Line]) -> str:
     """The table in columns, for a terminal."""
-    head, rows = _make_rows(paper, lines)
+    differences = compare_lines(paper, lines)
+    head, rows = _make_rows(paper, lines, differences)
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     body = "\n".join(
         "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip()
         for row in [head, ["-" * width for width in widths], *rows]
     )
     note = f"\n{paper.note}" if paper.note else ""
-    return f"{paper.title} ({paper.source}){note}\n\n{body}\n\n{LEGEND}"
+    told = [
+        "\n".join([f"{title}:", *(f"- {said}" for said in sentences)])
+        for title, sentences in _list_told(paper, differences)
+    ]
+    return "\n\n".join([f"{paper.title} ({paper.source}){note}", body, *told, LEGEND])
 
 
 def format_html(paper: PaperTable, lines: Sequence[Line]) -> str:
     """The table as a part of a page."""
-    head, rows = _make_rows(paper, lines)
+    differences = compare_lines(paper, lines)
+    head, rows = _make_rows(paper, lines, differences)
     top = "".join(f"<th>{html.escape(value)}</th>" for value in head)
     body = "\n".join(
         "<tr>" + "".join(f"<td>{html.escape(value)}</td>" for value in row) + "</tr>"
         for row in rows
     )
+    told = "".join(
+        f"<p>{html.escape(title)}:</p>\n<ul>\n"
+        + "".join(f"<li>{html.escape(said)}</li>\n" for said in sentences)
+        + "</ul>\n"
+        for title, sentences in _list_told(paper, differences)
+    )
     caption = html.escape(f"{paper.title} ({paper.source}). {paper.note}".strip())
     return (
         f"<table>\n<caption>{caption}</caption>\n<thead><tr>{top}</tr></thead>\n"
-        f"<tbody>\n{body}\n</tbody>\n</table>\n<p>{html.escape(LEGEND)}</p>\n"
+        f"<tbody>\n{body}\n</tbody>\n</table>\n{told}<p>{html.escape(LEGEND)}</p>\n"
     )
 
 
-def _make_rows(paper, lines):
+def _list_told(paper: PaperTable, differences: Mapping[int, Comparison]):
+    """Titles of columns with the sentences on their differences; columns with the same ones together."""
+    told: dict[tuple[str, ...], list[str]] = {}
+    for place, found in differences.items():
+        told.setdefault(tuple(list_sentences(found)), []).append(paper.columns[place].title)
+    return [(", ".join(titles), sentences) for sentences, titles in told.items() if sentences]
+
+
+def _make_rows(paper, lines, differences):
     head = ["method", "", *(column.title for column in paper.columns)]
     rows, former = [], None
-    for line in lines:
+    for number, line in enumerate(lines):
         if line.row is not former:
             values = enumerate(line.row.values)
             rows.append(
                 [line.row.method, "paper", *(_format_value(paper, i, v) for i, v in values)]
             )
             former = line.row
-        cells = zip(paper.columns, line.cells, strict=True)
-        rows.append(["", _name_runs(line), *(_format_ours(c, ours) for c, ours in cells)])
+        letters = {place: found.letters[number] for place, found in differences.items()}
+        cells = enumerate(zip(paper.columns, line.cells, strict=True))
+        ours = [_format_ours(c, our, letters.get(place, "")) for place, (c, our) in cells]
+        rows.append(["", _name_runs(line), *ours])
     return head, rows
 
 
@@ -87,7 +118,7 @@ def _format_value(paper: PaperTable, place: int, value: float | None) -> str:
     return f"{value:.2f}" if suite else f"{value:g}"
 
 
-def _format_ours(column: Column, ours: Ours | Time | None) -> str:
+def _format_ours(column: Column, ours: Ours | Time | None, letters: str) -> str:
     if not column.suite:
         return "-"
     if ours is None:
@@ -96,4 +127,5 @@ def _format_ours(column: Column, ours: Ours | Time | None) -> str:
         return f"{ours.ratio:.2f}"
     low, high = ours.interval
     differs = " ≠" if ours.overlaps is False else ""
-    return f"{ours.value:.2f} ({low:.2f} to {high:.2f}){differs}"
+    group = f" {letters}" if letters else ""
+    return f"{ours.value:.2f} ({low:.2f} to {high:.2f}){differs}{group}"

@@ -1,10 +1,14 @@
 """What the runs of a sweep came to, read from their reports."""
 
 import dataclasses
+import functools
 import pathlib
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from tfrobust.comparison.compare import compare_methods, judge_method
+from tfrobust.comparison.pairs import Comparison
+from tfrobust.comparison.verdicts import Verdicts, read_evaluation, read_test
 from tfrobust.runs import files
 from tfrobust.runs.reports.run_report import read_run_report
 from tfrobust.sweeps.grid import Point, shorten
@@ -23,6 +27,8 @@ class Result:
             the sweep) to numbers in [0, 1]; what was not measured is not in it.
         seconds: of training; None if it has not ended.
         threat_model, method: for headings; None if it has not ended.
+        verdicts: a function that reads the `Verdicts` behind the accuracy under the suite, or else under the
+            test attack; None without that accuracy.
     """
 
     point: Point
@@ -30,6 +36,7 @@ class Result:
     seconds: float | None = None
     threat_model: str | None = None
     method: str | None = None
+    verdicts: Callable[[], Verdicts] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +50,11 @@ class Group:
 
     values: tuple[tuple[str, str], ...]
     results: tuple[Result, ...]
+
+    @property
+    def name(self) -> str:
+        """The values in words, such as "BETA 6"."""
+        return ", ".join(f"{name} {value}" for name, value in self.values) or "all"
 
     def numbers(self, measure: str) -> list[float]:
         """The accuracies of the runs that have one."""
@@ -70,12 +82,16 @@ def read_result(path: pathlib.Path, point: Point, suite: str | None) -> Result:
     if report is not None:
         accuracies |= {"clean": report.clean, "robust": report.robust}
     judged = find_evaluation(path, suite)
+    verdicts: Callable[[], Verdicts] | None = None
+    if suite is None and report is not None:
+        verdicts = functools.partial(read_test, path)
     if judged is not None:
         found = files.read_json(judged / _REPORT, "tfrobust", _SCHEMA)["tfrobust"]
         accuracies["suite"] = found["robust"]["accuracy"]
+        verdicts = functools.partial(read_evaluation, judged, point.seed)
     if report is None:
-        return Result(point, accuracies)
-    return Result(point, accuracies, report.seconds, report.threat_model, report.method)
+        return Result(point, accuracies, verdicts=verdicts)
+    return Result(point, accuracies, report.seconds, report.threat_model, report.method, verdicts)
 
 
 def find_evaluation(run: pathlib.Path, suite: str | None) -> pathlib.Path | None:
@@ -97,3 +113,16 @@ def group_results(results: Sequence[Result]) -> list[Group]:
     for result in results:
         groups.setdefault(tuple(shorten(result.point.values)), []).append(result)
     return [Group(values, tuple(found)) for values, found in groups.items()]
+
+
+def compare_groups(groups: Sequence[Group]) -> Comparison:
+    """Compares the groups in pairs on the test examples and seeds that they share.
+
+    Under the suite of the sweep, or without one under the test attack of its gin file.
+
+    Args:
+        groups: `Group`s.
+    """
+    return compare_methods(
+        [judge_method(g.name, [r.verdicts for r in g.results if r.verdicts]) for g in groups]
+    )

@@ -4,15 +4,18 @@ import csv
 import io
 from collections.abc import Sequence
 
-from tfrobust.runs.markdown import cell, table
+from tfrobust.comparison.text import list_sentences
+from tfrobust.runs.markdown import cell, plain, table
 from tfrobust.sweeps.grid import shorten
-from tfrobust.sweeps.results import MEASURES, Group, Result
+from tfrobust.sweeps.results import MEASURES, Group, Result, compare_groups
 
 
 def format_groups(groups: Sequence[Group], suite: str | None) -> str:
     """A Markdown table: a column for each swept name, accuracies in percent, one row a combination.
 
     Over several seeds a cell is "mean ± sample standard deviation"; "not run" where no run has ended.
+    Rows that share a letter under "group" are not told apart under the suite, or without one under the
+    test attack; sentences below the table say how sure the differences are.
 
     Args:
         groups: `Group`s.
@@ -21,17 +24,21 @@ def format_groups(groups: Sequence[Group], suite: str | None) -> str:
     names = [name for name, _ in groups[0].values] if groups else []
     measures = [m for m in MEASURES if m != "suite" or suite is not None]
     titles = {"clean": "clean", "robust": "test attack", "suite": suite or ""}
-    head = [*map(cell, names), "runs", *(cell(titles[m]) for m in measures), "training"]
+    head = [*map(cell, names), "runs", *(cell(titles[m]) for m in measures), "group", "training"]
+    found = compare_groups(groups)
     rows = [
         [
             *(cell(value) for _, value in group.values),
             f"{len(group.numbers('clean'))} of {len(group.results)}",
             *(_format(group, measure) for measure in measures),
+            letters,
             _format_seconds(group),
         ]
-        for group in groups
+        for group, letters in zip(groups, found.letters, strict=True)
     ]
-    return table(head, rows)
+    told = [f"- {plain(said)}" for said in list_sentences(found)]
+    where = f"Under {plain(suite or 'the test attack')}:"
+    return "\n".join([table(head, rows), *([where, "", *told, ""] if told else [])])
 
 
 def format_csv(results: Sequence[Result]) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tfrobust.comparison.verdicts import TEST_TABLE, write_test
 from tfrobust.evaluation.accuracy import Measured
 from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.runs import files
@@ -27,7 +28,7 @@ def write_report(
     metrics: RecordMetrics,
     test_seconds: float,
 ) -> str:
-    """Writes `report.json`, then `report.md`, and returns the text of the latter.
+    """Writes `test_examples.csv`, `report.json`, then `report.md`, and returns the text of the last.
 
     Args:
         workspace: `Workspace` of the run.
@@ -78,8 +79,10 @@ def write_report(
 - Training: {metrics.seconds:.0f} s; test: {test_seconds:.0f} s. Seed {experiment.seed}.
 - Data: {len(splits.train)} training, {len(splits.validation)} validation, {len(splits.test)} test images.
 - Configuration: `config.gin` as given, `config_used.gin` with every value used. Versions, devices and
-  commands: `run.json`. Numbers of every epoch: `metrics.csv`. The classifier: `export/`.
+  commands: `run.json`. Numbers of every epoch: `metrics.csv`. A row for each test image:
+  `test_examples.csv`. The classifier: `export/`.
 """
+    write_test(workspace.path / TEST_TABLE, splits.test.ids, measured.clean, measured.robust)
     files.write_json(workspace.path / "report.json", result)
     files.write_text(workspace.report, text)
     return text

@@ -9,9 +9,10 @@ import tensorflow as tf
 from tfrobust.errors import UserError
 from tfrobust.ops.uncertainty.probability import load_distributions
 
-_DRAWS = 20_000
-# For a table of many rows.
-_FEWER = 4_000
+DRAWS = 20_000
+SURE = 0.975
+"""The probability of being more robust from which two methods are told apart."""
+
 # Numbers drawn at once.
 _CHUNK = 4_000_000
 
@@ -45,23 +46,79 @@ def compute_mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     return float(binomtest(only_first, only_first + only_second).pvalue)
 
 
+class PairedPosterior:
+    """The posterior of how much more robust some runs are than others, all on the same examples.
+
+    Use it for a table: every pair of its rows is compared under the same draws. `sample_differences` has
+    the model.
+
+    Args:
+        flags: boolean (r, n): which of n examples each of r runs withstands.
+        draws: how many.
+        seed: of the draws.
+
+    Example:
+    >>> from tfrobust.ops.uncertainty.paired import PairedPosterior
+    >>> posterior = PairedPosterior(np.arange(40) < np.array([[30], [20], [10]]), draws=1000)
+    >>> bool(posterior.sample([0], [1]).mean() < posterior.sample([0], [2]).mean())
+    True
+    """
+
+    def __init__(self, flags: np.ndarray, draws: int = DRAWS, seed: int = 0) -> None:
+        self.draws, self.seed = draws, seed
+        # Examples that all runs treat alike have one weight, the sum of theirs.
+        kinds, counts = np.unique(np.asarray(flags, bool), axis=1, return_counts=True)
+        values = tf.constant(kinds.T, tf.float64)
+        weights = load_distributions().Dirichlet(
+            tf.constant(np.concatenate([counts, np.ones(3)]), tf.float64)
+        )
+        parts, prior, at_once = [], [], max(1, _CHUNK // (len(counts) + 3))
+        for number, begin in enumerate(range(0, draws, at_once)):
+            drawn = weights.sample(min(at_once, draws - begin), seed=(seed, number))
+            parts.append(tf.matmul(drawn[:, :-3], values).numpy())
+            prior.append((drawn[:, -3] - drawn[:, -2]).numpy())
+        self._shares, self._prior = np.concatenate(parts), np.concatenate(prior)
+
+    def sample(self, first: Sequence[int], second: Sequence[int]) -> np.ndarray:
+        """Draws of the difference of two methods, float64 (draws,).
+
+        Args:
+            first, second: numbers of runs, k each: the runs of the two methods, seed by seed.
+        """
+        differences = self._shares[:, list(first)] - self._shares[:, list(second)]
+        differences += self._prior[:, None]
+        mean, seeds = differences.mean(axis=1), len(first)
+        if seeds == 1:
+            return mean
+        student = load_distributions().StudentT(np.float64(seeds - 1), np.float64(0), np.float64(1))
+        noise = student.sample(self.draws, seed=(self.seed, -1)).numpy()
+        return mean + noise * differences.std(axis=1, ddof=1) / np.sqrt(seeds)
+
+
 def sample_differences(
-    first: np.ndarray, second: np.ndarray, draws: int = _DRAWS, seed: int = 0
+    first: np.ndarray, second: np.ndarray, draws: int = DRAWS, seed: int = 0
 ) -> np.ndarray:
     """Draws from the posterior of how much more robust one method is than another.
 
-    Use it for the probability that the one is more robust, or an interval of the difference.
+    Use it for the probability that the one is more robust, or an interval of the difference. The model has
+    two levels:
 
-    The images are a sample: their weights have a Dirichlet posterior, with three images more, one that only
-    the first method's runs withstand, one that only the second's do, one that tells nothing. Of one
-    run each it is the Dirichlet-multinomial posterior of the three shares under a uniform prior. The runs
-    of several seeds, all on the same images, are a sample too: given the weights, the difference of the
-    means has Student's distribution with k - 1 degrees of freedom around the mean over k seeds, scaled
-    by their standard error. Noise of the attack and the choice of the checkpoint are in it as far as
-    seeds change them.
+    - The images are a sample: their weights w have a Dirichlet posterior, with three images more, one that
+      only the first method's runs withstand, one that only the second's do, one that tells nothing. Of
+      one run each this is the Dirichlet-multinomial posterior of the three shares under a uniform prior, and
+      P(first more robust) = P(Beta(a + 1, b + 1) > 1/2) for a and b images that only the first and only the
+      second withstands.
+    - The seeds are a sample too: given the weights, the differences of the k seeds are draws of a normal
+      distribution of unknown mean and variance, with the prior 1/variance; the mean then has Student's
+      distribution with k - 1 degrees of freedom.
 
         d_s = sum_i w_i (first[s, i] - second[s, i]),  w ~ Dirichlet(1, ..., 1)
         d = mean(d_s) + t_{k-1} std(d_s) / sqrt(k)
+
+    Whatever changes with the seed of a run is in the second level: initial weights, order of the data, the
+    epoch that was chosen, and the noise of the attack. Of one run each the answer is about these two
+    classifiers, on other images. What an image does in one run only is in both levels, so that intervals of
+    several seeds are rather too wide than too narrow.
 
     Args:
         first, second: boolean (k, n) of k seeds, or (n,) of one: which examples are robust; the same
@@ -81,30 +138,17 @@ def sample_differences(
     >>> found = sample_differences(first, np.array([True] * 20 + [False] * 20))
     >>> bool(0.15 < found.mean() < 0.3), bool((found > 0).mean() > 0.99)
     (True, True)
+
+    Reference: Rubin, "The Bayesian bootstrap", 1981, for the weights.
     """
-    first, second = _check(first, second)
-    difference = np.atleast_2d(first).astype(np.float64) - np.atleast_2d(second)
-    seeds = len(difference)
-    prior = np.tile(np.array([1.0, -1.0, 0.0]), (seeds, 1))
-    values = tf.constant(np.concatenate([difference, prior], axis=1))
-    distributions, parts = load_distributions(), []
-    images = distributions.Dirichlet(tf.ones(values.shape[1], tf.float64))
-    at_once = max(1, _CHUNK // values.shape[1])
-    for number, begin in enumerate(range(0, draws, at_once)):
-        count = min(at_once, draws - begin)
-        weights = images.sample(count, seed=(seed, number))
-        parts.append(tf.matmul(weights, values, transpose_b=True).numpy())
-    by_seed = np.concatenate(parts)
-    mean = by_seed.mean(axis=1)
-    if seeds == 1:
-        return mean
-    student = distributions.StudentT(np.float64(seeds - 1), np.float64(0), np.float64(1))
-    noise = student.sample(draws, seed=(seed, -1)).numpy()
-    return mean + noise * by_seed.std(axis=1, ddof=1) / np.sqrt(seeds)
+    first, second = map(np.atleast_2d, _check(first, second))
+    seeds = len(first)
+    posterior = PairedPosterior(np.concatenate([first, second]), draws, seed)
+    return posterior.sample(range(seeds), range(seeds, 2 * seeds))
 
 
 def compute_superiority(
-    first: np.ndarray, second: np.ndarray, draws: int = _DRAWS, seed: int = 0
+    first: np.ndarray, second: np.ndarray, draws: int = DRAWS, seed: int = 0
 ) -> float:
     """The posterior probability that one method is more robust than another, see `sample_differences`.
 
@@ -115,43 +159,6 @@ def compute_superiority(
     True
     """
     return float(np.mean(sample_differences(first, second, draws, seed) > 0.0))
-
-
-def group_rows(rows: Sequence[np.ndarray], confidence: float = 0.975) -> list[str]:
-    """Letters for the rows of a table: rows that share one cannot be told apart.
-
-    Args:
-        rows: for each method its flags, boolean (k, n) or (n,), on the same examples and seeds.
-        confidence: the probability of being more robust from which two rows are told apart.
-
-    Returns:
-        For each row its letters, "a" for the most robust ones.
-
-    Example:
-    >>> from tfrobust.ops.uncertainty.paired import group_rows
-    >>> def make(right):
-    ...     return np.arange(100) < right
-    >>> group_rows([make(90), make(20), make(88)])
-    ['a', 'b', 'a']
-    """
-    order = sorted(range(len(rows)), key=lambda i: -float(np.mean(rows[i])))
-    letters = [""] * len(rows)
-    last_end, name = -1, 0
-    for begin in range(len(order)):
-        end = begin
-        while end + 1 < len(order) and (
-            compute_superiority(rows[order[begin]], rows[order[end + 1]], _FEWER) < confidence
-        ):
-            end += 1
-        if end > last_end:
-            for place in order[begin : end + 1]:
-                letters[place] += _name(name)
-            last_end, name = end, name + 1
-    return letters
-
-
-def _name(number: int) -> str:
-    return chr(ord("a") + number) if number < 26 else f"({number})"
 
 
 def _check(first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
