@@ -25,7 +25,7 @@ from tfrobust.commands.parts.place import find_place
 from tfrobust.commands.start.command_line import Command
 from tfrobust.comparison.compare import compare_methods, judge_method
 from tfrobust.comparison.pairs import Comparison
-from tfrobust.comparison.text import list_sentences
+from tfrobust.comparison.text import describe_letters, list_sentences
 from tfrobust.comparison.verdicts import TEST_TABLE, read_evaluation, read_test
 from tfrobust.errors import UserError
 from tfrobust.runs import files
@@ -95,7 +95,9 @@ def _run(values, folders):
         finished.sort(key=lambda folder: _sort_key(format_row(folder)))
     found = compare_rows(finished, values.bounds)
     rows = [form(folder, letters) for folder, letters in zip(finished, found.letters, strict=True)]
-    told = [f"- {plain(sentence)}" for sentence in list_sentences(found)]
+    told = [
+        f"- {plain(sentence)}" for sentence in [*list_sentences(found), *describe_letters([found])]
+    ]
     attack = "the suites" if values.bounds else "the test attack"
     below = ["", f"Under {attack}:", "", *told] if told else []
     table = "\n".join([head, *rows, *below])
@@ -113,24 +115,35 @@ def compare_rows(folders: Sequence[str | os.PathLike], bounds: bool = False) -> 
         bounds: whether they are evaluations.
     """
     read = read_evaluation if bounds else read_test
-    names = [_name_row(folder, bounds) for folder in folders]
+    names = _name_rows(folders, bounds)
     return compare_methods(
         [
-            judge_method(
-                name if names.count(name) == 1 else f"{name} in {folder}",
-                [functools.partial(read, folder)],
-            )
+            judge_method(name, [functools.partial(read, folder)])
             for name, folder in zip(names, folders, strict=True)
         ]
     )
 
 
-def _name_row(folder, bounds):
+def _name_rows(folders, bounds):
+    """The rows in words: gin files, lines that not all rows have, and the folder where that is not enough."""
     if bounds:
-        return _name_run(pathlib.Path(folder))
-    report = read_run_report(folder)
-    files = " + ".join(pathlib.Path(name).stem for name in report.gin_files)
-    return " with ".join(filter(None, [files, ", ".join(report.gin_bindings)])) or str(folder)
+        names = [_name_run(pathlib.Path(folder)) for folder in folders]
+    else:
+        reports = [read_run_report(folder) for folder in folders]
+        shared = set.intersection(*(set(r.gin_bindings) for r in reports))
+        names = [
+            ", ".join(
+                [
+                    " + ".join(pathlib.Path(name).stem for name in report.gin_files),
+                    *(line for line in report.gin_bindings if line not in shared),
+                ]
+            )
+            for report in reports
+        ]
+    return [
+        name if name and names.count(name) == 1 else f"{name} in {folder}".strip()
+        for name, folder in zip(names, folders, strict=True)
+    ]
 
 
 def format_row(folder: str | os.PathLike, group: str = "") -> str:
