@@ -206,6 +206,7 @@ WRITING = {
     "runs/events": "event files of a claimed run",
     "training/report": "claimed as a run",
     "training/callbacks/metrics_log": "claimed as a run",
+    "training/callbacks/profile": "claimed as a run",
     "training/callbacks/tensorboard": "claimed as a run",
     "benchmarks/compare": "a count beside a run's report",
     "certification/folder": "claimed as a certification",

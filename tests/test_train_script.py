@@ -275,7 +275,8 @@ def test_sigterm_anywhere_then_the_same_command_ends_with_the_same_bits(
     def once(workdir, plan=()):
         importlib.import_module(name).PLAN[:] = plan
         flags = (f"--strategy={strategy}", "--trust")
-        return run(*flags, gin=gin, bindings=settings, workdir=tmp_path / workdir)
+        profiled = ("training.train.profile_steps = (2, 6)",) if workdir == "stopped" else ()
+        return run(*flags, gin=gin, bindings=(*settings, *profiled), workdir=tmp_path / workdir)
 
     status, _, err = once("whole")
     assert (status, err) == (0, "")
@@ -300,6 +301,8 @@ def test_sigterm_anywhere_then_the_same_command_ends_with_the_same_bits(
             np.testing.assert_array_equal(ours[array], theirs[array], err_msg=array)
     ours, theirs = ((tmp_path / w / "metrics.jsonl").read_text() for w in ("stopped", "whole"))
     assert ours == theirs
+    # What was left of the steps when it went on for the last time.
+    assert len(list((tmp_path / "stopped/tensorboard").glob("train/plugins/profile/*/*.pb"))) == 1
 
 
 def test_data_that_changed_and_rows_that_were_lost_are_told(run, tmp_path):

@@ -11,7 +11,7 @@ from tfrobust.contract import after
 from tfrobust.errors import UserError
 from tfrobust.methods.context import Step
 from tfrobust.methods.points import ShiftedPoint
-from tfrobust.methods.update import apply, compute_shifted_decay
+from tfrobust.methods.update import compute_shifted_decay, move_weights
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.replicas.global_batch import part_of
 from tfrobust.ops.replicas.stand_in import mask_stand_in
@@ -237,6 +237,6 @@ def update_in_parts(
 
     found = iter(parts.add(gradient_of))
     gradients = [next(found) if is_there else None for is_there in connected]
-    apply(optimizer, gradients, variables, step.batch.replicas)
+    move_weights(method, gradients, step.batch.replicas)
     with method.reporting("train"):
         return method.get_metrics_result()

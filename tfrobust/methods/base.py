@@ -24,7 +24,8 @@ from tfrobust.methods.context import Step, StepContext
 from tfrobust.methods.data_checks import check_labels_of_step
 from tfrobust.methods.evaluated import EvaluatedModel
 from tfrobust.methods.points import LivePoint, ShiftedPoint, perturbed_inference, shifted_point
-from tfrobust.methods.update import apply, compute_shifted_decay, count_steps_made
+from tfrobust.methods.reporting import GRADIENT_NORM
+from tfrobust.methods.update import compute_shifted_decay, count_steps_made, move_weights
 from tfrobust.methods.wrapper import REPORTED
 from tfrobust.ops.random.draws import drawing_under_xla
 from tfrobust.ops.random.keys import BatchKeys, seed_pair
@@ -117,7 +118,7 @@ class AdversarialModel(EvaluatedModel):
         check_kind("eval_attack", eval_attack, Attack, optional=True)
         check_weights(weight_perturbation, attack_weights, attack_statistics)
         twice = check_parts(self, classifier, regularizers)
-        names = check_names(self, regularizers, REPORTED)
+        names = check_names(self, regularizers, (*REPORTED, GRADIENT_NORM))
         super().__init__(classifier, names, seed, name)
         self.attack: Attack = attack  # type: ignore[assignment]
         self.second_derivatives = twice
@@ -188,7 +189,7 @@ class AdversarialModel(EvaluatedModel):
         variables = self.classifier.trainable_variables
         gradients = context.hold_back(tape.gradient(loss, variables))
         gradients = after(self.check_logits(context), gradients)
-        apply(self.optimizer, gradients, variables, batch.replicas)
+        move_weights(self, gradients, batch.replicas)
         point.commit()
         return self.report_training(context, values + point.penalty(), sample_weight)
 

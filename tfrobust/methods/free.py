@@ -12,7 +12,7 @@ from tfrobust.losses.bregman import Bregman
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.methods.context import StepContext
 from tfrobust.methods.points import LivePoint
-from tfrobust.methods.update import apply
+from tfrobust.methods.update import move_weights
 from tfrobust.ops.numbers import integer, parse_number
 from tfrobust.ops.replicas.global_batch import sum_over_replicas
 from tfrobust.regularizers.base import Regularizer
@@ -156,7 +156,7 @@ class Free(AdversarialModel):
         slopes = context.hold_back(tape.gradient(loss, [*variables, delta]))
         *gradients, upward = after(self.check_logits(context), slopes)
         self._carry_over(x, delta, upward, batch)
-        apply(self.optimizer, gradients, variables, batch.replicas)
+        move_weights(self, gradients, batch.replicas)
         return self.report_training(context, values + point.penalty(), sample_weight)
 
     def _carry_over(self, x, delta, gradient, batch):

@@ -8,6 +8,10 @@ import tensorflow as tf
 from tfrobust.compat import MetricsList, compiled_metrics, set_direction, weighted_names
 from tfrobust.ops.logits import correct, likeliest_class
 from tfrobust.ops.replicas.stand_in import mask_stand_in, rows_that_count
+from tfrobust.spec import check_kind
+
+GRADIENT_NORM = "gradient_norm"
+"""What the mean norm of the weights' gradient is called in logs, where `compile` asks for it."""
 
 
 class Means(MetricsList):
@@ -65,6 +69,15 @@ class Reporting:
         """Called by the constructor."""
         self._mode = "train"
         self._reported = {}
+
+    def log_gradient_norm(self, wanted):
+        """Called by `compile`: whether a step reports the norm of the gradient."""
+        check_kind("gradient_norm", wanted, bool)
+        if wanted and not self.gradient_norm:
+            self.means.metrics.append(keras.metrics.Mean(name=GRADIENT_NORM))
+        elif self.gradient_norm and not wanted:
+            self.means.metrics.remove(self.means[GRADIENT_NORM])
+        self.gradient_norm = wanted
 
     @contextlib.contextmanager
     def reporting(self, mode):
@@ -140,7 +153,7 @@ class Reporting:
             if sample_weight is not None and name not in accuracies.values():
                 weights = mask_stand_in(sample_weight)
             self.means[name].update_state(part, weights)
-        names = list(context.parts)
+        names = [*context.parts, *([GRADIENT_NORM] if self.gradient_norm else [])]
         clean = logits.get("clean")
         return self.report("train", names, context.y, clean, sample_weight, present)
 

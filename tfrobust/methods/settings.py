@@ -27,6 +27,7 @@ class Settings:
     accumulation_steps: int = 1
     rematerialize: Any = False
     segments: Any = None
+    gradient_norm: bool = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -78,6 +79,7 @@ class Settings:
         where = self.rematerialize
         where = where if isinstance(where, bool) else list(where)
         own = {"accumulation_steps": self.accumulation_steps, "rematerialize": where}
+        own["gradient_norm"] = self.gradient_norm
         return {**given, **own}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfrobust.compat import step_counter
 from tfrobust.methods.points import Point
+from tfrobust.methods.reporting import GRADIENT_NORM
 from tfrobust.ops.logits import full_precision
 from tfrobust.ops.replicas.global_batch import sum_over_replicas
 
@@ -78,6 +79,35 @@ def apply(
         clipped = _clip(sum_over_replicas([g for g, _ in pairs]), optimizer)
         gradients, variables = [g / replicas for g in clipped], [v for _, v in pairs]
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+
+def move_weights(method: keras.Model, gradients: Sequence[tf.Tensor | None], replicas: int) -> None:
+    """One step of a method's optimizer along the gradient, whose norm is logged if `compile` asked for it.
+
+    Args:
+        method: `ClassifierWrapper`.
+        gradients: this replica's share for each trainable weight of the classifier, list of tensors or None.
+        replicas: Python int.
+    """
+    if method.gradient_norm:
+        norm, is_step = _measure(method.optimizer, gradients)
+        method.means[GRADIENT_NORM].update_state(norm, is_step)
+    apply(method.optimizer, gradients, method.classifier.trainable_variables, replicas)
+
+
+def _measure(optimizer, gradients):
+    """Norm of the global batch's gradient, and 1.0, or 0.0 for a step that is not made.
+
+    Where losses are scaled, as in float16, Keras leaves out steps whose gradient overflows.
+    """
+    present = [tf.convert_to_tensor(g) for g in gradients if g is not None]
+    # Before squares are taken, which would overflow.
+    scale = optimizer.scale_loss(tf.ones([]))
+    norm = tf.linalg.global_norm([full_precision(g) / scale for g in sum_over_replicas(present)])
+    if unwrap(optimizer) is optimizer:
+        return norm, tf.ones_like(norm)
+    taken = tf.math.is_finite(norm)
+    return tf.where(taken, norm, 0.0), tf.cast(taken, norm.dtype)
 
 
 def _clip(gradients, optimizer):

@@ -82,6 +82,7 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         jit_compile=False,
         accumulation_steps=1,
         rematerialize=False,
+        gradient_norm=False,
         **kwargs,
     ):
         """Configures training as Keras does, without a loss, since the method is the loss.
@@ -99,6 +100,8 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
             rematerialize: compute the classifier's blocks again for gradients in place of keeping what
                 they computed: the same step in less memory and more time. True, False, or names of layers
                 to cut after; see `tfrobust.methods.segments`.
+            gradient_norm: log "gradient_norm", the mean over an epoch's steps of the Euclidean norm of the
+                gradient with respect to the weights, before it is clipped. Training stays as it is.
             **kwargs: as for `keras.Model.compile`. `metrics` see the clean logits, and the
                 likeliest class of a soft label.
 
@@ -117,6 +120,7 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         self.accumulation_steps = accumulation.check(self, accumulation_steps, jit_compile)
         self.rematerialize = rematerialize
         self.segments = segments.divide(self.classifier, rematerialize)
+        self.log_gradient_norm(gradient_norm)
         compiles = compilation.choose_compilation(self, jit_compile)
         super().compile(optimizer=optimizer, jit_compile=compiles, **kwargs)
         compilation.check_is_compiled(self, jit_compile)

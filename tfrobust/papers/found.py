@@ -15,8 +15,11 @@ from tfrobust.runs.reports.run_report import read_bindings
 _SCHEMA = 1
 # The suite of bin/compare.py.
 _COMPARED = "autoattack_standard"
-# Bindings that make no other method: the seed, and where it ran.
-_FREE = re.compile(r"(SEED|training\.train\.(seed|strategy|devices|save_seconds|image_epochs)) = ")
+# Bindings that make no other method: the seed, where it ran, and what was looked at.
+_FREE = re.compile(
+    r"(SEED|training\.train\.(seed|strategy|devices|save_seconds|image_epochs|profile_steps"
+    r"|gradient_norm)) = "
+)
 
 
 @dataclasses.dataclass(frozen=True)

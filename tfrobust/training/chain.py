@@ -1,5 +1,6 @@
 """The callbacks of a run: what is logged, saved and kept at each step and epoch."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from tfrobust.runs.workspace import Workspace
 from tfrobust.training.callbacks.guard import StopOnNaN
 from tfrobust.training.callbacks.keep import KeepBest, KeepState
 from tfrobust.training.callbacks.metrics_log import MetricsLog
+from tfrobust.training.callbacks.profile import Profile
 from tfrobust.training.callbacks.progress import Progress
 from tfrobust.training.callbacks.protocols import Remembers
 from tfrobust.training.callbacks.record import RecordMetrics
@@ -31,11 +33,13 @@ class Chain(NamedTuple):
         callbacks: in the order in which Keras calls them.
         stateful: name -> callback with a state, which checkpoints hold.
         metrics: the one that writes the numbers of each epoch.
+        profile: what `fit` is called within: the one that records a profile, or nothing.
     """
 
     callbacks: list[keras.callbacks.Callback]
     stateful: dict[str, Remembers]
     metrics: RecordMetrics
+    profile: contextlib.AbstractContextManager
 
 
 def make_chain(
@@ -46,6 +50,7 @@ def make_chain(
     checkpoint_rule: str,
     save_seconds: float,
     image_epochs: int,
+    profile_steps: tuple[int, int] | None = None,
     stop: object,
     extra: Sequence[keras.callbacks.Callback] = (),
     saved: Checkpoint | None = None,
@@ -56,7 +61,7 @@ def make_chain(
         experiment: what the run has built.
         workspace: where they write.
         log: of the numbers of each epoch; None on workers that are not the chief.
-        checkpoint_rule, save_seconds, image_epochs: as for `train`.
+        checkpoint_rule, save_seconds, image_epochs, profile_steps: as for `train`.
         stop: true once the run shall stop.
         extra: the user's callbacks.
         saved: `Checkpoint` to put back when training begins, or None.
@@ -69,7 +74,10 @@ def make_chain(
     state = KeepState(folder, steps, stop, save_seconds, stateful, saved, workers)
     seen: list[keras.callbacks.Callback] = []
     board: list[keras.callbacks.Callback] = []
+    profiles: list[Profile] = []
     if workers.is_chief:
+        if profile_steps:
+            profiles.append(Profile(workspace.tensorboard / "train", profile_steps))
         validation = experiment.splits.validation
         images = validation.take(np.arange(min(8, len(validation))))
         batches = -(-len(validation) // experiment.evaluation_batch_size)
@@ -87,6 +95,8 @@ def make_chain(
         )
     callbacks = [
         StopOnNaN(),
+        # After the one that waits for a step's end.
+        *profiles,
         # Before what reads the logs.
         *(c for c in extra if isinstance(c, MEASURING)),
         *seen,
@@ -96,7 +106,8 @@ def make_chain(
         best,
         state,
     ]
-    return Chain(callbacks, stateful, metrics)
+    profile = profiles[0] if profiles else contextlib.nullcontext()
+    return Chain(callbacks, stateful, metrics, profile)
 
 
 def _list_settings(experiment):
@@ -110,6 +121,9 @@ def _list_settings(experiment):
         "seed": experiment.seed,
     }
     for binding in experiment.gin_bindings:
-        name, _, value = binding.partition("=")
-        settings[name.strip()] = read_value(value.strip())
+        name, _, text = binding.partition("=")
+        name, value = name.strip(), read_value(text.strip())
+        # Not EPOCHS beside epochs.
+        if settings.get(name.rpartition(".")[2].lower()) != value:
+            settings[name] = value
     return settings

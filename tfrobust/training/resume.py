@@ -7,6 +7,7 @@ from tfrobust.errors import UserError
 from tfrobust.ops.replicas.workers import Workers
 from tfrobust.runs import checkpoint
 from tfrobust.runs.workspace import Workspace
+from tfrobust.training.callbacks.metrics_log import MetricsLog
 
 PATIENCE = 60.0
 """Seconds in which what the chief sees in a folder must show on every machine."""
@@ -86,3 +87,21 @@ def _check_best(workspace, epoch):
         f"The weights of the best epoch so far, number {epoch + 1}, should be in {workspace.best} and "
         f"{seen}. Put that folder back, or remove {workspace.best.parent} to train again from the beginning."
     )
+
+
+def open_log(workspace: Workspace, saved: checkpoint.Checkpoint | None) -> MetricsLog:
+    """The log of the epochs' numbers, without the rows that are written again; says what it lacks.
+
+    Args:
+        workspace: `Workspace` of the run.
+        saved: the checkpoint that the run goes on from, or None.
+    """
+    log = MetricsLog(workspace.path, first_epoch=saved.state["epoch"] if saved else 0)
+    if log.lost:
+        lost = ", ".join(str(number + 1) for number in log.lost)
+        print(f"metrics.jsonl and metrics.csv lack the rows of epochs {lost}; the run continues.")
+    if saved is None and log.dropped:
+        print(
+            f"There is no checkpoint: the run starts over, and {log.dropped} rows of metrics were dropped."
+        )
+    return log

@@ -21,14 +21,14 @@ from tfrobust.runs.writable import check_writable
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.threat_models.description import describe
 from tfrobust.training.callbacks.keep import restore_callbacks
-from tfrobust.training.callbacks.metrics_log import MetricsLog
+from tfrobust.training.callbacks.profile import check_profile_steps
 from tfrobust.training.chain import make_chain
 from tfrobust.training.cluster.environment import find_cluster, split_bindings
 from tfrobust.training.experiment import build, build_callbacks, check_plain
 from tfrobust.training.finish import finish
 from tfrobust.training.fit import fit_from
 from tfrobust.training.plan import print_plan
-from tfrobust.training.resume import load_state
+from tfrobust.training.resume import load_state, open_log
 from tfrobust.training.runtime import Runtime
 
 
@@ -57,8 +57,10 @@ def train(
     jit_compile: bool | str = False,
     accumulation_steps: int = 1,
     rematerialize: bool | Sequence[str] = False,
+    gradient_norm: bool = True,
     save_seconds: float = 60,
     image_epochs: int = 5,
+    profile_steps: tuple[int, int] | None = None,
     callbacks: Sequence[Callable[[], keras.callbacks.Callback]] = (),
     resume: str = "auto",
     dry_run: bool = False,
@@ -94,9 +96,10 @@ def train(
             validation split), "last".
         seed: whole number, the seed of all random numbers of the run.
         strategy, devices, deterministic, precision: see `Runtime`.
-        jit_compile, accumulation_steps, rematerialize: see `compile` of the method.
+        jit_compile, accumulation_steps, rematerialize, gradient_norm: see `compile` of the method.
         save_seconds: if the run is killed, at most this many seconds of training are lost.
         image_epochs: epochs between two image grids in TensorBoard.
+        profile_steps: first and last training step, counted from 1, of a profile for TensorBoard; or None.
         callbacks: functions without arguments that return Keras callbacks, such as `Plateau`. To be resumed,
             a callback with a state needs `get_state()`, `set_state(value)` and an attribute `name`; for
             arrays also `get_arrays()` and `set_arrays(value)`. `set_experiment(experiment)` is called if
@@ -160,6 +163,7 @@ def train(
                 "jit_compile": jit_compile,
                 "accumulation_steps": accumulation_steps,
                 "rematerialize": rematerialize,
+                "gradient_norm": gradient_norm,
             },
             gin_files=tuple(configuration.files if configuration else ()),
             gin_bindings=configuration.bindings if configuration else (),
@@ -167,6 +171,9 @@ def train(
             bound=configuration.list_bound(train, "model") if configuration else (),
         )
         extra = build_callbacks(callbacks, experiment)
+        total = experiment.epochs * experiment.steps_per_epoch
+        profiled = check_profile_steps(profile_steps, total)
+        shown: dict[str, Any] = {"image_epochs": image_epochs, "profile_steps": profiled}
         if configuration:
             configuration.check_all_used()
         if dry_run:
@@ -183,7 +190,7 @@ def train(
                 if workers.is_chief:
                     used = configuration.format_used() if configuration else ""
                     stack.enter_context(_claim(experiment, workspace, used))
-            return _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra)
+            return _run(experiment, workspace, checkpoint_rule, save_seconds, shown, extra)
 
 
 def _claim(experiment, workspace, used):
@@ -203,7 +210,7 @@ def _claim(experiment, workspace, used):
     return workspace.claim(used, experiment.seed, described, threat_model)
 
 
-def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, extra):
+def _run(experiment, workspace, checkpoint_rule, save_seconds, shown, extra):
     workers = experiment.workers
     saved = load_state(workspace, workers)
     epoch, step = (saved.state["epoch"], saved.state["step"]) if saved else (0, 0)
@@ -218,28 +225,17 @@ def _run(experiment, workspace, checkpoint_rule, save_seconds, image_epochs, ext
         chain = make_chain(
             experiment,
             workspace,
-            _open_log(workspace, epoch, saved) if workers.is_chief else None,
+            open_log(workspace, saved) if workers.is_chief else None,
             checkpoint_rule=checkpoint_rule,
             save_seconds=save_seconds,
-            image_epochs=image_epochs,
+            **shown,
             stop=stop,
             extra=extra,
             saved=saved,
         )
         if epoch < experiment.epochs and not (saved and saved.state["stopped"]):
-            fit_from(experiment, epoch, step, chain.callbacks)
+            with chain.profile:
+                fit_from(experiment, epoch, step, chain.callbacks)
         else:
             restore_callbacks(chain.stateful, saved)
         return finish(experiment, workspace, checkpoint_rule, chain.metrics, stop)
-
-
-def _open_log(workspace, epoch, saved):
-    log = MetricsLog(workspace.path, first_epoch=epoch)
-    if log.lost:
-        lost = ", ".join(str(number + 1) for number in log.lost)
-        print(f"metrics.jsonl and metrics.csv lack the rows of epochs {lost}; the run continues.")
-    if saved is None and log.dropped:
-        print(
-            f"There is no checkpoint: the run starts over, and {log.dropped} rows of metrics were dropped."
-        )
-    return log

@@ -19,7 +19,7 @@ from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.callbacks.tensorboard import TensorBoardLog, draw_picture, name_tag
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-NAMES = ("loss", "label_loss", "accuracy", "adversarial_accuracy", "jacobian_norm")
+NAMES = ("loss", "label_loss", "accuracy", "adversarial_accuracy", "jacobian_norm", "gradient_norm")
 
 
 def make_logs(epoch, run):
