@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from tfrobust.commands.table import COMMAND, format_bounds, format_change, format_row
+from tfrobust.commands.parts.rows import format_bounds, format_change, format_row
+from tfrobust.commands.table import COMMAND
 from tfrobust.comparison.verdicts import write_test
 from tfrobust.errors import UserError
 
