@@ -118,7 +118,8 @@ def test_several_seeds_say_what_is_in_their_interval():
     # The sentence of several columns.
     assert "Two seeds seldom" not in describe_letters([found, others])[0]
     assert "training seeds (1 to 3)" in describe_letters([found, others])[0]
-    assert "Where two rows have one seed in common" in describe_letters([others])[0]
+    assert "Where two rows have one seed in common" in describe_letters([found, others])[0]
+    assert "one run each" in describe_letters([others])[0]
     rows = [method("A", *flags[:2]), method("B", *flags[:2])]
     assert "Two seeds seldom" in describe_letters([compare_methods(rows)])[0]
 
