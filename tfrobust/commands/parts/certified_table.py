@@ -1,4 +1,4 @@
-"""Tables of certificates: beside attacks, and alone at several radii."""
+"""A table of certifications: certified accuracy at several radii."""
 
 import functools
 import hashlib
@@ -14,11 +14,6 @@ from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.runs import files
 from tfrobust.runs.markdown import code, plain
 from tfrobust.runs.reports.certification_report import read_certification
-
-BOUNDS_HEAD = """| run | threat model | clean | certified, at least | 95 % interval | attacked, at most | \
-95 % interval | group | certificates | attacks |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
-
 
 # Settings of certificates that no other column says.
 _TOLD = ("sigma=", "samples=", "alpha=", "bisections=")
@@ -127,50 +122,3 @@ def _describe(report):
 def _format_count(count, total):
     low, high = binomial_interval(count, total)
     return f"{100 * count / total:.2f} ({100 * low:.1f} to {100 * high:.1f})"
-
-
-def format_bounds(folder: str | os.PathLike, group: str = "") -> str:
-    """One line of the table of both bounds.
-
-    `group` are the letters of the row.
-
-    Raises:
-        UserError: the folder's report.json is not that of an evaluation with attacks and certificates.
-    """
-    ours = files.read_json(pathlib.Path(folder, "report.json"), "tfrobust", 1)["tfrobust"]
-    proven, attacked = ours.get("certified"), ours["robust"]
-    if not (proven and attacked):
-        raise UserError(
-            f"The evaluation in {folder} has no {'attacks' if proven else 'certificates'}. Evaluate with "
-            "both: python bin/evaluate.py --model=... --certified=FOLDER."
-        )
-    # Reports of earlier versions don't have the first of the two.
-    seconds = [proven.get("seconds"), ours["costs"]["attack_seconds"]]
-    cells = [
-        plain(name_run(pathlib.Path(folder))),
-        f"{ours['norm']} {plain(str(ours['epsilon']))}",
-        f"{100 * ours['clean']['accuracy']:.2f}",
-        *_format_share(proven),
-        *_format_share(attacked),
-        group,
-        *("-" if s is None else f"{s:.1f} s" for s in seconds),
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def _format_share(counts):
-    low, high = counts["interval"]
-    return f"{100 * counts['accuracy']:.2f}", f"{100 * low:.1f} to {100 * high:.1f}"
-
-
-def name_run(folder: pathlib.Path) -> str:
-    """The name of the run that an evaluation or a certification is of, else that of its folder.
-
-    Example:
-    >>> from tfrobust.commands.parts.certified_table import name_run
-    >>> name_run(pathlib.Path("runs/noise/certification/smoothing")), name_run(pathlib.Path("bounds/ibp"))
-    ('noise', 'ibp')
-    """
-    folder = folder.resolve()
-    inside = folder.parent.name in ("evaluation", "certification")
-    return folder.parent.parent.name if inside else folder.name
