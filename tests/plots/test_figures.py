@@ -43,6 +43,11 @@ def test_the_star_is_the_most_robust_point():
     axes = plots.plot_trade_off(lines).axes[0]
     stars = [line for line in axes.lines if line.get_marker() == "*"]
     assert [(s.get_xdata()[0], s.get_ydata()[0]) for s in stars] == [(0.8, 0.5)]
+    # The figure says itself what it is, and that no test is behind it.
+    told = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert told == ["a", "largest of its line, not tested", "b"]
+    alone = plots.plot_trade_off({"b": lines["b"]}).axes[0]
+    assert [text.get_text() for text in alone.get_legend().get_texts()] == ["b"]
 
 
 @pytest.mark.parametrize("how", ["at once", "slowly"])
