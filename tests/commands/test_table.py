@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from tfrobust.commands.table import COMMAND, format_bounds, format_change, format_row
+from tfrobust.commands.parts.rows import format_bounds, format_change, format_row
+from tfrobust.commands.table import COMMAND
 from tfrobust.comparison.verdicts import write_test
 from tfrobust.errors import UserError
 
@@ -86,9 +87,7 @@ def test_runs_are_compared_in_pairs_under_their_test(tmp_path, capsys):
         assert letters == {"99.00": "a", "60.00": "b", "97.00": "a", "0.00": ""}
         assert "Under the test attack:" in text
         # Two rows of one name are told apart by their folders.
-        assert (
-            f"adv with EPOCHS = 3 in {folders[0]} is more robust than adv with EPOCHS = 3" in text
-        )
+        assert f"adv, EPOCHS = 3 in {folders[0]} is more robust than adv, EPOCHS = 3" in text
         assert f"adv in {folders[3]} is not compared: there is no test_examples.csv" in text
 
 

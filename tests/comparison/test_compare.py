@@ -8,7 +8,12 @@ import pytest
 
 from tfrobust.comparison.compare import compare_methods, judge_method
 from tfrobust.comparison.pairs import JudgedMethod
-from tfrobust.comparison.text import format_difference, format_pair, list_sentences
+from tfrobust.comparison.text import (
+    describe_letters,
+    format_difference,
+    format_pair,
+    list_sentences,
+)
 from tfrobust.comparison.verdicts import (
     Verdicts,
     read_counted,
@@ -72,8 +77,9 @@ def test_sentences_of_a_small_table():
         method("B", "1" * 21 + "0" * 19),
         method("C", "10" * 20),
     ]
-    sentences = list_sentences(compare_methods(rows))
-    assert [s.split(":")[0] for s in sentences[:3]] == [
+    found = compare_methods(rows)
+    sentences, (letters,) = list_sentences(found), describe_letters([found])
+    assert [s.split(":")[0] for s in sentences] == [
         "A is more robust than B",
         "A is more robust than C",
         "B is more robust than C",
@@ -82,7 +88,7 @@ def test_sentences_of_a_small_table():
         "A is more robust than B: P > 0.99 (+22.5 points, 95 % interval +"
     )
     assert "McNemar's exact test p = 0.0039)" in sentences[0]
-    assert "one run each" in sentences[3] and "(40)" in sentences[3] and len(sentences) == 4
+    assert "one run each" in letters and "(40)" in letters
 
 
 def test_a_large_table_has_the_best_row_beside_the_others():
@@ -96,18 +102,26 @@ def test_a_large_table_has_the_best_row_beside_the_others():
         f"m0 is more robust than m{n}" for n in (1, 2, 3)
     ]
     assert sentences[3] == "m0 is more robust than each of m60, m80, m100, m150: P > 0.99."
-    assert len(sentences) == 5
+    assert len(sentences) == 4
     assert len(found.pairs) == 28 and found.letters == ("a", "a", "a", "a", "b", "c", "d", "e")
 
 
 def test_several_seeds_say_what_is_in_their_interval():
     flags = ["1" * 30 + "0" * 10, "1" * 31 + "0" * 9, "1" * 29 + "0" * 11]
     rows = [method("A", *flags), method("B", *(f[::-1] for f in flags))]
-    (sentence, uncertainty) = list_sentences(compare_methods(rows))
+    found = compare_methods(rows)
+    (sentence,), (uncertainty,) = list_sentences(found), describe_letters([found])
     assert "McNemar's exact test by seed p = 1, 1, 1)" in sentence
-    assert "test examples (40) and training seeds (3)" in uncertainty
-    rows = [method("A", *flags[:2]), method("B", *flags[1:])]
-    assert "Two seeds seldom" in list_sentences(compare_methods(rows))[-1]
+    assert "test images (40) and training seeds (3)" in uncertainty
+    rows = [method("A", *flags[:2]), method("B", *flags[1:], seeds=(1, 2))]
+    others = compare_methods(rows)
+    # The sentence of several columns.
+    assert "Two seeds seldom" not in describe_letters([found, others])[0]
+    assert "training seeds (1 to 3)" in describe_letters([found, others])[0]
+    assert "Where two rows have one seed in common" in describe_letters([found, others])[0]
+    assert "one run each" in describe_letters([others])[0]
+    rows = [method("A", *flags[:2]), method("B", *flags[:2])]
+    assert "Two seeds seldom" in describe_letters([compare_methods(rows)])[0]
 
 
 def test_p_values_below_a_thousandth():
@@ -134,8 +148,9 @@ def test_what_was_judged_otherwise_is_compared_among_itself_with_letters_of_its_
     assert found.remarks == (
         "B, D are compared among themselves only: they were judged with another threat model (L2 0.5) than A "
         "(Linf 0.3).",
-        "E is compared with nothing: it was judged with another suite (autoattack) than A (pgd_20).",
-        "F is compared with nothing: it was judged with another number of test examples (32) than A (36).",
+        "E is not compared with any row: it was judged with another suite (autoattack) than A (pgd_20).",
+        "F is not compared with any row: it was judged with another number of test examples (32) than A "
+        "(36).",
     )
 
 
@@ -157,7 +172,7 @@ def test_seeds_that_cannot_be_paired():
 
 def test_one_row_among_rows_that_were_not_run():
     alone = compare_methods([method("A", "10"), JudgedMethod("B")])
-    assert alone.remarks == ("A is compared with nothing: there is no other row with a verdict.",)
+    assert alone.remarks == ("A is not compared: no other row has a verdict on each example.",)
     assert compare_methods([method("A", "10")]).remarks == ()
     assert list_sentences(compare_methods([])) == []
 

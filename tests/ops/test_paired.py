@@ -63,6 +63,20 @@ def test_a_pair_is_the_same_alone_and_among_others():
     np.testing.assert_allclose(*quartiles, atol=0.01)
 
 
+def test_many_kinds_of_examples_are_drawn_in_several_parts(monkeypatch):
+    """As many draws as asked, of the same distribution as in one part and with fewer kinds."""
+    monkeypatch.setattr("tfrobust.ops.uncertainty.paired._CHUNK", 20_000)
+    generator = np.random.default_rng(0)
+    flags = generator.random((9, 200)) < 0.5
+    flags[0], flags[1] = True, False
+    draws = PairedPosterior(flags, draws=1001).sample([0], [1])
+    assert draws.shape == (1001,)
+    # Beta(201, 2) minus a part that is seldom large: the exact mean of (200 + 1 - 1) / 203.
+    assert draws.mean() == pytest.approx(200 / 203, abs=0.002) and draws.max() <= 1.0
+    few = PairedPosterior(flags[:2], draws=1001).sample([0], [1])
+    assert scipy.stats.ks_2samp(draws, few).pvalue > 1e-3
+
+
 def test_a_probability_is_calibrated():
     """Where the truth is drawn from the prior, 90 % of the sure statements hold in 90 % of the cases."""
     generator = np.random.default_rng(3)

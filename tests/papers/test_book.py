@@ -220,8 +220,10 @@ def test_rows_that_share_their_test_examples_are_compared_column_by_column(tmp_p
         text = form(table, lines)
         assert "95.00 (91.04 to 97.26) ≠ a" in text or "95.00 (91.04 to 97.26) a" in text
         assert "one-step ATLAS is more robust than one-step ADV: P" in text
+        assert text.count("Rows that share a letter in a column") == 1
+        assert "test images (200)" in text
         # 100 examples, not 200; Markdown has a backslash in its name.
-        assert "step ADV is compared with nothing" in text
+        assert "step ADV is not compared with any row" in text
 
 
 def test_columns_without_a_verdict_on_each_example_say_so_once(tmp_path):

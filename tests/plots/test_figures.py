@@ -1,6 +1,7 @@
 """Figures show their numbers, series differ without colour, and what cannot be drawn is said."""
 
 import itertools
+import pathlib
 
 import numpy as np
 import pytest
@@ -86,6 +87,11 @@ def test_the_star_is_the_most_robust_point():
     axes = plots.plot_trade_off(lines).axes[0]
     stars = [line for line in axes.lines if line.get_marker() == "*"]
     assert [(s.get_xdata()[0], s.get_ydata()[0]) for s in stars] == [(0.8, 0.5)]
+    # The figure says itself what it is, and that no test is behind it.
+    told = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert told == ["a", "largest of its line, not tested", "b"]
+    alone = plots.plot_trade_off({"b": lines["b"]}).axes[0]
+    assert [text.get_text() for text in alone.get_legend().get_texts()] == ["b"]
 
 
 @pytest.mark.parametrize("how", ["at once", "slowly"])
@@ -126,6 +132,15 @@ def test_grey_is_no_change():
     figure = plots.plot_perturbations(clean, found, ["a"], ["b"], 0.1)
     shown = figure.axes[2].images[0].get_array()
     assert shown[1, 1].tolist() == [0.5] * 3 and shown[0, 0].tolist() == pytest.approx([1.0] * 3)
+
+
+def test_notebooks_show_every_figure():
+    image = np.zeros((1, 2, 2, 1))
+    assert plots.plot_perturbations(image, image, [""], [""], 0.1)._repr_png_()[1:4] == b"PNG"
+    rooms = sorted(pathlib.Path(plots.__file__).parent.glob("*.py"))
+    plain = [room.stem for room in rooms if "figure = Figure(" in room.read_text()]
+    # Those of reports are written into pages.
+    assert plain == ["report_figures"]
 
 
 @pytest.mark.parametrize(

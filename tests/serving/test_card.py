@@ -6,6 +6,9 @@ import keras
 import numpy as np
 import pytest
 import yaml
+from huggingface_hub import ModelCard
+from huggingface_hub.repocard import metadata_load
+from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
 import tfrobust
 from tfrobust.certification import Smoothing
@@ -133,6 +136,37 @@ def test_certificates_come_later_too(evaluated, certified):
     assert head(update_card(folder, [], certifications=folders[:1])) == (found, text)
 
 
+def judged_by_the_hub(card):
+    """The head as the hub's own reader has it, without loss on the way to its objects and back."""
+    found = ModelCard.load(card, ignore_metadata_errors=False)
+    stated = metadata_load(card)
+    assert stated == head(card)[0]
+    if "model-index" in stated:
+        name, results = model_index_to_eval_results(stated["model-index"])
+        # On the way back it puts results of one data set together.
+        again = eval_results_to_model_index(name, results)
+        assert found.data.to_dict() == {**stated, "model-index": again}
+        assert (name, results) == (found.data.model_name, found.data.eval_results)
+    else:
+        assert found.data.to_dict() == stated
+    return found.data
+
+
+def test_the_hub_reads_the_head(evaluated, certified, model, tmp_path):
+    (folder, workdir, result), (folders, proven, voted) = evaluated, certified
+    card = update_card(folder, [workdir], {"license": "apache-2.0"}, certifications=folders)
+    data = judged_by_the_hub(card)
+    named = (data.license, data.library_name, data.pipeline_tag)
+    assert named == ("apache-2.0", "keras", "image-classification")
+    measured = [one.metric_value for one in data.eval_results if one.dataset_split is None]
+    shares = (result.clean, result.robust, proven.certified, voted.clean, voted.certified)
+    assert measured == [share.mean() for share in shares]
+    assert {one.task_type for one in data.eval_results} == {"image-classification"}
+    assert {one.metric_type for one in data.eval_results} == {"accuracy"}
+    bare = judged_by_the_hub(export_classifier(model, tmp_path / "export") / "README.md")
+    assert bare.eval_results is None and bare.license == "unknown"
+
+
 def test_the_next_version_claims_what_is_of_its_weights(evaluated, certified, model):
     folder, workdir, _ = evaluated
     update_card(folder, [workdir], certifications=certified[0])
@@ -186,6 +220,8 @@ def test_names_are_data_and_never_markup(evaluated):
     content = json.loads((evaluated[0] / "export.json").read_text())
     content |= {"class_names": [NASTY, "b", "c"], "license": NASTY}
     content["training"] = {**REPORT, "threat_model": None, "data": NASTY, "method": NASTY}
-    found, text = head(render_card(content))
+    card = render_card(content)
+    found, text = head(card)
     assert found["license"] == NASTY and NASTY in found["datasets"]
+    assert ModelCard(card).data.to_dict() == found
     assert "</td>" not in text and "\n---\n|" not in text.replace("\n| --- ", "")

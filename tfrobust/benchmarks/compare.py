@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from tfrobust.comparison.compare import compare_methods, judge_method
-from tfrobust.comparison.text import format_difference, list_sentences
+from tfrobust.comparison.text import describe_letters, format_difference, list_sentences
 from tfrobust.comparison.verdicts import read_counted
 from tfrobust.contract.keras_file import read_keras_file
 from tfrobust.errors import UserError
@@ -164,7 +164,9 @@ def format_comparison(results: dict[str, list[dict[str, Any]]], beside: Sequence
         lines.append(
             f"| {shown} | {plain(reports[0]['method'])} | {len(reports)} | {' | '.join(cells)} |"
         )
-    told = [f"- {plain(sentence)}" for sentence in list_sentences(found)]
+    told = [
+        f"- {plain(sentence)}" for sentence in [*list_sentences(found), *describe_letters([found])]
+    ]
     return "\n".join([*lines, *(["", "Under AutoAttack:", "", *told] if told else [])])
 
 

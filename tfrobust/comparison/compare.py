@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from tfrobust.comparison.pairs import Comparison, JudgedMethod, PairOfMethods
+from tfrobust.comparison.pairs import SURE, Comparison, JudgedMethod, PairOfMethods
 from tfrobust.comparison.verdicts import Verdicts
 from tfrobust.errors import UserError, one_line
 from tfrobust.ops.uncertainty.letters import find_groups, name_group
@@ -34,7 +34,7 @@ def compare_methods(methods: Sequence[JudgedMethod]) -> Comparison:
     """Compares every pair of methods that were judged alike, on the seeds that both have.
 
     Methods that were judged otherwise, under another threat model for example, are compared among
-    themselves, and get letters of their own. A method alone is compared with nothing. The remarks say so.
+    themselves, and get letters of their own. A method alone is not compared. The remarks say so.
 
     Args:
         methods: rows of a table; those that have nothing count as not run.
@@ -113,7 +113,7 @@ def _find_difference(one, other):
 
 def _compare_class(members):
     """Pairs, sentences, and groups of places, of methods that were judged alike."""
-    from tfrobust.ops.uncertainty.paired import SURE, PairedPosterior, compute_mcnemar
+    from tfrobust.ops.uncertainty.paired import PairedPosterior, compute_mcnemar
 
     order = sorted(members, key=lambda m: -float(np.mean([run.robust for run in m[1].runs])))
     runs = [run for _, method in order for run in method.runs]
@@ -158,7 +158,7 @@ def _tell_classes(classes):
     """Sentences on methods that were compared with nothing, or only among themselves."""
     largest = max(classes, key=len, default=[])
     if len(classes) == len(largest) == 1:
-        yield f"{largest[0][1].name} is compared with nothing: there is no other row with a verdict."
+        yield f"{largest[0][1].name} is not compared: no other row has a verdict on each example."
     for members in classes:
         if members is largest:
             continue
@@ -167,7 +167,7 @@ def _tell_classes(classes):
         seen, expected = _get_asked(one, what), _get_asked(other, what)
         why = f"another {what} ({seen}) than {other.name} ({expected})"
         if len(members) == 1:
-            yield f"{one.name} is compared with nothing: it was judged with {why}."
+            yield f"{one.name} is not compared with any row: it was judged with {why}."
         else:
             names = ", ".join(method.name for _, method in members)
             yield f"{names} are compared among themselves only: they were judged with {why}."

@@ -4,6 +4,9 @@ import dataclasses
 
 from tfrobust.comparison.verdicts import Verdicts
 
+SURE = 0.975
+"""The probability of being more robust from which two methods are told apart."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class JudgedMethod:
@@ -66,8 +69,8 @@ class Comparison:
     """What can be said of the rows of a table.
 
     Args:
-        letters: for each row; rows that share one cannot be told apart. Empty for rows that were compared
-            with nothing.
+        letters: for each row; rows that share one are not told apart. Empty for rows that were not
+            compared.
         classes: all pairs that were compared, those of methods that were judged alike together, those with
             the most robust methods first.
         remarks: sentences on what was not compared, and why.

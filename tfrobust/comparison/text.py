@@ -1,8 +1,8 @@
 """What a comparison found, in sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from tfrobust.comparison.pairs import Comparison, PairOfMethods
+from tfrobust.comparison.pairs import SURE, Comparison, PairOfMethods
 
 # So many pairs have a sentence each; of more, those with the best method.
 _FEW = 6
@@ -10,7 +10,7 @@ _SURE = 0.995
 
 
 def list_sentences(comparison: Comparison) -> list[str]:
-    """Sentences for below a table: who is more robust than whom, how sure that is, what is not in it.
+    """Sentences for below a table: who is more robust than whom, how sure that is, what was not compared.
 
     Up to six pairs have a sentence each. Of a larger table these are the pairs with the most robust
     method; those that are sure are one sentence together. For all others the letters speak.
@@ -38,8 +38,6 @@ def list_sentences(comparison: Comparison) -> list[str]:
             names = ", ".join(p.second for p in sure)
             each = "each of " if len(sure) > 1 else ""
             sentences.append(f"{sure[0].first} is more robust than {each}{names}: P > 0.99.")
-    if comparison.pairs:
-        sentences.append(_describe_letters(comparison.pairs))
     return [*sentences, *comparison.remarks]
 
 
@@ -84,20 +82,34 @@ def _format_p(value):
     return "< 0.001" if value < 1e-3 else f"{value:.2g}"
 
 
-def _describe_letters(pairs):
+def describe_letters(comparisons: Iterable[Comparison]) -> list[str]:
+    """What letters and P mean, and of what uncertainty they are: one sentence or two, or none without a pair.
+
+    Args:
+        comparisons: of the columns of a table.
+
+    Example:
+    >>> from tfrobust.comparison.compare import compare_methods
+    >>> from tfrobust.comparison.text import describe_letters
+    >>> describe_letters([compare_methods([])])
+    []
+    """
+    pairs = [pair for comparison in comparisons for pair in comparison.pairs]
+    if not pairs:
+        return []
     seeds = sorted({pair.seeds for pair in pairs})
     images = " or ".join(str(n) for n in sorted({pair.examples for pair in pairs}))
-    letters = "Rows that share a letter are not told apart, with P below 0.975"
+    letters = f"Rows that share a letter in a column are not told apart: P is below {SURE}"
+    posterior = f"P is of the posterior over test images ({images})"
+    chance = "its choice of the epoch and the attack's random numbers"
     if seeds == [1]:
-        return (
-            f"{letters}. P is of the posterior over test examples ({images}) and of one run each: another "
-            "training seed, with its choice of the epoch and the attack's random numbers, is not in it."
-        )
+        return [
+            f"{letters}. {posterior}, of one run each: another training seed, with {chance}, is not in it."
+        ]
     counts = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     few = " Two seeds seldom tell methods apart." if seeds[-1] == 2 else ""
-    alone = " Of pairs with one seed in common, seeds are not in it." if seeds[0] == 1 else ""
-    return (
-        f"{letters}. P is of the posterior over test examples ({images}) and training seeds ({counts}), "
-        "with their choice of the epoch and the attack's random numbers; McNemar's test is of the examples "
-        f"only.{few}{alone}"
-    )
+    alone = " Where two rows have one seed in common, seeds are not in it." if seeds[0] == 1 else ""
+    return [
+        f"{letters}. {posterior} and training seeds ({counts}), each with {chance}; McNemar's test is of the "
+        f"images only.{few}{alone}"
+    ]

@@ -84,9 +84,10 @@ def draw_rows(request: Request) -> Drawn:
 
 
 def draw_trade_off(request: Request) -> Drawn:
-    """Clean against robust accuracy over a swept coefficient, a line for each sweep, best point starred.
+    """Clean against robust accuracy over a swept coefficient, a line for each sweep.
 
-    FAIT, figure 1.
+    FAIT, figure 1, with a star at the largest robust accuracy of each line; `sweep.md` says whether it
+    differs from the others.
     """
     lines, rows, measures = {}, [], set()
     for name, path in zip(request.names, request.paths, strict=True):

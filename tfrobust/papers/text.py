@@ -4,7 +4,7 @@ import html
 from collections.abc import Mapping, Sequence
 
 from tfrobust.comparison.pairs import Comparison
-from tfrobust.comparison.text import list_sentences
+from tfrobust.comparison.text import describe_letters, list_sentences
 from tfrobust.papers.book import Line, Ours, Time
 from tfrobust.papers.differences import compare_lines
 from tfrobust.papers.tables import Column, PaperTable
@@ -13,9 +13,8 @@ from tfrobust.runs.markdown import cell, link, plain, sentence, table
 NOT_RUN = "not run"
 LEGEND = (
     "Accuracies in percent, ours with the 95 % interval. ≠: it has no point in common with that of the "
-    "paper's value on its test images. Letters: rows of ours that share one are not told apart. Not run: no "
-    "report was found. Times are in units of one row's; ours are medians of training steps, of a machine "
-    "that may have done other work."
+    "paper's value on its test images. Not run: no report was found. Times are in units of one row's; ours "
+    "are medians of training steps, of a machine that may have done other work."
 )
 
 
@@ -81,7 +80,9 @@ def _list_told(paper: PaperTable, differences: Mapping[int, Comparison]):
     told: dict[tuple[str, ...], list[str]] = {}
     for place, found in differences.items():
         told.setdefault(tuple(list_sentences(found)), []).append(paper.columns[place].title)
-    return [(", ".join(titles), sentences) for sentences, titles in told.items() if sentences]
+    columns = [(", ".join(titles), said) for said, titles in told.items() if said]
+    letters = describe_letters(differences.values())
+    return [*columns, ("Letters", letters)] if letters else columns
 
 
 def _make_rows(paper, lines, differences):

@@ -9,7 +9,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import COLOURS, COLUMN, HATCHES, add_legend, finish_axes, in_column
+from tfrobust.plots.style import (
+    COLOURS,
+    COLUMN,
+    HATCHES,
+    NotebookFigure,
+    add_legend,
+    finish_axes,
+    in_column,
+)
 from tfrobust.runs import files
 
 # Hatching serves print, and eyes for which the colours are alike.
@@ -53,7 +61,9 @@ def plot_accuracies(folders: Sequence[str | os.PathLike]) -> Figure:
             "Give evaluations in the same threat model."
         )
     labels = [_label(pathlib.Path(folder)) for folder in reports]
-    figure = Figure(figsize=(max(COLUMN, 0.6 + 0.55 * len(reports)), 2.5), layout="constrained")
+    figure = NotebookFigure(
+        figsize=(max(COLUMN, 0.6 + 0.55 * len(reports)), 2.5), layout="constrained"
+    )
     axes = figure.subplots()
     places = np.arange(len(reports))
     for shift, (name, colour, hatch) in zip((-0.2, 0.2), STYLES, strict=True):

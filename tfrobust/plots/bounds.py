@@ -8,7 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import COLOURS, COLUMN, add_legend, finish_axes, in_column, series_style
+from tfrobust.plots.style import (
+    COLOURS,
+    COLUMN,
+    NotebookFigure,
+    add_legend,
+    finish_axes,
+    in_column,
+    series_style,
+)
 
 Points = tuple[np.ndarray, np.ndarray]
 
@@ -84,7 +92,7 @@ def plot_bounds(bounds: Mapping[str, Bounds], norm: str) -> Figure:
     """
     if not bounds:
         raise UserError("There is no certified and no attacked accuracy to draw.")
-    figure = Figure(figsize=(COLUMN, 2.6), layout="constrained")
+    figure = NotebookFigure(figsize=(COLUMN, 2.6), layout="constrained")
     axes = figure.subplots()
     for number, (name, found) in enumerate(bounds.items()):
         colour = COLOURS[number % len(COLOURS)]

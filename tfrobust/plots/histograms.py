@@ -6,7 +6,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import COLUMN, add_legend, finish_axes, in_column, series_style
+from tfrobust.plots.style import (
+    COLUMN,
+    NotebookFigure,
+    add_legend,
+    finish_axes,
+    in_column,
+    series_style,
+)
 
 
 @in_column
@@ -33,7 +40,7 @@ def plot_histograms(values: Mapping[str, np.ndarray], xlabel: str, bins: int = 3
     if not found or not sum(map(len, found)):
         raise UserError("Give one or more models with values: there is nothing to draw.")
     edges = np.histogram_bin_edges(np.concatenate(found), bins)
-    figure = Figure(figsize=(COLUMN, 2.6), layout="constrained")
+    figure = NotebookFigure(figsize=(COLUMN, 2.6), layout="constrained")
     axes = figure.subplots()
     for number, (name, finite) in enumerate(zip(values, found, strict=True)):
         counts, _ = np.histogram(finite, edges)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import COLUMN, in_column
+from tfrobust.plots.style import COLUMN, NotebookFigure, in_column
 
 # Of images beside each other.
 _COLUMNS = 4
@@ -56,7 +56,7 @@ def plot_perturbations(
     cell = (COLUMN - 0.35) / _COLUMNS
     size = (0.35 + cell * columns, blocks * (3 * cell + 0.4) + 0.1)
     layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
-    figure = Figure(figsize=size, layout=layout)
+    figure = NotebookFigure(figsize=size, layout=layout)
     axes = figure.subplots(3 * blocks, columns, squeeze=False)
     rows = (clean, adversarial, 0.5 + 0.5 * change / largest)
     names = ("clean", "adversarial", f"change\n±{largest:.2g}")

@@ -1,6 +1,7 @@
 """How series look: a colour, a marker and a kind of line each, so that none of the three is needed."""
 
 import functools
+import io
 from collections.abc import Callable
 from typing import Any, ParamSpec
 
@@ -32,6 +33,22 @@ _TYPE: dict[Any, float] = {
 }
 
 Given = ParamSpec("Given")
+
+
+class NotebookFigure(Figure):
+    """A matplotlib `Figure` that a notebook shows at the end of a cell, without `%matplotlib inline`.
+
+    Example:
+        >>> from tfrobust.plots.style import NotebookFigure
+        >>> NotebookFigure((1.0, 1.0))._repr_png_()[1:4]
+        b'PNG'
+    """
+
+    def _repr_png_(self) -> bytes:
+        """What IPython asks an object for."""
+        written = io.BytesIO()
+        self.savefig(written, format="png", dpi=150)
+        return written.getvalue()
 
 
 def in_column(draw: Callable[Given, Figure]) -> Callable[Given, Figure]:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import COLUMN, in_column
+from tfrobust.plots.style import COLUMN, NotebookFigure, in_column
 
 
 @in_column
@@ -40,7 +40,7 @@ def plot_surfaces(
     columns = min(len(losses), 2)
     rows = -(-len(losses) // columns)
     cell = COLUMN / columns
-    figure = Figure(figsize=(COLUMN, rows * 0.85 * cell + 0.3))
+    figure = NotebookFigure(figsize=(COLUMN, rows * 0.85 * cell + 0.3))
     top = max(float(np.nanmax(values)) for values in losses.values())
     low = min(0.0, *(float(np.nanmin(values)) for values in losses.values()))
     first, second = np.meshgrid(places, places, indexing="ij")

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from tfrobust.errors import UserError
 from tfrobust.plots.style import (
     COLUMN,
+    NotebookFigure,
     add_legend,
     finish_axes,
     in_column,
@@ -18,14 +19,17 @@ from tfrobust.plots.style import (
     show_percent,
 )
 
+STAR = "largest of its line, not tested"
+
 
 @in_column
 def plot_trade_off(
     lines: Mapping[str, Sequence[tuple[str, float, float]]], robust: str = "robust accuracy"
 ) -> Figure:
-    """Draws clean against robust accuracy, a line for each method and its best point as a star.
+    """Draws clean against robust accuracy, a line for each method.
 
-    The best point of a line is the one of the largest robust accuracy.
+    A star marks the point of the largest robust accuracy of each line, as in figure 1 of FAIT's paper, and
+    the legend says so. It is no test: the next point may not be told apart from it.
 
     Args:
         lines: from a method's name to its points (label, clean, robust), accuracies in [0, 1], in the order
@@ -46,8 +50,8 @@ def plot_trade_off(
     """
     if not any(lines.values()):
         raise UserError("There is no result with clean and robust accuracy to draw.")
-    figure = Figure(figsize=(COLUMN, 2.9), layout="constrained")
-    axes = figure.subplots()
+    figure = NotebookFigure(figsize=(COLUMN, 2.9), layout="constrained")
+    axes, stars = figure.subplots(), []
     for number, (name, points) in enumerate(lines.items()):
         look = series_style(number)
         clean, attacked = ([point[place] for point in points] for place in (1, 2))
@@ -66,7 +70,11 @@ def plot_trade_off(
         if len(points) > 1:
             _, x, y = max(points, key=lambda point: point[2])
             star: dict[str, Any] = {"marker": "*", "markersize": 11, "markeredgecolor": "black"}
-            axes.plot(x, y, color=look["color"], markeredgewidth=0.6, linestyle="none", **star)
+            stars += axes.plot(
+                x, y, color=look["color"], markeredgewidth=0.6, linestyle="none", **star
+            )
+    if stars:
+        stars[-1].set_label(STAR)
     axes.set_xlabel("clean accuracy")
     axes.set_ylabel(textwrap.fill(robust, 30))
     finish_axes(axes)

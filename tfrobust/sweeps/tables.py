@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from tfrobust.comparison.text import list_sentences
+from tfrobust.comparison.text import describe_letters, list_sentences
 from tfrobust.runs.markdown import cell, plain, table
 from tfrobust.sweeps.grid import shorten
 from tfrobust.sweeps.results import MEASURES, Group, Result, compare_groups
@@ -36,7 +36,7 @@ def format_groups(groups: Sequence[Group], suite: str | None) -> str:
         ]
         for group, letters in zip(groups, found.letters, strict=True)
     ]
-    told = [f"- {plain(said)}" for said in list_sentences(found)]
+    told = [f"- {plain(said)}" for said in [*list_sentences(found), *describe_letters([found])]]
     where = f"Under {plain(suite or 'the test attack')}:"
     return "\n".join([table(head, rows), *([where, "", *told, ""] if told else [])])
 

@@ -1,5 +1,6 @@
 """Which of two classifiers is more robust, from what each did to the same examples."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,9 +11,6 @@ from tfrobust.errors import UserError
 from tfrobust.ops.uncertainty.probability import load_distributions
 
 DRAWS = 20_000
-SURE = 0.975
-"""The probability of being more robust from which two methods are told apart."""
-
 # Numbers drawn at once.
 _CHUNK = 4_000_000
 
@@ -66,18 +64,16 @@ class PairedPosterior:
 
     def __init__(self, flags: np.ndarray, draws: int = DRAWS, seed: int = 0) -> None:
         self.draws, self.seed = draws, seed
-        # Examples that all runs treat alike have one weight, the sum of theirs.
-        kinds, counts = np.unique(np.asarray(flags, bool), axis=1, return_counts=True)
-        values = tf.constant(kinds.T, tf.float64)
-        weights = load_distributions().Dirichlet(
-            tf.constant(np.concatenate([counts, np.ones(3)]), tf.float64)
-        )
-        parts, prior, at_once = [], [], max(1, _CHUNK // (len(counts) + 3))
-        for number, begin in enumerate(range(0, draws, at_once)):
-            drawn = weights.sample(min(at_once, draws - begin), seed=(seed, number))
-            parts.append(tf.matmul(drawn[:, :-3], values).numpy())
+        kinds, counts = _gather_kinds(np.asarray(flags, bool))
+        concentration = tf.constant(np.concatenate([counts, np.ones(3)]), tf.float64)
+        weights, values = load_distributions().Dirichlet(concentration), tf.constant(kinds)
+        chunks = math.ceil(draws * len(concentration) / _CHUNK)
+        shares, prior = [], []
+        for number in range(chunks):
+            drawn = weights.sample(math.ceil(draws / chunks), seed=(seed, number))
+            shares.append(tf.matmul(drawn[:, :-3], values).numpy())
             prior.append((drawn[:, -3] - drawn[:, -2]).numpy())
-        self._shares, self._prior = np.concatenate(parts), np.concatenate(prior)
+        self._shares, self._prior = np.concatenate(shares)[:draws], np.concatenate(prior)[:draws]
 
     def sample(self, first: Sequence[int], second: Sequence[int]) -> np.ndarray:
         """Draws of the difference of two methods, float64 (draws,).
@@ -159,6 +155,23 @@ def compute_superiority(
     True
     """
     return float(np.mean(sample_differences(first, second, draws, seed) > 0.0))
+
+
+def _gather_kinds(flags):
+    """Kinds of examples that all runs treat alike, float64 (m, r), and how many there are of each, (m,).
+
+    The largest kind is cut into equal parts, which changes no distribution, so that the numbers drawn at
+    once have few sizes: each is traced by itself.
+    """
+    kinds, counts = np.unique(flags, axis=1, return_counts=True)
+    size = 64
+    while size < len(counts):
+        size *= 4
+    largest, parts = int(np.argmax(counts)), size - len(counts) + 1
+    repeats = np.where(np.arange(len(counts)) == largest, parts, 1)
+    return np.repeat(kinds.T.astype(np.float64), repeats, axis=0), np.repeat(
+        counts / repeats, repeats
+    )
 
 
 def _check(first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
