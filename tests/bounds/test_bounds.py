@@ -207,6 +207,56 @@ def test_rounding_is_enclosed_and_would_not_be_without_its_bound():
     assert not ((logits >= exact[-1].lower) & (logits <= exact[-1].upper)).numpy().all()
 
 
+def make_products(weights, *more):
+    """Products of one pixel, layer by layer, without biases."""
+    widths = [np.shape(w)[1] for w in (weights, *more)]
+    layers = [LAYERS.Dense(width, use_bias=False) for width in widths]
+    model = keras.Sequential([keras.Input((1, 1, 1)), LAYERS.Flatten(), *layers])
+    model.set_weights([np.asarray(w, np.float32) for w in (weights, *more)])
+    return model
+
+
+def certify_pixel(model, value, epsilon, label):
+    x = np.full((1, 1, 1, 1), value, np.float32)
+    found = tfrobust.certify(model, (x, np.array([label])), "bounds", tfrobust.Linf(epsilon))
+    return bool(found.clean[0]), bool(found.certified[0])
+
+
+def test_what_underflows_is_not_certified():
+    """z = (0, a b x): above 0 for every x > 0, but float32 makes 0 of it below x = 0.001."""
+    model = make_products([[1e-19]], [[0.0, 1e3 * 2.0**-126 / 1e-19]])
+    logits = model(np.array([0.002, 0.0005], np.float32).reshape(2, 1, 1, 1)).numpy()
+    assert logits[0, 1] > 0.0 and logits[1, 1] == 0.0
+    assert certify_pixel(model, 0.002, 0.0015, 1) == (True, False)
+    # What is large beside 2^-126 is.
+    assert certify_pixel(make_products([[1.0]], [[0.0, 1.0]]), 0.002, 0.0015, 1) == (True, True)
+
+
+def test_what_overflows_is_not_certified():
+    """z = (h, h / 2) with h = a x: exact numbers are ordered for every x > 0, float32 has inf and inf."""
+    model = make_products([[3.4e38]], [[2.02, 2.01]])
+    logits = model(np.array([0.45, 0.55], np.float32).reshape(2, 1, 1, 1)).numpy()
+    assert logits[0, 0] > logits[0, 1] and not np.isfinite(logits[1]).any()
+    network = read_network(model, for_proof=False)
+    box = make_box(np.full((1, 1, 1, 1), 0.45, np.float32), np.float32(0.1))
+    for method in ("ibp", "crown_ibp", "crown"):
+        assert np.isnan(find_margins(network, box, [0], method)).all()
+
+
+def test_a_weight_that_is_no_number_proves_nothing():
+    """max(NaN, 0) may be 0: activations could hide it."""
+    for activation in ("relu", "sigmoid"):
+        layers = [LAYERS.Flatten(), LAYERS.Dense(2, activation), LAYERS.Dense(2)]
+        model = keras.Sequential([keras.Input((1, 1, 1)), *layers])
+        for bad in (np.nan, np.inf, -np.inf):
+            weights = [[[bad, 1.0]], [0.0, 0.0], [[0.0, 0.0], [1.0, 0.0]], [5.0, 0.0]]
+            model.set_weights([np.asarray(w, np.float32) for w in weights])
+            network = read_network(model, for_proof=False)
+            box = make_box(np.full((1, 1, 1, 1), 0.5, np.float32), np.float32(0.1))
+            for method in ("ibp", "crown_ibp", "crown"):
+                assert np.isnan(find_margins(network, box, [0], method)).all()
+
+
 def test_bounds_for_training_have_gradients():
     model = keras.Sequential(
         [

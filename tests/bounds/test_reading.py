@@ -51,6 +51,41 @@ def test_what_has_no_bounds_is_named(model, words):
     assert all(word in str(error.value) for word in words), error.value
 
 
+def read_function(function):
+    """A network that computes a function of its flat images before its last layer."""
+    inputs = keras.Input((2, 2, 1))
+    return read_network(keras.Model(inputs, LAYERS.Dense(3)(function(LAYERS.Flatten()(inputs)))))
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda h: h + 1e-9, "takes a constant"),
+        (lambda h: 1.0 - h, "takes a constant"),
+        (lambda h: keras.ops.relu(h), "is a function without a rule"),
+        (lambda h: keras.ops.average(keras.ops.reshape(h, (-1, 2, 2)), axis=1), "without a rule"),
+    ],
+)
+def test_functions_without_a_rule_are_named(function, words):
+    with pytest.raises(UserError, match=words):
+        read_function(function)
+
+
+def test_functions_that_do_what_a_layer_does_have_its_rule():
+    network = read_function(lambda h: keras.ops.concatenate([h + h, h - h], axis=1))
+    names = [type(node.operation).__name__ for node in network.nodes[2:5]]
+    assert sorted(names) == ["Concatenation", "WeightedSum", "WeightedSum"]
+
+
+def test_models_inside_have_one_input_and_one_output():
+    first, second = keras.Input((4,)), keras.Input((4,))
+    two_inputs = keras.Model([first, second], LAYERS.Subtract()([first, second]), name="pair")
+    two_outputs = keras.Model(first, [first, LAYERS.Dense(4)(first)], name="pair")
+    for function in (lambda h: two_inputs([h, h]), lambda h: two_outputs(h)[1]):
+        with pytest.raises(UserError, match="one input and one output. 'pair' has"):
+            read_function(function)
+
+
 def test_a_changed_layer_is_found_by_its_numbers(monkeypatch):
     model = classify(LAYERS.Conv2D(2, 3, name="conv"))
     layer = model.get_layer("conv")

@@ -44,7 +44,7 @@ class Affine(Operation):
             size = self._linear(tf.abs(box.center), arithmetic, True) + radius
             if self._bias is not None:
                 size += self._measure_bias(arithmetic)
-            error = arithmetic.gamma(self._terms) * size
+            error = arithmetic.bound_error(self._terms, size, box.magnitude)
         return Interval(center - radius, center + radius), error
 
     def relax(

@@ -4,6 +4,8 @@ import dataclasses
 
 import tensorflow as tf
 
+_SMALLEST, _LARGEST = 2.0**-126, 2.0**120
+
 
 @dataclasses.dataclass(frozen=True)
 class Arithmetic:
@@ -16,7 +18,9 @@ class Arithmetic:
 
     Bounds for proofs are therefore computed in float64, and every layer's are widened by that error,
     for the largest values that its inputs can have. What float64 itself rounds off is 2^29 times
-    smaller; two more terms in n cover it, and the few operations after the sum.
+    smaller; two more terms in n cover it, and the few operations after the sum. Products below 2^-126
+    may become 0, as TensorFlow flushes them: so much more room for each term. Sums that may exceed 2^120,
+    near which float32 overflows, have no bound at all.
 
     Args:
         dtype: "float64", or "float32" for training.
@@ -38,6 +42,34 @@ class Arithmetic:
         """The relative error of a sum of so many products."""
         share = (terms + 2) * self.unit
         return share / (1.0 - share)
+
+    def bound_error(self, terms: int, size: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor | None:
+        """How far the network's sum of products may be from the exact one; None in exact arithmetic.
+
+        Args:
+            terms: how many products.
+            size: (b, ...), at least the sum of their absolute values.
+            *inputs: (b, ...) each, at least the absolute values that go into the products.
+
+        Returns:
+            (b, ...), infinite where the sum may overflow.
+
+        Example:
+        >>> from tfrobust.bounds.arithmetic import PROOF
+        >>> size = tf.constant([[1.0], [2.0**121]], tf.float64)
+        >>> PROOF.bound_error(2, size, size).numpy().tolist() == [[PROOF.gamma(2)], [np.inf]]
+        True
+        """
+        if not self.unit:
+            return None
+        largest = tf.add_n(
+            [tf.reduce_max(tf.reshape(part, (tf.shape(part)[0], -1)), axis=1) for part in inputs]
+        )
+        # Factors may be flushed too, which counts as much as the other factor is large.
+        flushed = (terms + 2) * _SMALLEST * (1.0 + largest)
+        flushed = tf.reshape(flushed, (-1, *[1] * (len(size.shape) - 1)))
+        error = self.gamma(terms) * size + flushed
+        return tf.where(size < _LARGEST, error, tf.constant(float("inf"), size.dtype))
 
     def cast(self, value: object) -> tf.Tensor:
         """A tensor or a variable in this type."""

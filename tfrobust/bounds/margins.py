@@ -30,7 +30,7 @@ def bound_margins(
             layers without an activation in between (IBP).
 
     Returns:
-        (b, k), 0 in the label's own column.
+        (b, k), 0 in the label's own column; for proofs NaN in rows where the network may overflow.
 
     Example:
     >>> from tfrobust.bounds import Interval, bound_margins, read_network
@@ -52,4 +52,18 @@ def bound_margins(
     per_row_errors = {number: tf.gather(error, owners) for number, error in errors.items()}
     place = len(network.nodes) - 1
     bounds = bound_below(network, place, rows, per_row, per_row_errors, arithmetic, to_images)
-    return tf.reshape(bounds, (-1, k)) * (1.0 - label)
+    bounds = tf.reshape(bounds, (-1, k)) * (1.0 - label)
+    if not arithmetic.unit:
+        return bounds
+    nothing = tf.constant(float("nan"), bounds.dtype)
+    return tf.where(_are_finite(boxes)[:, None], bounds, nothing)
+
+
+def _are_finite(boxes):
+    """Whether an example's boxes are all finite: activations and pooling may hide a NaN."""
+    found = [
+        tf.reduce_all(tf.math.is_finite(tf.reshape(part, (tf.shape(part)[0], -1))), axis=1)
+        for box in boxes
+        for part in box
+    ]
+    return tf.reduce_all(tf.stack(found), axis=0)

@@ -150,6 +150,12 @@ def _read(model, begin, nodes, for_proof):
 
 def _append(layer, places, sources, tensor, nodes, for_proof):
     if isinstance(layer, (Functional, keras.Sequential)):
+        if len(layer.inputs) != 1 or len(layer.outputs) != 1:
+            raise UserError(
+                f"Bounds go through models inside of a model if they have one input and one output. "
+                f"{layer.name!r} has {len(layer.inputs)} and {len(layer.outputs)}. Randomised smoothing "
+                "(suite='smoothing') takes any classifier."
+            )
         return _read(layer, places[0], nodes, for_proof)
     if for_proof:
         check_precision(layer)

@@ -43,6 +43,8 @@ _ACTIVATIONS: dict[str, Callable[[], Operation]] = {
     "sigmoid": activations.sigmoid,
     "tanh": activations.tanh,
 }
+# Functions of `keras.ops`, such as x + y, that do what the layers of these names do.
+_FUNCTIONS = ("Add", "Concatenate", "Reshape", "Subtract")
 _SUPPORTED = sorted(
     {*_WEIGHTED, *_LAYERS, *_IDENTITIES, "Activation", "Add", "Average", "Concatenate", "ELU"}
     | {"Flatten", "GlobalAveragePooling2D", "LeakyReLU", "ReLU", "Reshape", "Subtract"}
@@ -74,6 +76,8 @@ def find_operations(
     name = type(layer).__name__
     if type(layer).__module__.partition(".")[0] not in ("keras", "tfrobust"):
         raise _refuse(layer, "is of your own")
+    if not isinstance(layer, keras.layers.Layer) and name not in _FUNCTIONS:
+        raise _refuse(layer, "is a function without a rule")
     _check_settings(layer)
     if name in _IDENTITIES:
         return []
@@ -92,6 +96,8 @@ def find_operations(
         return [Concatenation(layer.axis % len(output_shape))]
     sums = {"Add": (1.0,) * count, "Average": (1.0 / count,) * count, "Subtract": (1.0, -1.0)}
     if name in sums:
+        if count < len(sums["Subtract"]):
+            raise _refuse(layer, "takes a constant")
         if any(shape != output_shape for shape in input_shapes):
             raise _refuse(layer, f"adds tensors of different shapes, {input_shapes},")
         return [WeightedSum(sums[name])]

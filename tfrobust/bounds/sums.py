@@ -25,11 +25,9 @@ class WeightedSum(Operation):
         pairs = list(zip(self.weights, inputs, strict=True))
         lower = tf.add_n([w * (box.lower if w > 0 else box.upper) for w, box in pairs])
         upper = tf.add_n([w * (box.upper if w > 0 else box.lower) for w, box in pairs])
-        error = None
-        if arithmetic.unit:
-            sizes = tf.add_n([abs(w) * box.magnitude for w, box in pairs])
-            error = arithmetic.gamma(len(pairs)) * sizes
-        return Interval(lower, upper), error
+        magnitudes = [box.magnitude for box in inputs]
+        size = tf.add_n([abs(w) * m for w, m in zip(self.weights, magnitudes, strict=True)])
+        return Interval(lower, upper), arithmetic.bound_error(len(pairs), size, *magnitudes)
 
     def relax(
         self, rows: tf.Tensor, inputs: Sequence[Interval], arithmetic: Arithmetic
