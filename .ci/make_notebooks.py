@@ -15,6 +15,7 @@ PYTHON = re.compile(r"^```python\n(.*?)^```\n", re.M | re.S)
 def make_notebook(text: str) -> str:
     """A notebook of a page, as the text of its file."""
     text = re.sub(r"^<!-- .*? -->\n\n?|^The same is a notebook: .*\n", "", text, flags=re.M)
+    text = re.sub(r"\{ width=\"\d+\" \}", "", text)
     # Links are from docs/notebooks as from docs/tutorials.
     cells = []
     for place, part in enumerate(PYTHON.split(text)):

@@ -1,5 +1,7 @@
 """Robust accuracy as a number and as a callback: a closed form, any `fit`, the same training."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -66,6 +68,27 @@ def test_any_fit_has_it_and_is_otherwise_the_same():
     assert again["val_robust_accuracy"][-1] == without_again["val_robust_accuracy"][-1]
 
 
+@pytest.mark.parametrize("way", ["several steps in one execution", "bfloat16", "two replicas"])
+def test_ways_to_train(way, two_replicas, capsys):
+    """The number is that of the function, for the weights at the end."""
+    options = {"steps_per_execution": 3} if way.startswith("several") else {}
+    scope = two_replicas.scope() if way == "two replicas" else contextlib.nullcontext()
+    policy = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16" if way == "bfloat16" else policy)
+        with scope:
+            model = network()
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            model.compile("sgd", loss, **options)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    watch = RobustAccuracy(ATTACK, (X, Y), verbose=1)
+    history = model.fit(X, Y, batch_size=12, verbose=0, callbacks=[watch]).history
+    (found,) = history["val_robust_accuracy"]
+    assert found == robust_accuracy(model, X, Y, ATTACK)
+    assert f"Epoch 1: val_robust_accuracy {found:.4f} in " in capsys.readouterr().out
+
+
 def test_keras_s_callbacks_watch_it(tmp_path):
     watch = RobustAccuracy(ATTACK, (X, Y))
     monitor = {"monitor": "val_robust_accuracy", "mode": "max"}
@@ -122,6 +145,7 @@ def test_of_a_method_the_classifier_is_attacked():
         ({"data": (X + 1, Y)}, "pixels"),
         ({"batch_size": 0.5}, "batch_size"),
         ({"seed": -1}, "seed"),
+        ({"verbose": 2}, "verbose"),
     ],
 )
 def test_what_cannot_work_is_told(settings, told):

@@ -179,6 +179,11 @@ def test_rows_share_a_group_exactly_if_they_are_not_told_apart():
                 share_one = any(one in g and other in g for g in groups)
                 assert share_one == (not apart[one, other])
         assert not any(set(g) < set(h) for g in groups for h in groups)
+        # Nobody is in a group in vain.
+        for group in groups:
+            for row in group:
+                rest = [g for g in groups if g is not group and row in g]
+                assert not rest or not set(group) <= set().union(*map(set, rest))
         assert groups[0][0] == order[0]
 
 

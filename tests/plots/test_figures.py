@@ -1,5 +1,6 @@
 """Figures show their numbers, series differ without colour, and what cannot be drawn is said."""
 
+import itertools
 import pathlib
 
 import numpy as np
@@ -23,6 +24,49 @@ def contrast(one, other):
 
     a, b = sorted((luminance(one), luminance(other)), reverse=True)
     return (a + 0.05) / (b + 0.05)
+
+
+# Of linear RGB to the cones' answers, and what is left of them: Vienot, Brettel, Mollon, 1999.
+CONES = np.array(
+    [[17.8824, 43.5161, 4.11935], [3.45565, 27.1554, 3.86714], [0.0299566, 0.184309, 1.46709]]
+)
+VISIONS = {
+    "trichromat": np.eye(3),
+    "deuteranope": np.array([[1, 0, 0], [0.494207, 0, 1.24827], [0, 0, 1]]),
+    "protanope": np.array([[0, 2.02344, -2.52581], [0, 1, 0], [0, 0, 1]]),
+}
+XYZ = np.array(
+    [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]
+)
+
+
+def see(colour, vision):
+    """A colour in CIE Lab, as somebody with this vision sees it."""
+    c = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    c = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    c = np.linalg.solve(CONES, VISIONS[vision] @ CONES @ c).clip(0, 1)
+    x, y, z = np.cbrt(XYZ @ c / XYZ.sum(1))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+def test_no_two_colours_merge(vision):
+    """Two that differ by 2.3 in Lab can just be told apart side by side."""
+    pairs = itertools.combinations(plots.style.COLOURS, 2)
+    distances = {
+        pair: np.linalg.norm(see(pair[0], vision) - see(pair[1], vision)) for pair in pairs
+    }
+    assert min(distances.values()) > 15, distances
+
+
+def test_the_simulation_merges_what_a_deuteranope_confuses():
+    one, other = "#c0362c", "#6f6f2b"
+    assert np.linalg.norm(see(one, "trichromat") - see(other, "trichromat")) > 40
+    assert np.linalg.norm(see(one, "deuteranope") - see(other, "deuteranope")) < 12
 
 
 def test_colours_show_on_white_and_on_black():

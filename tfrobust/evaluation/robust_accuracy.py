@@ -1,5 +1,6 @@
 """Robust accuracy on a fixed set of examples, once or in the course of a training."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -102,6 +103,7 @@ class RobustAccuracy(keras.callbacks.Callback):
             softmax. None for the model that is fitted, or for the classifier in a method.
         name: of the number in the logs.
         batch_size, seed: see `robust_accuracy`.
+        verbose: 1 to print each measurement, and what it took, in a line; 0 for silence.
 
     Raises:
         UserError: an argument is out of range; at the start of a training: no data, a model that gives no
@@ -129,6 +131,7 @@ class RobustAccuracy(keras.callbacks.Callback):
         name: str = "val_robust_accuracy",
         batch_size: int = 256,
         seed: int = 0,
+        verbose: int = 0,
     ) -> None:
         super().__init__()
         check_kind("attack", attack, Attack)
@@ -136,6 +139,7 @@ class RobustAccuracy(keras.callbacks.Callback):
         self.examples = None if examples is None else integer(examples, "examples", 1)
         self.batch_size = integer(batch_size, "batch_size", 1)
         self.seed, self.log_name, self.classifier = check_seed(seed), name, classifier
+        self.verbose = integer(verbose, "verbose", 0, 1)
         self._split = None if data is None else self._choose(as_examples(data).load())
         self._watch: _Watch | None = None
 
@@ -163,8 +167,13 @@ class RobustAccuracy(keras.callbacks.Callback):
             self._watch = _Watch(attacked, self._split, self.attack, self.batch_size, self.seed)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if logs is not None and self._watch is not None and (epoch + 1) % self.every == 0:
-            logs[self.log_name] = self._watch.count()
+        if logs is None or self._watch is None or (epoch + 1) % self.every:
+            return
+        began = time.monotonic()
+        logs[self.log_name] = found = self._watch.count()
+        if self.verbose:
+            took = time.monotonic() - began
+            print(f"\nEpoch {epoch + 1}: {self.log_name} {found:.4f} in {took:.1f} s")
 
     def _choose(self, found):
         split = found if isinstance(found, Split) else Split(found.x, found.y, found.ids)

@@ -19,7 +19,7 @@ def find_groups(apart: np.ndarray, order: Sequence[int]) -> list[tuple[int, ...]
         order: the rows, the best first.
 
     Returns:
-        The largest such groups, that of the best row first, each in the order of its rows.
+        Such groups, that of the best row first, each in the order of its rows; no row is in one in vain.
 
     Example:
     >>> from tfrobust.ops.uncertainty.letters import find_groups
@@ -40,8 +40,22 @@ def find_groups(apart: np.ndarray, order: Sequence[int]) -> list[tuple[int, ...]
             found = (groups - whole) | cut
             # A group inside of another one says nothing more.
             groups = {g for g in found if g not in cut or not any(g < h for h in found)}
+    groups = _sweep(groups, order)
     places = sorted(sorted(order.index(row) for row in group) for group in groups)
     return [tuple(order[place] for place in group) for group in places]
+
+
+def _sweep(groups, order):
+    """Takes rows out of groups in which they share nothing that they do not share elsewhere."""
+    kept = sorted(
+        (set(group) for group in groups), key=lambda g: (len(g), sorted(map(order.index, g)))
+    )
+    for group in kept:
+        for row in sorted(group, key=order.index, reverse=True):
+            others = [g for g in kept if g is not group and row in g]
+            if others and group <= set().union(*others):
+                group.discard(row)
+    return {frozenset(group) for group in kept if group}
 
 
 def name_group(number: int) -> str:

@@ -11,8 +11,8 @@ from tfrobust.errors import UserError
 from tfrobust.ops.uncertainty.probability import load_distributions
 
 DRAWS = 20_000
-# Numbers drawn at once.
-_CHUNK = 4_000_000
+# Numbers drawn at once, and in all.
+_CHUNK, _MOST, _FEWEST = 4_000_000, 80_000_000, 4_000
 
 
 def compute_mcnemar(first: np.ndarray, second: np.ndarray) -> float:
@@ -52,7 +52,8 @@ class PairedPosterior:
 
     Args:
         flags: boolean (r, n): which of n examples each of r runs withstands.
-        draws: how many.
+        draws: how many; of large tables fewer, down to 4,000, where thousands of examples are each of a
+            kind of its own.
         seed: of the draws.
 
     Example:
@@ -63,8 +64,9 @@ class PairedPosterior:
     """
 
     def __init__(self, flags: np.ndarray, draws: int = DRAWS, seed: int = 0) -> None:
-        self.draws, self.seed = draws, seed
         kinds, counts = _gather_kinds(np.asarray(flags, bool))
+        draws = min(draws, max(_FEWEST, _MOST // len(counts)))
+        self.draws, self.seed = draws, seed
         concentration = tf.constant(np.concatenate([counts, np.ones(3)]), tf.float64)
         weights, values = load_distributions().Dirichlet(concentration), tf.constant(kinds)
         chunks = math.ceil(draws * len(concentration) / _CHUNK)
@@ -73,6 +75,7 @@ class PairedPosterior:
             drawn = weights.sample(math.ceil(draws / chunks), seed=(seed, number))
             shares.append(tf.matmul(drawn[:, :-3], values).numpy())
             prior.append((drawn[:, -3] - drawn[:, -2]).numpy())
+        self._noise: dict[int, np.ndarray] = {}
         self._shares, self._prior = np.concatenate(shares)[:draws], np.concatenate(prior)[:draws]
 
     def sample(self, first: Sequence[int], second: Sequence[int]) -> np.ndarray:
@@ -86,9 +89,15 @@ class PairedPosterior:
         mean, seeds = differences.mean(axis=1), len(first)
         if seeds == 1:
             return mean
-        student = load_distributions().StudentT(np.float64(seeds - 1), np.float64(0), np.float64(1))
-        noise = student.sample(self.draws, seed=(self.seed, -1)).numpy()
-        return mean + noise * differences.std(axis=1, ddof=1) / np.sqrt(seeds)
+        return mean + self._draw_student(seeds) * differences.std(axis=1, ddof=1) / np.sqrt(seeds)
+
+    def _draw_student(self, seeds):
+        """Draws of Student's distribution for so many seeds, the same for every pair."""
+        if seeds not in self._noise:
+            one, zero = np.float64(1), np.float64(0)
+            student = load_distributions().StudentT(np.float64(seeds - 1), zero, one)
+            self._noise[seeds] = student.sample(self.draws, seed=(self.seed, -1)).numpy()
+        return self._noise[seeds]
 
 
 def sample_differences(
