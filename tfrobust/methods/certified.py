@@ -1,5 +1,6 @@
 """Training by bounds: a classifier of which robustness can be proven."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -120,14 +121,16 @@ class CertifiedTraining(AdversarialModel):
 
     def bound_margins(self, context: StepContext) -> tf.Tensor:
         """Lower bounds of z_y - z_j over the images of the threat model, (b, k)."""
-        x = context.x("clean")
+        # In the precision of the classifier, which may be above that of its images.
+        x = tf.cast(context.x("clean"), context.logits("clean").dtype)
         radius = tf.cast(self.threat_model.radius(at(self.scale, context.epoch)), x.dtype)
         network = read_network(self.classifier, for_proof=False)
         box = Interval(tf.maximum(x - radius, 0.0), tf.minimum(x + radius, 1.0))
-        boxes, errors = network.propagate(box, TRAINING)
+        arithmetic = dataclasses.replace(TRAINING, dtype=x.dtype.name)
+        boxes, errors = network.propagate(box, arithmetic)
 
         def bound(to_images):
-            return bound_margins(network, boxes, errors, context.y, TRAINING, to_images)
+            return bound_margins(network, boxes, errors, context.y, arithmetic, to_images)
 
         if self.crown == 0.0:
             return bound(False)

@@ -6,12 +6,12 @@ import os
 import pathlib
 from collections.abc import Sequence
 
+from tfrobust.commands.parts.rows import name_run
 from tfrobust.comparison.compare import compare_methods, judge_method
 from tfrobust.comparison.verdicts import Verdicts
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import number
 from tfrobust.ops.uncertainty.interval import binomial_interval
-from tfrobust.runs import files
 from tfrobust.runs.markdown import code, plain
 from tfrobust.runs.reports.certification_report import read_certification
 

@@ -45,7 +45,7 @@ def compare_rows(folders: Sequence[str | os.PathLike], bounds: bool = False) -> 
 def _name_rows(folders, bounds):
     """The rows in words: gin files, lines that not all rows have, and the folder where that is not enough."""
     if bounds:
-        names = [_name_run(pathlib.Path(folder)) for folder in folders]
+        names = [name_run(pathlib.Path(folder)) for folder in folders]
     else:
         reports = [read_run_report(folder) for folder in folders]
         shared = set.intersection(*(set(r.gin_bindings) for r in reports))
@@ -124,7 +124,7 @@ def format_bounds(folder: str | os.PathLike, group: str = "") -> str:
     # Reports of earlier versions don't have the first of the two.
     seconds = [proven.get("seconds"), ours["costs"]["attack_seconds"]]
     cells = [
-        plain(_name_run(pathlib.Path(folder))),
+        plain(name_run(pathlib.Path(folder))),
         f"{ours['norm']} {plain(str(ours['epsilon']))}",
         f"{100 * ours['clean']['accuracy']:.2f}",
         *_format_share(proven),
@@ -140,9 +140,17 @@ def _format_share(counts):
     return f"{100 * counts['accuracy']:.2f}", f"{100 * low:.1f} to {100 * high:.1f}"
 
 
-def _name_run(folder):
+def name_run(folder: pathlib.Path) -> str:
+    """The name of the run that an evaluation or a certification is of, else that of its folder.
+
+    Example:
+        >>> from tfrobust.commands.parts.rows import name_run
+        >>> name_run(pathlib.Path("runs/noise/certification/smoothing")), name_run(pathlib.Path("bounds/ibp"))
+        ('noise', 'ibp')
+    """
     folder = folder.resolve()
-    return folder.parent.parent.name if folder.parent.name == "evaluation" else folder.name
+    inside = folder.parent.name in ("evaluation", "certification")
+    return folder.parent.parent.name if inside else folder.name
 
 
 def _name_files(report):
