@@ -105,7 +105,14 @@ def test_what_is_compared_by_default_shares_data_and_radius():
 
     names = {pathlib.Path(name).stem for name in list_digits_files()}
     assert {"natural", "natural_squared", "rat_awp", "trades_mer", "trades_mixup"} <= names
-    assert not names & {"ibp", "crown_ibp", "gaussian_noise", "smooth_adv", "your_images", "mnist_ibp"}
+    assert not names & {
+        "ibp",
+        "crown_ibp",
+        "gaussian_noise",
+        "smooth_adv",
+        "your_images",
+        "mnist_ibp",
+    }
     for name in list_digits_files():
         Configuration([name], root=ROOT)
         assert gin.query_parameter("EPSILON/gin.macro.value") == 0.15, name
