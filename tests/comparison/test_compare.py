@@ -53,6 +53,13 @@ def test_differences_are_paired_by_image_and_seed():
     np.testing.assert_allclose(pair.p_values, [2.0**-99, 2.0**-49])
 
 
+def test_two_runs_of_one_seed_are_not_two_seeds():
+    runs = [Verdicts(np.array([True, one]), 3, LINF) for one in (True, False)]
+    judged = judge_method("A", [lambda: runs[0], lambda: runs[1]])
+    assert judged.runs == (runs[0],)
+    assert judged.lacking == ("there are two runs of seed 3, of which the first one counts",)
+
+
 def test_one_run_each_has_the_interval_of_the_dirichlet():
     (pair,) = compare_methods([method("A", "1110" * 50), method("B", "0100" * 50)]).pairs
     deviation = 100 * np.sqrt((101 + 1 - 100**2 / 203) / (203 * 204))

@@ -24,9 +24,14 @@ def judge_method(name: str, readers: Iterable[Callable[[], Verdicts]]) -> Judged
     for read in readers:
         try:
             found = read()
-            runs[found.seed] = found
         except UserError as error:
             lacking.append(one_line(error, 300).rstrip("."))
+            continue
+        if found.seed in runs:
+            lacking.append(
+                f"there are two runs of seed {found.seed}, of which the first one counts"
+            )
+        runs.setdefault(found.seed, found)
     return JudgedMethod(name, tuple(runs.values()), tuple(dict.fromkeys(lacking)))
 
 

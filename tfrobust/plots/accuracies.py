@@ -13,10 +13,10 @@ from tfrobust.plots.style import (
     COLOURS,
     COLUMN,
     HATCHES,
-    NotebookFigure,
     add_legend,
     finish_axes,
     in_column,
+    make_figure,
 )
 from tfrobust.runs import files
 
@@ -61,9 +61,7 @@ def plot_accuracies(folders: Sequence[str | os.PathLike]) -> Figure:
             "Give evaluations in the same threat model."
         )
     labels = [_label(pathlib.Path(folder)) for folder in reports]
-    figure = NotebookFigure(
-        figsize=(max(COLUMN, 0.6 + 0.55 * len(reports)), 2.5), layout="constrained"
-    )
+    figure = make_figure(2.5, max(COLUMN, 0.6 + 0.55 * len(reports)))
     axes = figure.subplots()
     places = np.arange(len(reports))
     for shift, (name, colour, hatch) in zip((-0.2, 0.2), STYLES, strict=True):

@@ -10,11 +10,10 @@ from matplotlib.figure import Figure
 from tfrobust.errors import UserError
 from tfrobust.plots.style import (
     COLOURS,
-    COLUMN,
-    NotebookFigure,
     add_legend,
     finish_axes,
     in_column,
+    make_figure,
     series_style,
 )
 
@@ -92,7 +91,7 @@ def plot_bounds(bounds: Mapping[str, Bounds], norm: str) -> Figure:
     """
     if not bounds:
         raise UserError("There is no certified and no attacked accuracy to draw.")
-    figure = NotebookFigure(figsize=(COLUMN, 2.6), layout="constrained")
+    figure = make_figure(2.6)
     axes = figure.subplots()
     for number, (name, found) in enumerate(bounds.items()):
         colour = COLOURS[number % len(COLOURS)]

@@ -7,14 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tfrobust.plots.style import (
-    COLUMN,
-    NotebookFigure,
-    add_legend,
-    finish_axes,
-    in_column,
-    series_style,
-)
+from tfrobust.plots.style import add_legend, finish_axes, in_column, make_figure, series_style
 
 # A fall of robust accuracy below its best that counts as a collapse, at once or little by little.
 FALL = 0.2
@@ -45,7 +38,7 @@ def plot_epochs(
         [[1, 2], [2]]
     """
     height = 0.6 + 1.35 * len(panels) if len(panels) > 1 else 2.4
-    figure = NotebookFigure(figsize=(COLUMN, height), layout="constrained")
+    figure = make_figure(height)
     drawn = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
     for axes, (title, key) in zip(drawn, panels.items(), strict=True):
         for number, (name, rows) in enumerate(runs.items()):

@@ -6,14 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import (
-    COLUMN,
-    NotebookFigure,
-    add_legend,
-    finish_axes,
-    in_column,
-    series_style,
-)
+from tfrobust.plots.style import add_legend, finish_axes, in_column, make_figure, series_style
 
 
 @in_column
@@ -40,7 +33,7 @@ def plot_epsilon_curves(
     """
     if not curves:
         raise UserError("There is no curve of accuracy against the radius to draw.")
-    figure = NotebookFigure(figsize=(COLUMN, 2.6), layout="constrained")
+    figure = make_figure(2.6)
     axes = figure.subplots()
     for number, (name, (radii, accuracy)) in enumerate(curves.items()):
         order = np.argsort(radii)

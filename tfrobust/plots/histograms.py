@@ -6,14 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import (
-    COLUMN,
-    NotebookFigure,
-    add_legend,
-    finish_axes,
-    in_column,
-    series_style,
-)
+from tfrobust.plots.style import add_legend, finish_axes, in_column, make_figure, series_style
 
 
 @in_column
@@ -40,7 +33,7 @@ def plot_histograms(values: Mapping[str, np.ndarray], xlabel: str, bins: int = 3
     if not found or not sum(map(len, found)):
         raise UserError("Give one or more models with values: there is nothing to draw.")
     edges = np.histogram_bin_edges(np.concatenate(found), bins)
-    figure = NotebookFigure(figsize=(COLUMN, 2.6), layout="constrained")
+    figure = make_figure(2.6)
     axes = figure.subplots()
     for number, (name, finite) in enumerate(zip(values, found, strict=True)):
         counts, _ = np.histogram(finite, edges)

@@ -51,6 +51,17 @@ class NotebookFigure(Figure):
         return written.getvalue()
 
 
+def make_figure(height: float, width: float = COLUMN) -> NotebookFigure:
+    """An empty figure, one column wide unless told otherwise; sizes are in inches.
+
+    Example:
+        >>> from tfrobust.plots.style import make_figure
+        >>> make_figure(2.5).get_size_inches().tolist()
+        [3.3, 2.5]
+    """
+    return NotebookFigure(figsize=(width, height), layout="constrained")
+
+
 def in_column(draw: Callable[Given, Figure]) -> Callable[Given, Figure]:
     """A function that draws a figure, with type that is read at the width of one column."""
 

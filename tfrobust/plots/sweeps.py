@@ -8,14 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import (
-    COLUMN,
-    NotebookFigure,
-    add_legend,
-    finish_axes,
-    in_column,
-    series_style,
-)
+from tfrobust.plots.style import add_legend, finish_axes, in_column, make_figure, series_style
 
 # Beyond this ratio of the largest to the smallest value the axis is logarithmic.
 _WIDE = 20
@@ -53,7 +46,7 @@ def plot_sweep(panels: Mapping[str, Curves], xlabel: str) -> Figure:
     texts = list(dict.fromkeys(texts))
     places, numeric = _place(texts)
     height = 0.6 + 1.5 * len(panels) if len(panels) > 1 else 2.4
-    figure = NotebookFigure(figsize=(COLUMN, height), layout="constrained")
+    figure = make_figure(height)
     drawn = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
     for (title, curves), axes in zip(panels.items(), drawn, strict=True):
         for number, (label, points) in enumerate(curves.items()):

@@ -10,11 +10,10 @@ from matplotlib.ticker import MaxNLocator
 
 from tfrobust.errors import UserError
 from tfrobust.plots.style import (
-    COLUMN,
-    NotebookFigure,
     add_legend,
     finish_axes,
     in_column,
+    make_figure,
     series_style,
     show_percent,
 )
@@ -50,7 +49,7 @@ def plot_trade_off(
     """
     if not any(lines.values()):
         raise UserError("There is no result with clean and robust accuracy to draw.")
-    figure = NotebookFigure(figsize=(COLUMN, 2.9), layout="constrained")
+    figure = make_figure(2.9)
     axes, stars = figure.subplots(), []
     for number, (name, points) in enumerate(lines.items()):
         look = series_style(number)

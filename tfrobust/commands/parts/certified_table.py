@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from tfrobust.commands.parts.rows import name_run
 from tfrobust.comparison.compare import compare_methods, judge_method
+from tfrobust.comparison.pairs import SURE
 from tfrobust.comparison.verdicts import Verdicts
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import number
@@ -18,7 +19,7 @@ from tfrobust.runs.reports.certification_report import read_certification
 # Settings of certificates that no other column says.
 _TOLD = ("sigma=", "samples=", "alpha=", "bisections=")
 _LETTERS = (
-    "In a column, rows that share a letter are not told apart, with P below 0.975. P is of the posterior "
+    f"Rows that share a letter in a column are not told apart: P is below {SURE}. P is of the posterior "
     "over test examples, of one run each: another training seed is not in it."
 )
 
