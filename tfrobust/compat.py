@@ -4,8 +4,7 @@ Each function says why no public name does. `tests/test_compat.py` has a test fo
 private names out of all other files.
 """
 
-import os
-import sys
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import tensorflow as tf
 
 try:
     # What `clear_session` forgets, to which nothing public adds; whether `call` follows a graph of layers.
-    from keras.src.backend.common.global_state import set_global_attribute
+    from keras.src.backend.common.global_state import get_global_attribute, set_global_attribute
     from keras.src.models.functional import Functional
 
     # Where callbacks look for a metric's direction with mode="auto"; the batches that Keras makes of arrays.
@@ -50,7 +49,6 @@ __all__ = [
     "build_on_batch",
     "compiled_metrics",
     "draws_random_numbers",
-    "end_process",
     "find_operation",
     "find_origin",
     "gin_bindings",
@@ -64,6 +62,7 @@ __all__ = [
     "search_gin_files",
     "seed_states",
     "set_direction",
+    "shapes_only",
     "share_text",
     "step_counter",
     "stop_recording",
@@ -148,6 +147,18 @@ def variable_position(optimizer: keras.Optimizer, variable: Any) -> int:
 def keep_for_session(name: str, value: Any) -> None:
     """Holds a reference to a value until `keras.backend.clear_session`, or the end of this thread."""
     set_global_attribute(name, value)
+
+
+@contextlib.contextmanager
+def shapes_only() -> Iterator[None]:
+    """Within it variables get shapes and no values: after `keras.StatelessScope` the next model sets them."""
+    waiting = get_global_attribute("uninitialized_variables")
+    set_global_attribute("uninitialized_variables", [])
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        set_global_attribute("uninitialized_variables", waiting or [])
 
 
 def has_computed() -> bool:
@@ -236,13 +247,3 @@ def read_shared_text(key: str, seconds: float) -> str | None:
         return eager_context.context().get_config_key_value(key, int(1000 * seconds))
     except (tf.errors.DeadlineExceededError, tf.errors.NotFoundError):
         return None
-
-
-def end_process(status: int) -> None:
-    """Ends the process from any thread, and without TensorFlow's farewell to processes that are gone.
-
-    `sys.exit` ends the thread only, and that farewell may wait for ever.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 import tfrobust
 from tfrobust import models
+from tfrobust.compat import shapes_only
 from tfrobust.errors import UserError
 from tfrobust.methods.second_derivatives import check_second_derivatives
 from tfrobust.models.application_weights import find_head
@@ -90,7 +91,7 @@ def test_with_keras_s_weights_it_gives_keras_s_logits(name, family, side, settin
 
 def count(name):
     """Parameters of a network of 1000 classes, of which only the shapes are made."""
-    with keras.StatelessScope(initialize_variables=False):
+    with shapes_only():
         network = getattr(APPLICATIONS, name)(weights=None)
     return sum(int(np.prod(v.shape)) for v in network.variables)
 
@@ -100,13 +101,30 @@ def test_resnets_have_keras_s_numbers_of_parameters():
         ("ResNet50", 25_636_712, 53_120),
         ("ResNet152", 60_419_944, 151_424),
     ):
-        with keras.StatelessScope(initialize_variables=False):
+        with shapes_only():
             model = models.from_applications(name)
         ours = {v.path: int(np.prod(v.shape)) for v in model.variables}
         assert sum(ours.values()) == total
         assert sum(int(np.prod(v.shape)) for v in model.trainable_variables) == total - statistics
         assert name != "ResNet50" or total == count(name)
         assert model.input_shape == (None, 224, 224, 3) and model.output_shape == (None, 1000)
+
+
+def test_only_what_is_kept_gets_values():
+    """Not the network of keras.applications of which it is a copy, then or when Keras leaves a scope."""
+    made = []
+
+    def create(next_creator, **options):
+        made.append(options.get("name"))
+        return next_creator(**options)
+
+    with tf.variable_creator_scope(create):
+        settings = {"alpha": 0.35}
+        model = models.from_applications("MobileNetV2", (32, 32, 3), 10, settings=settings)
+        # As Keras does where it finds out the shape of what a model returns.
+        with keras.StatelessScope():
+            pass
+    assert len(made) == len(model.weights)
 
 
 @pytest.fixture(scope="module")
@@ -300,7 +318,7 @@ def test_a_frozen_network_trains_its_head_only(of_imagenet):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "side", "settings"), [(n, s, k) for n, _, s, k in LONG])
 def test_the_head_begins_where_keras_s_ends_without_it(name, side, settings):
-    with keras.StatelessScope(initialize_variables=False):
+    with shapes_only():
         given = {"input_shape": (side, side, 3), "weights": None, **settings}
         body = getattr(APPLICATIONS, name)(include_top=False, **given)
         whole = getattr(APPLICATIONS, name)(**given)

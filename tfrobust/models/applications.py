@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfrobust.compat import find_origin
+from tfrobust.compat import find_origin, shapes_only
 from tfrobust.errors import UserError
 from tfrobust.models.application_weights import call_application, find_head, load_network
 from tfrobust.models.parts import check_choice, check_input_shape
@@ -91,8 +91,9 @@ def from_applications(
     given |= {"input_shape": shape, "input_tensor": x, "classes": num_classes}
     given |= {"classifier_activation": None, "include_top": True, "weights": None}
     if weights is None:
-        # Only the layers' settings are wanted: their values come with the copy.
-        with keras.StatelessScope(initialize_variables=False):
+        # Only the layers' settings are wanted. Values would take as much memory as the copy's, and if the
+        # next model to be built is in a step of training, TensorFlow would trace it twice.
+        with shapes_only():
             network = call_application(application, given)
     else:
         network = load_network(application, given, weights)

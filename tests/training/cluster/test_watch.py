@@ -60,3 +60,10 @@ def test_the_chief_looks_at_all_and_the_others_at_the_chief():
     hosts = ["a:1", "b:1", "c:1"]
     assert watch.Watch(hosts, 0)._others == {1: "b:1", 2: "c:1"}
     assert watch.Watch(hosts, 2)._others == {0: "a:1"}
+
+
+def test_a_process_ends(monkeypatch):
+    statuses = []
+    monkeypatch.setattr("os._exit", statuses.append)
+    watch.end_process(75)
+    assert statuses == [75]

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
-from tfrobust.compat import MultiWorkerStrategy, end_process
+from tfrobust.compat import MultiWorkerStrategy
 from tfrobust.errors import Interrupted
 from tfrobust.ops.replicas.workers import ConnectedWorkers
 from tfrobust.training.cluster.environment import Cluster
-from tfrobust.training.cluster.watch import STATUS, Watch
+from tfrobust.training.cluster.watch import STATUS, Watch, end_process
 
 _GONE = (
     "Another worker is gone; what was saved before stays. Start all workers again with the same commands to "

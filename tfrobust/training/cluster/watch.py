@@ -4,13 +4,13 @@ A step waits for all workers, in TensorFlow's own code. Its coordination service
 that is gone, but not all: so each process also asks by itself.
 """
 
+import os
 import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 
-from tfrobust.compat import end_process
 from tfrobust.errors import Interrupted
 
 INTERVAL = 3.0
@@ -91,6 +91,16 @@ class Watch:
             self.on_loss()
         finally:
             end_process(STATUS)
+
+
+def end_process(status: int) -> None:
+    """Ends the process from any thread, and without TensorFlow's farewell to processes that are gone.
+
+    `sys.exit` ends the thread only, and that farewell may wait for ever.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _listens(address):
