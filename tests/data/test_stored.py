@@ -97,6 +97,19 @@ def test_a_stored_split_has_the_bits_of_one_in_memory(tree, source):
     assert_same(batches(memory.train), batches(stored.train))
 
 
+@pytest.mark.parametrize("mixing", [data.Mixup(), data.CutMix()])
+def test_pictures_are_mixed_on_disk_as_in_memory(tree, mixing):
+    """A partner is read from its own file, wherever it is, and with its own augmentation."""
+    memory, stored = folder(tree).train, folder(tree, memory_limit_gib=0).train
+    settings = {"augment": (data.PadCrop(1), data.Flip(), mixing), "num_classes": 2}
+    mixed = batches(memory, **settings)
+    assert_same(mixed, batches(stored, **settings))
+    assert any((labels % 1 > 0).any() for _, labels in mixed)
+    # As they are from any place on.
+    rest = batches(stored, first_epoch=1, first_step=1, **settings)
+    assert_same(mixed[-len(rest) :], rest)
+
+
 def test_a_list_has_the_pictures_of_its_folder(tree):
     one, other = folder(tree), listed(tree)
     at = {tuple(image.ravel()) for image in np.concatenate([one.train.images, one.test.images])}

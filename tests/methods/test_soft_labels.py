@@ -276,6 +276,7 @@ def test_replicas_and_several_steps_in_one_call(two_replicas):
     plain = trained(soft_trades, SOFT)
     assert_same(plain, trained(soft_trades, SOFT, strategy=two_replicas), atol=5e-6)
     assert_same(plain, trained(soft_trades, SOFT, steps_per_execution=2), atol=5e-6)
+    assert_same(plain, trained(soft_trades, SOFT, jit_compile=True), atol=5e-6)
 
 
 def test_an_evaluation_takes_class_numbers_only():
