@@ -66,6 +66,7 @@ def test_the_code_passes_the_linter(tree):
     run(tree, "-m", "ruff", "format", "--check", *paths)
 
 
+@pytest.mark.slow
 def test_the_code_works(tree):
     files = [path for page in PAGES for kind, path, _ in blocks(page) if kind == "file"]
     tests = [path for path in files if path.startswith("tests/")]

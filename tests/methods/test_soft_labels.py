@@ -179,6 +179,7 @@ def test_parts_that_need_a_class_are_named(eagerly):
             method.fit(X, SOFT, verbose=0)
 
 
+@pytest.mark.slow
 def test_soft_labels_from_arrays_tf_data_and_grain_with_hard_validation(eagerly):
     class Source:
         def __len__(self):

@@ -73,6 +73,7 @@ def test_stock_settings_are_carried_over():
     assert isinstance(layer.gamma_regularizer, keras.regularizers.L2)
 
 
+@pytest.mark.slow
 def test_the_stock_file_loads_without_tfrobust(model, tmp_path):
     models.with_stock_batch_normalization(model).save(tmp_path / "model.keras")
     np.save(tmp_path / "images.npy", IMAGES)

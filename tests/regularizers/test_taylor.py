@@ -225,7 +225,7 @@ def test_scaling(deep):
     ("form", "order", "where"),
     [
         ("exact", 1, "live"),
-        ("exact", 2, "live"),
+        pytest.param("exact", 2, "live", marks=pytest.mark.slow),
         ("exact", 2, "shifted"),
         ("exact", 2, "inference"),
         ("finite", 2, "live"),

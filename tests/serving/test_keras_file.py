@@ -14,6 +14,7 @@ from tfrobust.models import BatchNormalization, digits_cnn
 X, Y = np.random.default_rng(0).random((6, 8, 8, 1)).astype("float32"), np.arange(6) % 3
 
 
+@pytest.mark.slow
 def test_loads_where_tfrobust_is_not(tmp_path):
     classifier = digits_cnn(batch_normalization=True)
     path = tfrobust.save_classifier(classifier, tmp_path / "classifier.keras")
