@@ -60,7 +60,7 @@ def test_letters_a_column_of_differences_and_sentences():
     assert x.endswith("| 0" + 6 * " | not run" + " |")
     assert below[:3] == ["", "Under AutoAttack:", ""]
     assert below[3].startswith("- adv is more robust than trades: P > 0.99 (+25.0 points")
-    assert "another number of test examples (60) than adv (80)" in below[4]
+    assert "differs from adv in the number of test examples: 60, not 80" in below[4]
 
 
 def test_a_suite_shares_traces_and_never_exceeds_its_parts(tmp_path, monkeypatch):

@@ -153,11 +153,11 @@ def test_what_was_judged_otherwise_is_compared_among_itself_with_letters_of_its_
     assert found.letters == ("a", "d", "b", "c", "", "", "")
     assert [(p.first, p.second) for p in found.pairs] == [("A", "C"), ("D", "B")]
     assert found.remarks == (
-        "B, D are compared among themselves only: they were judged with another threat model (L2 0.5) than A "
-        "(Linf 0.3).",
-        "E is not compared with any row: it was judged with another suite (autoattack) than A (pgd_20).",
-        "F is not compared with any row: it was judged with another number of test examples (32) than A "
-        "(36).",
+        "B, D are compared among themselves only: they differ from A in the threat model: L2 0.5, not "
+        "Linf 0.3.",
+        "E is not compared with any row: it differs from A in the suite: autoattack, not pgd_20.",
+        "F is not compared with any row: it differs from A in the number of test examples: 32, not "
+        "36.",
     )
 
 
@@ -173,7 +173,7 @@ def test_seeds_that_cannot_be_paired():
     found = compare_methods([whole, method("B", "1000")])
     assert len(found.pairs) == 1
     assert found.remarks == (
-        "Seed 1 of A is not compared: it was judged with another number of test examples.",
+        "Seed 1 of A is not compared: it differs from the first run in the number of test examples.",
     )
 
 

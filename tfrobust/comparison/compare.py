@@ -107,7 +107,7 @@ def _keep_alike(method):
             kept.append(run)
         else:
             told.append(
-                f"Seed {run.seed} of {method.name} is not compared: it was judged with another {what}."
+                f"Seed {run.seed} of {method.name} is not compared: it differs from the first run in the {what}."
             )
     return dataclasses.replace(method, runs=tuple(kept)), told
 
@@ -170,12 +170,12 @@ def _tell_classes(classes):
         one, other = members[0][1], largest[0][1]
         what = next(filter(None, (_find_difference(m, one) for _, m in largest)), "test")
         seen, expected = _get_asked(one, what), _get_asked(other, what)
-        why = f"another {what} ({seen}) than {other.name} ({expected})"
+        why = f"from {other.name} in the {what}: {seen}, not {expected}"
         if len(members) == 1:
-            yield f"{one.name} is not compared with any row: it was judged with {why}."
+            yield f"{one.name} is not compared with any row: it differs {why}."
         else:
             names = ", ".join(method.name for _, method in members)
-            yield f"{names} are compared among themselves only: they were judged with {why}."
+            yield f"{names} are compared among themselves only: they differ {why}."
 
 
 def _get_asked(method, what):
