@@ -107,7 +107,8 @@ def _keep_alike(method):
             kept.append(run)
         else:
             told.append(
-                f"Seed {run.seed} of {method.name} is not compared: it differs from the first run in the {what}."
+                f"Seed {run.seed} of {method.name} is not compared: it differs from the first run in the "
+                f"{what}."
             )
     return dataclasses.replace(method, runs=tuple(kept)), told
 
