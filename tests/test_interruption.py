@@ -1,4 +1,7 @@
-"""A run that was stopped or killed ends with the same bits as one that was not."""
+"""A run that was stopped or killed ends with the same bits as one that was not.
+
+In processes of their own: pytest -m slow tests/test_interruption.py
+"""
 
 import json
 import os
@@ -15,6 +18,7 @@ from tfrobust.runs import checkpoint
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STEPS = 8
+pytestmark = pytest.mark.slow
 BINDINGS = (
     "EPOCHS = 3",
     "training.train.batch_size = 128",

@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "own_train_step.md").read_text()
 FILES = re.compile(r"^<!-- file: (\S+) -->\n```python\n(.*?)^```$", re.M | re.S)
@@ -40,6 +42,7 @@ assert np.array_equal(moved[0], moved[1]) and not np.array_equal(moved[0], moved
 """
 
 
+@pytest.mark.slow
 def test_its_blocks_run_and_do_what_they_say(tmp_path):
     for name, text in FILES.findall(PAGE):
         (tmp_path / name).write_text(text)

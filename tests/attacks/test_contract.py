@@ -168,7 +168,13 @@ def test_slots_with_what_came_back_from_a_configuration(name, eagerly):
     np.testing.assert_allclose(result["images"][broken], x[broken], atol=1e-6)
 
 
-@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        n if n in ("apgd", "pgd_to_clean") else pytest.param(n, marks=pytest.mark.slow)
+        for n in SEARCHES
+    ],
+)
 def test_two_devices_and_xla(name, two_replicas):
     tf.config.run_functions_eagerly(True)
     x, _, broken = found_by_a_call(name)

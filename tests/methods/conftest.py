@@ -278,29 +278,48 @@ def same_weights():
     return compare
 
 
-# The dearest of what is tested on every method, with `-m slow`: their parts are tested on others too.
+# The dearest of what is tested on every method, with `-m slow` as in CI: their parts are tested on others too.
 DEAR = {
     "test_one_device_equals_two": {
         *(
             "rat_exact",
             "rat_reference",
+            "rat_finite",
             "free",
             "trades_jac",
             "fat",
             "hat",
             "fait_mer",
-            "grad_align",
-            "gaussian_noise",
         ),
+        *("grad_align", "gaussian_noise", "smooth_adv", "score_clipped", "gat", "gairat", "cure"),
     },
     "test_fit_save_load_and_go_on": {
+        *(
+            "rat_exact",
+            "rat_reference",
+            "trades_jac",
+            "gaussian_noise",
+            "smooth_adv",
+            "score_clipped",
+        ),
+        *("fat", "hat", "fait_mer", "grad_align", "gat", "cure", "adv_one_step"),
+    },
+    "test_the_seed_names_the_run": {
         "rat_exact",
         "rat_reference",
         "trades_jac",
-        "gaussian_noise",
+        "smooth_adv",
+        "hat",
     },
-    "test_the_seed_names_the_run": {"rat_exact"},
-    "test_bfloat16": {"rat_exact"},
+    "test_bfloat16": {"rat_exact", "rat_reference", "smooth_adv", "hat"},
+    "test_kinds_of_classifiers": {
+        "rat_exact",
+        "rat_reference",
+        "rat_finite",
+        "hat",
+        "fat",
+        "fait_mer",
+    },
 }
 
 

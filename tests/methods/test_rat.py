@@ -51,7 +51,7 @@ def adv(*terms, **options):
         (trades, TaylorTerms(0.0, sigma=0.05), None),
         (trades, TaylorTerms(0.0, 2, "finite", sigma=0.05), None),
         (trades, GapLabels(0.0), AWP(0.05)),
-        (adv, TaylorTerms(0.0, sigma=0.05, draws=2), None),
+        pytest.param(adv, TaylorTerms(0.0, sigma=0.05, draws=2), None, marks=pytest.mark.slow),
         (adv, TaylorTerms(0.0, form="one_sided", sigma=0.05), AWP(0.05)),
     ],
     ids=["exact", "finite", "labels", "exact_draws", "one_sided"],

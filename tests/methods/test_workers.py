@@ -80,11 +80,13 @@ def few(tmp_path_factory):
     return train_together(tmp_path_factory.mktemp("workers"), 1, FEW, 400)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FEW)
 def test_two_processes_equal_one(few, name, tmp_path):
     assert_trained_alike(few, name, tmp_path)
 
 
+@pytest.mark.slow
 def test_keras_still_needs_help(few):
     """If this fails, Keras has learned it: remove what methods/distributed.py does in its place."""
     built, reduced = ((few[0] / f"{name}.txt").read_text() for name in ("Sequential", "Built"))

@@ -68,7 +68,9 @@ def on_replicas(strategy, model, x, targets, sizes):
     return [*joined, *summed]
 
 
-@pytest.mark.parametrize("sizes", [(3, 3), (3, 2), (1, 0), (0, 4)])
+@pytest.mark.parametrize(
+    "sizes", [(3, 2), (0, 4), *(pytest.param(s, marks=pytest.mark.slow) for s in ((3, 3), (1, 0)))]
+)
 def test_two_devices_equal_one(strategy, sizes):
     x, targets = (array[: sum(sizes)] for array in (IMAGES, TARGETS))
     single = network()
