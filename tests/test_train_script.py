@@ -305,6 +305,7 @@ def test_sigterm_anywhere_then_the_same_command_ends_with_the_same_bits(
     assert len(list((tmp_path / "stopped/tensorboard").glob("train/plugins/profile/*/*.pb"))) == 1
 
 
+@pytest.mark.slow
 def test_data_that_changed_and_rows_that_were_lost_are_told(run, tmp_path):
     rng = np.random.default_rng(0)
     x, y = rng.random((40, 8, 8, 1), np.float32), np.arange(40) % 10

@@ -176,6 +176,7 @@ def test_a_smoothed_classifier_is_another_one(trained):
     assert found.compute_accuracy(0.0) == found.clean.mean()
 
 
+@pytest.mark.slow
 def test_shards_make_the_whole(trained, certified, tmp_path):
     model, (x, y) = trained
     whole, _ = certified

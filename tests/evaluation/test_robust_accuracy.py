@@ -48,6 +48,7 @@ def test_of_a_linear_classifier_it_is_a_count():
         assert found == pytest.approx(wanted, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_any_fit_has_it_and_is_otherwise_the_same():
     watch = RobustAccuracy(ATTACK, (X[:30], Y[:30]), every=2, batch_size=16)
     with_it, without = network(), network()

@@ -278,7 +278,7 @@ def same_weights():
     return compare
 
 
-# The dearest of what is tested on every method, with `-m slow` as in CI: their parts are tested on others too.
+# The dearest of what is tested on every method, with `-m slow` as in CI. Their parts are tested on others.
 DEAR = {
     "test_one_device_equals_two": {
         *(

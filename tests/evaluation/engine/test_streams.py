@@ -75,7 +75,7 @@ def assert_same(result, expected):
     np.testing.assert_array_equal(result[2], expected[2])
 
 
-@pytest.mark.parametrize("streams", [2, 3])
+@pytest.mark.parametrize("streams", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_streams_find_what_one_finds_to_the_last_bit(model, labels, one, streams):
     evaluator = Evaluator(Subject.of(model), ATTACKS, streams=streams, slots=24)
     result = evaluator(X, labels, IDS)
@@ -149,7 +149,9 @@ def test_several_streams_are_at_work_at_once(model, labels, monkeypatch):
     assert len(workers) == 2
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2), (2, 3)])
+@pytest.mark.parametrize(
+    ("before", "after"), [pytest.param(2, 1, marks=pytest.mark.slow), (1, 2), (2, 3)]
+)
 def test_what_is_stopped_goes_on_with_another_number_of_streams(
     model, labels, one, tmp_path, monkeypatch, before, after
 ):
