@@ -84,7 +84,7 @@ def _choose_suite(runs: list[FoundRun]) -> str:
 
 def _group(runs: list[FoundRun], name: str) -> dict[str, list[FoundRun]]:
     """The runs of each gin file with its bindings, by its name."""
-    groups: dict[tuple, list[FoundRun]] = {}
+    groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[FoundRun]] = {}
     for run in runs:
         groups.setdefault((run.gin_files, run.gin_bindings), []).append(run)
     if len(groups) == 1:
