@@ -15,7 +15,9 @@ Exit status: 0 done; 1 a run failed, the others are complete; 2 something in the
 75 stopped by SIGTERM or SIGINT, the runs are saved.
 """
 
+import math
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -155,20 +157,31 @@ def _run(values):
 
 def _print_plan(sweep, missing, jobs):
     """Prints what a run takes: what those that have ended took, or else the plan of the first one."""
+    from tfrobust.runs.duration import format_duration, parse_duration
+
     took = [r.seconds for r in sweep.results() if r.seconds is not None]
     if not missing:
         return 0
     if took:
-        seconds = statistics.fmean(took) * len(missing) / min(jobs, len(missing))
-        print(
-            f"A run took {statistics.fmean(took):.0f} s to train; all that are missing take about "
-            f"{seconds / 60:.0f} min, without evaluations."
+        one: float | None = statistics.fmean(took)
+        print(f"A run took {format_duration(one)} to train.")
+    else:
+        print(f"The plan of {missing[0].name}:", flush=True)
+        planned = subprocess.run(
+            sweep.training_command(missing[0], "--dry_run"), stdout=subprocess.PIPE, text=True
         )
-        return 0
+        print(planned.stdout, end="")
+        found = re.search(r"^estimated time +(.+)", planned.stdout, re.M)
+        one = parse_duration(found[1]) if found else None
+        if planned.returncode or one is None:
+            return planned.returncode
+    whole = format_duration(one * math.ceil(len(missing) / jobs))
+    shared = "; they share the processor and slow each other down" if jobs > 1 else ""
     print(
-        f"The plan of {missing[0].name}, as of {len(missing)}, with {jobs} at a time:", flush=True
+        f"If each takes as long, the {len(missing)} that are missing take {whole} with {jobs} at a "
+        f"time{shared}. Evaluations come on top."
     )
-    return subprocess.run(sweep.training_command(missing[0], "--dry_run"), check=False).returncode
+    return 0
 
 
 COMMAND = Command(
