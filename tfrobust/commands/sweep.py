@@ -15,13 +15,14 @@ Exit status: 0 done; 1 a run failed, the others are complete; 2 something in the
 75 stopped by SIGTERM or SIGINT, the runs are saved.
 """
 
+import collections
 import pathlib
-import statistics
 import subprocess
 import sys
 
 from absl import flags
 
+from tfrobust.commands.parts.plan import describe_runs, describe_time
 from tfrobust.commands.start import first_look
 from tfrobust.commands.start.command_line import LAUNCHER, Command, list_scale_files, parse_seeds
 from tfrobust.errors import UserError
@@ -134,7 +135,9 @@ def _run(values):
     sweep = _make_sweep(values)
     missing = sweep.missing()
     folder = sweep.folder.path
-    print(f"{len(sweep.folder.asked)} runs, of which {len(missing)} are not complete, in {folder}")
+    counts = collections.Counter(point.values for point in sweep.folder.points)
+    asked = len(sweep.folder.asked), len(missing), folder, len(counts), min(counts.values())
+    print("\n".join(describe_runs(*asked)))
     if values.dry_run:
         return _print_plan(sweep, missing, values.jobs)
     # As training does, for what the first run would refuse.
@@ -154,11 +157,7 @@ def _print_plan(sweep, missing, jobs):
     if not missing:
         return 0
     if took:
-        seconds = statistics.fmean(took) * len(missing) / min(jobs, len(missing))
-        print(
-            f"A run took {statistics.fmean(took):.0f} s to train; all that are missing take about "
-            f"{seconds / 60:.0f} min, without evaluations."
-        )
+        print(describe_time(took, len(missing), jobs))
         return 0
     print(
         f"The plan of {missing[0].name}, as of {len(missing)}, with {jobs} at a time:", flush=True
