@@ -30,7 +30,7 @@ MAY_IMPORT |= {"comparison": {"runs", "ops"}, "papers": {"runs", "ops", "compari
 MAY_IMPORT |= {"sweeps": {"runs", "config", "plots", "comparison"}}
 MAY_IMPORT |= {
     "figures": set().union(*FLOORS[:7])
-    | {"models", "data", "runs", "plots", "config", "sweeps", "comparison"}
+    | {"models", "data", "runs", "plots", "config", "sweeps", "comparison", "papers"}
 }
 for rooms in FLOORS[5:]:
     for room in rooms:

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tfrobust.config.configuration import Configuration
+from tfrobust.config.preview import Preview
 from tfrobust.errors import UserError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -72,6 +73,19 @@ def test_bindings_that_nothing_used_are_named_under_their_scope(tmp_path):
         configuration.check_all_used()
     for name in ("threat_models.Linf.epsilon", "EPSILN", "other/attacks.PGD.steps"):
         assert name in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("binding", "meant"),
+    [
+        ("batch_size = 16", "'training.train.batch_size'"),  # which the file binds
+        ("ACCUMULATION_STEPS = 2", "'training.train.accumulation_steps'"),  # which it could
+        ("EPOCH = 3", "'EPOCHS'"),
+    ],
+)
+def test_whoever_forgets_where_an_argument_belongs_is_told(binding, meant):
+    with pytest.raises(UserError, match=f"Nothing uses these bindings: .* Did you mean {meant}"):
+        Preview(["gin/your_images.gin"], [binding], ROOT).check_macros()
 
 
 def test_every_gin_file_can_be_read():

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tfrobust.data import image_folder
 from tfrobust.data.resize import crop_and_resize
+from tfrobust.data.sources.one_split import read_pictures
 from tfrobust.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -117,8 +118,53 @@ def test_another_file_is_named(tree):
 
 def test_a_class_without_images_is_named(tree):
     (tree / "c").mkdir()
-    with pytest.raises(UserError, match=r"Class 2 of 3 \('c'\) has no training example"):
+    with pytest.raises(
+        UserError, match=r"/c holds no pictures: each of the classes.*remove the folder"
+    ):
         image_folder(tree, 4)
+
+
+@pytest.mark.parametrize("name", ["validation", "val", "valid"])
+def test_a_validation_folder_counts_by_each_of_its_usual_names(tmp_path, name):
+    for split, count in (("train", 4), ("test", 2), (name, 3)):
+        for c in ("a", "b"):
+            fill(tmp_path / split / c, count)
+    assert image_folder(tmp_path, (6, 4)).info.counts == {"train": 8, "validation": 6, "test": 4}
+    own, names = read_pictures(tmp_path, "validation", (6, 4), 3)
+    assert (len(own), names) == (6, ["a", "b"])
+
+
+def test_no_folder_beside_those_of_splits_is_passed_over(tmp_path):
+    for split in ("train", "test"):
+        fill(tmp_path / split / "a", 2), fill(tmp_path / split / "b", 2)
+    with pytest.raises(
+        UserError, match=r"has the folders \['test', 'train'\], and none of the validation"
+    ):
+        read_pictures(tmp_path, "validation", (6, 4), 3)
+    fill(tmp_path / "vali" / "a", 2)
+    with pytest.raises(UserError, match="has the folder 'vali' beside 'test' and 'train'"):
+        image_folder(tmp_path, 4)
+    (tmp_path / "vali").rename(tmp_path / "val"), (tmp_path / "valid").mkdir()
+    with pytest.raises(UserError, match="two folders of the validation split, 'val' and 'valid'"):
+        image_folder(tmp_path, 4)
+
+
+def test_what_systems_leave_is_no_picture_and_no_class(tree):
+    before = image_folder(tree, 4, test=2, validation=2)
+    for name in (".DS_Store", "b/Thumbs.db", "b/desktop.ini", "b/._000.png"):
+        (tree / name).write_text("left")
+    (tree / "__MACOSX").mkdir()
+    after = image_folder(tree, 4, test=2, validation=2)
+    assert after.info == before.info
+    np.testing.assert_array_equal(after.train.images, before.train.images)
+
+
+def test_pictures_in_the_wrong_place_are_told_where_to_go(tree):
+    (tree / "a" / "more").mkdir()
+    with pytest.raises(UserError, match=r"/a/more is a folder where pictures are expected"):
+        image_folder(tree, 4)
+    with pytest.raises(UserError, match=r"/b has the class folders \[\].*named after it.*CSV"):
+        image_folder(tree / "b", 4)
 
 
 def test_folders_that_do_not_fit_are_named(tmp_path):

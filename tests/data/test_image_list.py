@@ -52,6 +52,9 @@ def test_numbers_and_a_column_of_splits(write):
     assert splits.info.class_names == ("0", "1")
     np.testing.assert_array_equal(splits.test.labels, splits.test.ids % 2)
     np.testing.assert_array_equal(splits.test.ids, np.arange(14, 20))
+    as_others_write = [line.replace("validation", "val") for line in lines]
+    again = image_list(write("split,label,path", [*as_others_write, "", ""]), 8)
+    np.testing.assert_array_equal(again.validation.ids, splits.validation.ids)
     with pytest.raises(UserError, match="column `split`, so `test`=4 would have no effect"):
         image_list(write("split,label,path", lines), 8, test=4)
     lines = [line.replace("validation", "train") for line in lines]

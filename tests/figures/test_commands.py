@@ -97,6 +97,7 @@ def files(tmp_path_factory):
             "schema": 1,
             "norm": "Linf",
             "radius": 0.1,
+            "suite": "autoattack_standard",
             "threat_model": "Linf(0.1)",
             "curves": curve,
         }
@@ -130,7 +131,7 @@ def files(tmp_path_factory):
 )
 def test_figures_of_reports(name, paths, column, values, files, tmp_path):
     folders = [files / path for path in paths]
-    if FIGURES[name].paths == "evaluations":
+    if FIGURES[name].paths.startswith("evaluations"):
         folders = [folder / "evaluation" / "autoattack_standard" for folder in folders]
     rows = plot(name, tmp_path / f"{name}.svg", *folders)
     assert [row[column] for row in rows] == values
@@ -173,5 +174,5 @@ def test_both_bounds_are_of_the_same_images(both, tmp_path):
 def test_every_figure_says_what_it_shows():
     for name, entry in FIGURES.items():
         assert find_figure(name).__doc__ and entry.told
-        assert entry.module in ("of_models", "of_reports", "of_bounds")
+        assert entry.module in ("of_models", "of_reports", "of_bounds", "of_rows")
         importlib.import_module(f"tfrobust.figures.{entry.module}")

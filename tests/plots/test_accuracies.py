@@ -29,7 +29,7 @@ def test_bars_have_the_heights_of_the_reports(tmp_path):
     assert [bar.get_height() for bar in robust.patches] == [0.8, 0.05]
     (ends,) = (lines for lines in robust.errorbar.lines[2])
     assert ends.get_segments()[0][:, 1] == pytest.approx([0.75, 0.83])
-    assert axes.get_xlabel() == "Linf(epsilon=0.15)"
+    assert axes.get_xlabel() == "Linf 0.15"
 
 
 def test_what_cannot_be_drawn_is_refused(tmp_path):

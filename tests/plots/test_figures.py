@@ -8,12 +8,25 @@ import pytest
 
 from tfrobust import plots
 from tfrobust.errors import UserError
-from tfrobust.plots.style import series_style
+from tfrobust.plots.style import point_style, series_style
 
 
 def test_no_two_series_look_alike_without_colour():
     looks = [(s["marker"], s["linestyle"]) for s in map(series_style, range(30))]
     assert len(set(looks)) == 30
+    points = [(s["marker"], s["fillstyle"]) for s in map(point_style, range(28))]
+    assert len(set(points)) == 28
+
+
+def test_the_legend_of_many_rows_fits_the_column():
+    rows = {f"trades_{i:03}": ((0.1, 0.2, 0.3), (0.1, 0.2, 0.3)) for i in range(15)}
+    figure = plots.plot_rows(rows, "robust accuracy\n(autoattack_standard, Linf 8/255)")
+    figure.draw_without_rendering()
+    box = figure.axes[0].get_legend().get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+    assert (
+        len({text.get_window_extent().x0 for text in figure.axes[0].get_legend().get_texts()}) > 1
+    )
 
 
 def contrast(one, other):
@@ -148,6 +161,7 @@ def test_notebooks_show_every_figure():
     [
         lambda: plots.plot_histograms({}, "x"),
         lambda: plots.plot_trade_off({"a": []}),
+        lambda: plots.plot_rows({}),
         lambda: plots.plot_epsilon_curves({}, "Linf"),
         lambda: plots.plot_surfaces({}, np.zeros(2), ("a", "b"), "epsilon"),
         lambda: plots.plot_perturbations(

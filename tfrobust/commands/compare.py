@@ -17,9 +17,15 @@ import re
 from absl import flags
 
 from tfrobust.commands.parts.place import find_place
-from tfrobust.commands.parts.plan import describe_runs, describe_time
+from tfrobust.commands.parts.plan import describe_runs, print_plan
 from tfrobust.commands.start import first_look
-from tfrobust.commands.start.command_line import ROOT, Command, list_scale_files, parse_seeds
+from tfrobust.commands.start.command_line import (
+    LAUNCHER,
+    ROOT,
+    Command,
+    list_scale_files,
+    parse_seeds,
+)
 from tfrobust.errors import UserError
 
 
@@ -98,7 +104,6 @@ def _run(values):
 
 def _print_plan(values):
     """Prints what the runs take: what those that have ended took, or else the plan of the first one."""
-    from tfrobust import training
     from tfrobust.runs.reports.run_report import read_run_report
     from tfrobust.sweeps.sweep import is_trained
 
@@ -107,17 +112,22 @@ def _print_plan(values):
     folders = {run: _choose_folder(values, *run) for run in runs}
     missing = [run for run in runs if not is_trained(folders[run])]
     asked = len(runs), len(missing), values.workdir, len(gin_files), len(values.seeds)
-    print("\n".join(describe_runs(*asked)))
+    print(describe_runs(*asked))
+    if not missing:
+        return 0
     took = [read_run_report(folders[run]).seconds for run in runs if run not in missing]
-    if missing and took:
-        print(describe_time(took, len(missing)))
-    elif missing:
-        gin, seed = missing[0]
-        print(f"The plan of {gin}, seed {seed}, as of {len(missing)}:", flush=True)
-        configuration = _read_configuration(values, gin, seed)
-        given = {"workdir": folders[missing[0]], "configuration": configuration}
-        configuration.bind(training.train)(**given, dry_run=True)
-    return 0
+    gin, seed = missing[0]
+    command = [
+        *LAUNCHER,
+        "train",
+        f"--gin_file={gin}",
+        *(f"--gin_bindings={line}" for line in _bind(values, seed)),
+        *([f"--scale={values.scale}"] if values.scale else []),
+        *(["--trust"] if values.trust else []),
+        f"--workdir={folders[missing[0]]}",
+        "--dry_run",
+    ]
+    return print_plan(took, f"{gin}, seed {seed}", command, len(missing), 1)
 
 
 def _make_table(values):

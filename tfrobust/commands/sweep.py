@@ -17,12 +17,11 @@ Exit status: 0 done; 1 a run failed, the others are complete; 2 something in the
 
 import collections
 import pathlib
-import subprocess
 import sys
 
 from absl import flags
 
-from tfrobust.commands.parts.plan import describe_runs, describe_time
+from tfrobust.commands.parts.plan import describe_runs, print_plan
 from tfrobust.commands.start import first_look
 from tfrobust.commands.start.command_line import LAUNCHER, Command, list_scale_files, parse_seeds
 from tfrobust.errors import UserError
@@ -137,9 +136,13 @@ def _run(values):
     folder = sweep.folder.path
     counts = collections.Counter(point.values for point in sweep.folder.points)
     asked = len(sweep.folder.asked), len(missing), folder, len(counts), min(counts.values())
-    print("\n".join(describe_runs(*asked)))
+    print(describe_runs(*asked))
     if values.dry_run:
-        return _print_plan(sweep, missing, values.jobs)
+        took = [r.seconds for r in sweep.results() if r.seconds is not None]
+        if not missing:
+            return 0
+        command = sweep.training_command(missing[0], "--dry_run")
+        return print_plan(took, missing[0].name, command, len(missing), values.jobs)
     # As training does, for what the first run would refuse.
     with sweep.folder.claim(), StopRequest() as stop:
         failed = sweep.run(values.jobs, stop, lambda line: print(line, flush=True))
@@ -149,20 +152,6 @@ def _run(values):
         print(f"Not complete: {', '.join(failed)}. Their logs say why.", file=sys.stderr)
         return FAILED
     return 0
-
-
-def _print_plan(sweep, missing, jobs):
-    """Prints what a run takes: what those that have ended took, or else the plan of the first one."""
-    took = [r.seconds for r in sweep.results() if r.seconds is not None]
-    if not missing:
-        return 0
-    if took:
-        print(describe_time(took, len(missing), jobs))
-        return 0
-    print(
-        f"The plan of {missing[0].name}, as of {len(missing)}, with {jobs} at a time:", flush=True
-    )
-    return subprocess.run(sweep.training_command(missing[0], "--dry_run"), check=False).returncode
 
 
 COMMAND = Command(

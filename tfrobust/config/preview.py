@@ -104,7 +104,7 @@ class Preview:
         if unused:
             raise UserError(
                 f"Nothing uses these bindings: {', '.join(unused)}. Look for a misspelt name or scope, or "
-                f"remove them.{_suggest(unused[0], used)}"
+                f"remove them.{self._suggest_argument(unused[0]) or _suggest(unused[0], used)}"
             )
         counts: dict[tuple, int] = {}
         for _, text in self.texts:
@@ -120,6 +120,21 @@ class Preview:
                         f"{where} refers to %{missing[0]}, which has no value: add a line that gives one."
                         f"{_suggest(missing[0], bound)}"
                     )
+
+    def _suggest_argument(self, name):
+        """Where the texts bind or could bind an argument of this name."""
+        keys = [key for _, text in self.texts for key in text.written]
+        bound = {(*scope, of) for scope, of, argument in keys if argument == name.lower()}
+        named = {of for _, text in self.texts for of in text.names if _takes(of, name.lower())}
+        places = bound or {(of,) for of in named}
+        spelt = sorted("/".join(place).replace("tfrobust.", "") for place in places)[:3]
+        meant = " or ".join(repr(f"{one}.{name.lower()}") for one in spelt)
+        return f" Did you mean {meant}?" if spelt else ""
+
+
+def _takes(name, argument):
+    found = find(name) if name.startswith("tfrobust.") else None
+    return isinstance(found, Definition) and argument in (found.parameters() or ())
 
 
 def is_known(module: str) -> bool:

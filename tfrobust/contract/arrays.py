@@ -155,7 +155,12 @@ def check_labels(labels: Any, name: str = "labels", num_classes: int | None = No
         raise UserError(
             f"`{name}` has dtype {labels.dtype}"
             + (f", {name}[0] is {labels[0]!s}" if len(labels) else "")
-            + f': labels must be integers. If they are class indices, use {name}.astype("int64").'
+            + ": labels must be integers. "
+            + (
+                f"Of names make numbers: class_names, {name} = numpy.unique({name}, return_inverse=True)."
+                if labels.dtype.kind in "USO"
+                else f'If they are class indices, use {name}.astype("int64").'
+            )
         )
     bad = labels < 0 if num_classes is None else (labels < 0) | (labels >= num_classes)
     if bad.any():

@@ -30,8 +30,18 @@ def check_image_dtype(dtype: Any, name: str = "Images") -> None:
     if dtype != tf.uint8 and not dtype.is_floating:
         raise UserError(
             f"{name} must be uint8 in 0..255, which means k / 255, or floating-point in [0, 1]. "
-            f'Received: dtype {dtype.name}. Of whole numbers in 0..255 make uint8: images.astype("uint8").'
+            f"Received: dtype {dtype.name}. {_advise(dtype)}"
         )
+
+
+def _advise(dtype):
+    if dtype == tf.bool:
+        return 'Of black and white make 0 and 1: images.astype("float32").'
+    advice = 'Of whole numbers in 0..255 make uint8: images.astype("uint8")'
+    if not dtype.is_integer or dtype == tf.int8:
+        return f"{advice}."
+    # uint8 would keep the last byte only.
+    return f"{advice}; divide larger ones by the number that is white, such as 65535."
 
 
 def from_uint8(x: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:

@@ -50,7 +50,11 @@ FIGURES = {
         "certified and attacked accuracy against the radius",
         "of_bounds",
     ),
-    "rows": Entry("evaluations", "clean against robust accuracy, a point each", "of_reports"),
+    "rows": Entry(
+        "evaluations or judged runs",
+        "clean against robust accuracy, a point for each gin file",
+        "of_rows",
+    ),
     "trade_off": Entry("sweeps", "clean against robust accuracy over a coefficient", "of_reports"),
     "sensitivity": Entry("one sweep", "accuracies against the swept values", "of_reports"),
     "loss_landscape": Entry(

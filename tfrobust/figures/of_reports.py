@@ -16,6 +16,7 @@ from tfrobust.plots.curves import PANELS
 from tfrobust.runs import files, kinds
 from tfrobust.runs.metrics import read_metrics
 from tfrobust.runs.reports.run_report import read_run_report
+from tfrobust.runs.reports.threat_model import describe_threat_model
 
 _SCHEMA = 1
 
@@ -69,18 +70,6 @@ def draw_epsilon(request: Request) -> Drawn:
         for e, a in zip(*pair, strict=True)
     ]
     return Drawn(figure, ("evaluation", "radius", "accuracy"), rows)
-
-
-def draw_rows(request: Request) -> Drawn:
-    """Clean against robust accuracy, a point for each evaluation, such as all rows of a table."""
-    lines, rows = {}, []
-    for name, report in _read_evaluations(request).items():
-        if report["robust"] is None:
-            raise UserError(f"The evaluation {name} has no attacks. Leave it out.")
-        clean, robust = (report[measure]["accuracy"] for measure in ("clean", "robust"))
-        lines[name] = [("", clean, robust)]
-        rows.append((name, clean, robust))
-    return Drawn(plot_trade_off(lines), ("evaluation", "clean", "robust"), rows)
 
 
 def draw_trade_off(request: Request) -> Drawn:
@@ -213,4 +202,8 @@ def _read_sweep(folder):
 
 def _name_attack(folder):
     reports = sorted(folder.glob("*/report.json"))
-    return f"test attack in {read_run_report(reports[0].parent).threat_model}" if reports else ""
+    if not reports:
+        return ""
+    return (
+        f"test attack in {describe_threat_model(read_run_report(reports[0].parent).threat_model)}"
+    )

@@ -19,6 +19,7 @@ from tfrobust.plots.style import (
     make_figure,
 )
 from tfrobust.runs import files
+from tfrobust.runs.reports.threat_model import describe_threat_model
 
 # Hatching serves print, and eyes for which the colours are alike.
 STYLES = (("clean", COLOURS[0], HATCHES[0]), ("robust", COLOURS[1], HATCHES[1]))
@@ -54,7 +55,7 @@ def plot_accuracies(folders: Sequence[str | os.PathLike]) -> Figure:
     reports = {str(folder): _read(pathlib.Path(folder)) for folder in folders}
     if not reports:
         raise UserError("Give the folders of one or more evaluations.")
-    threat_models = {report["threat_model"] for report in reports.values()}
+    threat_models = {describe_threat_model(report["threat_model"]) for report in reports.values()}
     if len(threat_models) > 1:
         raise UserError(
             f"Accuracies in different threat models cannot be compared: {', '.join(sorted(threat_models))}. "

@@ -14,14 +14,16 @@ from matplotlib.ticker import FuncFormatter
 # Of Okabe and Ito: told apart with all common kinds of colour vision, on white and on black.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _MARKERS = "os^DvPX"
+_FILLS = ("full", "none", "left", "bottom")
 _LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 HATCHES = ("", "//", "..", "xx")
 
 COLUMN, PAGE = 3.3, 7.0
 """Widths in inches of one column of a paper, and of its text."""
 
-# Letters in a legend's row that one column has room for, besides 7 for each line and marker.
-_LETTERS = 52
+# Letters in a legend's row that one column has room for, lines and the space between counted as letters too.
+_LETTERS = 61.6
+_SPACE = 4
 # Of type in a column of a paper, in points.
 _TYPE: dict[Any, float] = {
     "font.size": 8,
@@ -90,6 +92,18 @@ def series_style(number: int) -> dict[str, Any]:
     }
 
 
+def point_style(number: int) -> dict[str, Any]:
+    """The look of point `number`, from 0, told by its marker and how that is filled, without a line.
+
+    Example:
+        >>> from tfrobust.plots.style import point_style
+        >>> point_style(7)["marker"], point_style(7)["fillstyle"]
+        ('o', 'none')
+    """
+    fill = _FILLS[number // len(_MARKERS) % len(_FILLS)]
+    return series_style(number) | {"linestyle": "none", "fillstyle": fill}
+
+
 def finish_axes(axes: Axes, percent: bool = True) -> None:
     """What all figures share: a light grid behind, no frame above and to the right, percent on the y axis."""
     axes.grid(alpha=0.3, linewidth=0.6)
@@ -112,12 +126,17 @@ def show_percent(axis: Axis) -> None:
     axis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g} %"))
 
 
-def add_legend(axes: Axes) -> None:
-    """A legend above the axes, where it hides nothing, in as many columns as there is room for."""
+def add_legend(axes: Axes, line: float = 3.2) -> None:
+    """A legend above the axes, where it hides nothing, in as many columns as there is room for.
+
+    Args:
+        axes: whose series have labels.
+        line: the length of a line with its marker, in letters' heights.
+    """
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
         return
-    columns = max(1, min(len(labels), _LETTERS // (max(map(len, labels)) + 7)))
+    columns = max(1, min(len(labels), int(_LETTERS / (max(map(len, labels)) + 2 * line + _SPACE))))
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
@@ -126,5 +145,5 @@ def add_legend(axes: Axes) -> None:
         borderpad=0.2,
         borderaxespad=0.2,
         columnspacing=1.2,
-        handlelength=3.2,
+        handlelength=line,
     )

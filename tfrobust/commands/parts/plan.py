@@ -1,12 +1,16 @@
 """What many runs take, and what their comparison can show, before any of them begins."""
 
+import math
+import re
 import statistics
+import subprocess
 from collections.abc import Sequence
 
 from tfrobust.comparison.text import describe_seeds
+from tfrobust.runs.duration import format_duration, parse_duration
 
 
-def describe_runs(count: int, missing: int, folder: object, rows: int, seeds: int) -> list[str]:
+def describe_runs(count: int, missing: int, folder: object, rows: int, seeds: int) -> str:
     """How many runs there are, and what so few seeds cannot show.
 
     Args:
@@ -17,27 +21,41 @@ def describe_runs(count: int, missing: int, folder: object, rows: int, seeds: in
     Example:
     >>> from tfrobust.commands.parts.plan import describe_runs
     >>> describe_runs(6, 2, "runs", rows=2, seeds=3)
-    ['6 runs, of which 2 are not complete, in runs']
+    '6 runs, of which 2 are not complete, in runs'
     """
     told = f"{count} runs, of which {missing} are not complete, in {folder}"
-    return [told, *describe_seeds(rows, seeds)]
+    return "\n".join([told, *describe_seeds(rows, seeds)])
 
 
-def describe_time(took: Sequence[float], missing: int, jobs: int = 1) -> str:
-    """How long the runs take that are missing, by what others took.
+def print_plan(
+    took: Sequence[float], name: str, command: Sequence[str], missing: int, jobs: int
+) -> int:
+    """Prints what a run takes and all together: what those that have ended took, or else the plan of one.
 
     Args:
-        took: seconds of training of runs that have ended, one or more.
-        missing: how many runs are not complete.
+        took: seconds of training of the runs that have ended.
+        name, command: of a run that is not complete, and the words that print its plan.
+        missing: how many are not complete, at least 1.
         jobs: runs at a time.
 
-    Example:
-    >>> from tfrobust.commands.parts.plan import describe_time
-    >>> describe_time([60.0, 120.0], missing=4, jobs=2)
-    'A run took 90 s to train; all that are missing take about 3 min, without evaluations.'
+    Returns:
+        The status of the command; 0 where it was not needed.
     """
-    seconds = statistics.fmean(took) * missing / min(jobs, missing)
-    return (
-        f"A run took {statistics.fmean(took):.0f} s to train; all that are missing take about "
-        f"{seconds / 60:.0f} min, without evaluations."
+    if took:
+        one: float | None = statistics.fmean(took)
+        print(f"A run took {format_duration(one)} to train.")
+    else:
+        print(f"The plan of {name}:", flush=True)
+        planned = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        print(planned.stdout, end="")
+        found = re.search(r"^estimated time +(.+)", planned.stdout, re.M)
+        one = parse_duration(found[1]) if found else None
+        if planned.returncode or one is None:
+            return planned.returncode
+    whole = format_duration(one * math.ceil(missing / jobs))
+    shared = "; they share the processor and slow each other down" if jobs > 1 else ""
+    print(
+        f"If each takes as long, the {missing} that are missing take {whole} with {jobs} at a time{shared}. "
+        "Evaluations come on top."
     )
+    return 0

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfrobust.data.held_out import hold_out, make_splits
+from tfrobust.data.sources.split_folders import find_split_folders, is_ignored, list_folders
 from tfrobust.data.splits import Splits
 from tfrobust.data.stored.crops import Crop
 from tfrobust.data.stored.image_files import ImageFiles
@@ -40,8 +41,8 @@ def image_folder(
     """Reads a folder that has one folder of images for each class.
 
     Use it for your own pictures. The folder has either `path/train/<class>/*` and
-    `path/test/<class>/*`, and optionally `path/validation/<class>/*`, which is then used instead of
-    held-out examples; or `path/<class>/*`, from which the test split is held out, always the same one
+    `path/test/<class>/*`, and optionally `path/validation/<class>/*` (or `val`), which is then used instead
+    of held-out examples; or `path/<class>/*`, from which the test split is held out, always the same one
     for the same files. The classes are numbered in the order of their sorted names.
 
     Pictures that do not fit into memory are read from their files when a batch needs them, to the same
@@ -102,14 +103,15 @@ def image_folder(
         raise UserError(
             f"{path} is not a folder: give one that has a folder of images for each class."
         )
-    is_cut = (path / "train").is_dir() or (path / "test").is_dir()
-    if is_cut and test is not None:
+    folders = find_split_folders(path)
+    if folders and test is not None:
         raise UserError(
             f"{path} has train and test folders, so `test`={test!r} would have no effect: leave it out."
         )
-    root = path / "train" if is_cut else path
+    root = path / "train" if folders else path
     classes = list_classes(root)
     listed = list_pictures(root, classes)
+    _check_every_class(listed, classes)
     size, channels = choose_image_shape(
         [str(root / name) for name in listed.names], image_size, channels
     )
@@ -119,10 +121,10 @@ def image_folder(
         return make_split(pictures, size, channels, test_crop)
 
     train, held_out = read(listed), validation
-    if is_cut:
+    if folders:
         test_split = read(list_pictures(path / "test", classes))
-        if (path / "validation").is_dir():
-            held_out = read(list_pictures(path / "validation", classes))
+        if "validation" in folders:
+            held_out = read(list_pictures(folders["validation"], classes))
     else:
         train, test_split = hold_out(train, 0.2 if test is None else test, TEST_SEED, "test")
     splits = make_splits(
@@ -157,11 +159,23 @@ def list_classes(root: pathlib.Path, least: int = 2) -> list[str]:
         raise UserError(
             f"{root} does not exist: a data set with a test folder needs a train folder."
         )
-    classes = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    classes = list_folders(root)
     if len(classes) < least:
         needed = "at least two classes are" if least == 2 else "a folder for each class is"
-        raise UserError(f"{root} has the class folders {classes}: {needed} needed.")
+        raise UserError(
+            f"{root} has the class folders {classes}: {needed} needed. Put the pictures of each class into a "
+            f"folder named after it, such as {root / 'cat'}; or list them in a CSV file (data.image_list)."
+        )
     return classes
+
+
+def _check_every_class(listed, classes):
+    for label, name in enumerate(classes):
+        if not (listed.labels == label).any():
+            raise UserError(
+                f"{listed.root / name} holds no pictures: each of the classes {classes} needs some to train "
+                "on. Put them there, or remove the folder."
+            )
 
 
 class Listed(NamedTuple):
@@ -177,7 +191,8 @@ def list_pictures(root: pathlib.Path, classes: list[str], least: int = 2) -> Lis
     """The pictures in a folder's class folders, at least so many, of which there may be no others."""
     if not root.is_dir():
         raise UserError(
-            f"{root} does not exist: a data set with a train folder needs a test folder."
+            f"{root} does not exist: a data set with a train folder needs a test folder. Make one; or give a "
+            "folder of the classes themselves, of which a part is held out as test split."
         )
     unknown = sorted(set(list_classes(root, least)) - set(classes))
     if unknown:
@@ -208,7 +223,7 @@ def _list_files(folder):
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+        names = sorted(entry.name for entry in entries if not is_ignored(entry.name))
     return [(name, check_file(folder / name)) for name in names]
 
 
@@ -220,7 +235,12 @@ def check_file(path: pathlib.Path) -> int:
         found = None
     if found is not None and not S_ISREG(found.st_mode) and not path.is_dir():
         raise UserError(f"{path} is not a regular file, and is not opened. Remove it.")
-    if found is None or path.is_dir() or path.suffix.lower() not in SUFFIXES:
+    if path.is_dir():
+        raise UserError(
+            f"{path} is a folder where pictures are expected, and is not looked into. Move its pictures one "
+            "folder up, and remove it."
+        )
+    if found is None or path.suffix.lower() not in SUFFIXES:
         raise UserError(
             f"{path} is not an image: class folders may only have {', '.join(SUFFIXES)}. "
             "Convert it, or move it elsewhere."

@@ -10,6 +10,7 @@ import numpy as np
 from tfrobust.data.base_split import BaseSplit
 from tfrobust.data.held_out import hold_out, make_splits
 from tfrobust.data.sources.image_folder import TEST_SEED, check_file, check_pictures
+from tfrobust.data.sources.split_folders import SPLITS, spell_split
 from tfrobust.data.splits import Splits
 from tfrobust.data.stored.crops import Crop
 from tfrobust.data.stored.image_files import ImageFiles
@@ -18,7 +19,6 @@ from tfrobust.data.stored.memory import LIMIT_GIB, load_what_fits
 from tfrobust.data.stored.split import StoredSplit
 from tfrobust.errors import UserError, one_line
 
-SPLITS = ("train", "validation", "test")
 ListedLines = tuple[Sequence[str], Sequence[str], np.ndarray | None]
 _HOW = (
     "The file needs a first line `path,label` or `path,label,split`, and a line for each picture."
@@ -41,8 +41,9 @@ def image_list(
 
     Use it for pictures that are not sorted into folders of classes. The file has the columns `path`,
     relative to its own folder or absolute, and `label`: the name of a class, or in all lines an integer
-    from 0. A third column, `split`, says "train", "validation" or "test"; without it the test split is held
-    out, always the same one for the same list, and without lines of "validation" so is the validation split.
+    from 0. A third column, `split`, says "train", "validation" (or "val") or "test"; without it the test
+    split is held out, always the same one for the same list, and without lines of "validation" so is the
+    validation split.
 
     Pictures that do not fit into memory are read from their files when a batch needs them, to the same
     images in the same order.
@@ -133,6 +134,8 @@ def read_list(path: pathlib.Path, needed: Sequence[str] = ("train", "test")) -> 
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             header, *rows = csv.reader(file, strict=True)
+            while rows and not rows[-1]:  # blank lines at the end
+                rows.pop()
     except ValueError as error:
         reason = "it is empty" if "unpack" in str(error) else one_line(error).rstrip(".")
         raise UserError(f"{path} cannot be read as CSV: {reason}. {_HOW}") from error
@@ -150,7 +153,7 @@ def read_list(path: pathlib.Path, needed: Sequence[str] = ("train", "test")) -> 
         raise UserError(f"{path} lists no pictures. {_HOW}")
     columns = dict(zip(header, zip(*rows, strict=True), strict=True))
     _check_twice(path, columns["path"])
-    parts = np.array(columns["split"]) if "split" in columns else None
+    parts = np.array([*map(spell_split, columns["split"])]) if "split" in columns else None
     if parts is not None:
         _check_parts(path, parts, needed)
     return columns["path"], columns["label"], parts

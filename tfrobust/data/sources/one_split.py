@@ -7,10 +7,12 @@ import numpy as np
 
 from tfrobust.data.sources.image_folder import list_classes, list_pictures, make_split
 from tfrobust.data.sources.image_list import check_listed, read_list
+from tfrobust.data.sources.split_folders import find_split_folders
 from tfrobust.data.stored.crops import Crop
 from tfrobust.data.stored.image_files import ImageFiles
 from tfrobust.data.stored.image_shape import choose_image_shape
 from tfrobust.data.stored.split import StoredSplit
+from tfrobust.errors import UserError
 
 
 def read_pictures(
@@ -51,8 +53,13 @@ def read_pictures(
 
 
 def _read_folder(path, split, image_size, channels, crop):
-    is_cut = any((path / name).is_dir() for name in ("train", "test"))
-    root = path / split if is_cut else path
+    folders = find_split_folders(path)
+    root = folders.get(split) if folders else path
+    if root is None:
+        raise UserError(
+            f"{path} has the folders {sorted(folder.name for folder in folders.values())}, and none of the "
+            f"{split} split. Choose another split, or give one of these folders itself."
+        )
     classes = list_classes(root, 1)
     listed = list_pictures(root, classes, 1)
     paths = [str(root / name) for name in listed.names]
