@@ -43,7 +43,12 @@ def _define(values):
     )
     flags.DEFINE_list("seeds", [], "A run of each point for each seed, such as 0,1,2.", **given)
     flags.DEFINE_string("scale", None, "As for training: small, for example.", **given)
-    flags.DEFINE_string("suite", None, "Suite under which runs are evaluated.", **given)
+    flags.DEFINE_string(
+        "suite",
+        None,
+        "Suite under which runs are evaluated. Default: none, only the test of training.",
+        **given,
+    )
     flags.DEFINE_integer(
         "examples", None, "Evaluate on so many examples, the first ones.", lower_bound=1, **given
     )

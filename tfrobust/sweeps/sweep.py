@@ -104,9 +104,7 @@ class Sweep:
         run_tasks(tasks, jobs, stop, on_end)
         self.write()
         if stop:
-            raise Interrupted(
-                f"The runs in {self.folder.path} are saved; give the same command again to go on."
-            )
+            raise Interrupted(f"Stopped on request; the runs in {self.folder.path} are saved.")
         if refused:
             raise UserError(f"A run cannot work, and no further one was begun: {refused[0]}")
         return failed
