@@ -11,7 +11,7 @@ from tfrobust.commands.parts.plan import print_plan
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.runs.signals import AskedToStop
 from tfrobust.sweeps.folder import SweepFolder
-from tfrobust.sweeps.grid import Point, parse_grid
+from tfrobust.sweeps.grid import parse_grid
 from tfrobust.sweeps.results import Group, Result
 from tfrobust.sweeps.sweep import Sweep
 from tfrobust.sweeps.work import Task, run_tasks
@@ -174,7 +174,7 @@ def test_a_stop_reaches_every_run(tmp_path):
 
 
 def test_an_interrupted_sweep_says_how_to_go_on(tmp_path):
-    with pytest.raises(Interrupted, match="give the same command again"):
+    with pytest.raises(Interrupted, match="[Gg]ive the same command again"):
         run(make_sweep(tmp_path, ["BETA = 1"]), stop=AskedToStop(lambda: True))
 
 
