@@ -42,16 +42,17 @@ def print_plan(
         The status of the command; 0 where it was not needed.
     """
     if took:
-        one: float | None = statistics.fmean(took)
+        one = statistics.fmean(took)
         print(f"A run took {format_duration(one)} to train.")
     else:
         print(f"The plan of {name}:", flush=True)
         planned = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         print(planned.stdout, end="")
         found = re.search(r"^estimated time +(.+)", planned.stdout, re.M)
-        one = parse_duration(found[1]) if found else None
-        if planned.returncode or one is None:
+        estimate = parse_duration(found[1]) if found else None
+        if planned.returncode or estimate is None:
             return planned.returncode
+        one = estimate
     whole = format_duration(one * math.ceil(missing / jobs))
     shared = "; they share the processor and slow each other down" if jobs > 1 else ""
     print(
