@@ -15,15 +15,13 @@ Exit status: 0 done; 1 a run failed, the others are complete; 2 something in the
 75 stopped by SIGTERM or SIGINT, the runs are saved.
 """
 
-import math
+import collections
 import pathlib
-import re
-import statistics
-import subprocess
 import sys
 
 from absl import flags
 
+from tfrobust.commands.parts.plan import describe_runs, print_plan
 from tfrobust.commands.start import first_look
 from tfrobust.commands.start.command_line import LAUNCHER, Command, list_scale_files, parse_seeds
 from tfrobust.errors import UserError
@@ -141,9 +139,15 @@ def _run(values):
     sweep = _make_sweep(values)
     missing = sweep.missing()
     folder = sweep.folder.path
-    print(f"{len(sweep.folder.asked)} runs, of which {len(missing)} are not complete, in {folder}")
+    counts = collections.Counter(point.values for point in sweep.folder.points)
+    asked = len(sweep.folder.asked), len(missing), folder, len(counts), min(counts.values())
+    print(describe_runs(*asked))
     if values.dry_run:
-        return _print_plan(sweep, missing, values.jobs)
+        took = [r.seconds for r in sweep.results() if r.seconds is not None]
+        if not missing:
+            return 0
+        command = sweep.training_command(missing[0], "--dry_run")
+        return print_plan(took, missing[0].name, command, len(missing), values.jobs)
     # As training does, for what the first run would refuse.
     with sweep.folder.claim(), StopRequest() as stop:
         failed = sweep.run(values.jobs, stop, lambda line: print(line, flush=True))
@@ -152,35 +156,6 @@ def _run(values):
     if failed:
         print(f"Not complete: {', '.join(failed)}. Their logs say why.", file=sys.stderr)
         return FAILED
-    return 0
-
-
-def _print_plan(sweep, missing, jobs):
-    """Prints what a run takes: what those that have ended took, or else the plan of the first one."""
-    from tfrobust.runs.duration import format_duration, parse_duration
-
-    took = [r.seconds for r in sweep.results() if r.seconds is not None]
-    if not missing:
-        return 0
-    if took:
-        one: float | None = statistics.fmean(took)
-        print(f"A run took {format_duration(one)} to train.")
-    else:
-        print(f"The plan of {missing[0].name}:", flush=True)
-        planned = subprocess.run(
-            sweep.training_command(missing[0], "--dry_run"), stdout=subprocess.PIPE, text=True
-        )
-        print(planned.stdout, end="")
-        found = re.search(r"^estimated time +(.+)", planned.stdout, re.M)
-        one = parse_duration(found[1]) if found else None
-        if planned.returncode or one is None:
-            return planned.returncode
-    whole = format_duration(one * math.ceil(len(missing) / jobs))
-    shared = "; they share the processor and slow each other down" if jobs > 1 else ""
-    print(
-        f"If each takes as long, the {len(missing)} that are missing take {whole} with {jobs} at a "
-        f"time{shared}. Evaluations come on top."
-    )
     return 0
 
 

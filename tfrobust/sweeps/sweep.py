@@ -129,7 +129,7 @@ class Sweep:
     def _steps(self, point):
         """The commands that a point still needs."""
         run = self.folder.run_folder(point)
-        if not _is_trained(run):
+        if not is_trained(run):
             yield self.training_command(point)
         if self.suite is not None and find_evaluation(run, self.suite) is None:
             yield (
@@ -160,7 +160,8 @@ def draw_groups(groups: Sequence[Group], suite: str | None):
     )
 
 
-def _is_trained(run: pathlib.Path) -> bool:
+def is_trained(run: pathlib.Path) -> bool:
+    """Whether the run in a folder has ended and left its export."""
     # What `Workspace.is_complete` asks for; the command looks again.
     return all(
         (run / name).is_file() for name in ("report.json", "report.md", "export/export.json")
