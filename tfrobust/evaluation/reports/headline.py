@@ -105,7 +105,9 @@ def explain(ours: dict) -> tuple[str, str, str]:
     if len(attacks) == 1:
         survived = survived.replace("under all of them", "under attack")
     if ours.get("certified"):
-        survived += f" For {_share(ours['certified'])} of all it is proven that no such change succeeds."
+        survived += (
+            f" For {_share(ours['certified'])} of all it is proven that no such change succeeds."
+        )
     return what, how, survived + (doubtful if doubts else "")
 
 
