@@ -65,7 +65,7 @@ def _define(values):
     flags.DEFINE_string(
         "certified",
         None,
-        "Folder of bin/certify.py, for the same model: the report then has both bounds.",
+        "Folder of tfrobust certify, for the same model: the report then has both bounds.",
         **given,
     )
     flags.DEFINE_bool(
@@ -119,7 +119,7 @@ def _check(values):
     if values.certified:
         first_look.check_certified(values.certified)
     elif values.skip_certified:
-        raise UserError("--skip_certified needs --certified=FOLDER, a folder of bin/certify.py.")
+        raise UserError("--skip_certified needs --certified=FOLDER, a folder of tfrobust certify.")
     for path in values.surrogate:
         find_classifier(path)
     is_run = check_flags(values, kinds.EVALUATION)

@@ -4,10 +4,12 @@ from typing import Any
 
 from tfrobust.comparison.verdicts import TEST_TABLE, write_test
 from tfrobust.evaluation.accuracy import Measured
+from tfrobust.evaluation.reports.headline import describe_change
 from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.runs import files
 from tfrobust.runs.markdown import plain
 from tfrobust.runs.workspace import Workspace
+from tfrobust.spec import as_config
 from tfrobust.training.callbacks.keep import KeepBest
 from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.experiment import Experiment
@@ -40,7 +42,9 @@ def write_report(
         test_seconds: how long the test took.
     """
     splits, method, attack = experiment.splits, experiment.method, experiment.test_attack
+    in_words = {"method": method.describe(), "test_attack": _describe_attack(attack)}
     result = {
+        "in_words": in_words,
         "method": type(method).__name__,
         "data": splits.info.name,
         "gin_files": list(experiment.gin_files),
@@ -64,14 +68,16 @@ def write_report(
     value = (
         f" ({monitor} {best['value']:.4f} on {len(splits.validation)} images)" if monitor else ""
     )
-    text = f"""# {plain(method.describe())} on {plain(result["data"])}
+    text = f"""# {plain(in_words["method"])} on {plain(result["data"])}
+
+{_explain(result, splits.info, attack.threat_model)}
 
 | on the test split | accuracy | 95 % interval | right / all |
 | --- | --- | --- | --- |
 {_format_row("clean", result["clean"])}
 {_format_row("under the test attack", result["robust"])}
 
-- Test attack: {_describe_attack(attack)}. Each image that it found was checked by a fresh forward pass
+- Test attack: {plain(in_words["test_attack"])}. Each image that it found was checked by a fresh forward pass
   in inference mode, and so were its distance and its pixel range. Intervals are Wilson's.
 - Trained {_describe_training(method)}.
 - Checkpoint: epoch {best["epoch"] + 1} of {experiment.epochs}{shortened}, {_CHOICE[rule]}{value}.
@@ -91,12 +97,28 @@ def write_report(
 def _describe_training(method):
     """Under which attack, and with what more, in words."""
     attack = method.attack
-    under = "without an attack" if attack is None else f"under {_describe_attack(attack)}"
+    under = "without an attack" if attack is None else f"under {plain(_describe_attack(attack))}"
     return "; with ".join([under, *(plain(part.describe()) for part in method.list_additions())])
 
 
 def _describe_attack(attack):
-    return f"{plain(attack.describe())}, within {plain(attack.threat_model.describe())}"
+    return f"{attack.describe()}, within {attack.threat_model.describe()}"
+
+
+def _explain(result, info, threat_model):
+    """Three sentences for readers who don't know the field."""
+    clean, robust = result["clean"], result["robust"]
+    change = describe_change(type(threat_model).__name__, as_config(threat_model.epsilon))
+    return (
+        f"This classifier tells {info.num_classes} classes of {plain(info.name)} apart. It recognises "
+        f"{_share(clean)} of {clean['total']} test images as they are, and {_share(robust)} still when an "
+        f"adversary changes each of them {change}. The attack of this test is a short one, so that the number "
+        "is no estimate of robustness: `tfrobust evaluate` makes one."
+    )
+
+
+def _share(counted):
+    return f"{counted['right']} ({100 * counted['right'] / counted['total']:.2f} %)"
 
 
 def _count(flags):

@@ -11,6 +11,7 @@ from tfrobust.runs import kinds
 from tfrobust.runs.reports.certification_report import read_certification
 
 _OF_REPORT = (
+    "in_words",
     "method",
     "data",
     "test_attack",
