@@ -112,8 +112,8 @@ def _explain(result, info, threat_model):
     return (
         f"This classifier tells {info.num_classes} classes of {plain(info.name)} apart. It recognises "
         f"{_share(clean)} of {clean['total']} test images as they are, and {_share(robust)} still when an "
-        f"adversary changes each of them {change}. The attack of this test is a short one, so that the number "
-        "is no estimate of robustness: `tfrobust evaluate` makes one."
+        f"adversary changes each of them {change}. The attack of this test is a short one, so that "
+        "the number is no estimate of robustness: `tfrobust evaluate` makes one."
     )
 
 
