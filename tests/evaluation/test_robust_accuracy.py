@@ -119,7 +119,7 @@ def test_between_measurements_nothing_is_better_for_keras_s_callbacks(tmp_path):
     np.testing.assert_array_equal(np.flatnonzero(np.isfinite(history)), [0, 2, 5, 8])
     assert len(history) == 9 and stop.best_epoch == 2
     assert sorted(p.name for p in tmp_path.glob("*.keras")) == ["1-0.1.keras", "3-0.5.keras"]
-    rows = list(csv.DictReader((tmp_path / "log.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "log.csv").read_text().splitlines()))
     assert [row["val_robust_accuracy"] for row in rows[:3]] == ["0.1", "nan", "0.5"]
 
 
