@@ -47,6 +47,7 @@ def write_report(
         "gin_bindings": list(experiment.gin_bindings),
         "threat_model": repr(attack.threat_model),
         "test_attack": repr(attack),
+        "described": {"method": method.describe(), "test_attack": _name_attack(attack)},
         "clean": _count(measured.clean),
         "robust": _count(measured.robust),
         "checkpoint": {"rule": rule, "epoch": best["epoch"] + 1, "value": best["value"]},
@@ -96,7 +97,11 @@ def _describe_training(method):
 
 
 def _describe_attack(attack):
-    return f"{plain(attack.describe())}, within {plain(attack.threat_model.describe())}"
+    return plain(_name_attack(attack))
+
+
+def _name_attack(attack):
+    return f"{attack.describe()}, within {attack.threat_model.describe()}"
 
 
 def _count(flags):
