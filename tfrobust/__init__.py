@@ -8,14 +8,15 @@ Most programs need a recipe and an evaluation:
     result = tfrobust.evaluate(method.classifier, (images, labels), "autoattack", tfrobust.Linf("8/255"))
 
 The names here are the ones in common use. The rest is found in the rooms: `attacks`, `bounds`,
-`certification`, `data`, `evaluation`, `losses`, `methods`, `models`, `plots`, `recipes`, `regularizers`,
-`serving`, `threat_models`, `training`, `weights`.
+`certification`, `comparison`, `data`, `evaluation`, `losses`, `methods`, `models`, `plots`, `recipes`,
+`regularizers`, `serving`, `threat_models`, `training`, `weights`.
 """
 
 import importlib
 
 from tfrobust.attacks import APGD, FAB, PGD, Attack, Clean, Gaussian, RayS, Square, Uniform
 from tfrobust.certification import certify
+from tfrobust.comparison import compare_evaluations
 from tfrobust.contract import adapt
 from tfrobust.errors import UserError
 from tfrobust.evaluation import RobustAccuracy, evaluate, robust_accuracy
@@ -108,12 +109,14 @@ __all__ = [
     "__version__",
     "adapt",
     "certify",
+    "compare_evaluations",
     "evaluate",
     "robust_accuracy",
     "save_classifier",
     "attacks",
     "bounds",
     "certification",
+    "comparison",
     "data",
     "evaluation",
     "losses",

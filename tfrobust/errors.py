@@ -19,7 +19,15 @@ class NotFiniteError(ArithmeticError):
 
 
 class Interrupted(Exception):
-    """A signal asked the run to stop; its state is saved. The scripts in `bin/` exit with status 75."""
+    """A signal asked the run to stop; its state is saved. The scripts in `bin/` exit with status 75.
+
+    Args:
+        kept: what happened, and what was kept.
+        then: how to go on.
+    """
+
+    def __init__(self, kept: str, then: str = "Give the same command again to go on.") -> None:
+        super().__init__(f"{kept} {then}".strip())
 
 
 def one_line(error: object, longest: int = 1000) -> str:

@@ -60,7 +60,8 @@ def test_the_script_gives_the_status_to_the_shell(tmp_path):
         (UserError("a b\n  In call to configurable 'train' (x)"), 2, "error: a b"),
         (UserError("a\n \x1b[1mb\x1b[0m\x07"), 2, "error: a b\\x07"),
         (NotFiniteError("The loss became nan."), 3, "diverged: The loss became nan."),
-        (Interrupted("Stopped."), 75, "interrupted: Stopped."),
+        (Interrupted("Kept."), 75, "interrupted: Kept. Give the same command again to go on."),
+        (Interrupted("Kept.", "Start all."), 75, "interrupted: Kept. Start all."),
         (KeyboardInterrupt(), 75, "interrupted: at once"),
         (
             OSError(errno.ENOSPC, "No space left on device", "r/x"),

@@ -1,6 +1,7 @@
 """Progress: a bar on a terminal, plain lines elsewhere, nothing where nobody looks."""
 
 import io
+import re
 import types
 
 from tfrobust.runs.bar import Bar
@@ -62,7 +63,25 @@ def test_an_epochs_line_fits_and_tells_what_matters_first():
     line = fit_line("epoch 100/110  1234.5s", numbers, "ETA 1:02:03")
     assert len(line) <= 100 and line.endswith("  ETA 1:02:03")
     assert "  loss 0.9877  val_accuracy 0.9877  val_robust_accuracy 0.9877  " in line
-    assert fit_line("epoch 1/2", numbers, "").count("0.9877") >= 4
+    assert fit_line("epoch 1/2", numbers).count("0.9877") >= 4
+    # In a narrow terminal the loss goes first, which the bar shows.
+    line = fit_line("epoch 100/110  12.5s", numbers, columns=80)
+    assert line == "epoch 100/110  12.5s  val_accuracy 0.9877  val_robust_accuracy 0.9877"
+
+
+def test_a_line_on_a_terminal_is_no_wider_than_it(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "70")
+    stream = Terminal()
+    progress = Progress(3, 4, stream)
+    optimizer = types.SimpleNamespace(iterations=types.SimpleNamespace(numpy=lambda: 4))
+    progress.set_model(types.SimpleNamespace(optimizer=optimizer, updates_per_step=1))
+    progress.on_train_begin()
+    progress.on_epoch_begin(0)
+    progress.on_epoch_end(0, dict.fromkeys(("loss", "val_accuracy", "val_robust_accuracy"), 0.5))
+    progress.on_train_end()
+    (line,) = [p for p in re.split(r"[\r\n]", stream.getvalue()) if p.startswith("epoch")]
+    # The time that is left stands in the bar.
+    assert "val_robust_accuracy 0.5000" in line and "ETA" not in line and len(line) <= 70
 
 
 def test_a_long_validation_says_how_far_it_is(monkeypatch):

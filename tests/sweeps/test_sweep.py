@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tfrobust.commands.parts.plan import print_plan
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.runs.signals import AskedToStop
 from tfrobust.sweeps.folder import SweepFolder
@@ -173,7 +174,7 @@ def test_a_stop_reaches_every_run(tmp_path):
 
 
 def test_an_interrupted_sweep_says_how_to_go_on(tmp_path):
-    with pytest.raises(Interrupted, match="give the same command again"):
+    with pytest.raises(Interrupted, match="[Gg]ive the same command again"):
         run(make_sweep(tmp_path, ["BETA = 1"]), stop=AskedToStop(lambda: True))
 
 
@@ -182,3 +183,19 @@ def test_means_leave_out_what_was_not_measured():
     assert group.mean("clean") == pytest.approx(0.6)
     assert group.deviation("clean") == pytest.approx(0.1414, abs=1e-4)
     assert group.mean("robust") is None and group.deviation("robust") is None
+
+
+@pytest.mark.parametrize(
+    ("plan", "took", "jobs", "time"),
+    [
+        ("estimated time    1 min 15 s, without the final test", (), 1, "6 min 15 s"),
+        ("estimated time    1 min 15 s, without the final test", (), 2, "3 min 45 s"),
+        ("estimated time    1 h 30 min, without the final test", (), 5, "1 h 30 min"),
+        ("", (80.0, 100.0), 3, "3 min 0 s"),
+    ],
+)
+def test_a_plan_says_how_long_all_runs_take(plan, took, jobs, time, capfd):
+    assert print_plan(took, "one", [sys.executable, "-c", f"print({plan!r})"], 5, jobs) == 0
+    told = capfd.readouterr().out
+    assert f"the 5 that are missing take {time} with {jobs} at a time" in told
+    assert ("share the processor" in told) == (jobs > 1)

@@ -95,7 +95,10 @@ def _define(values):
         **given,
     )
     flags.DEFINE_string(
-        "python", sys.executable, "Python that has these libraries, with --autoattack.", **given
+        "python",
+        None,
+        "Python that has these libraries, with --autoattack. Default: the one that runs this.",
+        **given,
     )
     flags.DEFINE_string("suite", "autoattack", "What to measure with --evaluate.", **given)
     flags.DEFINE_integer(
@@ -126,7 +129,7 @@ def _run(values):
 
     if values.evaluate:
         return runs.measure_evaluations(values.evaluate, values.suite, values.examples)
-    others = values.libraries, values.python
+    others = values.libraries, values.python or sys.executable
     return runs.compare_autoattacks(values.autoattack, *others, values.examples)
 
 

@@ -1,4 +1,4 @@
-"""Proves that a classifier is robust, example by example: a lower bound, where attacks give an upper one.
+"""Proves robustness, example by example: a lower bound, where attacks give an upper one.
 
     python bin/certify.py --model=runs/trades_mer
     python bin/certify.py --model=model.keras --data=digits --epsilon=0.05 --suite=radii

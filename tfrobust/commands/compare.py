@@ -2,7 +2,7 @@
 
     python bin/compare.py                       every gin file on the embedded digits
     python bin/compare.py --readme=docs/results.md   and puts the table between the file's markers
-    python bin/compare.py --gin_file=gin/trades.gin --gin_file=gin/adv.gin --seeds=0
+    python bin/compare.py --gin_file=gin/trades.gin --gin_file=gin/adv.gin --dry_run
     python bin/compare.py --gin_file=gin/paper/cifar10_resnet18/trades.gin --scale=small --examples=500
 
 Runs that are complete are not repeated, and an interrupted one resumes. AutoAttack is its standard version;
@@ -17,8 +17,15 @@ import re
 from absl import flags
 
 from tfrobust.commands.parts.place import find_place
+from tfrobust.commands.parts.plan import describe_runs, print_plan
 from tfrobust.commands.start import first_look
-from tfrobust.commands.start.command_line import ROOT, Command, list_scale_files, parse_seeds
+from tfrobust.commands.start.command_line import (
+    LAUNCHER,
+    ROOT,
+    Command,
+    list_scale_files,
+    parse_seeds,
+)
 from tfrobust.errors import UserError
 
 
@@ -45,6 +52,12 @@ def _define(values):
     flags.DEFINE_string("workdir", "runs/compare", "Folder of the runs.", **given)
     flags.DEFINE_bool(
         "run", True, "Train what is not complete; with --norun it counts as not run.", **given
+    )
+    flags.DEFINE_bool(
+        "dry_run",
+        False,
+        "Print how many runs there are and how long they take; write nothing.",
+        **given,
     )
     flags.DEFINE_bool(
         "trust",
@@ -79,11 +92,42 @@ def _check(values):
 
 
 def _run(values):
+    if values.dry_run:
+        return _print_plan(values)
     place = None if values.readme is None else find_place(values.readme, values.markers)
     text = _make_table(values)
     print(text)
     if place:
         place.put(text)
+    return 0
+
+
+def _print_plan(values):
+    """Prints what the runs take: what those that have ended took, or else the plan of the first one."""
+    from tfrobust.runs.reports.run_report import read_run_report
+    from tfrobust.sweeps.sweep import is_trained
+
+    gin_files = values.gin_file or list_digits_files()
+    runs = [(gin, seed) for seed in values.seeds for gin in gin_files]
+    folders = {run: _choose_folder(values, *run) for run in runs}
+    missing = [run for run in runs if not is_trained(folders[run])]
+    asked = len(runs), len(missing), values.workdir, len(gin_files), len(values.seeds)
+    print(describe_runs(*asked))
+    if not missing:
+        return 0
+    took = [read_run_report(folders[run]).seconds for run in runs if run not in missing]
+    gin, seed = missing[0]
+    command = [
+        *LAUNCHER,
+        "train",
+        f"--gin_file={gin}",
+        *(f"--gin_bindings={line}" for line in _bind(values, seed)),
+        *([f"--scale={values.scale}"] if values.scale else []),
+        *(["--trust"] if values.trust else []),
+        f"--workdir={folders[missing[0]]}",
+        "--dry_run",
+    ]
+    return print_plan(took, f"{gin}, seed {seed}", command, len(missing), 1)
 
 
 def _make_table(values):
@@ -100,7 +144,7 @@ def _make_table(values):
     results, shared = {gin: [] for gin in gin_files}, comparing.SharedSuite()
     for seed in values.seeds:
         for gin in gin_files:
-            folder = pathlib.Path(values.workdir, pathlib.Path(gin).stem, f"seed_{seed}")
+            folder = _choose_folder(values, gin, seed)
             if not values.run and not (folder / "report.json").is_file():
                 continue
             print(f"{gin}, seed {seed}", flush=True)
@@ -113,6 +157,10 @@ def _make_table(values):
             results[gin].append(comparing.judge_run(folder, examples, threat_model, shared))
             keras.utils.clear_session()
     return comparing.format_comparison(results, values.beside)
+
+
+def _choose_folder(values, gin, seed):
+    return pathlib.Path(values.workdir, pathlib.Path(gin).stem, f"seed_{seed}")
 
 
 def _read_configuration(values, gin, seed):

@@ -15,13 +15,13 @@ Exit status: 0 done; 1 a run failed, the others are complete; 2 something in the
 75 stopped by SIGTERM or SIGINT, the runs are saved.
 """
 
+import collections
 import pathlib
-import statistics
-import subprocess
 import sys
 
 from absl import flags
 
+from tfrobust.commands.parts.plan import describe_runs, print_plan
 from tfrobust.commands.start import first_look
 from tfrobust.commands.start.command_line import LAUNCHER, Command, list_scale_files, parse_seeds
 from tfrobust.errors import UserError
@@ -43,7 +43,12 @@ def _define(values):
     )
     flags.DEFINE_list("seeds", [], "A run of each point for each seed, such as 0,1,2.", **given)
     flags.DEFINE_string("scale", None, "As for training: small, for example.", **given)
-    flags.DEFINE_string("suite", None, "Suite under which runs are evaluated.", **given)
+    flags.DEFINE_string(
+        "suite",
+        None,
+        "Suite under which runs are evaluated. Default: none, only the test of training.",
+        **given,
+    )
     flags.DEFINE_integer(
         "examples", None, "Evaluate on so many examples, the first ones.", lower_bound=1, **given
     )
@@ -134,9 +139,15 @@ def _run(values):
     sweep = _make_sweep(values)
     missing = sweep.missing()
     folder = sweep.folder.path
-    print(f"{len(sweep.folder.asked)} runs, of which {len(missing)} are not complete, in {folder}")
+    counts = collections.Counter(point.values for point in sweep.folder.points)
+    asked = len(sweep.folder.asked), len(missing), folder, len(counts), min(counts.values())
+    print(describe_runs(*asked))
     if values.dry_run:
-        return _print_plan(sweep, missing, values.jobs)
+        took = [r.seconds for r in sweep.results() if r.seconds is not None]
+        if not missing:
+            return 0
+        command = sweep.training_command(missing[0], "--dry_run")
+        return print_plan(took, missing[0].name, command, len(missing), values.jobs)
     # As training does, for what the first run would refuse.
     with sweep.folder.claim(), StopRequest() as stop:
         failed = sweep.run(values.jobs, stop, lambda line: print(line, flush=True))
@@ -146,24 +157,6 @@ def _run(values):
         print(f"Not complete: {', '.join(failed)}. Their logs say why.", file=sys.stderr)
         return FAILED
     return 0
-
-
-def _print_plan(sweep, missing, jobs):
-    """Prints what a run takes: what those that have ended took, or else the plan of the first one."""
-    took = [r.seconds for r in sweep.results() if r.seconds is not None]
-    if not missing:
-        return 0
-    if took:
-        seconds = statistics.fmean(took) * len(missing) / min(jobs, len(missing))
-        print(
-            f"A run took {statistics.fmean(took):.0f} s to train; all that are missing take about "
-            f"{seconds / 60:.0f} min, without evaluations."
-        )
-        return 0
-    print(
-        f"The plan of {missing[0].name}, as of {len(missing)}, with {jobs} at a time:", flush=True
-    )
-    return subprocess.run(sweep.training_command(missing[0], "--dry_run"), check=False).returncode
 
 
 COMMAND = Command(

@@ -1,11 +1,15 @@
 """Rows of a table, pairs of them, and what can be said of both."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from tfrobust.comparison.verdicts import Verdicts
 
 SURE = 0.975
 """The probability of being more robust from which two methods are told apart."""
+
+# What the draws of the posterior are good for.
+NEARLY_ONE = 0.995
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,16 +29,22 @@ class JudgedMethod:
 
 @dataclasses.dataclass(frozen=True)
 class PairOfMethods:
-    """What the posterior and McNemar's exact test say of two methods.
+    """What the posterior and McNemar's exact test say of two methods. Printed, it is a sentence.
 
     Args:
-        first, second: names; the first one has the higher accuracy, or is above in the table.
+        first, second: names.
         places: their places among the methods that were compared.
         difference: of the mean robust accuracies, in percent.
         interval: of 95 %, in percent, within what a difference can be.
         probability: that the first one is more robust.
         p_values: of McNemar's exact test, one for each seed that both have.
         examples: how many.
+
+    Example:
+    >>> from tfrobust.comparison import PairOfMethods
+    >>> print(PairOfMethods("A", "B", (0, 1), -2.5, (-5.2, 0.1), 0.03, (0.08,), 360))
+    B is more robust than A: P = 0.97 (+2.5 points, 95 % interval -0.1 to +5.2; McNemar's exact test
+    p = 0.08).
     """
 
     first: str
@@ -50,6 +60,23 @@ class PairOfMethods:
     def seeds(self) -> int:
         """How many seeds are behind it."""
         return len(self.p_values)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the two are told apart: P is at least 0.975 one way or the other."""
+        return max(self.probability, 1.0 - self.probability) >= SURE
+
+    def __str__(self) -> str:
+        """The sentence, the one of the higher accuracy first: "A is more robust than B: P = 0.97 (...)."."""
+        if self.difference < 0.0:
+            return str(self.turn())
+        low, high = self.interval
+        by_seed = " by seed" if self.seeds > 1 else ""
+        return (
+            f"{self.first} is more robust than {self.second}: {format_probability(self.probability)} "
+            f"({self.difference:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}; McNemar's exact test"
+            f"{by_seed} {_format_p_values(self.p_values)})."
+        )
 
     def turn(self) -> "PairOfMethods":
         """The same with the second method first."""
@@ -93,3 +120,27 @@ class Comparison:
             if pair.places == (second, first):
                 return pair.turn()
         return None
+
+
+def format_probability(probability: float) -> str:
+    """A probability of the posterior, with as many digits as its draws are good for.
+
+    Example:
+    >>> from tfrobust.comparison.pairs import format_probability
+    >>> format_probability(0.974), format_probability(1.0), format_probability(0.0)
+    ('P = 0.97', 'P > 0.99', 'P < 0.01')
+    """
+    if probability >= NEARLY_ONE:
+        return "P > 0.99"
+    return "P < 0.01" if probability < 1 - NEARLY_ONE else f"P = {probability:.2f}"
+
+
+def _format_p_values(values: Sequence[float]) -> str:
+    if max(values) < 1e-3:
+        return "p < 0.001"
+    shown = values if len(values) <= 3 else (min(values), max(values))
+    return "p = " + (", " if len(values) <= 3 else " to ").join(_format_p(p) for p in shown)
+
+
+def _format_p(value):
+    return "< 0.001" if value < 1e-3 else f"{value:.2g}"

@@ -1,12 +1,17 @@
 """What a comparison found, in sentences."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from tfrobust.comparison.pairs import SURE, Comparison, PairOfMethods
+from tfrobust.comparison.pairs import (
+    NEARLY_ONE,
+    SURE,
+    Comparison,
+    PairOfMethods,
+    format_probability,
+)
 
 # So many pairs have a sentence each; of more, those with the best method.
 _FEW = 6
-_SURE = 0.995
 
 
 def list_sentences(comparison: Comparison) -> list[str]:
@@ -32,8 +37,8 @@ def list_sentences(comparison: Comparison) -> list[str]:
         chosen = (
             pairs if len(pairs) <= _FEW else [p for p in pairs if p.places[0] == pairs[0].places[0]]
         )
-        sure = [p for p in chosen if p.probability >= _SURE] if len(pairs) > _FEW else []
-        sentences += [format_pair(p) for p in chosen if p not in sure]
+        sure = [p for p in chosen if p.probability >= NEARLY_ONE] if len(pairs) > _FEW else []
+        sentences += [str(p) for p in chosen if p not in sure]
         if sure:
             names = ", ".join(p.second for p in sure)
             each = "each of " if len(sure) > 1 else ""
@@ -41,45 +46,10 @@ def list_sentences(comparison: Comparison) -> list[str]:
     return [*sentences, *comparison.remarks]
 
 
-def format_pair(pair: PairOfMethods) -> str:
-    """The sentence of a pair: "A is more robust than B: P = 0.97 (...)."."""
-    low, high = pair.interval
-    by_seed = " by seed" if pair.seeds > 1 else ""
-    return (
-        f"{pair.first} is more robust than {pair.second}: {format_probability(pair.probability)} "
-        f"({pair.difference:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}; McNemar's exact test"
-        f"{by_seed} {_format_p_values(pair.p_values)})."
-    )
-
-
 def format_difference(pair: PairOfMethods) -> str:
     """The same for the cell of a table: the difference, its interval, and the probability."""
     low, high = pair.interval
     return f"{pair.difference:+.1f} ({low:+.1f} to {high:+.1f}), {format_probability(pair.probability)}"
-
-
-def format_probability(probability: float) -> str:
-    """A probability of the posterior, with as many digits as its draws are good for.
-
-    Example:
-    >>> from tfrobust.comparison.text import format_probability
-    >>> format_probability(0.974), format_probability(1.0), format_probability(0.0)
-    ('P = 0.97', 'P > 0.99', 'P < 0.01')
-    """
-    if probability >= _SURE:
-        return "P > 0.99"
-    return "P < 0.01" if probability < 1 - _SURE else f"P = {probability:.2f}"
-
-
-def _format_p_values(values: Sequence[float]) -> str:
-    if max(values) < 1e-3:
-        return "p < 0.001"
-    shown = values if len(values) <= 3 else (min(values), max(values))
-    return "p = " + (", " if len(values) <= 3 else " to ").join(_format_p(p) for p in shown)
-
-
-def _format_p(value):
-    return "< 0.001" if value < 1e-3 else f"{value:.2g}"
 
 
 def describe_letters(comparisons: Iterable[Comparison]) -> list[str]:
@@ -100,16 +70,44 @@ def describe_letters(comparisons: Iterable[Comparison]) -> list[str]:
     seeds = sorted({pair.seeds for pair in pairs})
     images = " or ".join(str(n) for n in sorted({pair.examples for pair in pairs}))
     letters = f"Rows that share a letter in a column are not told apart: P is below {SURE}"
-    posterior = f"P is of the posterior over test images ({images})"
-    chance = "its choice of the epoch and the attack's random numbers"
+    posterior = (
+        f"P is of the posterior over test images ({images}), each with its own random numbers of the "
+        "attack,"
+    )
+    epoch = "with its choice of the epoch"
     if seeds == [1]:
         return [
-            f"{letters}. {posterior}, of one run each: another training seed, with {chance}, is not in it."
+            f"{letters}. {posterior} of one run each: another training seed, {epoch}, is not in it."
         ]
     counts = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     few = " Two seeds seldom tell methods apart." if seeds[-1] == 2 else ""
     alone = " Where two rows have one seed in common, seeds are not in it." if seeds[0] == 1 else ""
     return [
-        f"{letters}. {posterior} and training seeds ({counts}), each with {chance}; McNemar's test is of the "
+        f"{letters}. {posterior} and over training seeds ({counts}), each {epoch}; McNemar's test is of the "
         f"images only.{few}{alone}"
+    ]
+
+
+def describe_seeds(rows: int, seeds: int) -> list[str]:
+    """What will be missing in a comparison of so many rows with so few seeds each; nothing from three on.
+
+    Use it before runs are trained.
+
+    Example:
+    >>> from tfrobust.comparison.text import describe_seeds
+    >>> describe_seeds(rows=5, seeds=3), describe_seeds(rows=1, seeds=1)
+    ([], [])
+    >>> describe_seeds(rows=5, seeds=2)
+    ['Two seeds seldom tell rows apart: ... Give --seeds=0,1,2 or more.']
+    """
+    if rows < 2 or seeds > 2:
+        return []
+    if seeds == 2:
+        return [
+            "Two seeds seldom tell rows apart: the 95 % interval is 12.7 standard errors to each side, of "
+            "three seeds 4.3. Give --seeds=0,1,2 or more."
+        ]
+    return [
+        "With one seed a row, P and intervals will be of these models, not of their methods: training seeds "
+        "are not in them. Give --seeds=0,1,2 or more."
     ]

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -111,16 +112,50 @@ def read_evaluation(
         ]
     flags = np.array(robust, bool)
     _check_count(folder / "examples.csv", flags, counts)
-    names = "\n".join(f"{row['id']} {row['label']}" for row in rows)
-    asked = {
-        "threat model": f"{ours['norm']} {ours['radius']:g}",
-        "suite": ours["suite"],
-        "settings of the suite": ours.get("suite_hash") or "",
-        "data": ours["data"].removesuffix(" test"),
-        "test examples": hashlib.sha256(names.encode()).hexdigest()[:16],
-        "passes that judge an image": str(ours.get("votes", 1)),
-    }
+    asked = describe_evaluation(
+        threat_model=f"{ours['norm']} {ours['radius']:g}",
+        suite=ours["suite"],
+        suite_hash=ours.get("suite_hash"),
+        data=ours["data"],
+        examples=hash_examples([row["id"] for row in rows], [row["label"] for row in rows]),
+        votes=ours.get("votes", 1),
+        nan_counts=ours.get("nan_counts", "broken"),
+    )
     return Verdicts(flags, seed, asked)
+
+
+def describe_evaluation(
+    *,
+    threat_model: str,
+    suite: str,
+    suite_hash: str | None,
+    data: str,
+    examples: str,
+    votes: int,
+    nan_counts: str,
+) -> dict[str, str]:
+    """What an evaluation asked of a classifier, for `Verdicts`; arguments as in its report."""
+    return {
+        "threat model": threat_model,
+        "suite": suite,
+        "settings of the suite": suite_hash or "",
+        "data": data.removesuffix(" test"),
+        "test examples": examples,
+        "passes that judge an image": str(votes),
+        "verdict on images without finite logits": nan_counts,
+    }
+
+
+def hash_examples(ids: Iterable[object], labels: Iterable[object]) -> str:
+    """A text that tells the examples of one test from those of another, by their places and labels.
+
+    Example:
+    >>> from tfrobust.comparison.verdicts import hash_examples
+    >>> hash_examples(np.array([3, 5]), np.array([0, 1])) == hash_examples(["3", "5"], ["0", "1"])
+    True
+    """
+    names = "\n".join(f"{i} {label}" for i, label in zip(ids, labels, strict=True))
+    return hashlib.sha256(names.encode()).hexdigest()[:16]
 
 
 def read_counted(path: str | os.PathLike, suite: str, seed: int | None = None) -> Verdicts:

@@ -1,5 +1,6 @@
 """What a person sees while something goes on."""
 
+import shutil
 import sys
 from typing import TextIO
 
@@ -26,6 +27,13 @@ class Bar:
         in_notebook = issubclass(tqdm.auto.tqdm, tqdm.notebook.tqdm)
         self._is_live = stream is not None and (stream.isatty() or in_notebook)
         self._bar, self.title = None, ""
+
+    @property
+    def columns(self) -> int | None:
+        """Columns of the terminal that is written to; None for a notebook, a file and silence."""
+        if self.stream is None or not self.stream.isatty():
+            return None
+        return shutil.get_terminal_size().columns
 
     @property
     def is_shown(self) -> bool:

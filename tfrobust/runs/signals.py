@@ -8,9 +8,7 @@ from typing import Any
 
 from tfrobust.errors import Interrupted
 
-_NOTHING_LOST = (
-    "Stopped on request; what was saved before stays, give the same command again to go on."
-)
+_NOTHING_LOST = "Stopped on request; what was saved before stays."
 
 
 class AskedToStop:

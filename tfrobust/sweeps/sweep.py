@@ -106,9 +106,7 @@ class Sweep:
         run_tasks(tasks, jobs, stop, on_end)
         self.write()
         if stop:
-            raise Interrupted(
-                f"The runs in {self.folder.path} are saved; give the same command again to go on."
-            )
+            raise Interrupted(f"Stopped on request; the runs in {self.folder.path} are saved.")
         if refused:
             raise UserError(f"A run cannot work, and no further one was begun: {refused[0]}")
         return failed
@@ -133,7 +131,7 @@ class Sweep:
     def _steps(self, point):
         """The commands that a point still needs."""
         run = self.folder.run_folder(point)
-        if not _is_trained(run):
+        if not is_trained(run):
             yield self.training_command(point)
         if self.suite is not None and find_evaluation(run, self.suite) is None:
             yield (
@@ -164,7 +162,8 @@ def draw_groups(groups: Sequence[Group], suite: str | None) -> Figure:
     )
 
 
-def _is_trained(run: pathlib.Path) -> bool:
+def is_trained(run: pathlib.Path) -> bool:
+    """Whether the run in a folder has ended and left its export."""
     # What `Workspace.is_complete` asks for; the command looks again.
     return all(
         (run / name).is_file() for name in ("report.json", "report.md", "export/export.json")

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from tfrobust.benchmarks.measuring.memory import measure_process_peak
+from tfrobust.runs.duration import format_duration
 from tfrobust.runs.workspace import Workspace
 from tfrobust.training import memory_plan
 from tfrobust.training.callbacks.metrics_log import MetricsLog
@@ -111,7 +112,7 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
         f"validation        {judged:.3g} s an epoch, of which its steps {passes:.3g} s\n"
         f"logging, saving   {_describe_keeping(keeping)}\n"
         f"an epoch          {epoch:.3g} s: {shares}\n"
-        f"estimated time    {_format_duration(tracing + epoch * experiment.epochs)}, "
+        f"estimated time    {format_duration(tracing + epoch * experiment.epochs)}, "
         f"without the final test\n"
         f"peak memory       {_describe_memory()}\n"
         "Nothing was written."
@@ -178,11 +179,6 @@ def _take_median_gap(times):
     # The first gap is tracing.
     gaps = sorted(after - before for before, after in zip(times[1:-1], times[2:], strict=True))
     return gaps[len(gaps) // 2]
-
-
-def _format_duration(seconds):
-    hours, rest = divmod(round(seconds), 3600)
-    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
 
 
 def _describe_memory():

@@ -42,7 +42,7 @@ def test_a_worker_that_is_gone_ends_the_process_with_75(listener, ended, capsys)
     listener.close()
     assert done.wait(5.0)
     assert statuses == [75] and told == [True] and looking.lost == 1
-    assert f"Worker 1 at {looking.describe().split()[3]} is gone" in capsys.readouterr().err
+    assert f"interrupted: {looking.interruption()}" in capsys.readouterr().err
     with pytest.raises(Interrupted, match="Start all workers again with the same commands"):
         looking.check()
 

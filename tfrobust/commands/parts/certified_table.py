@@ -1,7 +1,6 @@
 """A table of certifications: certified accuracy at several radii."""
 
 import functools
-import hashlib
 import os
 import pathlib
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from collections.abc import Sequence
 from tfrobust.commands.parts.rows import name_run
 from tfrobust.comparison.compare import compare_methods, judge_method
 from tfrobust.comparison.pairs import SURE
-from tfrobust.comparison.verdicts import Verdicts
+from tfrobust.comparison.verdicts import Verdicts, hash_examples
 from tfrobust.errors import UserError
 from tfrobust.ops.numbers import number
 from tfrobust.ops.uncertainty.interval import binomial_interval
@@ -86,10 +85,9 @@ def _compare(reports, radius):
 def _judge(report, radius):
     if radius > report.reach:
         raise UserError(f"its certificates did not look for a radius of {radius:g}")
-    examples = "\n".join(f"{i} {label}" for i, label in zip(report.ids, report.labels, strict=True))
     asked = {
         "data": report.content["data"],
-        "test examples": hashlib.sha256(examples.encode()).hexdigest()[:16],
+        "test examples": hash_examples(report.ids, report.labels),
     }
     return Verdicts(report.find_certified(radius), None, asked)
 

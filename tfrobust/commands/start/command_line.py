@@ -12,6 +12,7 @@ from typing import Any
 
 from absl import flags, logging
 
+from tfrobust.commands.start.flag_errors import describe_flag_error
 from tfrobust.commands.start.manual import format_manual
 from tfrobust.config.modules import import_from_working_directory
 from tfrobust.errors import Interrupted, NotFiniteError, UserError, one_line
@@ -129,7 +130,7 @@ class Command:
         try:
             _, *rest = values(argv)
         except flags.Error as error:
-            raise UserError(f"{one_line(error).rstrip('.')}. See --help.") from error
+            raise UserError(f"{describe_flag_error(error, values)} See --help.") from error
         for name in values:
             empty = values[name].present and values[name].value in ("", [], [""])
             if empty and name not in self.may_be_empty:

@@ -38,6 +38,8 @@ def make_look(
         if journal and (asked or journal.due()):
             journal.save(schedule.snapshot())
         if asked:
+            if journal is None:
+                raise Interrupted("Stopped on request; without a workdir nothing was saved.", "")
             raise Interrupted("Stopped on request; what was evaluated so far is saved.")
 
     return look

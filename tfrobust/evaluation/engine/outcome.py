@@ -148,7 +148,7 @@ class Evaluation:
         seconds: wall time of the whole evaluation.
         nan_counts: "broken" or "robust": what examples count as for which the model gives no finite
             logits at an image of the threat model.
-            thresholds: settings of checks that are not the default, by the check's id.
+        thresholds: settings of checks that are not the default, by the check's id.
         certified_radii: float64 (n,): radii for which a certificate proves robustness, 0 where it proves
             none, NaN where none was asked; None without certificates.
         certified_by: names of the certificates; None without.

@@ -108,11 +108,11 @@ def sample_differences(
     Use it for the probability that the one is more robust, or an interval of the difference. The model has
     two levels:
 
-    - The images are a sample: their weights w have a Dirichlet posterior, with three images more, one that
-      only the first method's runs withstand, one that only the second's do, one that tells nothing. Of
-      one run each this is the Dirichlet-multinomial posterior of the three shares under a uniform prior, and
-      P(first more robust) = P(Beta(a + 1, b + 1) > 1/2) for a and b images that only the first and only the
-      second withstands.
+    - The images are a sample, each with the random numbers that the attack drew for it: their weights w
+      have a Dirichlet posterior, with three images more, one that only the first method's runs withstand,
+      one that only the second's do, one that tells nothing. Of one run each this is the
+      Dirichlet-multinomial posterior of the three shares under a uniform prior, and P(first more robust) =
+      P(Beta(a + 1, b + 1) > 1/2) for a and b images that only the first and only the second withstands.
     - The seeds are a sample too: given the weights, the differences of the k seeds are draws of a normal
       distribution of unknown mean and variance, with the prior 1/variance; the mean then has Student's
       distribution with k - 1 degrees of freedom.
@@ -121,9 +121,9 @@ def sample_differences(
         d = mean(d_s) + t_{k-1} std(d_s) / sqrt(k)
 
     Whatever changes with the seed of a run is in the second level: initial weights, order of the data, the
-    epoch that was chosen, and the noise of the attack. Of one run each the answer is about these two
-    classifiers, on other images. What an image does in one run only is in both levels, so that intervals of
-    several seeds are rather too wide than too narrow.
+    epoch that was chosen. Of one run each the answer is about these two classifiers, on other images with
+    other random numbers of the attack. What an image does in one run only is in both levels, so that
+    intervals of several seeds are rather too wide than too narrow.
 
     Args:
         first, second: boolean (k, n) of k seeds, or (n,) of one: which examples are robust; the same

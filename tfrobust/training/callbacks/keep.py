@@ -103,7 +103,9 @@ class KeepState(keras.callbacks.Callback):
 
     def _leave_if(self, asked):
         if asked:
-            raise Interrupted(f"Stopped on request; the state is saved in {self.folder}.")
+            raise Interrupted(
+                f"Stopped on request in epoch {self._epoch + 1}; the state is saved in {self.folder}."
+            )
 
     def _now(self):
         """The arrays of the model and of the callbacks, and what else these remember."""

@@ -9,12 +9,12 @@ import keras
 from tfrobust.runs.bar import Bar
 
 WIDTH = 100
-"""Columns that an epoch's line may take."""
+"""Columns that an epoch's line may take; fewer in a terminal that has fewer."""
 
 # Seconds that validation may take without a word.
 _PATIENCE = 10.0
 # What a line tells first where not all fits; the rest is in metrics.csv.
-_FIRST = ("loss", "val_robust_accuracy", "val_accuracy", "accuracy", "adversarial_accuracy")
+_FIRST = ("val_robust_accuracy", "val_accuracy", "loss", "accuracy", "adversarial_accuracy")
 
 
 class Progress(keras.callbacks.Callback):
@@ -57,7 +57,10 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         seconds = time.monotonic() - self._epoch_began
         begin = f"epoch {epoch + 1}/{self.epochs}  {seconds:.1f}s"
-        self._bar.write(fit_line(begin, sort_logs(logs or {}), f"ETA {write_clock(self._left())}"))
+        # A bar tells the time that is left, too.
+        end = "" if self._bar.is_shown else f"ETA {write_clock(self._left())}"
+        columns = min(WIDTH, self._bar.columns or WIDTH)
+        self._bar.write(fit_line(begin, sort_logs(logs or {}), end, columns))
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._test_began = time.monotonic()
@@ -86,12 +89,13 @@ def sort_logs(logs: dict[str, Any]) -> dict[str, float]:
     return {name: float(logs[name]) for name in order}
 
 
-def fit_line(begin: str, numbers: dict[str, float], end: str) -> str:
-    """An epoch's line: as many numbers, the most important ones first, as fit into `WIDTH` columns.
+def fit_line(begin: str, numbers: dict[str, float], end: str = "", columns: int = WIDTH) -> str:
+    """An epoch's line: as many numbers, the most important ones first, as fit.
 
     Args:
         begin, end: what always stands there.
         numbers: name -> value, in the order in which they are written.
+        columns: that the line may take.
 
     Example:
     >>> from tfrobust.training.callbacks.progress import fit_line
@@ -99,12 +103,13 @@ def fit_line(begin: str, numbers: dict[str, float], end: str) -> str:
     'epoch 1/2  3.0s  loss 0.5000  accuracy 0.2500  ETA 0:03'
     """
     texts = {name: f"{name} {value:.4f}" for name, value in numbers.items()}
-    room, shown = WIDTH - len(begin) - len(end) - 2, set()
+    room, shown = columns - len(begin) - (len(end) + 2 if end else 0), set()
     for name in [*(n for n in _FIRST if n in texts), *(n for n in texts if n not in _FIRST)]:
         if len(texts[name]) + 2 <= room:
             room -= len(texts[name]) + 2
             shown.add(name)
-    return "  ".join([begin, *(text for name, text in texts.items() if name in shown), end])
+    chosen = [text for name, text in texts.items() if name in shown]
+    return "  ".join([begin, *chosen, *([end] if end else [])])
 
 
 def write_clock(seconds: float) -> str:

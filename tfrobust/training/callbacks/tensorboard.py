@@ -19,8 +19,11 @@ from tfrobust.runs.events import drop_events, write_hparams
 _TAGS = {
     "accuracy": "accuracy/clean",
     "adversarial_accuracy": "accuracy/robust",
-    "robust_accuracy": "accuracy/robust",
     "loss": "loss/total",
+    "val_accuracy": "accuracy/clean",
+    "val_robust_accuracy": "accuracy/robust",
+    # The cross-entropy at the clean images, whatever the method minimises.
+    "val_loss": "loss/clean",
 }
 
 
@@ -92,9 +95,7 @@ class TensorBoardLog(keras.callbacks.Callback):
                 scale = at(self.model.scale, self.model.epoch())
                 tf.summary.scalar("schedule/epsilon", radius * scale)
         with self._writers["validation"].as_default(step=epoch + 1):
-            _write_scalars(
-                {n.removeprefix("val_"): v for n, v in logs.items() if n.startswith("val_")}
-            )
+            _write_scalars({n: v for n, v in logs.items() if n.startswith("val_")})
             if self.model.eval_attack is not None and epoch % self.image_epochs == 0:
                 self._show_attack()
         for writer in self._writers.values():
@@ -129,16 +130,17 @@ class TensorBoardLog(keras.callbacks.Callback):
 
 
 def name_tag(name: str) -> str:
-    """The tag of a number that Keras calls `name`, without its "val_".
+    """The tag of a number that Keras calls `name`, in training or, with "val_", in validation.
 
     Example:
     >>> from tfrobust.training.callbacks.tensorboard import name_tag
-    >>> [name_tag(name) for name in ("accuracy", "robust_accuracy", "label_loss", "entropy")]
-    ['accuracy/clean', 'accuracy/robust', 'loss/label', 'measures/entropy']
+    >>> [name_tag(name) for name in ("val_robust_accuracy", "loss", "val_loss", "label_loss", "entropy")]
+    ['accuracy/robust', 'loss/total', 'loss/clean', 'loss/label', 'measures/entropy']
     """
-    if name.endswith("_loss"):
-        return f"loss/{name.removesuffix('_loss')}"
-    return _TAGS.get(name, f"measures/{name}")
+    if name in _TAGS:
+        return _TAGS[name]
+    plain = name.removeprefix("val_")
+    return f"loss/{plain[:-5]}" if plain.endswith("_loss") else f"measures/{plain}"
 
 
 def _write_scalars(logs):
@@ -146,7 +148,7 @@ def _write_scalars(logs):
     for name, value in logs.items():
         tag = name_tag(name)
         # Of two that would share a chart the second keeps its own name.
-        tag = tag if tag not in written else f"measures/{name}"
+        tag = tag if tag not in written else f"measures/{name.removeprefix('val_')}"
         written.add(tag)
         tf.summary.scalar(tag, value)
 

@@ -11,12 +11,9 @@ from tfrobust.compat import MultiWorkerStrategy
 from tfrobust.errors import Interrupted
 from tfrobust.ops.replicas.workers import ConnectedWorkers
 from tfrobust.training.cluster.environment import Cluster
-from tfrobust.training.cluster.watch import STATUS, Watch, end_process
+from tfrobust.training.cluster.watch import AGAIN, STATUS, Watch, end_process
 
-_GONE = (
-    "Another worker is gone; what was saved before stays. Start all workers again with the same commands to "
-    "go on."
-)
+_GONE = "Another worker is gone; what was saved before stays."
 
 
 class WatchedWorkers(ConnectedWorkers):
@@ -44,7 +41,7 @@ class WatchedWorkers(ConnectedWorkers):
             ):
                 raise
             atexit.register(end_process, STATUS)
-            raise Interrupted(self.watch.describe() if lost else _GONE) from error
+            raise (self.watch.interruption() if lost else Interrupted(_GONE, AGAIN)) from error
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ PATIENCE = 4
 GRACE = 8.0
 """Seconds that the main thread has to end by itself, before the process is ended."""
 STATUS = 75
+AGAIN = "Start all workers again with the same commands to go on."
 
 
 class Watch:
@@ -57,18 +58,16 @@ class Watch:
     def check(self) -> None:
         """Raises `Interrupted` if a worker is known to be gone."""
         if self.lost is not None:
-            raise Interrupted(self.describe())
+            raise self.interruption()
 
     def wait_for_loss(self) -> bool:
         """Whether a worker is gone, as far as it shows within the time that it takes to be sure."""
         return self._noticed.wait(INTERVAL * (PATIENCE + 2))
 
-    def describe(self) -> str:
+    def interruption(self) -> Interrupted:
         """What is told when a worker is gone."""
-        return (
-            f"Worker {self.lost} at {self._others[self.lost or 0]} is gone; what was saved before stays. "
-            "Start all workers again with the same commands to go on."
-        )
+        gone = f"Worker {self.lost} at {self._others[self.lost or 0]} is gone"
+        return Interrupted(f"{gone}; what was saved before stays.", AGAIN)
 
     def _look(self):
         missing = dict.fromkeys(self._others, 0)
@@ -86,7 +85,7 @@ class Watch:
         if self._stopped.is_set():
             return
         # The main thread waits inside TensorFlow, where no exception of Python reaches it.
-        print(f"interrupted: {self.describe()}", file=sys.stderr, flush=True)
+        print(f"interrupted: {self.interruption()}", file=sys.stderr, flush=True)
         try:
             self.on_loss()
         finally:
