@@ -82,7 +82,7 @@ def explain(ours: dict) -> tuple[str, str, str]:
     """
     clean, robust, attacks = ours["clean"], ours["robust"], ours["attacks"]
     what = (
-        f"The classifier {ours['model']} was shown {clean['total']} images of {ours['data']}, in "
+        f"The classifier ({ours['model']}) was shown {clean['total']} images of {_of_data(ours['data'])} in "
         f"{ours['num_classes']} classes, and recognises {_share(clean)} of them as they are."
     )
     doubts = [f["id"] for f in ours["findings"] if f["level"] in DISTRUST]
@@ -104,7 +104,18 @@ def explain(ours: dict) -> tuple[str, str, str]:
     survived = f"It still recognises {_share(robust)} under all of them; {more}"
     if len(attacks) == 1:
         survived = survived.replace("under all of them", "under attack")
+    if ours.get("certified"):
+        survived += (
+            f" For {_share(ours['certified'])} of all it is proven that no such change succeeds."
+        )
     return what, how, survived + (doubtful if doubts else "")
+
+
+def _of_data(name):
+    """A source, and which split of it, in words."""
+    source, _, split = name.rpartition(" ")
+    known = source and split in ("train", "validation", "test")
+    return f"the {split} split of {source}," if known else f"{name},"
 
 
 def _share(count):
