@@ -171,7 +171,7 @@ def test_a_run_leaves_everything_and_is_not_repeated(run, tmp_path):
     clean, robust = (f"{counted[n]['right']} (" for n in ("clean", "robust"))
     assert f"recognises {clean}" in report and f"and {robust}" in report
     assert "by up to 0.15 of the range from black to white" in report.partition("|")[0]
-    assert report.startswith(f"# {counted['in_words']['method']} on digits\n\nThis classifier")
+    assert report.startswith(f"# {counted['described']['method']} on digits\n\nThis classifier")
     # What a terminal shows says where all of it is.
     assert report in out and f"See {workdir}: report.md" in out
     assert json.loads((workdir / "run.json").read_text())["starts"][0]["status"] == "done"

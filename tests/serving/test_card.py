@@ -19,7 +19,6 @@ from tfrobust.serving.card.page import render_card
 X = np.random.default_rng(0).random((12, 4, 4, 1), np.float32)
 Y = np.arange(12) % 3
 REPORT = {
-    "in_words": {"method": "TRADES + MER", "test_attack": "PGD-20, 20 steps of 0.01"},
     "method": "TRADES",
     "data": "digits",
     "gin_files": [],
@@ -84,12 +83,17 @@ def test_the_card_has_the_numbers_of_the_training(evaluated):
     assert "each colour value of each pixel by at most 8/255" in text
     assert "epoch 7, the highest validation accuracy under attack" in text
     assert "such as AutoAttack: not evaluated" in text
-    # In words; the report of an earlier version has classes and their settings only.
-    assert "# TRADES + MER on digits" in text and "training is PGD-20, 20 steps of 0.01." in text
-    former = dict(content["training"])
-    del former["in_words"]
-    _, text = head(render_card({**content, "evaluations": [], "training": former}))
-    assert "# TRADES on digits" in text and "training is `PGD(steps=20)`." in text
+
+
+def test_what_was_trained_and_attacked_is_said_in_words(model, tmp_path):
+    words = {"method": "TRADES + MER", "test_attack": "PGD-20, 20 steps of 0.015, within Linf 0.15"}
+    training = {**REPORT, "described": words, "threat_model": None}
+    folder = export_classifier(model, tmp_path / "export", training=training)
+    settings, text = head(folder / "README.md")
+    assert settings["model-index"][0]["name"] == "TRADES + MER on digits"
+    assert "# TRADES + MER on digits" in text and "Trained with TRADES + MER by tfrobust" in text
+    assert f"The test attack of the training is {words['test_attack']}." in text
+    assert REPORT["test_attack"] not in text
 
 
 def test_an_evaluation_comes_later(evaluated):

@@ -42,15 +42,14 @@ def write_report(
         test_seconds: how long the test took.
     """
     splits, method, attack = experiment.splits, experiment.method, experiment.test_attack
-    in_words = {"method": method.describe(), "test_attack": _describe_attack(attack)}
     result = {
-        "in_words": in_words,
         "method": type(method).__name__,
         "data": splits.info.name,
         "gin_files": list(experiment.gin_files),
         "gin_bindings": list(experiment.gin_bindings),
         "threat_model": repr(attack.threat_model),
         "test_attack": repr(attack),
+        "described": {"method": method.describe(), "test_attack": _name_attack(attack)},
         "clean": _count(measured.clean),
         "robust": _count(measured.robust),
         "checkpoint": {"rule": rule, "epoch": best["epoch"] + 1, "value": best["value"]},
@@ -68,7 +67,7 @@ def write_report(
     value = (
         f" ({monitor} {best['value']:.4f} on {len(splits.validation)} images)" if monitor else ""
     )
-    text = f"""# {plain(in_words["method"])} on {plain(result["data"])}
+    text = f"""# {plain(method.describe())} on {plain(result["data"])}
 
 {_explain(result, splits.info, attack.threat_model)}
 
@@ -77,7 +76,7 @@ def write_report(
 {_format_row("clean", result["clean"])}
 {_format_row("under the test attack", result["robust"])}
 
-- Test attack: {plain(in_words["test_attack"])}. Each image that it found was checked by a fresh forward pass
+- Test attack: {_describe_attack(attack)}. Each image that it found was checked by a fresh forward pass
   in inference mode, and so were its distance and its pixel range. Intervals are Wilson's.
 - Trained {_describe_training(method)}.
 - Checkpoint: epoch {best["epoch"] + 1} of {experiment.epochs}{shortened}, {_CHOICE[rule]}{value}.
@@ -97,11 +96,15 @@ def write_report(
 def _describe_training(method):
     """Under which attack, and with what more, in words."""
     attack = method.attack
-    under = "without an attack" if attack is None else f"under {plain(_describe_attack(attack))}"
+    under = "without an attack" if attack is None else f"under {_describe_attack(attack)}"
     return "; with ".join([under, *(plain(part.describe()) for part in method.list_additions())])
 
 
 def _describe_attack(attack):
+    return plain(_name_attack(attack))
+
+
+def _name_attack(attack):
     return f"{attack.describe()}, within {attack.threat_model.describe()}"
 
 

@@ -41,9 +41,8 @@ def render_card(content: dict[str, Any]) -> str:
     environment.filters |= {"plain": markdown.plain, "cell": markdown.cell, "code": markdown.code}
     environment.filters |= {"percent": _percent, "interval": _interval, "accuracy": _accuracy}
     training = content.get("training")
-    # Reports of earlier versions have the names and settings of classes only.
-    words = training.get("in_words", {}) if training else {}
-    method = words.get("method") or (training["method"] if training else None)
+    # Runs of before have no words for their method.
+    method = training.get("described", training)["method"] if training else None
     names = [one["data"] for one in _list_measured(content)]
     names += [training["data"]] if training else []
     try:
@@ -55,7 +54,6 @@ def render_card(content: dict[str, Any]) -> str:
             both_sides=_find_both_sides(content),
             conversions=content.get("conversions", {}),
             method=method,
-            test_attack=words.get("test_attack"),
             title=f"{method} on {training['data']}" if training else "Image classifier",
             datasets=sorted({_name_data(name) for name in names}),
             data_name=_name_data,

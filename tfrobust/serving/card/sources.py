@@ -11,10 +11,10 @@ from tfrobust.runs import kinds
 from tfrobust.runs.reports.certification_report import read_certification
 
 _OF_REPORT = (
-    "in_words",
     "method",
     "data",
     "test_attack",
+    "described",
     "clean",
     "robust",
     "checkpoint",
