@@ -1,4 +1,4 @@
-"""Angle brackets that are no HTML, `<v, w>` or `path/<class>/`, for the site: Markdown takes them for tags."""
+"""Angle brackets that are no HTML, `<v, w>` or `path/<class>/`, for the site: Markdown sees tags there."""
 
 import re
 
