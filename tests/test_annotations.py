@@ -9,23 +9,34 @@ import pytest
 PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "tfrobust"
 
 # Folders of the package, a line each; subfolders are included.
-POLISHED = (
+ANNOTATED = (
     "attacks",
     "benchmarks",
+    "bounds",
+    "certification",
     "commands",
+    "comparison",
     "config",
     "contract",
     "data",
     "evaluation",
+    "figures",
     "losses",
     "models",
     "ops",
+    "papers",
     "plots",
+    "recipes",
+    "regularizers",
     "runs",
     "serving",
+    "sweeps",
     "threat_models",
     "training",
+    "weights",
 )
+# What it exports is no example of use: the rows of a table.
+SHOWN = tuple(room for room in ANNOTATED if room != "papers")
 
 
 def lacking(function, is_method):
@@ -58,7 +69,7 @@ def unannotated(source):
     return list(walk(ast.parse(source).body, ()))
 
 
-@pytest.mark.parametrize("room", POLISHED)
+@pytest.mark.parametrize("room", ANNOTATED)
 def test_public_functions_are_annotated(room):
     found = {}
     for path in sorted((PACKAGE / room).rglob("*.py")):
@@ -67,7 +78,7 @@ def test_public_functions_are_annotated(room):
     assert found == {}, "annotate these"
 
 
-@pytest.mark.parametrize("room", POLISHED)
+@pytest.mark.parametrize("room", SHOWN)
 def test_what_a_room_exports_shows_an_example(room):
     module = importlib.import_module(f"tfrobust.{room.replace('/', '.')}")
     exported = {name: getattr(module, name) for name in getattr(module, "__all__", ())}

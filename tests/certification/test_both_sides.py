@@ -57,7 +57,7 @@ def test_the_report_has_both_sides(setting, proven, folder, tmp_path):
     assert [float(row["certified_radius"]) for row in rows] == found.certified_radii.tolist()
     text = (tmp_path / "e" / "report.md").read_text()
     share = 100 * proven.certified.mean()
-    assert f"at least {share:.2f} % are certified" in text and "certified, at least" in text
+    assert f"({share:.2f} %) of all it is proven" in text and "certified, at least" in text
     assert f"between {share:.2f} %, which is certified (IBP, CROWNIBP, CROWN), and" in text
     assert ours["certified"]["method"] == proven.method == "IBP, CROWNIBP, CROWN"
     (row,) = (item for item in ours["checklist"] if item["item"] == "a proof as a lower bound")

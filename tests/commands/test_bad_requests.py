@@ -119,6 +119,8 @@ FLAGS = [
     ("evaluate", ["--slots=x"], "slots"),
     ("evaluate", ["--streams=0"], "streams"),
     ("evaluate", ["--streams=x"], "streams"),
+    ("evaluate", ["--thresholds=C36"], "--thresholds=C36"),
+    ("evaluate", ["--thresholds=C36.share=much"], "C36.share=1"),
     ("evaluate", ["--norm=Linfinity"], "norm"),
     ("evaluate", ["--split=tests"], "split"),
     ("evaluate", ["--checks=some"], "checks"),

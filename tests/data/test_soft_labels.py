@@ -134,7 +134,7 @@ def test_what_cannot_be_mixed():
     ):
         with pytest.raises(UserError, match="`augment` ends with what makes soft labels"):
             read(*augment)
-    with pytest.raises(UserError, match="num_classes"):
+    with pytest.raises(UserError, match="give `num_classes`, such as splits.info.num_classes"):
         read(data.Mixup(), num_classes=None)
     for make in (lambda: data.Mixup(0), lambda: data.CutMix(1.0, 1.5)):
         with pytest.raises(UserError, match="`alpha`|`probability`"):

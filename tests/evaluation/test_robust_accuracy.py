@@ -1,6 +1,8 @@
 """Robust accuracy as a number and as a callback: a closed form, any `fit`, the same training."""
 
 import contextlib
+import csv
+from unittest import mock
 
 import keras
 import numpy as np
@@ -10,6 +12,7 @@ import tensorflow as tf
 import tfrobust
 from tfrobust import Linf, RobustAccuracy, robust_accuracy
 from tfrobust.errors import UserError
+from tfrobust.evaluation.robust_accuracy import _Watch
 
 ATTACK = tfrobust.PGD(Linf(0.1), steps=3, relative_step_size=0.5)
 RNG = np.random.default_rng(0)
@@ -56,7 +59,8 @@ def test_any_fit_has_it_and_is_otherwise_the_same():
     for one, other in zip(with_it.get_weights(), without.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert {k: v for k, v in history.items() if k in plain} == plain
-    assert len(history["val_robust_accuracy"]) == 2
+    # Epochs 1, 2 and 4.
+    assert np.isfinite(history["val_robust_accuracy"]).tolist() == [True, True, False, True]
     last = robust_accuracy(with_it, X[:30], Y[:30], ATTACK)
     assert history["val_robust_accuracy"][-1] == last
     # A second `fit`, as of a training that goes on: nothing is traced again, and the number depends on the
@@ -98,6 +102,25 @@ def test_keras_s_callbacks_watch_it(tmp_path):
     save = keras.callbacks.ModelCheckpoint(path, save_best_only=True, **monitor)
     history = fit(network(), [watch, stop, save], epochs=9)
     assert len(history["val_robust_accuracy"]) == 2 and path.is_file()
+
+
+def test_between_measurements_nothing_is_better_for_keras_s_callbacks(tmp_path):
+    """Keras saves an epoch of which a number is not in the logs, over the best one."""
+    watch = RobustAccuracy(ATTACK, (X, Y), every=3)
+    told = iter([0.1, 0.5, 0.4, 0.3])
+    monitor = {"monitor": "val_robust_accuracy", "mode": "max"}
+    path = str(tmp_path / "{epoch}-{val_robust_accuracy:.1f}.keras")
+    save = keras.callbacks.ModelCheckpoint(path, save_best_only=True, **monitor)
+    stop = keras.callbacks.EarlyStopping(patience=6, restore_best_weights=True, **monitor)
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    with mock.patch.object(_Watch, "count", lambda self: next(told)):
+        history = fit(network(), [watch, save, stop, log], epochs=20)["val_robust_accuracy"]
+    # Measured after the epochs 1, 3, 6 and 9; the best is the third, and six epochs later it ends.
+    np.testing.assert_array_equal(np.flatnonzero(np.isfinite(history)), [0, 2, 5, 8])
+    assert len(history) == 9 and stop.best_epoch == 2
+    assert sorted(p.name for p in tmp_path.glob("*.keras")) == ["1-0.1.keras", "3-0.5.keras"]
+    rows = list(csv.DictReader((tmp_path / "log.csv").read_text().splitlines()))
+    assert [row["val_robust_accuracy"] for row in rows[:3]] == ["0.1", "nan", "0.5"]
 
 
 def test_the_examples_are_a_fixed_part_of_all_classes():

@@ -12,6 +12,7 @@ from tfrobust.commands.plot import COMMAND
 from tfrobust.evaluation import load_examples
 from tfrobust.figures.catalogue import FIGURES, find_figure
 from tfrobust.models import digits_cnn
+from tfrobust.ops.uncertainty.interval import binomial_interval
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def files(tmp_path_factory):
         counts = {
             n: {"accuracy": a, "interval": [a, a]} for n, a in (("clean", 0.9), ("robust", robust))
         }
-        curve = {"epsilon": {"epsilon": [0.0, 0.1], "accuracy": [0.9, robust]}}
+        curve = {"epsilon": {"epsilon": [0.0, 0.1], "accuracy": [0.9, robust], "examples": 10}}
         report = {
             "schema": 1,
             "norm": "Linf",
@@ -124,6 +125,7 @@ def files(tmp_path_factory):
         ("divergences", ["run"], "divergence_two_pieces", ["0.2", "0.2"]),
         ("accuracies", ["one", "two"], "accuracy", ["0.9", "0.5", "0.9", "0.6"]),
         ("epsilon", ["one", "two"], "accuracy", ["0.9", "0.5", "0.9", "0.6"]),
+        ("epsilon", ["one"], "low", [str(binomial_interval(n, 10)[0]) for n in (9, 5)]),
         ("rows", ["one", "two"], "robust", ["0.5", "0.6"]),
         ("trade_off", ["sweep"], "robust", ["0.5", "0.7"]),
         ("sensitivity", ["sweep"], "mean", ["0.9", "0.5", "0.9", "0.7"]),

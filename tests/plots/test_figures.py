@@ -131,6 +131,19 @@ def test_radii_are_drawn_in_their_order():
     assert mark.get_xdata()[0] == 0.1
 
 
+def test_a_curve_says_how_many_images_it_is_of():
+    curve = (np.array([0.2, 0.0]), np.array([0.3, 0.9]))
+    ends = (np.array([0.2, 0.8]), np.array([0.4, 0.95]))
+    draw = plots.plot_epsilon_curves
+    same = draw({"a": curve, "b": curve}, "L2", None, {"a": 9, "b": 9}, {"a": ends}).axes[0]
+    assert same.get_xlabel().endswith("(9 images, 95 % intervals)")
+    corners = same.collections[0].get_paths()[0].vertices
+    assert {(0.0, 0.8), (0.0, 0.95), (0.2, 0.2), (0.2, 0.4)} <= set(map(tuple, corners.tolist()))
+    other = draw({"a": curve, "b": curve}, "L2", None, {"a": 9, "b": 30}).axes[0]
+    told = [text.get_text() for text in other.get_legend().get_texts()]
+    assert told == ["a, 9 images", "b, 30 images"] and other.get_xlabel().endswith("[0, 1])")
+
+
 def test_surfaces_share_one_scale():
     places = np.linspace(-1, 1, 5)
     losses = {"flat": np.zeros((5, 5)), "steep": np.full((5, 5), 8.0)}

@@ -85,6 +85,17 @@ def test_the_card_has_the_numbers_of_the_training(evaluated):
     assert "such as AutoAttack: not evaluated" in text
 
 
+def test_what_was_trained_and_attacked_is_said_in_words(model, tmp_path):
+    words = {"method": "TRADES + MER", "test_attack": "PGD-20, 20 steps of 0.015, within Linf 0.15"}
+    training = {**REPORT, "described": words, "threat_model": None}
+    folder = export_classifier(model, tmp_path / "export", training=training)
+    settings, text = head(folder / "README.md")
+    assert settings["model-index"][0]["name"] == "TRADES + MER on digits"
+    assert "# TRADES + MER on digits" in text and "Trained with TRADES + MER by tfrobust" in text
+    assert f"The test attack of the training is {words['test_attack']}." in text
+    assert REPORT["test_attack"] not in text
+
+
 def test_an_evaluation_comes_later(evaluated):
     folder, workdir, result = evaluated
     found, text = head(update_card(folder, [workdir], {"license": "apache-2.0"}))

@@ -49,6 +49,12 @@ def _define(values):
         "contract: no checks with attacks of their own; auto: contract after one short attack, else full.",
         **given,
     )
+    flags.DEFINE_list(
+        "thresholds",
+        [],
+        "Settings of checks, such as C8.share=0.03,C36.share=1; docs/checks.md lists them.",
+        **given,
+    )
     flags.DEFINE_enum(
         "nan_counts",
         "broken",
@@ -59,7 +65,7 @@ def _define(values):
     flags.DEFINE_string(
         "certified",
         None,
-        "Folder of bin/certify.py, for the same model: the report then has both bounds.",
+        "Folder of tfrobust certify, for the same model: the report then has both bounds.",
         **given,
     )
     flags.DEFINE_bool(
@@ -109,10 +115,11 @@ def _check(values):
     if values.suite == "help":
         return
     parts.parse_streams(values.streams)
+    parts.parse_thresholds(values.thresholds)
     if values.certified:
         first_look.check_certified(values.certified)
     elif values.skip_certified:
-        raise UserError("--skip_certified needs --certified=FOLDER, a folder of bin/certify.py.")
+        raise UserError("--skip_certified needs --certified=FOLDER, a folder of tfrobust certify.")
     for path in values.surrogate:
         find_classifier(path)
     is_run = check_flags(values, kinds.EVALUATION)
@@ -152,6 +159,7 @@ def _run(values):
             resume=values.resume,
             merge=values.merge,
             checks=values.checks,
+            thresholds=parts.parse_thresholds(values.thresholds),
             certified=values.certified,
             skip_certified=values.skip_certified,
             statement=values.statement,

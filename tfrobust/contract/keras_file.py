@@ -58,7 +58,7 @@ def _reason(error):
         )
     if unknown:
         return (
-            f"it needs {unknown[1]}, which is not of Keras or tfrobust. If that class is your own, evaluate "
-            "the model from Python, where it is registered."
+            f"it needs {unknown[1]}, which is not of Keras or tfrobust. If that class is your own, call "
+            "tfrobust.evaluate or tfrobust.serving.export_classifier in Python, where it is registered."
         )
     return f"{one_line(error, 200)} It may be damaged: write it again."

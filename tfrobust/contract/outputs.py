@@ -20,7 +20,8 @@ _ENOUGH = 4
 PROBABILITIES = (
     "The model gives probabilities, and losses here are computed from logits: they would saturate, and "
     "robust accuracy would be another one. Take the last softmax off: tfrobust.adapt(model, "
-    "input_range=(0, 1)) gives the same model with logits."
+    "input_range=(0, 1)), or (0, 255) if these are its pixels, gives the same model with logits; "
+    "tfrobust.save_classifier writes that one for the commands."
 )
 
 

@@ -118,7 +118,12 @@ def training_dataset(
     soft = split_soft_labels(check_augment(augment, split.image_shape))
     whole, one_by_one = split_transforms(soft.transforms)
     if soft.makes_soft_labels:
-        num_classes = integer(num_classes or 0, "num_classes", minimum=2)
+        if num_classes is None:
+            raise UserError(
+                "`augment` makes soft labels, which have a share for each class: give `num_classes`, such as "
+                "splits.info.num_classes."
+            )
+        num_classes = integer(num_classes, "num_classes", minimum=2)
 
     run = TrainingBatches(split, batch_size, seed, epochs, first_epoch, first_step, part)
     mixed = MixedBatches(run)

@@ -133,7 +133,7 @@ def _check(proofs: Proofs, threat_model: ThreatModel, model_hash: str) -> None:
     if proofs.model_hash != model_hash:
         raise UserError(
             "The certificates are of another classifier than the one that is evaluated: their weights "
-            "differ. Certify this one: python bin/certify.py --model=..."
+            "differ. Certify this one: tfrobust certify --model=..."
         )
 
 

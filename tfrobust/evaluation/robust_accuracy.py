@@ -86,17 +86,20 @@ class RobustAccuracy(keras.callbacks.Callback):
     """A Keras callback that puts the robust accuracy on fixed examples into the logs of an epoch.
 
     Use it in the `fit` of any Keras model, before the callbacks that read the logs. `EarlyStopping` and
-    `ModelCheckpoint` watch it by `monitor="val_robust_accuracy", mode="max"`; after an epoch without a
-    measurement the number is not in the logs, and they wait for the next one. The attack is traced once,
-    draws by the examples only, and moves no weight, statistic or random state: training is that without
-    it, and one that was interrupted goes on with the same numbers.
+    `ModelCheckpoint` watch it by `monitor="val_robust_accuracy", mode="max"`. An epoch without a measurement
+    has the number NaN, which is no improvement: `ModelCheckpoint(save_best_only=True)` keeps what it has,
+    where it would save whatever has no number at all, and the patience of `EarlyStopping` counts every epoch,
+    so that it must be `every` at least. The attack is traced once, draws by the examples only, and moves no
+    weight, statistic or random state: training is that without it, and one that was interrupted goes on with
+    the same numbers.
 
     Args:
         attack: `Attack` such as `PGD(Linf("8/255"), steps=10)`.
         data: pair of images, uint8 or float in [0, 1], and labels; or a `data.Split`, `evaluation.Examples`
             or finite tf.data.Dataset, which is read into memory. None for the validation split in
             `training.train`.
-        every: epochs from one measurement to the next.
+        every: it is measured after every so many epochs, and after the first one of a `fit`. In the runs of
+            `training.train`, whose tables have empty cells, after the others the number is left out.
         examples: how many are used, the same for ever and of all classes alike; None for all.
         classifier: the model from images in [0, 1] to logits that is attacked, such as
             `tfrobust.adapt(model, input_range=(0, 255))`, which shares the weights of a model with a
@@ -142,9 +145,12 @@ class RobustAccuracy(keras.callbacks.Callback):
         self.verbose = integer(verbose, "verbose", 0, 1)
         self._split = None if data is None else self._choose(as_examples(data).load())
         self._watch: _Watch | None = None
+        # In `fit`, no epoch is without the number, and the first has one to compare others with.
+        self._fills, self._is_first = True, True
 
     def set_experiment(self, experiment: Any) -> None:
         """Called by `train`: the validation split, where no data were given."""
+        self._fills = False
         if self._split is None:
             self._split = self._choose(experiment.splits.validation.load())
 
@@ -160,6 +166,7 @@ class RobustAccuracy(keras.callbacks.Callback):
             raise UserError(
                 "RobustAccuracy needs examples: give `data=(images, labels)` outside of `training.train`."
             )
+        self._is_first = True
         inner = model.classifier if isinstance(model, ClassifierWrapper) else model
         attacked = inner if self.classifier is None else self.classifier
         # A second `fit` of the same model goes on with what is traced.
@@ -167,7 +174,12 @@ class RobustAccuracy(keras.callbacks.Callback):
             self._watch = _Watch(attacked, self._split, self.attack, self.batch_size, self.seed)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if logs is None or self._watch is None or (epoch + 1) % self.every:
+        if logs is None or self._watch is None:
+            return
+        is_first, self._is_first = self._is_first and self._fills, False
+        if (epoch + 1) % self.every and not is_first:
+            if self._fills:
+                logs[self.log_name] = float("nan")
             return
         began = time.monotonic()
         logs[self.log_name] = found = self._watch.count()

@@ -136,7 +136,8 @@ def _of_path(path, trust):
 
 def _of_keras_file(file, run):
     model = read_keras_file(file)
-    return dataclasses.replace(_of_keras_model(model, f"Keras file {file.name}"), folder=run)
+    named = f"Keras file {file.name}" if run is None else f"run {run.absolute().name}"
+    return dataclasses.replace(_of_keras_model(model, named), folder=run)
 
 
 def _of_keras_model(model, description):

@@ -43,7 +43,8 @@ def draw_bounds(request: Request) -> Drawn:
 
 def _read_certification(name, folder):
     report = read_certification(folder)
-    return Bounds(certified=find_steps(report.clean, report.radii)), report.norm
+    steps = find_steps(report.clean, report.radii)
+    return Bounds(certified=steps, examples=len(report.clean)), report.norm
 
 
 def _read_evaluation(name, folder):
@@ -56,13 +57,14 @@ def _read_evaluation(name, folder):
         attacked = radii, np.array([ours[m]["accuracy"] for m in ("clean", "robust")])
     else:
         raise UserError(f"The evaluation {name} has no attacks. Leave it out.")
+    examples = curve["examples"] if curve is not None else ours["clean"]["total"]
     if ours.get("certified") is None:
-        return Bounds(attacked=attacked), ours["norm"]
+        return Bounds(attacked=attacked, examples=examples), ours["norm"]
     rows = _read_rows(folder / "examples.csv")
-    rows = rows[: (curve or {}).get("examples", len(rows))]
+    rows = rows[:examples]
     clean = np.array([row["clean_right"] == "true" for row in rows])
     radii = np.array([float(row["certified_radius"] or math.nan) for row in rows])
-    return Bounds(find_steps(clean, radii), attacked), ours["norm"]
+    return Bounds(find_steps(clean, radii), attacked, examples), ours["norm"]
 
 
 def _read_rows(path):

@@ -6,6 +6,7 @@ import numpy as np
 
 from tfrobust.errors import UserError
 from tfrobust.figures.request import Drawn, Request
+from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.plots import (
     plot_accuracies,
     plot_epochs,
@@ -63,13 +64,16 @@ def draw_epsilon(request: Request) -> Drawn:
             )
         curves[name] = np.array(curve["epsilon"]), np.array(curve["accuracy"])
     radii = {report["radius"] for report in reports.values()}
-    figure = plot_epsilon_curves(curves, norms.pop(), radii.pop() if len(radii) == 1 else None)
+    examples = {name: report["curves"]["epsilon"]["examples"] for name, report in reports.items()}
+    ends = {name: _find_intervals(pair[1], examples[name]) for name, pair in curves.items()}
+    radius = radii.pop() if len(radii) == 1 else None
+    figure = plot_epsilon_curves(curves, norms.pop(), radius, examples, ends)
     rows = [
-        (name, float(e), float(a))
-        for name, pair in curves.items()
-        for e, a in zip(*pair, strict=True)
+        (name, *map(float, row), examples[name])
+        for name, (radii, accuracies) in curves.items()
+        for row in zip(radii, accuracies, *ends[name], strict=True)
     ]
-    return Drawn(figure, ("evaluation", "radius", "accuracy"), rows)
+    return Drawn(figure, ("evaluation", "radius", "accuracy", "low", "high", "images"), rows)
 
 
 def draw_trade_off(request: Request) -> Drawn:
@@ -194,7 +198,7 @@ def _read_sweep(folder):
 
     content = kinds.SWEEP.read(folder)
     if content is None:
-        raise UserError(f"There is no sweep in {folder}. Give folders that bin/sweep.py made.")
+        raise UserError(f"There is no sweep in {folder}. Give folders that tfrobust sweep made.")
     suite = content["sweep"].get("suite")
     points = [Point(tuple(map(tuple, p["values"])), p["seed"]) for p in content["points"]]
     return group_results([read_result(folder / p.name, p, suite) for p in points]), suite
@@ -207,3 +211,9 @@ def _name_attack(folder):
     return (
         f"test attack in {describe_threat_model(read_run_report(reports[0].parent).threat_model)}"
     )
+
+
+def _find_intervals(accuracies, count):
+    ends = [binomial_interval(round(float(accuracy) * count), count) for accuracy in accuracies]
+    low, high = np.array(ends).T
+    return low, high

@@ -123,7 +123,9 @@ class Request:
         place = int(places[0])
         return examples.x[place], int(examples.y[place]), int(examples.ids[place])
 
-    def keep(self, settings: dict[str, Any], compute: Callable[[], dict[str, np.ndarray]]):
+    def keep(
+        self, settings: dict[str, Any], compute: Callable[[], dict[str, np.ndarray]]
+    ) -> dict[str, np.ndarray]:
         """Arrays that are computed once for the same settings, kept beside the picture as .npz."""
         arrays, was_there = load_or_compute(self.output.with_suffix(".npz"), settings, compute)
         if was_there:

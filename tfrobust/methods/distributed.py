@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfrobust import contract
 from tfrobust.compat import all_layers, build_on_batch, compiled_metrics
 from tfrobust.errors import UserError
 from tfrobust.ops.replicas.rows import spans_processes, split_batches
@@ -90,3 +91,20 @@ class DistributedLoops:
     def _refuse_several_processes(self, what, instead):
         if spans_processes(self.distribute_strategy):
             raise UserError(f"{what} does not work on several workers. {instead}")
+
+    def train_on_batch(self, *args, **kwargs):
+        """As `keras.Model.train_on_batch`."""
+        self._refuse_several_processes("train_on_batch", "Call fit.")
+        with contract.as_user_error():
+            return super().train_on_batch(*args, **kwargs)
+
+    def test_on_batch(self, *args, **kwargs):
+        """As `keras.Model.test_on_batch`."""
+        self._refuse_several_processes("test_on_batch", "Call evaluate.")
+        with contract.as_user_error():
+            return super().test_on_batch(*args, **kwargs)
+
+    def predict_on_batch(self, x):
+        """As `keras.Model.predict_on_batch`: logits."""
+        with contract.as_user_error():
+            return super().predict_on_batch(x)

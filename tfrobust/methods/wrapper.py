@@ -1,6 +1,10 @@
 """A classifier inside a Keras model: what every method needs from Keras, and no mathematics."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfrobust import contract
@@ -34,7 +38,9 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
     # How often a training step updates the weights. Epochs are counted in steps.
     updates_per_step = 1
 
-    def __init__(self, classifier, part_names, seed, name):
+    def __init__(
+        self, classifier: keras.Model, part_names: Sequence[str], seed: int, name: str | None
+    ) -> None:
         super().__init__(name=name)
         self.classifier = classifier
         self.seed = check_seed(seed)
@@ -45,12 +51,12 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         self.prepare_reports()
         self.built = classifier.built
 
-    def call(self, x, training=False):
+    def call(self, x: Any, training: bool = False) -> tf.Tensor:
         """Logits of the classifier; uint8 means k / 255."""
         x = contract.from_uint8(tf.convert_to_tensor(x), contract.image_dtype(self.classifier))
         return self.classifier(x, training=training)
 
-    def remember_inputs(self, x):
+    def remember_inputs(self, x: tf.Tensor) -> None:
         """Lets Keras see the images' shape, as `export`, conversion to LiteRT and `summary` ask for.
 
         Steps call the classifier, not the method itself.
@@ -61,30 +67,30 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
             self(keras.KerasTensor((None, *x.shape[1:]), dtype=x.dtype.name), training=False)
 
     @property
-    def steps_per_epoch(self):
+    def steps_per_epoch(self) -> int:
         """Steps that make an epoch for schedules. `fit` sets it; set it yourself in a loop of your own."""
         return int(self.clock.length.numpy())
 
     @steps_per_epoch.setter
-    def steps_per_epoch(self, steps):
+    def steps_per_epoch(self, steps: int) -> None:
         self.clock.set_length(integer(steps, "steps_per_epoch", 1))
         self._length_is_given = True
 
-    def epoch(self):
+    def epoch(self) -> tf.Tensor:
         """Epochs that have passed, a float32 scalar that grows with every step."""
         return self.clock.epoch()
 
     def compile(
         self,
-        optimizer,
+        optimizer: str | keras.optimizers.Optimizer,
         *,
-        loss=None,
-        jit_compile=False,
-        accumulation_steps=1,
-        rematerialize=False,
-        gradient_norm=False,
-        **kwargs,
-    ):
+        loss: None = None,
+        jit_compile: bool | str = False,
+        accumulation_steps: int = 1,
+        rematerialize: bool | Sequence[str] = False,
+        gradient_norm: bool = False,
+        **kwargs: Any,
+    ) -> None:
         """Configures training as Keras does, without a loss, since the method is the loss.
 
         Args:
@@ -128,23 +134,23 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
 
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        class_weight=None,
-        sample_weight=None,
-        initial_epoch=0,
-        steps_per_epoch=None,
-        validation_steps=None,
-        validation_batch_size=None,
-        validation_freq=1,
-    ):
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+    ) -> keras.callbacks.History:
         """As `keras.Model.fit`. Images are uint8 or floating-point in [0, 1], labels integers (b,).
 
         Labels may be distributions (b, k), too, where no part of the method has a `needs_class`.
@@ -165,11 +171,13 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
         if validation_data is not None:
             validation_data, validation_steps = self._distribute(validation_data, validation_steps)
         with contract.as_user_error():
-            arrays, validation_data = in_memory.split_off_validation(
+            (x, y, sample_weight), validation_data = in_memory.split_off_validation(
                 (x, y, sample_weight), validation_split, validation_data
             )
             return super().fit(
-                **in_memory.as_batches(*arrays, batch_size, steps_per_epoch, shuffle, class_weight),
+                **in_memory.as_batches(
+                    x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight
+                ),
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
@@ -185,16 +193,16 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
 
     def evaluate(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        verbose="auto",
-        sample_weight=None,
-        steps=None,
-        callbacks=None,
-        return_dict=False,
-        **kwargs,
-    ):
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
         """As `keras.Model.evaluate`: clean accuracy, and `robust_accuracy` under the `eval_attack`.
 
         `loss` is the clean cross-entropy, the same number for every method. As everywhere in Keras,
@@ -209,7 +217,14 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
                 x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, **kwargs
             )
 
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> np.ndarray:
         """As `keras.Model.predict`: logits."""
         self._refuse_several_processes("predict", "Call it on method.classifier in one process.")
         x = data_checks.look_at(self, x)
@@ -217,30 +232,13 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
             x, *_ = in_memory.convert_ordered(x, None, None, batch_size, steps)
             return super().predict(x, batch_size, verbose, steps, callbacks)
 
-    def train_on_batch(self, *args, **kwargs):
-        """As `keras.Model.train_on_batch`."""
-        self._refuse_several_processes("train_on_batch", "Call fit.")
-        with contract.as_user_error():
-            return super().train_on_batch(*args, **kwargs)
-
-    def test_on_batch(self, *args, **kwargs):
-        """As `keras.Model.test_on_batch`."""
-        self._refuse_several_processes("test_on_batch", "Call evaluate.")
-        with contract.as_user_error():
-            return super().test_on_batch(*args, **kwargs)
-
-    def predict_on_batch(self, x):
-        """As `keras.Model.predict_on_batch`: logits."""
-        with contract.as_user_error():
-            return super().predict_on_batch(x)
-
-    def predict_step(self, data):
+    def predict_step(self, data: Any) -> tf.Tensor:
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         x = contract.as_images_of(self.classifier, x)
         with stand_in(x) as (rows,):
             return self(rows, training=False)[: tf.shape(x)[0]]
 
-    def check_clock(self):
+    def check_clock(self) -> None:
         """Raises `UserError` if a setting is a schedule and the length of an epoch is not known."""
         if uses_schedule(vars(self)) and not self.steps_per_epoch:
             raise UserError(

@@ -14,6 +14,7 @@ from tfrobust.plots.style import (
     finish_axes,
     in_column,
     make_figure,
+    name_images,
     series_style,
 )
 
@@ -28,10 +29,12 @@ class Bounds:
         certified: radii above 0 in rising order, in pixel units, and the accuracies in [0, 1] that are proven
             up to each of them; None without certificates.
         attacked: radii and accuracies in [0, 1] under attack; None without attacks.
+        examples: number of images behind both; None if it is not known.
     """
 
     certified: Points | None = None
     attacked: Points | None = None
+    examples: int | None = None
 
 
 def find_steps(clean: np.ndarray, radii: np.ndarray) -> Points:
@@ -93,7 +96,9 @@ def plot_bounds(bounds: Mapping[str, Bounds], norm: str) -> Figure:
         raise UserError("There is no certified and no attacked accuracy to draw.")
     figure = make_figure(2.6)
     axes = figure.subplots()
+    labels, images = name_images({name: found.examples for name, found in bounds.items()})
     for number, (name, found) in enumerate(bounds.items()):
+        name = labels[name]
         colour = COLOURS[number % len(COLOURS)]
         if found.certified is not None:
             draw_certified(axes, found.certified, colour, f"{name}, certified")
@@ -106,8 +111,12 @@ def plot_bounds(bounds: Mapping[str, Bounds], norm: str) -> Figure:
                 label=f"{name}, attacked",
                 **look,
             )
+    told = f"\n({images})" if images else ""
     axes.set(
-        xlabel=f"{norm} radius (pixels in [0, 1])", ylabel="accuracy", ylim=(0, 1), xlim=(0, None)
+        xlabel=f"{norm} radius (pixels in [0, 1]){told}",
+        ylabel="accuracy",
+        ylim=(0, 1),
+        xlim=(0, None),
     )
     finish_axes(axes)
     add_legend(axes)

@@ -6,12 +6,23 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import add_legend, finish_axes, in_column, make_figure, series_style
+from tfrobust.plots.style import (
+    add_legend,
+    finish_axes,
+    in_column,
+    make_figure,
+    name_images,
+    series_style,
+)
 
 
 @in_column
 def plot_epsilon_curves(
-    curves: Mapping[str, tuple[np.ndarray, np.ndarray]], norm: str, radius: float | None = None
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    norm: str,
+    radius: float | None = None,
+    examples: Mapping[str, int] | None = None,
+    intervals: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> Figure:
     """Draws accuracy against the radius of the attack, a line for each classifier.
 
@@ -19,6 +30,9 @@ def plot_epsilon_curves(
         curves: from a name to radii in pixel units and accuracies in [0, 1].
         norm: such as "Linf".
         radius: of training, marked by a line; None for no mark.
+        examples: from a name to the number of images behind its curve, which the figure says.
+        intervals: from a name to the ends (low, high) of the 95 % intervals of its accuracies, in the order
+            of its radii, which the figure shades.
 
     Returns:
         A matplotlib `Figure`.
@@ -35,20 +49,25 @@ def plot_epsilon_curves(
         raise UserError("There is no curve of accuracy against the radius to draw.")
     figure = make_figure(2.6)
     axes = figure.subplots()
+    labels, images = name_images({name: (examples or {}).get(name) for name in curves})
     for number, (name, (radii, accuracy)) in enumerate(curves.items()):
         order = np.argsort(radii)
-        axes.plot(
-            np.asarray(radii)[order],
-            np.asarray(accuracy)[order],
-            label=name,
-            **series_style(number),
-        )
+        places, heights = np.asarray(radii)[order], np.asarray(accuracy)[order]
+        look = series_style(number)
+        axes.plot(places, heights, label=labels[name], **look)
+        if intervals and name in intervals:
+            low, high = (np.asarray(ends)[order] for ends in intervals[name])
+            axes.fill_between(places, low, high, color=look["color"], alpha=0.15, linewidth=0)
     if radius is not None:
         axes.axvline(
             radius, color="gray", linestyle=(0, (1, 1)), linewidth=1, label="radius of training"
         )
+    told = ", ".join(filter(None, (images, "95 % intervals" if intervals else "")))
     axes.set(
-        xlabel=f"{norm} radius (pixels in [0, 1])", ylabel="accuracy", ylim=(0, 1), xlim=(0, None)
+        xlabel=f"{norm} radius (pixels in [0, 1])" + (f"\n({told})" if told else ""),
+        ylabel="accuracy",
+        ylim=(0, 1),
+        xlim=(0, None),
     )
     finish_axes(axes)
     add_legend(axes)

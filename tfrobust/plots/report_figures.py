@@ -39,8 +39,9 @@ def draw_accuracy_by_epsilon(report: DrawnReport) -> Figure | None:
     )
     order = np.argsort(curve["epsilon"])
     epsilon, accuracy = (np.array(curve[name], float)[order] for name in ("epsilon", "accuracy"))
-    axes.plot(epsilon, accuracy, color=COLOURS[0], marker="o", markersize=4, label="attacked")
     proven = report.proven()
+    look = series_style(0) | {"linestyle": "-" if proven is None else ":"}
+    axes.plot(epsilon, accuracy, label="attacked", **look)
     if proven is not None:
         clean, radii = (part[: curve.get("examples", len(part))] for part in proven)
         draw_certified(axes, find_steps(clean, radii), COLOURS[2], "certified")
@@ -80,8 +81,8 @@ def draw_distances(report: DrawnReport) -> Figure | None:
         f"smallest {report.ours['norm']} distance (pixels in [0, 1])", "distance to the boundary"
     )
     axes.hist(values, bins=min(40, max(5, len(values) // 5)), color=COLOURS[0], alpha=0.85)
-    _mark_radius(axes, report)
     axes.set_xlim(left=0.0)
+    _mark_radius(axes, report)
     axes.autoscale(axis="y")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter("{x:.0f}")
@@ -126,11 +127,15 @@ def _axes(label, title):
 def _mark_radius(axes, report):
     radius = report.ours["radius"]
     axes.axvline(radius, linestyle="--", color=COLOURS[1], linewidth=1.2)
-    axes.text(
-        radius,
-        0.98,
-        f" {report.ours['epsilon']}",
-        transform=axes.get_xaxis_transform(),
+    # Beside the line, on the side where there is room.
+    right = radius < 0.85 * axes.get_xlim()[1]
+    axes.annotate(
+        str(report.ours["epsilon"]),
+        (radius, 0.98),
+        xytext=(3 if right else -3, 0),
+        xycoords=axes.get_xaxis_transform(),
+        textcoords="offset points",
+        ha="left" if right else "right",
         va="top",
         fontsize="small",
         color=COLOURS[1],

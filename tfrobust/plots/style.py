@@ -2,7 +2,7 @@
 
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec
 
 import matplotlib
@@ -124,6 +124,29 @@ def show_percent(axis: Axis) -> None:
         ['50 %', '97.5 %', '100 %']
     """
     axis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g} %"))
+
+
+def name_images(counts: Mapping[str, int | None]) -> tuple[dict[str, str], str]:
+    """How a figure says of how many images its series are.
+
+    Args:
+        counts: from the name of a series to the number of its images; None where it is not known.
+
+    Returns:
+        From each name to its label, and what the axis of the figure says for all of them, which may be empty.
+
+    Example:
+        >>> from tfrobust.plots.style import name_images
+        >>> name_images({"a": 256, "b": 256})
+        ({'a': 'a', 'b': 'b'}, '256 images')
+        >>> name_images({"a": 30, "b": 256})
+        ({'a': 'a, 30 images', 'b': 'b, 256 images'}, '')
+    """
+    known = set(counts.values())
+    if len(known) == 1:
+        (count,) = known
+        return dict(zip(counts, counts, strict=True)), f"{count} images" if count else ""
+    return {n: f"{n}, {count} images" if count else n for n, count in counts.items()}, ""
 
 
 def add_legend(axes: Axes, line: float = 3.2) -> None:

@@ -1,22 +1,36 @@
 """Recipes that train on adversarial images alone, by several steps."""
 
+from typing import Unpack
+
+import keras
+
 from tfrobust.attacks import Gaussian
+from tfrobust.attacks.starts import Start
 from tfrobust.losses import Bregman
 from tfrobust.methods import ADV, GAIRAT, MART
+from tfrobust.ops.schedules import Schedule
 from tfrobust.recipes.common import add_defaults, get_threat_model, label_attack
+from tfrobust.recipes.options import (
+    ADVOptions,
+    AnyADVOptions,
+    MARTOptions,
+    NormOrThreatModel,
+    Radius,
+    Weight,
+)
 
 
 def adv(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    steps=10,
-    step_size=None,
-    start=None,
-    divergence=Bregman(),
-    **options,
-):
+    steps: int = 10,
+    step_size: float | str | None = None,
+    start: Start | None = None,
+    divergence: Bregman = Bregman(),
+    **options: Unpack[ADVOptions],
+) -> ADV:
     """Adversarial training: the cross-entropy at the adversarial images (PGD-AT, FGSM-RS).
 
     mean over examples of CE(x'), x' found by PGD from a uniform start.
@@ -46,22 +60,22 @@ def adv(
     """
     threat_model = get_threat_model(threat_model, epsilon)
     attack = label_attack(threat_model, divergence, steps=steps, step_size=step_size, start=start)
-    options = add_defaults(threat_model, options)
-    return ADV(classifier, attack, divergence=divergence, **options)
+    settings = add_defaults(threat_model, options)
+    return ADV(classifier, attack, divergence=divergence, **settings)
 
 
 def gairat(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    steps=10,
-    step_size=None,
-    burn_in=59,
-    offset=-1.0,
-    weighting="tanh",
-    **options,
-):
+    steps: int = 10,
+    step_size: float | str | None = None,
+    burn_in: float = 59,
+    offset: float | Schedule = -1.0,
+    weighting: str = "tanh",
+    **options: Unpack[AnyADVOptions],
+) -> GAIRAT:
     """GAIRAT: adversarial training in which examples near the decision boundary weigh more.
 
     mean over examples of w CE(x'), w larger the sooner the attack fools the example, of mean 1.
@@ -96,15 +110,15 @@ def gairat(
 
 
 def mart(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    steps=10,
-    step_size=None,
-    beta=5.0,
-    **options,
-):
+    steps: int = 10,
+    step_size: float | str | None = None,
+    beta: Weight = 5.0,
+    **options: Unpack[MARTOptions],
+) -> MART:
     """MART: misclassified examples count more.
 
     mean over examples of -log p_y(x') - log(1 - max p_wrong(x')) + beta (1 - p_y(x)) KL(p(x), p(x'))

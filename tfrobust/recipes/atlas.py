@@ -1,6 +1,11 @@
 """ATLAS, whole and in its two halves, and what it is compared with."""
 
-from tfrobust.methods import ATLAS
+from typing import Unpack
+
+import keras
+
+from tfrobust.attacks.starts import Start
+from tfrobust.methods import ATLAS, TRADES
 from tfrobust.ops.numbers import number
 from tfrobust.recipes.common import (
     add_defaults,
@@ -9,23 +14,31 @@ from tfrobust.recipes.common import (
     label_attack,
     make_ramp,
 )
+from tfrobust.recipes.options import (
+    ATLASHalfOptions,
+    ATLASOptions,
+    NormOrThreatModel,
+    Radius,
+    TradesJacOptions,
+    Weight,
+)
 from tfrobust.recipes.trades import trades
 from tfrobust.regularizers import Jacobian
 
 
 def atlas(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    steps=1,
-    step_size=None,
-    start=None,
-    alpha=2e-4,
-    beta=5.0,
-    ramp_epochs=15,
-    **options,
-):
+    steps: int = 1,
+    step_size: float | str | None = None,
+    start: Start | None = None,
+    alpha: Weight = 0.0002,
+    beta: Weight = 5.0,
+    ramp_epochs: float = 15,
+    **options: Unpack[ATLASOptions],
+) -> ATLAS:
     """ATLAS: adversarial training with a locally linear and a locally flat classifier.
 
     mean over examples of CE(x') + s * (alpha * || dz/dx(x') ||_F^2 + beta * KL(p(x'), p(x)))
@@ -70,7 +83,14 @@ def atlas(
     )
 
 
-def atlas_l(classifier, threat_model, epsilon=None, *, alpha=2e-4, **options):
+def atlas_l(
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
+    *,
+    alpha: Weight = 0.0002,
+    **options: Unpack[ATLASHalfOptions],
+) -> ATLAS:
     """ATLAS-l: ATLAS with the Jacobian's norm alone (beta = 0), its ablation.
 
     Args:
@@ -90,7 +110,14 @@ def atlas_l(classifier, threat_model, epsilon=None, *, alpha=2e-4, **options):
     return atlas(classifier, threat_model, epsilon, alpha=alpha, beta=0.0, **options)
 
 
-def atlas_g(classifier, threat_model, epsilon=None, *, beta=5.0, **options):
+def atlas_g(
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
+    *,
+    beta: Weight = 5.0,
+    **options: Unpack[ATLASHalfOptions],
+) -> ATLAS:
     """ATLAS-g: ATLAS with the divergence alone (alpha = 0), its ablation. With one step it overfits.
 
     Args:
@@ -111,18 +138,18 @@ def atlas_g(classifier, threat_model, epsilon=None, *, beta=5.0, **options):
 
 
 def trades_jac(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    steps=1,
-    alpha=2e-4,
-    beta=0.5,
-    ramp_epochs=15,
-    projections=1,
-    kind="sphere",
-    **options,
-):
+    steps: int = 1,
+    alpha: float = 0.0002,
+    beta: float = 0.5,
+    ramp_epochs: float = 15,
+    projections: int = 1,
+    kind: str = "sphere",
+    **options: Unpack[TradesJacOptions],
+) -> TRADES:
     """TradesJac: one-step TRADES with a small Jacobian at the clean images.
 
     mean over examples of CE(x) + s * (alpha * || dz/dx(x) ||_F^2 + beta * KL(p(x), p(x')))

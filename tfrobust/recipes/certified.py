@@ -1,14 +1,26 @@
 """Recipes of which robustness can be proven."""
 
+from typing import Unpack
+
+import keras
+
 from tfrobust.methods import CertifiedTraining
 from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import LinearRamp
 from tfrobust.recipes.common import add_defaults, get_threat_model
+from tfrobust.recipes.options import CertifiedOptions, NormOrThreatModel, Radius
 
 
 def ibp(
-    classifier, threat_model, epsilon=None, *, warm_up=1.0, ramp_epochs=30, kappa=0.5, **options
-):
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
+    *,
+    warm_up: float = 1.0,
+    ramp_epochs: float = 30,
+    kappa: float = 0.5,
+    **options: Unpack[CertifiedOptions],
+) -> CertifiedTraining:
     """IBP: the cross-entropy at the clean images and at the worst logits of interval bounds.
 
     Use it for a classifier that `certify(..., "ibp")` can prove something of, for three passes a step.
@@ -37,16 +49,23 @@ def ibp(
     Robust Models", 2018: on MNIST kappa from 1 to 1/2; there ramps count steps.
     """
     threat_model = get_threat_model(threat_model, epsilon)
-    options = add_defaults(threat_model, options)
-    options.setdefault("scale", _make_ramp(ramp_epochs, warm_up, 0.0, 1.0))
+    settings = add_defaults(threat_model, options)
+    settings.setdefault("scale", _make_ramp(ramp_epochs, warm_up, 0.0, 1.0))
     kappa = number(kappa, "kappa", 0.0, 1.0)
     kappa = _make_ramp(ramp_epochs, warm_up, 1.0, kappa)
-    return CertifiedTraining(classifier, threat_model, kappa=kappa, **options)
+    return CertifiedTraining(classifier, threat_model, kappa=kappa, **settings)
 
 
 def crown_ibp(
-    classifier, threat_model, epsilon=None, *, warm_up=1.0, ramp_epochs=30, kappa=0.0, **options
-):
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
+    *,
+    warm_up: float = 1.0,
+    ramp_epochs: float = 30,
+    kappa: float = 0.0,
+    **options: Unpack[CertifiedOptions],
+) -> CertifiedTraining:
     """CROWN-IBP: as `ibp`, with linear bounds of the margins while the radius grows.
 
     Use it where IBP alone does not learn: linear bounds are tighter at first, and cost k passes more.

@@ -1,10 +1,16 @@
 """What all recipes share: how a threat model is named, and which attacks go with it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from tfrobust.attacks import PGD, Gaussian, Uniform
+from tfrobust.attacks.starts import Start
 from tfrobust.errors import UserError
 from tfrobust.losses import Bregman, CrossEntropy, ToClean, ToLabel
 from tfrobust.ops.numbers import number
 from tfrobust.ops.schedules import LinearRamp
+from tfrobust.recipes.options import NormOrThreatModel, Radius
+from tfrobust.regularizers.base import Regularizer
 from tfrobust.threat_models import L1, L2, Linf
 from tfrobust.threat_models.base import ThreatModel
 
@@ -13,7 +19,7 @@ _NORMS = {"Linf": Linf, "L2": L2, "L1": L1}
 _STEPS = {Linf: 0.25, L2: 15 / 128, L1: 0.25}
 
 
-def get_threat_model(threat_model, epsilon=None):
+def get_threat_model(threat_model: NormOrThreatModel, epsilon: Radius = None) -> ThreatModel:
     """Returns the threat model that a caller has named.
 
     Args:
@@ -46,8 +52,14 @@ def get_threat_model(threat_model, epsilon=None):
 
 
 def label_attack(
-    threat_model, divergence=Bregman(), *, steps, step_size=None, start=None, **options
-):
+    threat_model: ThreatModel,
+    divergence: Bregman = Bregman(),
+    *,
+    steps: int,
+    step_size: float | str | None = None,
+    start: Start | None = None,
+    **options: Any,
+) -> PGD:
     """The attack of adversarial training: away from the label.
 
     Args:
@@ -63,21 +75,27 @@ def label_attack(
         A `PGD`.
     """
     objective = CrossEntropy() if divergence == Bregman() else ToLabel(divergence)
-    options = {"start": Uniform() if start is None else start, **options}
-    return _make_attack(threat_model, objective, steps, step_size, **options)
+    settings = {"start": Uniform() if start is None else start, **options}
+    return _make_attack(threat_model, objective, steps, step_size, **settings)
 
 
 def divergence_attack(
-    threat_model, divergence=Bregman(), *, steps, step_size=None, start=None, **options
-):
+    threat_model: ThreatModel,
+    divergence: Bregman = Bregman(),
+    *,
+    steps: int,
+    step_size: float | str | None = None,
+    start: Start | None = None,
+    **options: Any,
+) -> PGD:
     """The attack of TRADES: away from the clean prediction.
 
     As `label_attack`, but with more than one step it starts at the image plus a little normal noise.
     """
     if start is None:
         start = Uniform() if steps == 1 else Gaussian(0.001)
-    options = {"start": start, **options}
-    return _make_attack(threat_model, ToClean(divergence), steps, step_size, **options)
+    settings = {"start": start, **options}
+    return _make_attack(threat_model, ToClean(divergence), steps, step_size, **settings)
 
 
 def _make_attack(threat_model, objective, steps, step_size, **options):
@@ -87,16 +105,16 @@ def _make_attack(threat_model, objective, steps, step_size, **options):
     return PGD(threat_model, objective, steps=steps, **{**sizes, **options})
 
 
-def add_defaults(threat_model, options):
+def add_defaults(threat_model: ThreatModel, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a method with PGD-10 in the threat model as `eval_attack`, unless they name one."""
     return {"eval_attack": label_attack(threat_model, steps=10), **options}
 
 
-def add_regularizer(regularizer, options):
+def add_regularizer(regularizer: Regularizer, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a method with one regularizer before those that they name."""
     return {**options, "regularizers": [regularizer, *options.get("regularizers", ())]}
 
 
-def make_ramp(end, epochs):
+def make_ramp(end: float, epochs: float) -> float | LinearRamp:
     """A straight line from 0 to `end` over the first `ramp_epochs`, or `end` itself where there are none."""
     return LinearRamp(epochs, end=end) if number(epochs, "ramp_epochs", 0.0) else end

@@ -1,24 +1,35 @@
 """FAIT, alone and with maximal entropy."""
 
+from typing import Unpack
+
+import keras
+
 from tfrobust.losses import Bregman
 from tfrobust.methods import FAIT
 from tfrobust.ops.numbers import integer
 from tfrobust.recipes.common import add_defaults, divergence_attack, get_threat_model
+from tfrobust.recipes.options import (
+    FAITEntropyOptions,
+    NormOrThreatModel,
+    Radius,
+    TRADESOptions,
+    Weight,
+)
 from tfrobust.recipes.trades import add_entropies
 
 
 def fait(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    steps=10,
-    step_size=None,
-    intermediate=2,
-    beta=12.0,
-    divergence=Bregman(),
-    **options,
-):
+    steps: int = 10,
+    step_size: float | str | None = None,
+    intermediate: int = 2,
+    beta: Weight = 12.0,
+    divergence: Bregman = Bregman(),
+    **options: Unpack[TRADESOptions],
+) -> FAIT:
     """FAIT: TRADES with the path to the adversarial image cut in two.
 
     mean over examples of CE(x) + beta * (KL(p(x), p(x*)) + KL(p(x*), p(x')))
@@ -49,21 +60,21 @@ def fait(
     attack = divergence_attack(
         threat_model, divergence, steps=steps, step_size=step_size, keep=(intermediate,)
     )
-    options = add_defaults(threat_model, options)
-    return FAIT(classifier, attack, beta=beta, divergence=divergence, **options)
+    settings = add_defaults(threat_model, options)
+    return FAIT(classifier, attack, beta=beta, divergence=divergence, **settings)
 
 
 def fait_mer(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    beta=30.0,
-    entropy=1.0,
-    adversarial_entropy=0.0,
-    divergence=Bregman(),
-    **options,
-):
+    beta: Weight = 30.0,
+    entropy: Weight = 1.0,
+    adversarial_entropy: Weight = 0.0,
+    divergence: Bregman = Bregman(),
+    **options: Unpack[FAITEntropyOptions],
+) -> FAIT:
     """FAIT-MER: FAIT with a large beta, and with predictions that are kept uncertain.
 
     FAIT's loss - entropy * H(p(x)) - adversarial_entropy * H(p(x'))
@@ -87,5 +98,5 @@ def fait_mer(
 
     Reference: "Adversarial robustness from a Bregman view" (arXiv 2208.12511).
     """
-    options = add_entropies(divergence, entropy, adversarial_entropy, options)
-    return fait(classifier, threat_model, epsilon, beta=beta, divergence=divergence, **options)
+    settings = add_entropies(divergence, entropy, adversarial_entropy, options)
+    return fait(classifier, threat_model, epsilon, beta=beta, divergence=divergence, **settings)

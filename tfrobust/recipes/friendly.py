@@ -1,23 +1,34 @@
 """Friendly adversarial training: attacks that stop soon after they succeed."""
 
+from typing import Unpack
+
+import keras
+
 from tfrobust.attacks import EarlyStop, Gaussian
 from tfrobust.methods import ADV, TRADES
 from tfrobust.ops.numbers import number
-from tfrobust.ops.schedules import Steps
+from tfrobust.ops.schedules import Schedule, Steps
 from tfrobust.recipes.common import add_defaults, divergence_attack, get_threat_model, label_attack
+from tfrobust.recipes.options import (
+    AnyADVOptions,
+    AnyTRADESOptions,
+    NormOrThreatModel,
+    Radius,
+    Weight,
+)
 
 
 def fat(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    steps=10,
-    step_size=None,
-    tolerance=Steps((50, 90), (0, 1, 2)),
-    noise=0.001,
-    **options,
-):
+    steps: int = 10,
+    step_size: float | str | None = None,
+    tolerance: int | Schedule = Steps((50, 90), (0, 1, 2)),
+    noise: float = 0.001,
+    **options: Unpack[AnyADVOptions],
+) -> ADV:
     """FAT, friendly adversarial training: the attack stops soon after it succeeds.
 
     As `adv`, but an example stays where it is `tolerance` steps after its first misclassification.
@@ -54,16 +65,16 @@ def fat(
 
 
 def fat_trades(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    steps=10,
-    step_size=None,
-    beta=6.0,
-    tolerance=Steps((30, 50, 70), (0, 1, 2, 3)),
-    **options,
-):
+    steps: int = 10,
+    step_size: float | str | None = None,
+    beta: Weight = 6.0,
+    tolerance: int | Schedule = Steps((30, 50, 70), (0, 1, 2, 3)),
+    **options: Unpack[AnyTRADESOptions],
+) -> TRADES:
     """FAT for TRADES: the attack stops soon after it succeeds.
 
     As `trades`, but an example stays where it is `tolerance` steps after its first misclassification.

@@ -1,21 +1,27 @@
 """HAT, which asks a natural classifier beyond the adversarial image."""
 
+from typing import Unpack
+
+import keras
+
 from tfrobust.methods import HAT
+from tfrobust.ops.schedules import Schedule
 from tfrobust.recipes.common import add_defaults, divergence_attack, get_threat_model
+from tfrobust.recipes.options import HATOptions, NormOrThreatModel, Radius, Weight
 
 
 def hat(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    helper,
-    steps=10,
-    step_size=None,
-    beta=2.5,
-    gamma=0.5,
-    **options,
-):
+    helper: keras.Model,
+    steps: int = 10,
+    step_size: float | str | None = None,
+    beta: Weight = 2.5,
+    gamma: float | Schedule = 0.5,
+    **options: Unpack[HATOptions],
+) -> HAT:
     """HAT: TRADES, and beyond the adversarial image the label that a natural classifier would give.
 
     mean over examples of CE(x) + beta * KL(p(x), p(x')) + gamma * CE(x + 2 (x' - x), helper(x'))
@@ -43,5 +49,5 @@ def hat(
     """
     threat_model = get_threat_model(threat_model, epsilon)
     attack = divergence_attack(threat_model, steps=steps, step_size=step_size)
-    options = add_defaults(threat_model, options)
-    return HAT(classifier, attack, helper=helper, beta=beta, gamma=gamma, **options)
+    settings = add_defaults(threat_model, options)
+    return HAT(classifier, attack, helper=helper, beta=beta, gamma=gamma, **settings)

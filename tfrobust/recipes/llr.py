@@ -1,24 +1,30 @@
 """LLR, whole and without its second term."""
 
+from typing import Unpack
+
+import keras
+
 from tfrobust.attacks import PGD, Adam
 from tfrobust.losses import LinearityError
 from tfrobust.methods import LLR
+from tfrobust.ops.schedules import Schedule
 from tfrobust.recipes.common import add_defaults, get_threat_model, make_ramp
+from tfrobust.recipes.options import LLRGammaOptions, LLROptions, NormOrThreatModel, Radius
 
 
 def llr(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    steps=10,
-    step_size=0.1,
-    lam=4.0,
-    mu=2.0,
-    w_nom=2.0,
-    ramp_epochs=15,
-    **options,
-):
+    steps: int = 10,
+    step_size: float | str = 0.1,
+    lam: float | Schedule = 4.0,
+    mu: float | Schedule = 2.0,
+    w_nom: float | Schedule = 2.0,
+    ramp_epochs: float = 15,
+    **options: Unpack[LLROptions],
+) -> LLR:
     """LLR: a loss that is linear around every image.
 
     mean over examples of w_nom * CE(x) + lam * |e(d)| + mu * |d . grad CE(x)|
@@ -50,11 +56,16 @@ def llr(
     """
     threat_model = get_threat_model(threat_model, epsilon)
     attack = PGD(threat_model, LinearityError(), steps=steps, step_size=step_size, stepper=Adam())
-    options = {"scale": make_ramp(1.0, ramp_epochs), **add_defaults(threat_model, options)}
-    return LLR(classifier, attack, lam=lam, mu=mu, w_nom=w_nom, **options)
+    settings = {"scale": make_ramp(1.0, ramp_epochs), **add_defaults(threat_model, options)}
+    return LLR(classifier, attack, lam=lam, mu=mu, w_nom=w_nom, **settings)
 
 
-def llr_gamma(classifier, threat_model, epsilon=None, **options):
+def llr_gamma(
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
+    **options: Unpack[LLRGammaOptions],
+) -> LLR:
     """LLR by gamma = |e(d)| alone (mu = 0), its ablation.
 
     Args:

@@ -1,13 +1,31 @@
 """Recipes that see no adversarial image in training."""
 
+from typing import Unpack
+
+import keras
+
 from tfrobust.losses import Bregman
 from tfrobust.methods import Natural
 from tfrobust.ops.schedules import check_schedule
 from tfrobust.recipes.common import add_defaults, add_regularizer, get_threat_model
+from tfrobust.recipes.options import (
+    JacobianOptions,
+    NaturalOptions,
+    NormOrThreatModel,
+    Radius,
+    Weight,
+)
 from tfrobust.regularizers import Curvature, Jacobian
 
 
-def natural(classifier, threat_model, epsilon=None, *, divergence=Bregman(), **options):
+def natural(
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
+    *,
+    divergence: Bregman = Bregman(),
+    **options: Unpack[NaturalOptions],
+) -> Natural:
     """Natural training: the cross-entropy at the clean images.
 
     Use it as the baseline of every table.
@@ -27,13 +45,20 @@ def natural(classifier, threat_model, epsilon=None, *, divergence=Bregman(), **o
     >>> method = recipes.natural(models.digits_cnn(), "Linf", 0.15)
     >>> method.compile("sgd")
     """
-    options = add_defaults(get_threat_model(threat_model, epsilon), options)
-    return Natural(classifier, divergence=divergence, **options)
+    settings = add_defaults(get_threat_model(threat_model, epsilon), options)
+    return Natural(classifier, divergence=divergence, **settings)
 
 
 def jac(
-    classifier, threat_model, epsilon=None, *, alpha=0.5, projections=1, kind="sphere", **options
-):
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
+    *,
+    alpha: Weight = 0.5,
+    projections: int = 1,
+    kind: str = "sphere",
+    **options: Unpack[JacobianOptions],
+) -> Natural:
     """Zero-step JAC: the cross-entropy and the Jacobian's norm at the clean images, no attack.
 
     mean over examples of CE(x) + alpha * || dz/dx ||_F^2, the norm estimated by random projections.
@@ -69,16 +94,16 @@ def jac(
 
 
 def cure(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    gamma=4.0,
-    h=1.5,
-    power=2,
-    statistics="running",
-    **options,
-):
+    gamma: Weight = 4.0,
+    h: Weight = 1.5,
+    power: int = 2,
+    statistics: str = "running",
+    **options: Unpack[JacobianOptions],
+) -> Natural:
     """CURE: the cross-entropy and how much its input gradient changes along its own sign.
 
     mean over examples of CE(x) + gamma * || grad CE(x + h v) - grad CE(x) ||^power

@@ -1,9 +1,15 @@
 """RAT: the terms that its paper defines, and what its reference code computes."""
 
+from typing import Any, Unpack
+
+import keras
+
+from tfrobust.methods import ADV, TRADES
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.schedules import check_schedule
 from tfrobust.recipes.adversarial import adv
 from tfrobust.recipes.common import add_regularizer
+from tfrobust.recipes.options import NormOrThreatModel, Radius, RATADVOptions, RATOptions, Weight
 from tfrobust.recipes.trades import trades
 from tfrobust.regularizers import GapLabels, TaylorTerms
 from tfrobust.weights import WeightNoise
@@ -13,17 +19,17 @@ _ETA = {1: 0.3, 2: 0.2}
 
 
 def rat(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    order=1,
-    eta=None,
-    form="finite",
-    sigma=0.01,
-    distribution=None,
-    **options,
-):
+    order: int = 1,
+    eta: Weight | None = None,
+    form: str = "finite",
+    sigma: float = 0.01,
+    distribution: Any = None,
+    **options: Unpack[RATOptions],
+) -> TRADES:
     """RAT, randomised adversarial training by Taylor expansion, on TRADES.
 
     TRADES + eta * (T1 + T2 / 2), T_n = KL(softmax(a_n(x)), softmax(a_n(x'))), mean over examples
@@ -64,17 +70,17 @@ def rat(
 
 
 def rat_adv(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    order=2,
-    eta=None,
-    form="finite",
-    sigma=0.01,
-    distribution=None,
-    **options,
-):
+    order: int = 2,
+    eta: Weight | None = None,
+    form: str = "finite",
+    sigma: float = 0.01,
+    distribution: Any = None,
+    **options: Unpack[RATADVOptions],
+) -> ADV:
     """RAT on adversarial training in place of TRADES.
 
     Args:
@@ -109,8 +115,15 @@ def _add_terms(order, eta, form, sigma, distribution, options):
 
 
 def rat_reference(
-    classifier, threat_model, epsilon=None, *, alpha=0.2, order=2, second_weight=0.5, **options
-):
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
+    *,
+    alpha: Weight = 0.2,
+    order: int = 2,
+    second_weight: float = 0.5,
+    **options: Unpack[RATOptions],
+) -> TRADES:
     """RAT as its code computes it: TRADES plus labels that are smoothed by a statistic of the batch.
 
     Use it to reproduce the published numbers; `rat` is what the paper defines.
@@ -135,5 +148,5 @@ def rat_reference(
     alpha = check_schedule(alpha, "alpha", 0.0, 1.0)
     labels = GapLabels(alpha, order=order, second_weight=second_weight)
     noise = WeightNoise(1e-4, parameters="conv_kernels")
-    options = add_regularizer(labels, {"attack_weights": noise, **options})
-    return trades(classifier, threat_model, epsilon, **options)
+    settings = add_regularizer(labels, {"attack_weights": noise, **options})
+    return trades(classifier, threat_model, epsilon, **settings)

@@ -1,12 +1,32 @@
 """Recipes that spend about as much as natural training: one step, or a shared one."""
 
+from collections.abc import Sequence
+from typing import Unpack
+
+import keras
+
 from tfrobust.attacks import PGD, Clean, Corner
 from tfrobust.methods import ADV, GAT, Free
 from tfrobust.recipes.common import add_defaults, add_regularizer, get_threat_model
+from tfrobust.recipes.options import (
+    AnyADVOptions,
+    FreeOptions,
+    GATOptions,
+    NormOrThreatModel,
+    Radius,
+    Weight,
+)
 from tfrobust.regularizers import GradientAlignment, gradient_alignment_weight
 
 
-def grad_align(classifier, threat_model, epsilon=None, *, weight=None, **options):
+def grad_align(
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
+    *,
+    weight: Weight | None = None,
+    **options: Unpack[AnyADVOptions],
+) -> ADV:
     """GradAlign: one-step adversarial training with input gradients that agree all over the ball.
 
     mean over examples of CE(x') + weight * (1 - cos(grad CE(x), grad CE(x + eta))), eta uniform
@@ -40,11 +60,19 @@ def grad_align(classifier, threat_model, epsilon=None, *, weight=None, **options
     alignment = GradientAlignment(
         weight, threat_model=threat_model, scale=options.get("scale", 1.0)
     )
-    options = add_regularizer(alignment, add_defaults(threat_model, options))
-    return ADV(classifier, attack, **options)
+    settings = add_regularizer(alignment, add_defaults(threat_model, options))
+    return ADV(classifier, attack, **settings)
 
 
-def gat(classifier, threat_model, epsilon=None, *, beta=10.0, size=0.5, **options):
+def gat(
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
+    *,
+    beta: Weight = 10.0,
+    size: float = 0.5,
+    **options: Unpack[GATOptions],
+) -> GAT:
     """GAT, guided adversarial training: one step from a random corner, guided by the clean prediction.
 
     mean over examples of CE(x) + beta * SE(p(x), p(x')), SE the squared error of probabilities
@@ -75,15 +103,15 @@ def gat(classifier, threat_model, epsilon=None, *, beta=10.0, size=0.5, **option
 
 
 def free(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    batch_shape,
-    replays=8,
-    clip_to_box=True,
-    **options,
-):
+    batch_shape: Sequence[int],
+    replays: int = 8,
+    clip_to_box: bool = True,
+    **options: Unpack[FreeOptions],
+) -> Free:
     """Free adversarial training: each batch is replayed, and every pass moves weights and perturbation.
 
     mean over examples of CE(x + delta), delta carried from replay to replay and batch to batch
@@ -111,7 +139,7 @@ def free(
     threat_model = get_threat_model(threat_model, epsilon)
     return Free(
         classifier,
-        threat_model,
+        threat_model,  # type: ignore[arg-type]  # others than Linf are refused
         batch_shape=batch_shape,
         replays=replays,
         clip_to_box=clip_to_box,

@@ -1,13 +1,25 @@
 """Recipes for randomised smoothing: classifiers whose votes under Gaussian noise can be certified."""
 
+from typing import Unpack
+
+import keras
+
+from tfrobust.attacks.starts import Start
 from tfrobust.losses import Bregman
 from tfrobust.methods import GaussianNoise, SmoothAdv
 from tfrobust.recipes.common import add_defaults, get_threat_model, label_attack, make_ramp
+from tfrobust.recipes.options import MethodOptions, NaturalOptions, NormOrThreatModel, Radius
 
 
 def gaussian_noise(
-    classifier, threat_model, epsilon=None, *, sigma=0.25, divergence=Bregman(), **options
-):
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
+    *,
+    sigma: float = 0.25,
+    divergence: Bregman = Bregman(),
+    **options: Unpack[NaturalOptions],
+) -> GaussianNoise:
     """Training with Gaussian noise: the cross-entropy at one noisy copy of each image, no attack.
 
     mean over examples of CE(x + n), n ~ sigma * N(0, I), not cut to [0, 1].
@@ -36,24 +48,24 @@ def gaussian_noise(
     Reference: Cohen, Rosenfeld and Kolter, "Certified Adversarial Robustness via Randomized Smoothing",
     2019: sigma 0.12, 0.25, 0.5 and 1 on CIFAR-10.
     """
-    options = add_defaults(get_threat_model(threat_model, epsilon), options)
-    return GaussianNoise(classifier, sigma=sigma, divergence=divergence, **options)
+    settings = add_defaults(get_threat_model(threat_model, epsilon), options)
+    return GaussianNoise(classifier, sigma=sigma, divergence=divergence, **settings)
 
 
 def smooth_adv(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    sigma=0.25,
-    samples=2,
-    steps=10,
-    step_size=None,
-    start=None,
-    ramp_epochs=10,
-    divergence=Bregman(),
-    **options,
-):
+    sigma: float = 0.25,
+    samples: int = 2,
+    steps: int = 10,
+    step_size: float | str | None = None,
+    start: Start | None = None,
+    ramp_epochs: float = 10,
+    divergence: Bregman = Bregman(),
+    **options: Unpack[MethodOptions],
+) -> SmoothAdv:
     """SmoothAdv-PGD: adversarial training against the smoothed classifier.
 
     mean over examples and noises of CE(x' + n_j), x' found by PGD on
@@ -86,8 +98,8 @@ def smooth_adv(
     """
     threat_model = get_threat_model(threat_model, epsilon)
     attack = label_attack(threat_model, divergence, steps=steps, step_size=step_size, start=start)
-    options = add_defaults(threat_model, options)
-    options.setdefault("scale", make_ramp(1.0, ramp_epochs))
+    settings = add_defaults(threat_model, options)
+    settings.setdefault("scale", make_ramp(1.0, ramp_epochs))
     return SmoothAdv(
-        classifier, attack, sigma=sigma, samples=samples, divergence=divergence, **options
+        classifier, attack, sigma=sigma, samples=samples, divergence=divergence, **settings
     )

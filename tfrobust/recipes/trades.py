@@ -1,5 +1,11 @@
 """TRADES, and what changes one part of it."""
 
+from collections.abc import Mapping
+from typing import Any, Unpack
+
+import keras
+
+from tfrobust.attacks.starts import Start
 from tfrobust.losses import Bregman, LossClipping, SquaredNorm
 from tfrobust.methods import TRADES
 from tfrobust.ops.numbers import integer, number
@@ -10,22 +16,31 @@ from tfrobust.recipes.common import (
     divergence_attack,
     get_threat_model,
 )
+from tfrobust.recipes.options import (
+    AWPOptions,
+    EntropyOptions,
+    NormOrThreatModel,
+    Radius,
+    SCOREOptions,
+    TRADESOptions,
+    Weight,
+)
 from tfrobust.regularizers import MaximalEntropy
 from tfrobust.weights import AWP
 
 
 def trades(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    steps=10,
-    step_size=None,
-    start=None,
-    beta=6.0,
-    divergence=Bregman(),
-    **options,
-):
+    steps: int = 10,
+    step_size: float | str | None = None,
+    start: Start | None = None,
+    beta: Weight = 6.0,
+    divergence: Bregman = Bregman(),
+    **options: Unpack[TRADESOptions],
+) -> TRADES:
     """TRADES: accuracy at the clean image, the same prediction all around it.
 
     mean over examples of CE(x) + beta * KL(p(x), p(x')), x' found by PGD on the divergence.
@@ -58,21 +73,21 @@ def trades(
     attack = divergence_attack(
         threat_model, divergence, steps=steps, step_size=step_size, start=start
     )
-    options = add_defaults(threat_model, options)
-    return TRADES(classifier, attack, beta=beta, divergence=divergence, **options)
+    settings = add_defaults(threat_model, options)
+    return TRADES(classifier, attack, beta=beta, divergence=divergence, **settings)
 
 
 def trades_mer(
-    classifier,
-    threat_model,
-    epsilon=None,
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
     *,
-    beta=21.0,
-    entropy=1.0,
-    adversarial_entropy=0.0,
-    divergence=Bregman(),
-    **options,
-):
+    beta: Weight = 21.0,
+    entropy: Weight = 1.0,
+    adversarial_entropy: Weight = 0.0,
+    divergence: Bregman = Bregman(),
+    **options: Unpack[EntropyOptions],
+) -> TRADES:
     """TRADES-MER: TRADES with a large beta, and with predictions that are kept uncertain.
 
     mean over examples of CE(x) + beta * KL(p(x), p(x')) - entropy * H(p(x)) - adversarial_entropy * H(p(x'))
@@ -97,21 +112,32 @@ def trades_mer(
 
     Reference: "Adversarial robustness from a Bregman view" (arXiv 2208.12511).
     """
-    options = add_entropies(divergence, entropy, adversarial_entropy, options)
-    return trades(classifier, threat_model, epsilon, beta=beta, divergence=divergence, **options)
+    settings = add_entropies(divergence, entropy, adversarial_entropy, options)
+    return trades(classifier, threat_model, epsilon, beta=beta, divergence=divergence, **settings)
 
 
-def add_entropies(divergence, entropy, adversarial_entropy, options):
+def add_entropies(
+    divergence: Bregman, entropy: Weight, adversarial_entropy: Weight, options: Mapping[str, Any]
+) -> dict[str, Any]:
     """The options of a method with the entropies of MER; one of weight 0 is left out."""
+    settings = dict(options)
     names = {"adversarial": "adversarial_entropy", "clean": "entropy"}
     for point, weight in (("adversarial", adversarial_entropy), ("clean", entropy)):
         weight = check_schedule(weight, names[point], 0.0)
         if weight != 0.0:
-            options = add_regularizer(MaximalEntropy(weight, point, divergence), options)
-    return options
+            settings = add_regularizer(MaximalEntropy(weight, point, divergence), settings)
+    return settings
 
 
-def score(classifier, threat_model, epsilon=None, *, beta=6.0, slack=0.3, **options):
+def score(
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
+    *,
+    beta: Weight = 6.0,
+    slack: float = 0.3,
+    **options: Unpack[SCOREOptions],
+) -> TRADES:
     """SCORE: TRADES on squared errors, clipped where a prediction is confident enough.
 
     mean over examples of max(0, SE(p(x), one-hot(y)) + beta * SE(p(x), p(x')) - tau)
@@ -146,7 +172,15 @@ def score(classifier, threat_model, epsilon=None, *, beta=6.0, slack=0.3, **opti
     )
 
 
-def awp(classifier, threat_model, epsilon=None, *, gamma=5e-3, warm_up=9, **options):
+def awp(
+    classifier: keras.Model,
+    threat_model: NormOrThreatModel,
+    epsilon: Radius = None,
+    *,
+    gamma: Weight = 0.005,
+    warm_up: int = 9,
+    **options: Unpack[AWPOptions],
+) -> TRADES:
     """TRADES-AWP: TRADES at the weights that make it worst.
 
     TRADES at w + v, with || v_l || = gamma || w_l || for every kernel, along its gradient
@@ -171,6 +205,7 @@ def awp(classifier, threat_model, epsilon=None, *, gamma=5e-3, warm_up=9, **opti
     Reference: Wu, Xia, Wang, "Adversarial Weight Perturbation Helps Robust Generalization", 2020.
     """
     if integer(warm_up, "warm_up", 0):
-        gamma = Steps((warm_up,), (0.0, number(gamma, "gamma", 0.0)))
+        # A schedule is refused.
+        gamma = Steps((warm_up,), (0.0, number(gamma, "gamma", 0.0)))  # type: ignore[arg-type]
     perturbation = AWP(gamma)
     return trades(classifier, threat_model, epsilon, weight_perturbation=perturbation, **options)

@@ -29,6 +29,10 @@ def gradient_alignment_weight(epsilon: float | str) -> float:
 
     Args:
         epsilon: the Linf radius, a number in [0, 1] or "8/255".
+
+    Example:
+    >>> round(tfrobust.regularizers.gradient_alignment_weight("8/255"), 6)
+    0.2
     """
     return 0.02 * math.pow(10.0, number(epsilon, "epsilon", 0.0, 1.0, pixels=True) * 255.0 / 8.0)
 

@@ -77,4 +77,9 @@ def find_classifier(path: str | os.PathLike) -> Exported:
     raise UserError(
         f"{path} is not a model. Expected the folder of a finished run (with export/classifier.keras), a "
         ".keras file, or the folder of a SavedModel (with saved_model.pb)."
+        + (
+            " Of an HDF5 file make one: keras.models.load_model(path).save('model.keras')."
+            if path.suffix in (".h5", ".hdf5")
+            else ""
+        )
     )

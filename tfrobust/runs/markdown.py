@@ -60,5 +60,5 @@ def _escaped(text):
 
 
 def _at_the_beginning(text):
-    # What would begin a heading, a list, a quotation or a rule at the beginning of a line.
-    return re.sub(r"^(\d*)([-#+=.)~>])", r"\1\\\2", text)
+    # What would begin a heading, a list, a quotation or a rule at the beginning of a line; no number.
+    return re.sub(r"^([-#+=~>]|\d+[.)](?!\d))", lambda m: f"{m[0][:-1]}\\{m[0][-1]}", text)

@@ -4,6 +4,8 @@ import io
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
+from matplotlib.figure import Figure
+
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.plots.sweeps import plot_sweep
 from tfrobust.runs import files
@@ -141,7 +143,7 @@ class Sweep:
             )
 
 
-def draw_groups(groups: Sequence[Group], suite: str | None):
+def draw_groups(groups: Sequence[Group], suite: str | None) -> Figure:
     """The sweep's figure: accuracies against the first swept name, a line for each value of the others."""
     titles = {"clean": "clean accuracy", "robust": "robust accuracy, test attack"}
     titles |= {} if suite is None else {"suite": f"robust accuracy, {suite}"}

@@ -85,5 +85,6 @@ def finish(
         workers.part()
         return measured
     print(text)
+    print(f"See {workspace.path}: report.md, export/, tensorboard/.", flush=True)
     workers.part()
     return measured

@@ -4,10 +4,12 @@ from typing import Any
 
 from tfrobust.comparison.verdicts import TEST_TABLE, write_test
 from tfrobust.evaluation.accuracy import Measured
+from tfrobust.evaluation.reports.headline import describe_change
 from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.runs import files
 from tfrobust.runs.markdown import plain
 from tfrobust.runs.workspace import Workspace
+from tfrobust.spec import as_config
 from tfrobust.training.callbacks.keep import KeepBest
 from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.experiment import Experiment
@@ -47,6 +49,7 @@ def write_report(
         "gin_bindings": list(experiment.gin_bindings),
         "threat_model": repr(attack.threat_model),
         "test_attack": repr(attack),
+        "described": {"method": method.describe(), "test_attack": _name_attack(attack)},
         "clean": _count(measured.clean),
         "robust": _count(measured.robust),
         "checkpoint": {"rule": rule, "epoch": best["epoch"] + 1, "value": best["value"]},
@@ -65,6 +68,8 @@ def write_report(
         f" ({monitor} {best['value']:.4f} on {len(splits.validation)} images)" if monitor else ""
     )
     text = f"""# {plain(method.describe())} on {plain(result["data"])}
+
+{_explain(result, splits.info, attack.threat_model)}
 
 | on the test split | accuracy | 95 % interval | right / all |
 | --- | --- | --- | --- |
@@ -96,7 +101,27 @@ def _describe_training(method):
 
 
 def _describe_attack(attack):
-    return f"{plain(attack.describe())}, within {plain(attack.threat_model.describe())}"
+    return plain(_name_attack(attack))
+
+
+def _name_attack(attack):
+    return f"{attack.describe()}, within {attack.threat_model.describe()}"
+
+
+def _explain(result, info, threat_model):
+    """Three sentences for readers who don't know the field."""
+    clean, robust = result["clean"], result["robust"]
+    change = describe_change(type(threat_model).__name__, as_config(threat_model.epsilon))
+    return (
+        f"This classifier tells {info.num_classes} classes of {plain(info.name)} apart. It recognises "
+        f"{_share(clean)} of {clean['total']} test images as they are, and {_share(robust)} still when an "
+        f"adversary changes each of them {change}. The attack of this test is a short one, so that "
+        "the number is no estimate of robustness: `tfrobust evaluate` makes one."
+    )
+
+
+def _share(counted):
+    return f"{counted['right']} ({100 * counted['right'] / counted['total']:.2f} %)"
 
 
 def _count(flags):

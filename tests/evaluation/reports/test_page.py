@@ -99,7 +99,7 @@ def test_the_page_has_the_numbers(folder):
     assert "robust accuracy, upper bound" in text
     assert "not trustworthy" not in text
     assert "3 of 10 examples are robust" in text
-    assert "103, label 0: apgd-t" in text
+    assert "image 103: 0 (apgd-t)" in text
 
 
 def test_text_and_page_say_how_random_models_and_lost_logits_were_counted(ten_examples, tmp_path):
@@ -167,6 +167,41 @@ def test_pictures_show_the_reports_numbers(folder):
     assert "square" not in lines
     bars = draw_distances(report).axes[0].patches
     assert sum(bar.get_height() for bar in bars) == 4
+
+
+def test_the_radius_stands_beside_its_line(folder):
+    """Also where the line is near the right edge; and nothing is told by its colour alone."""
+    for factor in (1.0, 2.0):
+        report = ReportFiles.read(folder)
+        report.ours["radius"] *= factor
+        for draw in (draw_accuracy_by_epsilon, draw_distances):
+            figure = draw(report)
+            figure.canvas.draw()
+            (axes,), place = figure.axes, report.ours["radius"]
+            (label,) = (t for t in axes.texts if t.get_text() == report.ours["epsilon"])
+            box, x = label.get_window_extent(), axes.transData.transform((place, 0))[0]
+            assert box.x0 > x + 1 or box.x1 < x - 1
+            assert 0 <= box.x0 and box.x1 <= figure.bbox.x1
+
+
+def test_certified_and_attacked_differ_by_their_lines(folder):
+    report = ReportFiles.read(folder)
+    assert draw_accuracy_by_epsilon(report).axes[0].lines[0].get_linestyle() == "-"
+    object.__setattr__(report, "proven", lambda: (np.ones(4, bool), np.array([0.01, 0.02, 0, 0])))
+    attacked, certified, *_ = draw_accuracy_by_epsilon(report).axes[0].lines
+    assert (attacked.get_label(), certified.get_label()) == ("attacked", "certified")
+    assert attacked.get_linestyle() == ":" and certified.get_linestyle() == "-"
+
+
+def test_each_cell_names_its_column(folder):
+    """In a narrow window a row is a card: its cells stand below each other."""
+    text, _ = page(folder)
+    tables = re.findall(r"<table>(.*?)</table>", text, re.S)
+    assert len(tables) >= 3
+    for table in tables:
+        heads = re.findall(r"<th[^>]*>(.*?)</th>", table, re.S)
+        cells = re.findall(r'<td data-title="([^"]*)"', table)
+        assert cells == heads * (len(cells) // len(heads)) and len(cells) == table.count("<td")
 
 
 def test_the_same_files_give_the_same_page(folder):
@@ -300,5 +335,6 @@ def test_a_caption_names_the_class_that_the_attack_produced(ten_examples, tmp_pa
 
     write_reports(ten_examples, clean, tmp_path, model=answer_two)
     text = (tmp_path / "report.html").read_text()
-    assert "103, label 0: apgd-t, taken for 2, x " in text and text.count("taken for 2") == 5
+    assert "image 103: 0 is taken for 2 (apgd-t); change x " in text
+    assert text.count("is taken for 2") == 5
     assert "It still recognises 3 (30.00 %)" in text

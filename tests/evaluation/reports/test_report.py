@@ -191,7 +191,7 @@ def test_the_first_lines_say_what_is_not_trustworthy(ten_examples, tmp_path):
     text = write_reports(evaluation, images(evaluation), tmp_path)
     assert (tmp_path / "report.md").read_text() == text
     lines = [line for line in text.splitlines() if line]
-    assert lines[0].startswith("# Not trustworthy: C8, C26; robust accuracy <= 30.00 %")
+    assert lines[0] == "# Not trustworthy: C8, C26; robust accuracy <= 30.00 %"
     assert lines[1].endswith("The checks C26, C8 say why this cannot be relied on.")
     # The numbers, then what fired, the worst first, each with what to do.
     place = lines.index("## What to look at")
@@ -213,7 +213,7 @@ def test_the_first_lines_say_what_is_not_trustworthy(ten_examples, tmp_path):
     ]
     assert report["unreliable"] and not report["tfrobust"]["trustworthy"]
     sound = write_reports(ten_examples, images(ten_examples), tmp_path)
-    assert sound.startswith("# Robust accuracy <= 30.00 %") and "trustworthy" not in sound
+    assert sound.startswith("# Robust accuracy <= 30.00 %\n") and "trustworthy" not in sound
 
 
 def test_the_checklist_is_answered_by_checks_and_statements(ten_examples):
@@ -406,10 +406,19 @@ def test_odd_cases(ten_examples, tmp_path, case, right, total):
         assert report["tfrobust"]["costs"]["autoattack_equivalents"] is None
 
 
+def test_a_note_has_its_checks_name_and_numbers_stay_numbers(ten_examples, tmp_path):
+    note = Finding("C28", "number of examples", "info", 10, 1000, "There are 10.")
+    evaluation = dataclasses.replace(ten_examples, findings=(note,))
+    text = write_reports(evaluation, images(evaluation), tmp_path)
+    assert "\n- C28, number of examples (info): There are 10.\n" in text
+    assert "- seconds: 10.0, in attacks 7.0" in text and "\\." not in text
+
+
 def test_three_sentences_say_what_was_attacked_how_strongly_and_what_survived(ten_examples):
     what, how, survived = explain(summarize_evaluation(ten_examples)["tfrobust"])
     right = int(ten_examples.robust.sum())
-    assert "10 images" in what and f"{int(ten_examples.clean.sum())} (80.00 %)" in what
+    assert "(a network) was shown 10 images of the test split of digits, in 3 classes" in what
+    assert f"{int(ten_examples.clean.sum())} (80.00 %)" in what
     assert how.startswith(f"{len(ten_examples.outcomes)} attacks") and "8/255 of the range" in how
     assert survived.startswith(f"It still recognises {right} (30.00 %)")
     assert "only lower" in survived

@@ -1,6 +1,7 @@
 """What the flags of `evaluate` stand for: the examples, the threat model and the suite."""
 
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,6 +55,35 @@ def parse_streams(text: str) -> int | str:
             f"Streams are auto or a whole number of at least 1. Received: --streams={text}."
         )
     return streams
+
+
+def parse_thresholds(texts: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Settings of checks, each written as CHECK.SETTING=NUMBER.
+
+    Example:
+    >>> from tfrobust.commands.parts.evaluation import parse_thresholds
+    >>> parse_thresholds(["C36.share=1", "C36.seconds=600", "C8.share=0.03"])
+    {'C36': {'share': 1, 'seconds': 600}, 'C8': {'share': 0.03}}
+    """
+    found: dict[str, dict[str, float]] = {}
+    for text in texts:
+        match = re.fullmatch(r"\s*(\w+)\.(\w+)\s*=\s*(\S+)\s*", text)
+        number = match and _read_number(match[3])
+        if match is None or number is None:
+            raise UserError(
+                f"A threshold is CHECK.SETTING=NUMBER, such as C36.share=1. Received: --thresholds={text}."
+            )
+        found.setdefault(match[1], {})[match[2]] = number
+    return found
+
+
+def _read_number(text):
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None
 
 
 def choose_setting(values: flags.FlagValues, run_folder: Any) -> tuple[Any, Any]:

@@ -185,5 +185,7 @@ def _named(transform, shape):
     except Exception as error:
         raise UserError(
             f"The augmentation {transform!r} fails on {'images' if len(shape) > 3 else 'an image'} "
-            f"{tuple(shape)}. {type(error).__name__}: {one_line(error)}"
+            f"{tuple(shape)}. {type(error).__name__}: {one_line(error).rstrip('.')}. It is called with an "
+            "image (h, w, c) in [0, 1] and a seed (2,), by which alone it may draw, as "
+            "tf.image.stateless_random_contrast does and layers of Keras do not."
         ) from error

@@ -74,6 +74,17 @@ _CHANGES = {
 }
 
 
+def describe_change(norm: str, epsilon: float | str) -> str:
+    """How an image may be changed, for readers who don't know the field.
+
+    Example:
+    >>> from tfrobust.evaluation.reports.headline import describe_change
+    >>> describe_change("Linf", "8/255")
+    'by up to 8/255 of the range from black to white in every pixel'
+    """
+    return _CHANGES.get(norm, "within a threat model of radius {}").format(epsilon)
+
+
 def explain(ours: dict) -> tuple[str, str, str]:
     """Returns three sentences for readers who don't know the field: what, how strongly, what survived.
 
@@ -82,7 +93,7 @@ def explain(ours: dict) -> tuple[str, str, str]:
     """
     clean, robust, attacks = ours["clean"], ours["robust"], ours["attacks"]
     what = (
-        f"The classifier {ours['model']} was shown {clean['total']} images of {ours['data']}, in "
+        f"The classifier ({ours['model']}) was shown {clean['total']} images of {_of_data(ours['data'])} in "
         f"{ours['num_classes']} classes, and recognises {_share(clean)} of them as they are."
     )
     doubts = [f["id"] for f in ours["findings"] if f["level"] in DISTRUST]
@@ -91,9 +102,7 @@ def explain(ours: dict) -> tuple[str, str, str]:
         how = "Nobody tried to deceive it: no attack was run."
         survived = "How many of its answers an adversary could change is unknown."
         return what, how, survived + (doubtful if doubts else "")
-    change = _CHANGES.get(ours["norm"], "within a threat model of radius {}").format(
-        ours["epsilon"]
-    )
+    change = describe_change(ours["norm"], ours["epsilon"])
     count = "One attack" if len(attacks) == 1 else f"{len(attacks)} attacks"
     how = f"{count} then tried to deceive it by changing each image {change}."
     more = (
@@ -104,7 +113,18 @@ def explain(ours: dict) -> tuple[str, str, str]:
     survived = f"It still recognises {_share(robust)} under all of them; {more}"
     if len(attacks) == 1:
         survived = survived.replace("under all of them", "under attack")
+    if ours.get("certified"):
+        survived += (
+            f" For {_share(ours['certified'])} of all it is proven that no such change succeeds."
+        )
     return what, how, survived + (doubtful if doubts else "")
+
+
+def _of_data(name):
+    """A source, and which split of it, in words."""
+    source, _, split = name.rpartition(" ")
+    known = source and split in ("train", "validation", "test")
+    return f"the {split} split of {source}," if known else f"{name},"
 
 
 def _share(count):

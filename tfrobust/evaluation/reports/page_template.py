@@ -84,7 +84,7 @@ def _images(samples):
     classes = samples.get("found", [None] * len(samples["ids"]))
     rows = zip(*(samples[name] for name in names), classes, strict=True)
     for clean, found, id, label, attack, number in rows:
-        seen = "" if number is None else f", taken for {number}"
+        seen = "" if number is None else f" is taken for {number}"
         delta = found - clean
         pictures = {"clean": clean, "adversarial": found, "difference": amplify(delta)}
         yield {
@@ -92,5 +92,5 @@ def _images(samples):
             "pngs": [
                 (what, base64.b64encode(encode_png(p)).decode()) for what, p in pictures.items()
             ],
-            "caption": f"{id}, label {label}: {attack}{seen}, x {find_factor(delta):.3g}",
+            "caption": f"image {id}: {label}{seen} ({attack}); change x {find_factor(delta):.3g}",
         }

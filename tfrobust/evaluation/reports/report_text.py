@@ -30,7 +30,8 @@ def format_report(report: dict) -> str:
 
 
 def _head(ours):
-    title = ours["headline"]
+    # What stands in brackets is told below, in the table and in the setting.
+    title = ours["headline"].partition(" (")[0]
     lines = [f"# {plain(title[:1].upper() + title[1:])}", "", sentence(" ".join(explain(ours))), ""]
     if not ours["findings"]:
         lines += ["No checks were made: nothing says whether to trust the number.", ""]
@@ -71,9 +72,17 @@ def _checks(findings):
     for row in rows:
         row[2] = f"**{row[2]}**" if row[2] in _WORSE else row[2]
     told = [
-        f"\n- {plain(f['id'])}: {sentence(f['text'])}" for f in findings if f["level"] == "info"
+        f"- {_name(f)}: {sentence(f['text'])}{_advise(f)}\n"
+        for f in findings
+        if f["level"] == "info"
     ]
-    return "## Checks\n\n" + table(tables.CHECKS, rows) + "".join(told) + ("\n" if told else "")
+    return (
+        "## Checks\n\n"
+        + table(tables.CHECKS, rows)
+        + f"\n{tables.CHECKS_NOTE}\n"
+        + ("\n" if told else "")
+        + "".join(told)
+    )
 
 
 def _checklist(items):

@@ -29,6 +29,10 @@ ATTACKS_NOTE = (
 )
 ACCURACIES = ("", "accuracy", "95 % interval", "right / all")
 CHECKS = ("id", "check", "level", "value", "threshold", "examples")
+CHECKS_NOTE = (
+    "The threshold is a most or a least, as the check says. A difference that a single example makes passes "
+    "even beyond it."
+)
 CHECKLIST = ("asked for", "checks", "state")
 
 

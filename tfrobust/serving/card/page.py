@@ -41,6 +41,8 @@ def render_card(content: dict[str, Any]) -> str:
     environment.filters |= {"plain": markdown.plain, "cell": markdown.cell, "code": markdown.code}
     environment.filters |= {"percent": _percent, "interval": _interval, "accuracy": _accuracy}
     training = content.get("training")
+    # Runs of before have no words for their method.
+    method = training.get("described", training)["method"] if training else None
     names = [one["data"] for one in _list_measured(content)]
     names += [training["data"]] if training else []
     try:
@@ -51,7 +53,8 @@ def render_card(content: dict[str, Any]) -> str:
             certifications=content.get("certifications", []),
             both_sides=_find_both_sides(content),
             conversions=content.get("conversions", {}),
-            title=f"{training['method']} on {training['data']}" if training else "Image classifier",
+            method=method,
+            title=f"{method} on {training['data']}" if training else "Image classifier",
             datasets=sorted({_name_data(name) for name in names}),
             data_name=_name_data,
             threat=describe_threat,

@@ -14,6 +14,7 @@ _OF_REPORT = (
     "method",
     "data",
     "test_attack",
+    "described",
     "clean",
     "robust",
     "checkpoint",

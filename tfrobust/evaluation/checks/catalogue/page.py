@@ -23,13 +23,15 @@ error before the attacks stops it, unless it is forced).
 
 `checks="full"` makes all checks, `"contract"` leaves out those beside the attacks, `"none"` makes none.
 `"auto"`, the default, is "contract" after a suite of one attack of at most {short} passes of an example,
-such as `pgd_20`, and "full" otherwise. In `bin/evaluate.py` it is `--checks`. Limits and sizes are settings
-of the check that uses them, and are changed from Python by its id; the report lists what was changed:
+such as `pgd_20`, and "full" otherwise. In `tfrobust evaluate` it is `--checks`. Limits and sizes are settings
+of the check that uses them, and are changed by its id; the report lists what was changed:
 
 <!-- not run: a line of yours, with your model -->
 ```python
 tfrobust.evaluate(model, (images, labels), attack, thresholds={{"C8": {{"share": 0.01}}}})
 ```
+
+and for the command `--thresholds=C8.share=0.01,C36.share=1`.
 
 Where a source has a number, it is the default: AutoAttack's code for C1 `slack`, C5 `difference` and C8
 `square_share`; Carlini et al., "On Evaluating Adversarial Robustness", 2019, for C15 `long_samples`; Pintor
@@ -47,7 +49,7 @@ the attacks (rounded down to 1, 2 or 5 times a power of ten, so that what is loo
 from run to run), and when it is over none is begun. With few passes they look at fewer examples, at least
 {fewest}, and make C9, C11, C12, C14, C16, C18b, C23, C31 and, as far as passes are left, the others. With a
 report folder, a quarter of their share goes to the curve of accuracy against the radius. C36 says what was
-spent, what was left out, and what all of them take; its settings change it.
+spent, what was left out, and what all of them take; its settings, such as `share`, change it.
 
 What the suite's attacks found is used: examples that they broke get no noise (C15); an attack of at least
 {steps} steps on margin or DLR, or with targets, stands for the checks' own in C12, C13, C15 and C16, and is
