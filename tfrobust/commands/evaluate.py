@@ -139,6 +139,7 @@ def _run(values):
     from tfrobust import evaluation
     from tfrobust.evaluation.folder import choose_folder
     from tfrobust.evaluation.reports.headline import find_doubts
+    from tfrobust.runs.bar import fold
     from tfrobust.runs.signals import StopRequest
 
     strategy = tf.distribute.MirroredStrategy() if values.strategy == "mirrored" else None
@@ -174,7 +175,7 @@ def _run(values):
             bar=evaluation.Bar(),
             stop=stop,
         )
-    print(evaluation.headline(result))
+    print(fold(evaluation.headline(result)))
     if subject.folder is not None and values.shard is None:
         parts.write_card(subject.folder / "export", [workdir])
     print(f"See {workdir}: report.html, report.md, report.json, examples.csv.")

@@ -76,16 +76,16 @@ def write_report(
 {_format_row("clean", result["clean"])}
 {_format_row("under the test attack", result["robust"])}
 
-- Test attack: {_describe_attack(attack)}. Each image that it found was checked by a fresh forward pass
-  in inference mode, and so were its distance and its pixel range. Intervals are Wilson's.
+- Test attack: {_describe_attack(attack)}. Each image that it found was checked by a fresh forward pass \
+in inference mode, and so were its distance and its pixel range. Intervals are Wilson's.
 - Trained {_describe_training(method)}.
-- Checkpoint: epoch {best["epoch"] + 1} of {experiment.epochs}{shortened}, {_CHOICE[rule]}{value}.
-  The test split was not used for the choice.
+- Checkpoint: epoch {best["epoch"] + 1} of {experiment.epochs}{shortened}, {_CHOICE[rule]}{value}. \
+The test split was not used for the choice.
 - Training: {metrics.seconds:.0f} s; test: {test_seconds:.0f} s. Seed {experiment.seed}.
 - Data: {len(splits.train)} training, {len(splits.validation)} validation, {len(splits.test)} test images.
-- Configuration: `config.gin` as given, `config_used.gin` with every value used. Versions, devices and
-  commands: `run.json`. Numbers of every epoch: `metrics.csv`. A row for each test image:
-  `test_examples.csv`. The classifier: `export/`.
+- Configuration: `config.gin` as given, `config_used.gin` with every value used. Versions, devices and \
+commands: `run.json`. Numbers of every epoch: `metrics.csv`. A row for each test image: \
+`test_examples.csv`. The classifier: `export/`.
 """
     write_test(workspace.path / TEST_TABLE, splits.test.ids, measured.clean, measured.robust)
     files.write_json(workspace.path / "report.json", result)
