@@ -23,7 +23,7 @@ class RecordJacobianNorm(Measurement):
         examples, data: see `Measurement`.
 
     Example:
-        >>> method = tfrobust.recipes.adv_one_step(tfrobust.models.digits_cnn(), "Linf", 0.15)
+        >>> method = tfrobust.recipes.adv(tfrobust.models.digits_cnn(), "Linf", 0.15)
         >>> method.compile(keras.optimizers.SGD(0.1))
         >>> x, y = np.full((4, 8, 8, 1), 0.5, "float32"), np.arange(4)
         >>> record = tfrobust.training.RecordJacobianNorm(data=(x, y))
