@@ -167,6 +167,13 @@ def test_a_run_leaves_everything_and_is_not_repeated(run, tmp_path):
     assert {"loss", "label_loss", "val_accuracy", "val_robust_accuracy"} <= set(row)
     report = (workdir / "report.md").read_text()
     assert "95 % interval" in report and "/ 360" in report and "epoch 1 of 1" in report
+    counted = json.loads((workdir / "report.json").read_text())
+    clean, robust = (f"{counted[n]['right']} (" for n in ("clean", "robust"))
+    assert f"recognises {clean}" in report and f"and {robust}" in report
+    assert "by up to 0.15 of the range from black to white" in report.partition("|")[0]
+    assert report.startswith(f"# {counted['described']['method']} on digits\n\nThis classifier")
+    # What a terminal shows says where all of it is.
+    assert report in out and f"See {workdir}: report.md" in out
     assert json.loads((workdir / "run.json").read_text())["starts"][0]["status"] == "done"
     splits, threat_model = read_run_settings(workdir)
     assert splits.info.name == "digits" and threat_model == Linf(0.15)

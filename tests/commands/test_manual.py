@@ -1,5 +1,6 @@
 """`tfrobust COMMAND`: each command has a page with examples that parse; what is misspelt is named."""
 
+import ast
 import pathlib
 import re
 import subprocess
@@ -105,6 +106,30 @@ def test_the_overview_names_every_command():
 def test_what_is_misspelt_is_named(word, told):
     with pytest.raises(UserError, match=re.escape(told)):
         choose([word])
+
+
+def test_what_is_told_names_the_console_command():
+    """Who has installed a wheel has no `bin/`: no message and no report may send him there."""
+    found = []
+    for path in sorted((ROOT / "tfrobust").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        texts = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and node.body
+            if isinstance(node.body[0], ast.Expr)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                # `--help` replaces what stands in the text of a command.
+                if id(node) not in texts and re.search(r"\bbin/\w+\.py\b", node.value):
+                    found.append(f"{path.name}: {node.value}")
+    found += [
+        path.name
+        for path in (ROOT / "tfrobust").rglob("*.jinja")
+        if re.search(r"\bbin/\w+\.py\b", path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
 
 
 def call(*arguments, cwd):

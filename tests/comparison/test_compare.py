@@ -279,7 +279,7 @@ def test_what_cannot_be_read_is_said_once_for_each_reason(tmp_path):
         ("d is not compared: ", "the evaluation has no attacks"),
         ("e is not compared: ", "examples.csv has 2 robust examples of 2, its report 2 of 3"),
         ("f is not compared: ", "no examples.csv"),
-        ("g is not compared: ", "remove it, and bin/compare.py"),
+        ("g is not compared: ", "remove it, and tfrobust compare"),
     ]
     assert len(found.remarks) == len(expected)
     for told, (begin, part) in zip(found.remarks, expected, strict=True):

@@ -4,7 +4,7 @@ import io
 import re
 import types
 
-from tfrobust.runs.bar import Bar
+from tfrobust.runs.bar import Bar, fold
 from tfrobust.training.callbacks.progress import Progress, fit_line, write_clock
 
 
@@ -31,6 +31,16 @@ def test_a_terminal_gets_a_bar_that_goes_away():
     told = stream.getvalue()
     assert "apgd-ce  25%|" in told and "\r" in told
     assert told.endswith("apgd-ce  robust accuracy <= 75 %\n")
+
+
+def test_lines_are_broken_between_words_on_a_narrow_terminal_only(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    row = "| a row of a table | stays whole |"
+    text = f"# A title\n\n{row}\n- one, two, three, four-five, six\nseven eight nine ten\n"
+    assert fold(text, io.StringIO()) == text
+    lines = fold(text, Terminal()).split("\n")
+    assert lines[:4] == ["# A title", "", row, "- one, two, three,"]
+    assert lines[4:] == ["  four-five, six", "seven eight nine ten", ""]
 
 
 def test_nobody_looks():

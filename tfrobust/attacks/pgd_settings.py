@@ -92,7 +92,10 @@ class PGDSettings(IterativeAttack):
     def describe(self) -> str:
         """Steps and their size first: "PGD-20, 20 steps of 0.015"."""
         steps = "1 step" if self.steps == 1 else f"{self.steps} steps"
-        others = self.list_settings(untold=("steps", "step_size", "relative_step_size"))
+        others = self.list_settings(untold=("steps", "step_size", "relative_step_size", "keep"))
+        if self.keep:
+            kept = "iterate" if len(self.keep) == 1 else "iterates"
+            others.append(f"{kept} {' and '.join(map(str, self.keep))} kept")
         name = f"{self.short_name or type(self).__name__}-{self.steps}"
         return in_words(name, [f"{steps} of {self._tell_size()}", *others])
 

@@ -85,6 +85,6 @@ def _find(folder):
     if found.is_saved_model or saved is None or kinds.EXPORT.read(found.path.parent) is None:
         raise UserError(
             f"{folder} is not the folder of an export, with a .keras file and a SavedModel. Make one by "
-            "bin/export.py."
+            "tfrobust export."
         )
     return read_keras_file(found.path), saved

@@ -159,7 +159,7 @@ def format_report(report: dict[str, Any]) -> str:
         f"({100 * content['clean']['accuracy']:.2f} %), abstained: {content['abstained']}",
         "",
         markdown.table(header, rows),
-        "A certificate is a lower bound. Attacks give the upper one; `python bin/evaluate.py "
+        "A certificate is a lower bound. Attacks give the upper one; `tfrobust evaluate "
         "--certified=FOLDER` shows both in one report.",
         "",
     ]

@@ -75,6 +75,7 @@ def _run(values):
     from tfrobust import certification, evaluation
     from tfrobust.certification.folder import choose_folder
     from tfrobust.certification.report import headline
+    from tfrobust.runs.bar import fold
     from tfrobust.runs.signals import StopRequest
 
     subject = evaluation.Subject.of(values.model, values.trust)
@@ -104,7 +105,7 @@ def _run(values):
             bar=evaluation.Bar(),
             stop=lambda: bool(stop),
         )
-    print(headline(result))
+    print(fold(headline(result)))
     if subject.folder is not None and values.shard is None:
         parts.write_card(subject.folder / "export", certifications=[workdir])
     print(f"See {workdir}: report.md, report.json, certified.csv.")

@@ -65,7 +65,7 @@ def _define(values):
     flags.DEFINE_string(
         "certified",
         None,
-        "Folder of bin/certify.py, for the same model: the report then has both bounds.",
+        "Folder of tfrobust certify, for the same model: the report then has both bounds.",
         **given,
     )
     flags.DEFINE_bool(
@@ -119,7 +119,7 @@ def _check(values):
     if values.certified:
         first_look.check_certified(values.certified)
     elif values.skip_certified:
-        raise UserError("--skip_certified needs --certified=FOLDER, a folder of bin/certify.py.")
+        raise UserError("--skip_certified needs --certified=FOLDER, a folder of tfrobust certify.")
     for path in values.surrogate:
         find_classifier(path)
     is_run = check_flags(values, kinds.EVALUATION)
@@ -139,6 +139,7 @@ def _run(values):
     from tfrobust import evaluation
     from tfrobust.evaluation.folder import choose_folder
     from tfrobust.evaluation.reports.headline import find_doubts
+    from tfrobust.runs.bar import fold
     from tfrobust.runs.signals import StopRequest
 
     strategy = tf.distribute.MirroredStrategy() if values.strategy == "mirrored" else None
@@ -174,7 +175,7 @@ def _run(values):
             bar=evaluation.Bar(),
             stop=stop,
         )
-    print(evaluation.headline(result))
+    print(fold(evaluation.headline(result)))
     if subject.folder is not None and values.shard is None:
         parts.write_card(subject.folder / "export", [workdir])
     print(f"See {workdir}: report.html, report.md, report.json, examples.csv.")

@@ -58,7 +58,10 @@ def _define(values):
     )
     flags.DEFINE_bool("measure", True, "Measure the accuracy of converted formats again.", **given)
     flags.DEFINE_string(
-        "data", None, "As for bin/evaluate.py, for converted formats. Default: the run's.", **given
+        "data",
+        None,
+        "As for tfrobust evaluate, for converted formats. Default: the run's.",
+        **given,
     )
     flags.DEFINE_string(
         "data_dir", None, "Where prepared TFDS data sets are; overrides TFDS_DATA_DIR.", **given

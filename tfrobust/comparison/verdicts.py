@@ -159,7 +159,7 @@ def hash_examples(ids: Iterable[object], labels: Iterable[object]) -> str:
 
 
 def read_counted(path: str | os.PathLike, suite: str, seed: int | None = None) -> Verdicts:
-    """The verdicts that `bin/compare.py` left in a run, on the first examples of its test split.
+    """The verdicts that `tfrobust compare` left in a run, on the first examples of its test split.
 
     Args:
         path: the file.
@@ -174,7 +174,7 @@ def read_counted(path: str | os.PathLike, suite: str, seed: int | None = None) -
     if "robust" not in content:
         raise UserError(
             f"{path.name} has no verdict on each example, as an earlier version wrote it; remove it, and "
-            "bin/compare.py judges the run again"
+            "tfrobust compare judges the run again"
         )
     flags = np.array([letter == "1" for letter in content["robust"]], bool)
     _check_count(path, flags, content)

@@ -198,7 +198,7 @@ def _read_sweep(folder):
 
     content = kinds.SWEEP.read(folder)
     if content is None:
-        raise UserError(f"There is no sweep in {folder}. Give folders that bin/sweep.py made.")
+        raise UserError(f"There is no sweep in {folder}. Give folders that tfrobust sweep made.")
     suite = content["sweep"].get("suite")
     points = [Point(tuple(map(tuple, p["values"])), p["seed"]) for p in content["points"]]
     return group_results([read_result(folder / p.name, p, suite) for p in points]), suite

@@ -2,10 +2,43 @@
 
 import shutil
 import sys
+import textwrap
 from typing import TextIO
 
 import tqdm.auto
 import tqdm.notebook
+
+
+def fold(text: str, stream: TextIO | None = None) -> str:
+    """Breaks lines between words where `stream` is a terminal that is narrower; elsewhere nothing changes.
+
+    Args:
+        text: lines; what follows a line of a list is set in as the list is. Rows of tables stay whole.
+        stream: where the text will be written; standard output if None.
+
+    Example:
+    >>> import io
+    >>> from tfrobust.runs.bar import fold
+    >>> fold("a file is no terminal", io.StringIO())
+    'a file is no terminal'
+    """
+    stream = stream or sys.stdout
+    if not stream.isatty():
+        return text
+    columns = shutil.get_terminal_size().columns
+    folded = [
+        line
+        if line.startswith("|")
+        else textwrap.fill(
+            line,
+            columns,
+            subsequent_indent="  " if line.startswith("- ") else "",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in text.split("\n")
+    ]
+    return "\n".join(folded)
 
 
 class Bar:

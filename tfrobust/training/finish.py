@@ -8,6 +8,7 @@ from typing import Any
 from tfrobust.errors import Interrupted
 from tfrobust.evaluation.accuracy import Judge, Measured
 from tfrobust.runs import checkpoint, variables
+from tfrobust.runs.bar import fold
 from tfrobust.runs.signals import AskedToStop
 from tfrobust.runs.workspace import Workspace
 from tfrobust.serving.card import describe_training
@@ -84,6 +85,7 @@ def finish(
     if not workers.is_chief:
         workers.part()
         return measured
-    print(text)
+    print(fold(text))
+    print(f"See {workspace.path}: report.md, export/, tensorboard/.", flush=True)
     workers.part()
     return measured

@@ -4,10 +4,12 @@ from typing import Any
 
 from tfrobust.comparison.verdicts import TEST_TABLE, write_test
 from tfrobust.evaluation.accuracy import Measured
+from tfrobust.evaluation.reports.headline import describe_change
 from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.runs import files
 from tfrobust.runs.markdown import plain
 from tfrobust.runs.workspace import Workspace
+from tfrobust.spec import as_config
 from tfrobust.training.callbacks.keep import KeepBest
 from tfrobust.training.callbacks.record import RecordMetrics
 from tfrobust.training.experiment import Experiment
@@ -67,21 +69,23 @@ def write_report(
     )
     text = f"""# {plain(method.describe())} on {plain(result["data"])}
 
+{_explain(result, splits.info, attack.threat_model)}
+
 | on the test split | accuracy | 95 % interval | right / all |
 | --- | --- | --- | --- |
 {_format_row("clean", result["clean"])}
 {_format_row("under the test attack", result["robust"])}
 
-- Test attack: {_describe_attack(attack)}. Each image that it found was checked by a fresh forward pass
-  in inference mode, and so were its distance and its pixel range. Intervals are Wilson's.
+- Test attack: {_describe_attack(attack)}. Each image that it found was checked by a fresh forward pass \
+in inference mode, and so were its distance and its pixel range. Intervals are Wilson's.
 - Trained {_describe_training(method)}.
-- Checkpoint: epoch {best["epoch"] + 1} of {experiment.epochs}{shortened}, {_CHOICE[rule]}{value}.
-  The test split was not used for the choice.
+- Checkpoint: epoch {best["epoch"] + 1} of {experiment.epochs}{shortened}, {_CHOICE[rule]}{value}. \
+The test split was not used for the choice.
 - Training: {metrics.seconds:.0f} s; test: {test_seconds:.0f} s. Seed {experiment.seed}.
 - Data: {len(splits.train)} training, {len(splits.validation)} validation, {len(splits.test)} test images.
-- Configuration: `config.gin` as given, `config_used.gin` with every value used. Versions, devices and
-  commands: `run.json`. Numbers of every epoch: `metrics.csv`. A row for each test image:
-  `test_examples.csv`. The classifier: `export/`.
+- Configuration: `config.gin` as given, `config_used.gin` with every value used. Versions, devices and \
+commands: `run.json`. Numbers of every epoch: `metrics.csv`. A row for each test image: \
+`test_examples.csv`. The classifier: `export/`.
 """
     write_test(workspace.path / TEST_TABLE, splits.test.ids, measured.clean, measured.robust)
     files.write_json(workspace.path / "report.json", result)
@@ -102,6 +106,22 @@ def _describe_attack(attack):
 
 def _name_attack(attack):
     return f"{attack.describe()}, within {attack.threat_model.describe()}"
+
+
+def _explain(result, info, threat_model):
+    """Three sentences for readers who don't know the field."""
+    clean, robust = result["clean"], result["robust"]
+    change = describe_change(type(threat_model).__name__, as_config(threat_model.epsilon))
+    return (
+        f"This classifier tells {info.num_classes} classes of {plain(info.name)} apart. It recognises "
+        f"{_share(clean)} of {clean['total']} test images as they are, and {_share(robust)} still when an "
+        f"adversary changes each of them {change}. The attack of this test is a short one, so that "
+        "the number is no estimate of robustness: `tfrobust evaluate` makes one."
+    )
+
+
+def _share(counted):
+    return f"{counted['right']} ({100 * counted['right'] / counted['total']:.2f} %)"
 
 
 def _count(flags):

@@ -119,7 +119,7 @@ def format_bounds(folder: str | os.PathLike, group: str = "") -> str:
     if not (proven and attacked):
         raise UserError(
             f"The evaluation in {folder} has no {'attacks' if proven else 'certificates'}. Evaluate with "
-            "both: python bin/evaluate.py --model=... --certified=FOLDER."
+            "both: tfrobust evaluate --model=... --certified=FOLDER."
         )
     # Reports of earlier versions don't have the first of the two.
     seconds = [proven.get("seconds"), ours["costs"]["attack_seconds"]]

@@ -79,7 +79,7 @@ def check_certified(folder: str | os.PathLike) -> None:
     """Raises `UserError` if a folder holds no certification."""
     if kinds.CERTIFICATION.read(folder) is None:
         raise UserError(
-            f"There is no certification in {folder}. Make one first: python bin/certify.py --model=..."
+            f"There is no certification in {folder}. Make one first: tfrobust certify --model=..."
         )
 
 

@@ -74,6 +74,17 @@ _CHANGES = {
 }
 
 
+def describe_change(norm: str, epsilon: float | str) -> str:
+    """How an image may be changed, for readers who don't know the field.
+
+    Example:
+    >>> from tfrobust.evaluation.reports.headline import describe_change
+    >>> describe_change("Linf", "8/255")
+    'by up to 8/255 of the range from black to white in every pixel'
+    """
+    return _CHANGES.get(norm, "within a threat model of radius {}").format(epsilon)
+
+
 def explain(ours: dict) -> tuple[str, str, str]:
     """Returns three sentences for readers who don't know the field: what, how strongly, what survived.
 
@@ -91,9 +102,7 @@ def explain(ours: dict) -> tuple[str, str, str]:
         how = "Nobody tried to deceive it: no attack was run."
         survived = "How many of its answers an adversary could change is unknown."
         return what, how, survived + (doubtful if doubts else "")
-    change = _CHANGES.get(ours["norm"], "within a threat model of radius {}").format(
-        ours["epsilon"]
-    )
+    change = describe_change(ours["norm"], ours["epsilon"])
     count = "One attack" if len(attacks) == 1 else f"{len(attacks)} attacks"
     how = f"{count} then tried to deceive it by changing each image {change}."
     more = (

@@ -102,7 +102,7 @@ def read_certification(folder: str | os.PathLike) -> CertificationReport:
     folder = pathlib.Path(folder)
     if not all((folder / name).is_file() for name in (TABLE, REPORT)):
         raise UserError(
-            f"There is no finished certification in {folder}. Make one first: python bin/certify.py "
+            f"There is no finished certification in {folder}. Make one first: tfrobust certify "
             f"--model=... --workdir={folder}"
         )
     content = files.read_json(folder / REPORT, "certification", SCHEMA)["certification"]

@@ -72,7 +72,7 @@ def _read_tf_config(text):
         what = strange[0] if strange else "several chiefs"
         raise UserError(
             f"TF_CONFIG names {what!r}: only workers, and one chief among them, train together here. "
-            "Evaluate with bin/evaluate.py."
+            "Evaluate with tfrobust evaluate."
         )
     order = [(name, i) for name in ("chief", "worker") for i in range(len(jobs.get(name, ())))]
     if (kind, index) not in order:

@@ -23,7 +23,7 @@ error before the attacks stops it, unless it is forced).
 
 `checks="full"` makes all checks, `"contract"` leaves out those beside the attacks, `"none"` makes none.
 `"auto"`, the default, is "contract" after a suite of one attack of at most {short} passes of an example,
-such as `pgd_20`, and "full" otherwise. In `bin/evaluate.py` it is `--checks`. Limits and sizes are settings
+such as `pgd_20`, and "full" otherwise. In `tfrobust evaluate` it is `--checks`. Limits and sizes are settings
 of the check that uses them, and are changed by its id; the report lists what was changed:
 
 <!-- not run: a line of yours, with your model -->
