@@ -101,7 +101,7 @@ def test_what_may_overflow_by_rounding_alone_is_told():
     sign = np.where(np.arange(16) % 2, 1.0, -1.0)
     for layer in layers:
         # Sums of many numbers that nearly cancel: their rounding grows, and they do not.
-        rows = np.full(layer.kernel.shape, 8.0) * np.resize(sign, len(layer.kernel))[:, None]
+        rows = np.full(layer.kernel.shape, 8.0) * np.resize(sign, layer.kernel.shape[0])[:, None]
         layer.set_weights([rows])
     with pytest.raises(UserError, match="without limit"):
         read_network(model)
