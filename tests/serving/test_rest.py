@@ -21,6 +21,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow.core.protobuf.config_pb2 import CallableOptions
 
+from tfrobust import contract
 from tfrobust.data.resize import crop_and_resize
 from tfrobust.runs.exported import list_versions
 from tfrobust.serving import export_classifier
@@ -296,6 +297,17 @@ def test_a_request_has_at_least_one_image(export, signature):
     nothing = tf.zeros((0, *spec.shape[1:]), spec.dtype)
     with pytest.raises(tf.errors.InvalidArgumentError, match="at least 1|at least one image"):
         call(**{name: nothing})
+
+
+def test_bytes_become_the_pixels_of_every_other_door(tmp_path):
+    """To the last bit; the signatures divide where others have a table."""
+    pixels = keras.Input((2, 2, 1))
+    folder = export_classifier(keras.Model(pixels, keras.layers.Flatten()(pixels)), tmp_path / "e")
+    loaded = tf.saved_model.load(str(folder / "1"))
+    images = np.arange(256, dtype=np.uint8).reshape(64, 2, 2, 1)
+    logits = loaded.signatures["serving_default"](images=tf.constant(images))["logits"]
+    expected = contract.from_uint8(tf.constant(images))
+    np.testing.assert_array_equal(logits, tf.reshape(expected, (64, 4)))
 
 
 def test_any_size_takes_files_of_one_size(tmp_path):
