@@ -38,7 +38,7 @@ def test_quantiles_are_those_of_scipy():
 
 
 def test_bounds_hold_at_any_alpha():
-    """What they leave out is alpha, to a millionth; TensorFlow Probability's quantile alone may be far off."""
+    """What they leave out is alpha, to a millionth: TensorFlow Probability's quantile may be far off."""
     for total in (1, 5, 10, 1000, 100_000):
         ends = np.arange(1, min(total, 20) + 1)
         some = np.unique([*ends, *(total + 1 - ends), *np.linspace(1, total, 50).astype(int)])
