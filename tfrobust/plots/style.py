@@ -24,6 +24,8 @@ COLUMN, PAGE = 3.3, 7.0
 
 # Inches that the y axis with its labels takes, which a legend above the axes does not have.
 _Y_AXIS = 0.7
+# Inches of a legend of two lines, for which figures have room.
+_TWO_LINES = 0.32
 # Columns of a legend, at most, and letters of a line that one column of a paper has room for.
 _COLUMNS, _LETTERS = 6, 34
 # Of type in a column of a paper, in points.
@@ -178,3 +180,7 @@ def add_legend(axes: Axes, line: float = 3.2) -> None:
         )
         if legend.get_window_extent().width <= room:
             break
+    # What the legend takes beyond two lines, the axes don't lose.
+    width, height = figure.get_size_inches()
+    lines = legend.get_window_extent().height / figure.dpi
+    figure.set_size_inches(width, height + max(0.0, lines - _TWO_LINES))
