@@ -94,6 +94,19 @@ def test_a_changed_layer_is_found_by_its_numbers(monkeypatch):
         read_network(model)
 
 
+def test_what_may_overflow_by_rounding_alone_is_told():
+    """Numbers that float32 still has, whose rounding grows through many layers."""
+    layers = [LAYERS.Dense(16, "relu", use_bias=False) for _ in range(40)]
+    model = classify(LAYERS.Flatten(), *layers)
+    sign = np.where(np.arange(16) % 2, 1.0, -1.0)
+    for layer in layers:
+        # Sums of many numbers that nearly cancel: their rounding grows, and they do not.
+        rows = np.full(layer.kernel.shape, 8.0) * np.resize(sign, layer.kernel.shape[0])[:, None]
+        layer.set_weights([rows])
+    with pytest.raises(UserError, match="without limit"):
+        read_network(model)
+
+
 @pytest.mark.parametrize(
     "make",
     [

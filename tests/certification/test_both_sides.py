@@ -29,22 +29,25 @@ def setting():
 
 
 @pytest.fixture(scope="module")
-def folder(setting, tmp_path_factory):
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("c") / "bounds"
+
+
+@pytest.fixture(scope="module")
+def proven(setting, folder):
     model, examples, _ = setting
-    folder = tmp_path_factory.mktemp("c") / "bounds"
-    certify(model, examples, "bounds", tfrobust.Linf(EPSILON), workdir=folder)
-    return folder
+    return certify(model, examples, "bounds", tfrobust.Linf(EPSILON), workdir=folder)
 
 
-def test_the_report_has_both_sides(setting, folder, tmp_path):
+def test_the_report_has_both_sides(setting, proven, folder, tmp_path):
     model, examples, attack = setting
     found = tfrobust.evaluate(
         model, examples, attack, checks="contract", certified=folder, workdir=tmp_path / "e"
     )
-    proven = certify(model, examples, "bounds", tfrobust.Linf(EPSILON))
     np.testing.assert_array_equal(found.certified, proven.certified)
     np.testing.assert_array_equal(found.certified_radii, np.where(proven.clean, proven.radii, 0))
     assert not (found.certified & ~found.robust).any()
+    assert not list((tmp_path / "e").glob("contradictions*"))
     ours = tfrobust.evaluation.read_report(tmp_path / "e")["tfrobust"]
     assert ours["certified"]["right"] == proven.certified.sum() <= ours["robust"]["right"]
     assert ours["certified"]["seconds"] > 0.0
@@ -105,7 +108,7 @@ def test_without_certificates_nothing_is_said(setting, tmp_path):
     assert "C43" not in {finding["id"] for finding in ours["findings"]}
 
 
-def test_certified_examples_need_no_attack(setting, folder):
+def test_certified_examples_need_no_attack(setting, proven, folder):
     model, examples, attack = setting
     whole = tfrobust.evaluate(model, examples, attack, checks="none", certified=folder)
     spared = tfrobust.evaluate(
@@ -118,9 +121,10 @@ def test_certified_examples_need_no_attack(setting, folder):
     assert the_rest.forwards[whole.certified].sum() == 0
 
 
-def test_a_contradiction_is_an_error_that_names_the_example(setting):
+@pytest.mark.parametrize("chunk", ["auto", 8])
+def test_a_contradiction_is_an_error_whose_images_are_kept(setting, proven, chunk, tmp_path):
+    """Of every certified example that is broken, in whatever chunk, whether images are kept or not."""
     model, examples, _ = setting
-    proven = certify(model, examples, "bounds", tfrobust.Linf(EPSILON))
     # As if a wrong certificate said so of every example that is right.
     wrong = tuple(dataclasses.replace(proof, radii=np.full(30, 0.5)) for proof in proven.proofs)
     attack = tfrobust.PGD(tfrobust.Linf(0.3), tfrobust.Margin(), steps=10, step_size=0.1)
@@ -130,15 +134,26 @@ def test_a_contradiction_is_an_error_that_names_the_example(setting):
         attack,
         checks="contract",
         certified=dataclasses.replace(proven, proofs=wrong),
+        workdir=tmp_path,
+        chunk=chunk,
     )
     (finding,) = (f for f in found.findings if f.id == "C43")
     broken = np.flatnonzero(found.clean & ~found.standing)
     assert finding.level == "error" and finding.value == len(broken) > 0
     assert set(finding.examples) <= set(broken.tolist())
     assert "not trustworthy: C43" in tfrobust.evaluation.headline(found)
+    files, ids, images = sorted(tmp_path.glob("contradictions*.npz")), [], []
+    for path in files:
+        with np.load(path) as kept:
+            ids, images = [*ids, *kept["ids"]], [*images, *kept["images"]]
+    images = np.array(images)
+    np.testing.assert_array_equal(ids, found.ids[broken])
+    assert (np.argmax(model(images), axis=1) != examples[1][broken]).all()
+    assert np.abs(images - examples[0][broken]).max() <= 0.3 + 1e-6
+    assert (len(files) > 1) == (chunk == 8)
 
 
-def test_certificates_of_something_else_are_refused(setting, folder, tmp_path):
+def test_certificates_of_something_else_are_refused(setting, proven, folder, tmp_path):
     model, (x, y), attack = setting
     other = keras.models.clone_model(model)
     smooth = certify(model, (x[:2], y[:2]), Smoothing(tfrobust.L2(0.1), samples=50, selection=10))

@@ -37,6 +37,18 @@ def test_quantiles_are_those_of_scipy():
     assert find_radius(np.array([find_probability(0.2, 0.3)]), 0.3)[0] == pytest.approx(0.2)
 
 
+def test_bounds_hold_at_any_alpha():
+    """What they leave out is alpha, to a millionth: TensorFlow Probability's quantile may be far off."""
+    for total in (1, 5, 10, 1000, 100_000):
+        ends = np.arange(1, min(total, 20) + 1)
+        some = np.unique([*ends, *(total + 1 - ends), *np.linspace(1, total, 50).astype(int)])
+        for alpha in (0.3, 1e-3, 1e-7, 1e-9, 1e-12, 1e-15):
+            found = bound_probability(some, total, alpha)
+            left_out = scipy.stats.binom.sf(some - 1, total, found)
+            np.testing.assert_allclose(left_out, alpha, rtol=1e-6)
+            assert found[-1] == pytest.approx(alpha ** (1 / total), rel=1e-8)
+
+
 def test_bounds_cover_the_probability_as_often_as_they_say():
     """10,000 simulated classifiers: at most a share alpha of the bounds is too high."""
     generator = np.random.default_rng(0)

@@ -25,6 +25,8 @@ NOISE = [
     "the op definition: Op<name=MapDataset; signature=input_dataset:variant>",
     f"W{ABSL}local_rendezvous.cc:404] Local rendezvous is aborting with status: OUT_OF_RANGE: End of "
     "sequence",
+    f"W{ABSL}tf_tfl_flatbuffer_helpers.cc:364] Ignored output_format.",
+    "fully_quantize: 0, inference_type: 6, input_inference_type: FLOAT32, output_inference_type: FLOAT32",
     f"E{ABSL}cuda_dnn.cc:8579] Unable to register cuDNN factory: Attempting to register factory",
 ]
 OF_GPUS = [

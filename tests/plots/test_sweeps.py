@@ -47,3 +47,10 @@ def test_deviations_are_bars():
 def test_nothing_to_draw_is_said():
     with pytest.raises(UserError, match="No run of the sweep has ended"):
         plot_sweep({}, "beta")
+
+
+@pytest.mark.parametrize("deviation", [0.0, 0.01])
+def test_bars_are_explained_where_there_are_some(deviation):
+    panels = {"clean accuracy": {"": [("1", 0.9, deviation), ("6", 0.8, 0.0)]}}
+    label = plot_sweep(panels, "BETA").axes[0].get_xlabel()
+    assert label == "BETA" + ("\n(bars: one standard deviation over seeds)" if deviation else "")

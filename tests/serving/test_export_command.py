@@ -1,6 +1,7 @@
 """bin/export.py: a classifier that was trained elsewhere gets an export, its next version and its card."""
 
 import json
+import re
 
 import keras
 import pytest
@@ -36,6 +37,19 @@ def test_an_export_its_next_version_and_its_card(file, tmp_path, capsys):
     capsys.readouterr()
     assert call(f"--model={folder}") == 2
     assert "is the export of this classifier already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--format=litert",), "give --data=... and --epsilon=..., or --nomeasure."),
+        (("--format=onnx", "--data=digits"), "give --epsilon=..., or --nomeasure."),
+        (("--format=litert_int8", "--nomeasure"), "calibrated on images.*give --data=...."),
+    ],
+)
+def test_what_a_conversion_needs_is_told_at_once(file, tmp_path, capsys, given, told):
+    assert call(f"--model={file}", f"--workdir={tmp_path / 'new'}", *given) == 2
+    assert re.search(told, capsys.readouterr().err) and not (tmp_path / "new").exists()
 
 
 def test_a_folder_of_other_weights_is_not_taken_for_this_classifier(file, tmp_path, capsys):

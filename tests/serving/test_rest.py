@@ -21,6 +21,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow.core.protobuf.config_pb2 import CallableOptions
 
+from tfrobust import contract
 from tfrobust.data.resize import crop_and_resize
 from tfrobust.runs.exported import list_versions
 from tfrobust.serving import export_classifier
@@ -257,6 +258,11 @@ WRONG = {
         {"inputs": np.zeros((1, 9, 9, 3)).tolist(), "signature_name": "pixels"},
         r"\(b, 6, 8, 3\).*\[1\] \[9\] \[9\] \[3\]",
     ),
+    "one image without a batch": (
+        {"inputs": np.zeros((6, 8, 3), int).tolist()},
+        r"\(b, 6, 8, 3\).*\[6\] \[8\] \[3\] \[0\]",
+    ),
+    "numbers for images": ({"instances": [1, 2]}, r"\(b, 6, 8, 3\).*\[2\] \[0\]"),
     "floats for uint8": ({"instances": (IMAGES / 255).tolist()}, "not of expected type: uint8"),
     "numbers above 255": (
         {"instances": (IMAGES[:1] + 300.0).astype(int).tolist()},
@@ -286,6 +292,17 @@ def test_what_is_wrong_is_told_in_a_sentence(ask, name):
 def test_an_empty_batch_of_files(export):
     loaded = tf.saved_model.load(str(export / "2"))
     assert loaded.encoded(tf.zeros((0,), tf.string))["class_name"].shape == (0,)
+
+
+def test_bytes_become_the_pixels_of_every_other_door(tmp_path):
+    """To the last bit; the signatures divide where others have a table."""
+    pixels = keras.Input((2, 2, 1))
+    folder = export_classifier(keras.Model(pixels, keras.layers.Flatten()(pixels)), tmp_path / "e")
+    loaded = tf.saved_model.load(str(folder / "1"))
+    images = np.arange(256, dtype=np.uint8).reshape(64, 2, 2, 1)
+    logits = loaded.signatures["serving_default"](images=tf.constant(images))["logits"]
+    expected = contract.from_uint8(tf.constant(images))
+    np.testing.assert_array_equal(logits, tf.reshape(expected, (64, 4)))
 
 
 def test_any_size_takes_files_of_one_size(tmp_path):

@@ -85,3 +85,22 @@ def test_without_images_it_says_so():
         record.on_train_begin()
     with pytest.raises(UserError, match="must be in 1..9"):
         RecordDivergences(tfrobust.Linf(0.1), iterate=10)
+
+
+def test_without_an_attack_of_its_own_it_takes_that_of_the_training():
+    method = make_method(classes=3)
+    for record, given in (
+        (RecordJacobianNorm(data=(X, Y)), RecordJacobianNorm(method.attack, data=(X, Y))),
+        (
+            RecordDivergences(data=(X, Y)),
+            RecordDivergences(method.attack.threat_model, data=(X, Y)),
+        ),
+    ):
+        assert measure(record, method) == measure(given, method)
+    natural = tfrobust.recipes.natural(method.classifier, "Linf", 0.1)
+    validation = RecordJacobianNorm(data=(X, Y))
+    validation.set_model(natural)
+    assert validation.find_attack() is natural.eval_attack
+    natural.eval_attack = None
+    with pytest.raises(UserError, match="Natural has none, and its `eval_attack` is None"):
+        validation.find_attack()

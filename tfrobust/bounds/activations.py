@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from tfrobust.bounds.arithmetic import Arithmetic
@@ -11,6 +12,7 @@ from tfrobust.bounds.operation import Operation
 
 # TensorFlow's exponentials and logarithms are right to a few units in the last place; this is sixteen.
 _FUNCTION_ERROR = 16.0
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Activation(Operation):
         is_convex: which of the two it is.
         is_exact: whether the network computes it without rounding, as ReLU.
         kink: the one place where it is not linear, or None.
+        parts: size of the numbers of which the network takes a difference, where the function is smaller than
+            those: 1 for exp(x) - 1, of which float32 has 0 at x = -1e-8.
     """
 
     function: Callable[[tf.Tensor], tf.Tensor]
@@ -35,6 +39,7 @@ class Activation(Operation):
     is_convex: bool = True
     is_exact: bool = False
     kink: float | None = None
+    parts: float = 0.0
 
     is_linear = False
 
@@ -45,7 +50,8 @@ class Activation(Operation):
         result = Interval(self.function(box.lower), self.function(box.upper))
         if self.is_exact or not arithmetic.unit:
             return result, None
-        return result, _FUNCTION_ERROR * arithmetic.unit * (result.magnitude + arithmetic.unit)
+        size = result.magnitude + self.parts + arithmetic.unit
+        return result, arithmetic.cut(result.magnitude, _FUNCTION_ERROR * arithmetic.unit * size)
 
     def relax(
         self, rows: tf.Tensor, inputs: Sequence[Interval], arithmetic: Arithmetic
@@ -95,14 +101,29 @@ def relu(negative_slope: float = 0.0) -> Activation:
     return Activation(function, slope, is_exact=negative_slope == 0.0, kink=0.0)
 
 
-def clipped_relu(most: float) -> Activation:
-    """min(max(x, 0), most)."""
+def clip(least: float, most: float) -> Activation:
+    """min(max(x, least), most): ReLU with a largest value, hard_tanh."""
+    # As the network has them.
+    least, most = float(np.float32(least)), float(np.float32(most))
 
     def slope(lower, upper):
-        inside = (lower >= 0.0) & (upper <= most)
-        return tf.cast(inside, lower.dtype)
+        return tf.cast((lower >= least) & (upper <= most), lower.dtype)
 
-    return Activation(lambda x: tf.clip_by_value(x, 0.0, most), slope, False, is_exact=True)
+    return Activation(lambda x: tf.clip_by_value(x, least, most), slope, False, is_exact=True)
+
+
+def hard_sigmoid() -> Activation:
+    """min(max(x / 6 + 1 / 2, 0), 1)."""
+
+    def slope(lower, upper):
+        return tf.cast((lower >= -3.0) & (upper <= 3.0), lower.dtype) / 6.0
+
+    return Activation(lambda x: tf.clip_by_value(x / 6.0 + 0.5, 0.0, 1.0), slope, False, parts=1.0)
+
+
+def exponential() -> Activation:
+    """exp(x)."""
+    return Activation(tf.exp, tf.exp)
 
 
 def softplus() -> Activation:
@@ -110,16 +131,43 @@ def softplus() -> Activation:
     return Activation(tf.math.softplus, tf.math.sigmoid)
 
 
-def elu(alpha: float = 1.0) -> Activation:
-    """x above 0, alpha (exp(x) - 1) below, for 0 <= alpha <= 1."""
+def log_sigmoid() -> Activation:
+    """-log(1 + exp(-x)); its slope falls everywhere."""
+    return Activation(
+        lambda x: -tf.math.softplus(-x), lambda low, high: tf.math.sigmoid(-high), False
+    )
+
+
+def elu(alpha: float = 1.0, scale: float = 1.0) -> Activation:
+    """scale times x above 0, alpha (exp(x) - 1) below, for 0 <= alpha: ELU and SELU."""
 
     def function(x):
-        return tf.where(x > 0.0, x, alpha * tf.math.expm1(tf.minimum(x, 0.0)))
+        return scale * tf.where(x > 0.0, x, alpha * tf.math.expm1(tf.minimum(x, 0.0)))
 
     def slope(x):
-        return tf.where(x > 0.0, tf.ones_like(x), alpha * tf.exp(tf.minimum(x, 0.0)))
+        return scale * tf.where(x > 0.0, tf.ones_like(x), alpha * tf.exp(tf.minimum(x, 0.0)))
 
-    return Activation(function, slope)
+    parts = scale * alpha
+    if alpha <= 1.0:
+        return Activation(function, slope, parts=parts)
+    # Steeper below 0 than above: the slope rises to there, and is 1 behind it.
+    return Activation(
+        function, lambda low, high: tf.minimum(slope(low), slope(high)), False, parts=parts
+    )
+
+
+def selu() -> Activation:
+    """ELU with the constants of self-normalising networks."""
+    return elu(_SELU_ALPHA, _SELU_SCALE)
+
+
+def softsign() -> Activation:
+    """x / (1 + |x|); its slope falls on both sides of 0."""
+
+    def at(x):
+        return 1.0 / tf.square(1.0 + tf.abs(x))
+
+    return Activation(tf.math.softsign, lambda low, high: tf.minimum(at(low), at(high)), False)
 
 
 def sigmoid() -> Activation:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfrobust.bounds.arithmetic import Arithmetic
@@ -78,7 +79,8 @@ def conv_2d(layer: keras.layers.Conv2D) -> Affine:
     """`keras.layers.Conv2D`, before its activation."""
 
     def linear(x, arithmetic, absolute):
-        kernel = _dilate(_choose(layer.kernel, arithmetic, absolute), layer.dilation_rate)
+        kernel = _join_groups(_choose(layer.kernel, arithmetic, absolute), layer.groups)
+        kernel = _dilate(kernel, layer.dilation_rate)
         return tf.nn.conv2d(x, kernel, layer.strides, layer.padding.upper())
 
     return Affine(linear, math.prod(layer.kernel.shape[:3]) + 1, *_get_bias(layer))
@@ -195,6 +197,16 @@ def identity() -> Affine:
 def _choose(kernel, arithmetic, absolute):
     kernel = arithmetic.cast(kernel)
     return tf.abs(kernel) if absolute else kernel
+
+
+def _join_groups(kernel, groups):
+    """The kernel of all channels, zeros between groups: on CPUs a grouped convolution has no derivative."""
+    if groups == 1:
+        return kernel
+    of_inputs = np.repeat(np.arange(groups), kernel.shape[2])
+    of_outputs = np.repeat(np.arange(groups), kernel.shape[3] // groups)
+    is_inside = tf.cast(of_inputs[:, None] == of_outputs, kernel.dtype)
+    return tf.tile(kernel, (1, 1, groups, 1)) * is_inside
 
 
 def _dilate(kernel, rates):

@@ -68,7 +68,10 @@ class Arithmetic:
         # Factors may be flushed too, which counts as much as the other factor is large.
         flushed = (terms + 2) * _SMALLEST * (1.0 + largest)
         flushed = tf.reshape(flushed, (-1, *[1] * (len(size.shape) - 1)))
-        error = self.gamma(terms) * size + flushed
+        return self.cut(size, self.gamma(terms) * size + flushed)
+
+    def cut(self, size: tf.Tensor, error: tf.Tensor) -> tf.Tensor:
+        """The error, infinite where numbers of this size may overflow."""
         return tf.where(size < _LARGEST, error, tf.constant(float("inf"), size.dtype))
 
     def cast(self, value: object) -> tf.Tensor:

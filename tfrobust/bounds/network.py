@@ -172,6 +172,12 @@ def _compare(network):
     logits = np.asarray(network.model(x, training=False), np.float64)
     box = Interval(tf.constant(x), tf.constant(x))
     lower, upper = (part.numpy() for part in network.propagate(box, PROOF)[0][-1])
+    if not (np.isfinite(lower) & np.isfinite(upper)).all():
+        raise UserError(
+            f"Rounding alone may move the logits of {network.model.name!r} without limit, or they are not "
+            "finite: its layers, one behind the other, are too many or too large for bounds. Nothing can be "
+            "proven so. Randomised smoothing (suite='smoothing') takes any classifier."
+        )
     if not ((lower <= logits) & (logits <= upper)).all():
         off = float(np.max(np.maximum(lower - logits, logits - upper)))
         raise UserError(

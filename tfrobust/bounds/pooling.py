@@ -18,14 +18,14 @@ class MaxPooling(Operation):
     do not overlap are looked at for this.)
 
     Args:
-        layer: `keras.layers.MaxPooling2D`.
+        size, strides: of the windows, (height, width).
+        padding: "VALID" or "SAME".
     """
 
     is_linear = False
 
-    def __init__(self, layer: keras.layers.MaxPooling2D):
-        self._size, self._strides = tuple(layer.pool_size), tuple(layer.strides)
-        self._padding = layer.padding.upper()
+    def __init__(self, size: Sequence[int], strides: Sequence[int], padding: str):
+        self._size, self._strides, self._padding = tuple(size), tuple(strides), padding
 
     def _pool(self, x):
         return tf.nn.max_pool2d(x, self._size, self._strides, self._padding)
@@ -60,3 +60,8 @@ class MaxPooling(Operation):
         chosen = self._find_largest(box.lower, tf.ones_like(lower)) > 0.0
         others = tf.where(chosen, tf.constant(box.upper.dtype.min, box.upper.dtype), box.upper)
         return self._pool(others) <= lower
+
+
+def max_pooling_2d(layer: keras.layers.MaxPooling2D) -> MaxPooling:
+    """`keras.layers.MaxPooling2D`."""
+    return MaxPooling(layer.pool_size, layer.strides, layer.padding.upper())

@@ -6,7 +6,7 @@ import keras
 
 from tfrobust.bounds import activations, affine
 from tfrobust.bounds.operation import Operation
-from tfrobust.bounds.pooling import MaxPooling
+from tfrobust.bounds.pooling import MaxPooling, max_pooling_2d
 from tfrobust.bounds.sums import Concatenation, WeightedSum
 from tfrobust.errors import UserError
 
@@ -29,25 +29,33 @@ _LAYERS: dict[str, Callable[..., Operation]] = {
     "AveragePooling2D": affine.average_pooling_2d,
     "BatchNormalization": affine.batch_normalization,
     "Cropping2D": affine.cropping_2d,
-    "MaxPooling2D": MaxPooling,
+    "MaxPooling2D": max_pooling_2d,
     "Normalization": affine.normalization,
     "Rescaling": affine.rescaling,
     "ZeroPadding2D": affine.zero_padding_2d,
 }
 _ACTIVATIONS: dict[str, Callable[[], Operation]] = {
     "relu": activations.relu,
-    "relu6": lambda: activations.clipped_relu(6.0),
+    "relu6": lambda: activations.clip(0.0, 6.0),
     "leaky_relu": lambda: activations.relu(0.2),
     "softplus": activations.softplus,
     "elu": activations.elu,
+    "celu": activations.elu,
+    "selu": activations.selu,
     "sigmoid": activations.sigmoid,
+    "log_sigmoid": activations.log_sigmoid,
+    "hard_sigmoid": activations.hard_sigmoid,
     "tanh": activations.tanh,
+    "hard_tanh": lambda: activations.clip(-1.0, 1.0),
+    "softsign": activations.softsign,
+    "exponential": activations.exponential,
 }
 # Functions of `keras.ops`, such as x + y, that do what the layers of these names do.
 _FUNCTIONS = ("Add", "Concatenate", "Reshape", "Subtract")
 _SUPPORTED = sorted(
     {*_WEIGHTED, *_LAYERS, *_IDENTITIES, "Activation", "Add", "Average", "Concatenate", "ELU"}
-    | {"Flatten", "GlobalAveragePooling2D", "LeakyReLU", "ReLU", "Reshape", "Subtract"}
+    | {"Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "LeakyReLU", "ReLU", "Reshape"}
+    | {"Subtract"}
 )
 
 
@@ -89,6 +97,9 @@ def find_operations(
         return [affine.reshape(output_shape[1:])]
     if name == "GlobalAveragePooling2D":
         return [affine.global_average_pooling_2d(layer, input_shapes[0])]
+    if name == "GlobalMaxPooling2D":
+        size = input_shapes[0][1:3]
+        return [MaxPooling(size, size, "VALID"), affine.reshape(output_shape[1:])]
     if name in ("ReLU", "LeakyReLU", "ELU"):
         return [_find_activation_layer(layer)]
     count = len(input_shapes)
@@ -117,7 +128,8 @@ def find_activation(layer: keras.Operation, function: Callable) -> list[Operatio
     if function is keras.activations.linear:
         return []
     for name, make in _ACTIVATIONS.items():
-        if function is getattr(keras.activations, name):
+        # Older versions of Keras do not have all of them.
+        if function is getattr(keras.activations, name, None):
             return [make()]
     told = getattr(function, "__name__", repr(function))
     known = ", ".join(["linear", *_ACTIVATIONS])
@@ -135,7 +147,7 @@ def _find_activation_layer(layer):
         return activations.relu(slope)
     if layer.max_value is None:
         return activations.relu(slope)
-    return activations.clipped_relu(float(layer.max_value))
+    return activations.clip(0.0, float(layer.max_value))
 
 
 def _check_settings(layer):
@@ -143,8 +155,6 @@ def _check_settings(layer):
     name = type(layer).__name__
     if getattr(layer, "data_format", "channels_last") != "channels_last":
         raise _refuse(layer, "has channels first")
-    if getattr(layer, "groups", 1) != 1:
-        raise _refuse(layer, "has groups")
     if getattr(layer, "padding", "valid") == "causal":
         raise _refuse(layer, "has causal padding")
     if name == "BatchNormalization" and not _is_last(layer):
@@ -153,8 +163,8 @@ def _check_settings(layer):
         raise _refuse(layer, "has a threshold, or a slope beside a largest value,")
     if name == "Normalization" and layer.invert:
         raise _refuse(layer, "is inverted")
-    if name == "ELU" and not 0 <= layer.alpha <= 1:
-        raise _refuse(layer, f"has alpha={layer.alpha}, above 1,")
+    if name == "ELU" and not layer.alpha >= 0:
+        raise _refuse(layer, f"has alpha={layer.alpha}, below 0,")
     if name in ("ReLU", "LeakyReLU") and not 0 <= layer.negative_slope <= 1:
         raise _refuse(layer, "has a negative slope outside [0, 1]")
 

@@ -102,9 +102,19 @@ def _check(values):
     first_look.check_radius(values.epsilon, values.norm)
     first_look.check_data(values.data, values.data_dir)
     if found.run is None and _list_converted(values) and (values.measure or _needs_images(values)):
-        require_flag(values, "data")
-        if values.measure:
-            require_flag(values, "epsilon")
+        _check_measures(values)
+
+
+def _check_measures(values):
+    needed = ("data", "epsilon") if values.measure else ("data",)
+    missing = " and ".join(f"--{name}=..." for name in needed if not getattr(values, name))
+    if missing:
+        otherwise = "" if _needs_images(values) else ", or --nomeasure"
+        what = "measured under attack" if values.measure else "calibrated on images"
+        raise UserError(
+            f"Converted files are {what}, and {values.model} is of no run that says on which: give "
+            f"{missing}{otherwise}."
+        )
 
 
 def _check_format(name):

@@ -81,8 +81,14 @@ class LowerBound:
         """Ids of the examples that are not to be attacked, int (m,)."""
         if self._proofs is None or not self._skip:
             return np.zeros(0, np.int64)
-        holds = self._proofs.clean & (self._proofs.radii >= self._radius)
-        return self._proofs.ids[holds & (self._proofs.radii > 0.0)]
+        return self._proofs.ids[self.find_certified(self._proofs.ids)]
+
+    def find_certified(self, ids: np.ndarray) -> np.ndarray:
+        """Which examples of these ids are certified at the radius of the attacks, boolean (n,)."""
+        if self._proofs is None:
+            return np.zeros(len(ids), bool)
+        radii = np.where(self._proofs.clean, self._proofs.radii, 0.0)
+        return np.isin(ids, self._proofs.ids[(radii >= self._radius) & (radii > 0.0)])
 
     def find_fields(self, ids: np.ndarray) -> dict[str, Any]:
         """The fields of an `Evaluation` on examples of these ids; none without certificates."""

@@ -44,7 +44,7 @@ from tfrobust.evaluation.examples.chunk import count_rows
 from tfrobust.evaluation.fingerprint import compute_fingerprint, hash_model
 from tfrobust.evaluation.folder import check_folder, claim_folder
 from tfrobust.evaluation.reports.evaluation import write_reports
-from tfrobust.evaluation.reports.report_files import save_images_in
+from tfrobust.evaluation.reports.report_files import save_chunks_in
 from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import Suite, as_suite
 from tfrobust.runs.bar import Bar
@@ -203,7 +203,7 @@ def evaluate(
             rows=rows if whole is None else None,
             num_classes=num_classes,
             kept=len(head),
-            on_chunk=save_images_in(folder) if keep_images and folder else None,
+            on_chunk=save_chunks_in(folder, keep_images, bound.find_certified),
             bar=bar,
             stop=lambda: bool(asked),
         )

@@ -60,7 +60,9 @@ def plot_sweep(panels: Mapping[str, Curves], xlabel: str) -> Figure:
                 **series_style(number),
             )
         _finish_axes(axes, title, places, numeric)
-    drawn[-1].set_xlabel(xlabel)
+    has_bars = any(d for c in panels.values() for line in c.values() for *_, d in line)
+    told = "\n(bars: one standard deviation over seeds)" if has_bars else ""
+    drawn[-1].set_xlabel(xlabel + told)
     if any(len(curves) > 1 for curves in panels.values()):
         add_legend(drawn[0])
     return figure

@@ -28,6 +28,10 @@ _NOBODY_ACTS_ON = (
     r".*oneDNN supports DT_\w+ only on platforms with",
     # Graphs in float64, such as those of certificates: oneDNN leaves them to TensorFlow's own kernels.
     r".*Not handling type DT_DOUBLE",
+    # How LiteRT's converter is told its own settings.
+    r".*Ignored (?:output_format|drop_control_dependency)\.",
+    r".*Skipping runtime version metadata in the model",
+    r"fully_quantize: \d+, inference_type: ",
     # Parts of CUDA that TensorFlow's wheel has twice.
     r".*Unable to register cu\w+ (?:factory|plugin)|.*computation placer already registered",
 )

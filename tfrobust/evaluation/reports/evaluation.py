@@ -24,7 +24,7 @@ def write_reports(
 ) -> str:
     """Writes `examples.csv`, `samples.npz`, `report.json`, `report.md` and, of these, `report.html`.
 
-    Each is whole or not there at all.
+    Each is whole or not there at all. Images that break a certified example go to `contradictions.npz`.
 
     Args:
         evaluation: `Evaluation` of at least one example.
@@ -60,6 +60,11 @@ def write_reports(
         files.write_json(folder / kinds.EVALUATION.marker, {"fingerprint": fingerprint})
     if keep_images:
         report_files.write_images(folder / report_files.IMAGES, evaluation)
+    if evaluation.certified is not None and evaluation.adversarial is not None:
+        # Chunks that are not held at once wrote their own.
+        if len(evaluation.adversarial) == len(evaluation.ids):
+            path = folder / report_files.CONTRADICTIONS
+            report_files.write_contradictions(path, evaluation, evaluation.certified)
     report_files.write_samples(folder / report_files.SAMPLES, evaluation, x, model)
     report_files.write_table(folder / report_files.TABLE, evaluation)
     files.write_json(folder / report_files.REPORT, report)

@@ -17,6 +17,7 @@ from tfrobust.runs import files
 REPORT, TABLE = "report.json", "examples.csv"
 IMAGES, SAMPLES = "adversarial.npz", "samples.npz"
 CHUNK_IMAGES = "adversarial-{:05d}.npz"
+CONTRADICTIONS, CHUNK_CONTRADICTIONS = "contradictions.npz", "contradictions-{:05d}.npz"
 COLUMNS = (
     "id",
     "label",
@@ -118,18 +119,51 @@ def write_images(path: str | os.PathLike, evaluation: Evaluation | Found) -> Non
     _write_arrays(path, _select(evaluation, _find_broken(evaluation)))
 
 
-def save_images_in(folder: str | os.PathLike) -> Callable[[int, Found], None]:
-    """A function that writes the images of a chunk, by its number, to a file of its own in `folder`.
+def write_contradictions(
+    path: str | os.PathLike, evaluation: Evaluation | Found, certified: np.ndarray
+) -> None:
+    """Writes the adversarial images of examples that are certified and were broken, as `write_images`.
+
+    There can be none; where there are, they show which of the two bounds is wrong. Otherwise there is no such
+    file afterwards.
+
+    Args:
+        path: the file.
+        evaluation: with the images of its first examples.
+        certified: boolean (n,), of all of them.
+    """
+    broken = _find_broken(evaluation)
+    places = broken[certified[broken]]
+    if len(places):
+        _write_arrays(path, _select(evaluation, places))
+    else:
+        pathlib.Path(path).unlink(missing_ok=True)
+
+
+def save_chunks_in(
+    folder: pathlib.Path | None, keep_images: bool, find_certified: Callable
+) -> Callable[[int, Found], None] | None:
+    """A function that writes what must be kept of a chunk, by its number, to files of its own in `folder`.
+
+    Args:
+        folder: of the evaluation, or None.
+        keep_images: keep all adversarial images; else only those that contradict a certificate.
+        find_certified: function of ids, which of them are certified.
 
     Example:
-    >>> callable(save_images_in("report"))
+    >>> save_chunks_in(None, True, lambda ids: ids < 0) is None
     True
     """
+    if folder is None:
+        return None
 
-    def save_images(number: int, found: Found) -> None:
-        write_images(pathlib.Path(folder, CHUNK_IMAGES.format(number)), found)
+    def save(number: int, found: Found) -> None:
+        if keep_images:
+            write_images(folder / CHUNK_IMAGES.format(number), found)
+        certified = find_certified(found.ids)
+        write_contradictions(folder / CHUNK_CONTRADICTIONS.format(number), found, certified)
 
-    return save_images
+    return save
 
 
 def write_samples(

@@ -6,6 +6,7 @@ from typing import Any
 
 from tfrobust.errors import UserError
 from tfrobust.runs import markdown
+from tfrobust.serving.card.licences import head_lines
 
 _HERE = pathlib.Path(__file__).parent
 _CHOICE = {
@@ -61,6 +62,7 @@ def render_card(content: dict[str, Any]) -> str:
             threats=_list_threats(content),
             choice=_CHOICE,
             license=content.get("license"),
+            licence=head_lines(content.get("license")),
         )
     except (jinja2.UndefinedError, KeyError, TypeError) as error:
         raise UserError(

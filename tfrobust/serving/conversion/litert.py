@@ -1,8 +1,11 @@
 """LiteRT, formerly TensorFlow Lite: writing a classifier, and running what was written."""
 
+import contextlib
 import threading
+import warnings
 from collections.abc import Callable
 
+import absl.logging
 import numpy as np
 import tensorflow as tf
 
@@ -24,6 +27,24 @@ def write_litert(
     Returns:
         The content of a `.tflite` file.
     """
+    with _without_advice():
+        return _convert(classify, precision, calibration)
+
+
+@contextlib.contextmanager
+def _without_advice():
+    """Without what TensorFlow says of how it is called, and nobody who gives the command can change."""
+    level = absl.logging.get_verbosity()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
+        absl.logging.set_verbosity(absl.logging.ERROR)
+        try:
+            yield
+        finally:
+            absl.logging.set_verbosity(level)
+
+
+def _convert(classify, precision, calibration):
     # Without the model as a second argument the weights become constants, which calibration needs.
     converter = tf.lite.TFLiteConverter.from_concrete_functions([classify.get_concrete_function()])
     if precision != "float32":

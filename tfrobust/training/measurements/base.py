@@ -7,8 +7,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfrobust.attacks.base import Attack
 from tfrobust.errors import UserError
+from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.numbers import integer
+from tfrobust.spec import check_kind
 
 
 class Measurement(keras.callbacks.Callback, abc.ABC):
@@ -63,6 +66,21 @@ class Measurement(keras.callbacks.Callback, abc.ABC):
         found = self._compiled(self._x, self._y)
         if logs is not None:
             logs.update({name: float(value) for name, value in found.items()})
+
+    def find_attack(self) -> Attack:
+        """The attack of the training, or that of its validation for methods that attack no image.
+
+        Raises:
+            UserError: there is neither, or what is trained is no method of `tfrobust.methods`.
+        """
+        check_kind("model", self.model, AdversarialModel)
+        attack = self.model.attack or self.model.eval_attack
+        if attack is None:
+            raise UserError(
+                f"`{type(self).__name__}` found no attack: {type(self.model).__name__} has none, and its "
+                "`eval_attack` is None. Give one of them, or the callback its own."
+            )
+        return attack
 
     @abc.abstractmethod
     def measure(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -1,5 +1,7 @@
 """The divergence that TRADES minimises and the one that FAIT does, after each epoch."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -11,6 +13,7 @@ from tfrobust.losses.bregman import Bregman
 from tfrobust.losses.objectives import ToClean
 from tfrobust.ops.logits import inference
 from tfrobust.ops.random.keys import content_keys, seed_pair
+from tfrobust.spec import check_kind
 from tfrobust.threat_models.base import ThreatModel
 from tfrobust.training.measurements.base import Measurement
 
@@ -24,7 +27,7 @@ class RecordDivergences(Measurement):
     where p(x*) lies on the segment between p(x) and p(x'): for two classes always if p moves one way.
 
     Args:
-        threat_model: of the attack.
+        threat_model: of the attack. None: that of the training's attack, or of its validation's.
         iterate: number of steps to x*, in 1..9.
         examples, data: see `Measurement`.
 
@@ -41,7 +44,7 @@ class RecordDivergences(Measurement):
 
     def __init__(
         self,
-        threat_model: ThreatModel,
+        threat_model: ThreatModel | None = None,
         iterate: int = 2,
         examples: int = 1000,
         data: tuple[np.ndarray, np.ndarray] | None = None,
@@ -51,8 +54,16 @@ class RecordDivergences(Measurement):
             raise UserError(
                 f"`iterate` must be in 1..9, before the last step. Received: {iterate!r}."
             )
+        check_kind("threat_model", threat_model, ThreatModel, optional=True)
+        self.threat_model = threat_model
+        self.iterate = iterate
+
+    @functools.cached_property
+    def attack(self) -> Attack:
+        """Ten steps on the divergence from the clean prediction."""
+        threat_model = self.threat_model or self.find_attack().threat_model
         start = Gaussian(0.001)
-        self.attack: Attack = PGD(threat_model, ToClean(), start=start, steps=10, keep=(iterate,))
+        return PGD(threat_model, ToClean(), start=start, steps=10, keep=(self.iterate,))
 
     def measure(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, tf.Tensor]:
         forward, divergence = inference(self.model.classifier), Bregman()

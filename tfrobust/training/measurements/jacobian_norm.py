@@ -19,30 +19,35 @@ class RecordJacobianNorm(Measurement):
     steeply before robust accuracy falls.
 
     Args:
-        attack: that makes x', such as the one step of the training.
+        attack: that makes x'. None: that of the training, or of the validation if the training has none.
         examples, data: see `Measurement`.
 
     Example:
-        >>> attack = tfrobust.attacks.fgsm_rs(tfrobust.Linf("8/255"))
-        >>> tfrobust.training.RecordJacobianNorm(attack, examples=100).examples
-        100
+        >>> method = tfrobust.recipes.adv(tfrobust.models.digits_cnn(), "Linf", 0.15)
+        >>> method.compile(keras.optimizers.SGD(0.1))
+        >>> x, y = np.full((4, 8, 8, 1), 0.5, "float32"), np.arange(4)
+        >>> record = tfrobust.training.RecordJacobianNorm(data=(x, y))
+        >>> history = method.fit(x, y, verbose=0, callbacks=[record])
+        >>> len(history.history["jacobian_norm"])
+        1
 
     Reference: Lu and Kumar, ATLAS, figure 11.
     """
 
     def __init__(
         self,
-        attack: Attack,
+        attack: Attack | None = None,
         examples: int = 1000,
         data: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> None:
         super().__init__(examples, data)
-        check_kind("attack", attack, Attack)
+        check_kind("attack", attack, Attack, optional=True)
         self.attack = attack
 
     def measure(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, tf.Tensor]:
         forward = inference(self.model.classifier)
-        found = self.attack(self.model.classifier, x, y, seed=content_keys(seed_pair(0), x)).x
+        attack = self.attack or self.find_attack()
+        found = attack(self.model.classifier, x, y, seed=content_keys(seed_pair(0), x)).x
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(found)
             columns = tf.unstack(forward(found), axis=1)

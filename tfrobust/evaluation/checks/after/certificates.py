@@ -14,7 +14,7 @@ CERTIFICATES = Check(
     "certificates",
     measures="Examples that are certified at the radius of the attacks, and that an attack broke.",
     why="There can be none: either the certificate or the evaluation is wrong.",
-    advice="Report it as a fault of tfrobust, with the model and the example; believe neither bound.",
+    advice="Believe neither bound. Report it as a fault of tfrobust, with the model and contradictions.npz.",
 )
 
 
@@ -31,8 +31,8 @@ def check_certificates(evaluation: "Evaluation") -> Finding | None:
         names = {evaluation.outcomes[i].name for i in evaluation.first_broken_by[wrong]}
         text = (
             f"{int(wrong.sum())} of {count} certified examples were broken by {', '.join(sorted(names))}: "
-            "the certificate or the attack is wrong. Keep the adversarial images (--images), and believe "
-            "neither bound."
+            "the certificate or the attack is wrong. Their adversarial images are in contradictions.npz, if "
+            "the evaluation has a folder."
         )
         return CERTIFICATES.finding(
             "error", float(wrong.sum()), 0.0, text, pick_ids(evaluation.ids, wrong)
