@@ -191,3 +191,13 @@ class Noise(L.Layer):
 
     def call(self, x):
         return x + tf.random.normal(tf.shape(x))
+
+
+def test_another_structure_is_refused_as_at_every_door():
+    images, angle = keras.Input(SHAPE), keras.Input((1,))
+    features = L.Concatenate()([L.Flatten()(images), angle])
+    with pytest.raises(UserError, match="has one input.* with 2 inputs. Fix the others"):
+        tfrobust.adapt(keras.Model([images, angle], L.Dense(3)(features)))
+    logits = L.Dense(3)(L.Flatten()(images))
+    with pytest.raises(UserError, match="has one output.* with 2 outputs. Choose one"):
+        tfrobust.adapt(keras.Model(images, [logits, logits]))

@@ -167,6 +167,8 @@ def test_refused_before_any_work(make_method, make_classifier, data):
     method = make_method(make_classifier())
     with pytest.raises(UserError, match="brings its own loss"):
         method.compile("sgd", loss="sparse_categorical_crossentropy")
+    with pytest.raises(UserError, match="brings its own loss"):
+        method.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])  # as Keras's
     method.compile("sgd")
     x, y = (np.concatenate(part) for part in zip(*((x, y) for x, y, _ in data), strict=True))
     bad = [

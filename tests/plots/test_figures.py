@@ -18,15 +18,21 @@ def test_no_two_series_look_alike_without_colour():
     assert len(set(points)) == 28
 
 
-def test_the_legend_of_many_rows_fits_the_column():
-    rows = {f"trades_{i:03}": ((0.1, 0.2, 0.3), (0.1, 0.2, 0.3)) for i in range(15)}
-    figure = plots.plot_rows(rows, "robust accuracy\n(autoattack_standard, Linf 8/255)")
-    figure.draw_without_rendering()
-    box = figure.axes[0].get_legend().get_window_extent()
-    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
-    assert (
-        len({text.get_window_extent().x0 for text in figure.axes[0].get_legend().get_texts()}) > 1
-    )
+@pytest.mark.parametrize("letters", range(1, 43, 4))
+@pytest.mark.parametrize("count", [1, 4, 15])
+def test_the_legend_fits_the_column(letters, count):
+    names = [f"{i:x}_trades_one_step_plateau_of_mnist_again"[:letters] for i in range(count)]
+    rows = dict.fromkeys(names, ((0.1, 0.2, 0.3), (0.1, 0.2, 0.3)))
+    curve = np.array([0.0, 0.1]), np.array([0.9, 0.5])
+    for figure in (
+        plots.plot_rows(rows, "robust accuracy\n(autoattack_standard, Linf 8/255)"),
+        plots.plot_epsilon_curves(dict.fromkeys(names, curve), "Linf", 0.1),
+    ):
+        figure.draw_without_rendering()
+        legend = figure.axes[0].get_legend()
+        assert legend.get_window_extent().x1 <= figure.bbox.x1
+        columns = {text.get_window_extent().x0 for text in legend.get_texts()}
+        assert len(columns) >= min(count, 2 if letters < 6 else 1)
 
 
 def contrast(one, other):

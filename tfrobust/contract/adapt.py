@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.compat import all_layers, find_origin
-from tfrobust.contract.classifier import check_classifier, image_dtype
+from tfrobust.contract.classifier import check_classifier, check_structure, image_dtype
 from tfrobust.contract.classifier import image_shape as shape_of
 from tfrobust.contract.outputs import sum_to_one
 from tfrobust.contract.tail import find_activation, find_tail, has_graph, is_activation, is_silent
@@ -84,23 +84,13 @@ def _check_shape(model, shape):
         raise UserError(
             f"A built Keras model is needed. Received: {model!r}. Call it on a batch of images first."
         )
+    if has_graph(model):
+        check_structure(model)
     shape = shape_of(model) if shape is None else tuple(shape)
     if shape is None or len(shape) != 3 or shape[-1] is None:
         raise UserError(
             "A model with one input of images (h, w, c) is needed. Received: "
             f"{model.name!r}, which takes {shape or 'what it does not tell: give image_shape=(h, w, c)'}."
-        )
-    if not has_graph(model):
-        return shape
-    if len(model.outputs) != 1:
-        raise UserError(
-            f"{model.name!r} has {len(model.outputs)} outputs, and nothing tells which are the logits. "
-            "Choose: keras.Model(model.inputs, model.outputs[0])."
-        )
-    if not tf.as_dtype(model.inputs[0].dtype).is_floating:
-        raise UserError(
-            f"The input of {model.name!r} is of dtype {model.inputs[0].dtype}, through which no gradient "
-            "goes. Build it with a float Input and the same weights."
         )
     return shape
 

@@ -120,8 +120,13 @@ def _check_function(model, name):
 
 
 def _check_graph(model):
-    if not has_graph(model) or not model.built:
-        return
+    if has_graph(model) and model.built:
+        check_structure(model)
+        check_output_shape(model.outputs[0].shape)
+
+
+def check_structure(model: keras.Model) -> None:
+    """Raises `UserError` if the graph of a model has several inputs or outputs, or takes whole numbers."""
     if len(model.inputs) != 1:
         raise UserError(
             f"A classifier has one input, images (b, h, w, c). Received: {model.name!r} with "
@@ -144,7 +149,6 @@ def _check_graph(model):
             f"{model.name!r}, which gives a dictionary with the key {list(_read_structure(model))[0]!r}. "
             "Take the tensor out: keras.Model(model.inputs, model.outputs[0])."
         )
-    check_output_shape(model.outputs[0].shape)
 
 
 def _read_structure(model):

@@ -83,8 +83,8 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
     def compile(
         self,
         optimizer: str | keras.optimizers.Optimizer,
-        *,
         loss: None = None,
+        *,
         jit_compile: bool | str = False,
         accumulation_steps: int = 1,
         rematerialize: bool | Sequence[str] = False,

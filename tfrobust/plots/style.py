@@ -2,6 +2,7 @@
 
 import functools
 import io
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec
 
@@ -21,9 +22,12 @@ HATCHES = ("", "//", "..", "xx")
 COLUMN, PAGE = 3.3, 7.0
 """Widths in inches of one column of a paper, and of its text."""
 
-# Letters in a legend's row that one column has room for, lines and the space between counted as letters too.
-_LETTERS = 61.6
-_SPACE = 4
+# Inches that the y axis with its labels takes, which a legend above the axes does not have.
+_Y_AXIS = 0.7
+# Inches of a legend of two lines, for which figures have room.
+_TWO_LINES = 0.32
+# Columns of a legend, at most, and letters of a line that one column of a paper has room for.
+_COLUMNS, _LETTERS = 6, 34
 # Of type in a column of a paper, in points.
 _TYPE: dict[Any, float] = {
     "font.size": 8,
@@ -156,17 +160,27 @@ def add_legend(axes: Axes, line: float = 3.2) -> None:
         axes: whose series have labels.
         line: the length of a line with its marker, in letters' heights.
     """
-    handles, labels = axes.get_legend_handles_labels()
-    if not handles:
+    figure, (handles, labels) = axes.get_figure(root=True), axes.get_legend_handles_labels()
+    if not labels or figure is None:
         return
-    columns = max(1, min(len(labels), int(_LETTERS / (max(map(len, labels)) + 2 * line + _SPACE))))
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
-        ncols=columns,
-        frameon=False,
-        borderpad=0.2,
-        borderaxespad=0.2,
-        columnspacing=1.2,
-        handlelength=line,
-    )
+    labels = [textwrap.fill(label, _LETTERS) for label in labels]
+    room = (figure.get_size_inches()[0] - _Y_AXIS) * figure.dpi
+    for columns in range(min(len(labels), _COLUMNS), 0, -1):
+        legend = axes.legend(
+            handles,
+            labels,
+            loc="lower left",
+            bbox_to_anchor=(0.0, 1.0),
+            ncols=columns,
+            frameon=False,
+            borderpad=0.2,
+            borderaxespad=0.2,
+            columnspacing=1.2,
+            handlelength=line,
+        )
+        if legend.get_window_extent().width <= room:
+            break
+    # What the legend takes beyond two lines, the axes don't lose.
+    width, height = figure.get_size_inches()
+    lines = legend.get_window_extent().height / figure.dpi
+    figure.set_size_inches(width, height + max(0.0, lines - _TWO_LINES))

@@ -78,9 +78,8 @@ def _check_size(images, image_shape):
     fits = [
         tf.equal(s, seen) for s, seen in zip(image_shape, sides[1:], strict=True) if s is not None
     ]
-    said = f"Images must be of shape (b, {_write_shape(image_shape)}), with b at least 1. Received: shape"
-    # Some networks cannot take a batch of none.
-    held = require(tf.reduce_all(tf.stack([sides[0] > 0, *fits])), said, *sides)
+    said = f"Images must be of shape (b, {_write_shape(image_shape)}). Received: shape"
+    held = require(tf.reduce_all(tf.stack(fits)), said, *sides)
     return after(held, images)
 
 
@@ -100,7 +99,6 @@ def _write_shape(image_shape):
 def _decode(encoded, image_shape):
     """Files, string (b,), to uint8 (b, h, w, c) of the size of the model; as they are where it takes any."""
     channels = image_shape[-1]
-    encoded = after(require(tf.size(encoded) > 0, "Give at least one image."), encoded)
 
     def decode(one):
         begins = tf.strings.substr(one, 0, len(_PNG))
@@ -120,6 +118,8 @@ def _decode(encoded, image_shape):
             encoded,
             fn_output_signature=tf.TensorSpec(image_shape, tf.uint8),
         )
+    some = require(tf.size(encoded) > 0, "Give at least one image.")
+    encoded = after(some, encoded)
     first = tf.shape(decode(encoded[0]))
 
     def decode_equal(one):
