@@ -99,6 +99,8 @@ FLAGS = [
     ("certify", ["--model=SHELF/good.keras", "--suite=smoothing"], "--norm=L2"),
     ("certify", ["--model=SHELF/good.keras", "--norm=L2"], "--suite=smoothing"),
     ("certify", ["--model=SHELF/good.keras", "--sigma=0.1"], "belongs to --suite=smoothing"),
+    ("certify", ["--model=SHELF/good.keras", "--alpha=0.01"], "--alpha belongs to"),
+    ("certify", ["--alpha=0.7"], "alpha"),
     ("certify", ["--suite=crowns"], "suite"),
     ("certify", ["--model=SHELF/good.keras", "--shard=2/2"], "0 <= i < n"),
     ("certify", ["--model=SHELF/good.keras", "--merge=nowhere"], "no certification in nowhere"),

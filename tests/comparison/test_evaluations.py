@@ -87,11 +87,11 @@ def test_what_was_asked_otherwise_is_refused(setting, tmp_path):
     _, found = setting
     one = found[0.5][0]
     for change, words in (
-        ({"threat_model": tfrobust.Linf(0.2)}, "threat model: Linf 0.2, not Linf 0.1"),
+        ({"threat_model": tfrobust.Linf(0.2)}, "threat model: Linf 0.1 and Linf 0.2"),
         ({"suite_hash": "x"}, "settings of the suite"),
         ({"ids": one.ids + 1}, "test examples"),
-        ({"votes": 10}, "passes that judge an image: 10, not 1"),
-        ({"nan_counts": "robust"}, "without finite logits: robust, not broken"),
+        ({"votes": 10}, "passes that judge an image: 1 and 10"),
+        ({"nan_counts": "robust"}, "without finite logits: broken and robust"),
         ({"outcomes": ()}, "without attacks"),
     ):
         with pytest.raises(UserError, match=words):

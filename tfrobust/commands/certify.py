@@ -37,6 +37,10 @@ def _define(values):
         "sigma", None, "Noise of smoothing, in pixels of [0, 1]. Default: epsilon.", **given
     )
     flags.DEFINE_integer("samples", 10_000, "Noisy images for each example.", 1, **given)
+    flags.DEFINE_integer("selection", 100, "Noisy images that choose the class.", 1, **given)
+    flags.DEFINE_float(
+        "alpha", 0.001, "Allowed probability of an error, for each example.", 1e-15, 0.5, **given
+    )
     flags.DEFINE_enum(
         "early_stop",
         "none",
@@ -64,8 +68,8 @@ def _check_smoothing(values):
     if not smooths and values.norm == "L2":
         raise UserError(f"--suite={values.suite} certifies Linf. For L2 take --suite=smoothing.")
     first_look.check_radius(values.sigma, "L2")
-    for name, default in (("sigma", None), ("samples", 10_000), ("early_stop", "none")):
-        if not smooths and values[name].value != default:
+    for name in ("sigma", "samples", "selection", "alpha", "early_stop"):
+        if not smooths and values[name].value != values[name].default:
             raise UserError(
                 f"--{name} belongs to --suite=smoothing, not to --suite={values.suite}."
             )
@@ -88,6 +92,8 @@ def _run(values):
             threat_model,
             sigma=values.sigma or threat_model.radius(),
             samples=values.samples,
+            selection=values.selection,
+            alpha=values.alpha,
             early_stop=values.early_stop,
         )
         suite = [("smoothing", certificate)]

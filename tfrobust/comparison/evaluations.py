@@ -94,11 +94,21 @@ def compare_evaluations(
             "Two methods are compared seed by seed: give one evaluation of each, or as many of the one as of "
             f"the other. Received: {counts[0]} and {counts[1]}."
         )
-    found = compare_methods(both)
-    if found.remarks:
-        raise UserError(" ".join(found.remarks))
-    (pair,) = found.pairs
+    _check_alike(both)
+    (pair,) = compare_methods(both).pairs
     return pair if pair.places == (0, 1) else pair.turn()
+
+
+def _check_alike(both):
+    first, *others = [run for method in both for run in method.runs]
+    for other in others:
+        what = first.find_difference(other)
+        if what is not None:
+            seen = " and ".join(r.asked.get(what, str(len(r.robust))) for r in (first, other))
+            raise UserError(
+                f"{both[0].name} and {both[1].name} were not asked the same; the evaluations differ in the "
+                f"{what}: {seen}. Evaluate both alike."
+            )
 
 
 def _judge(name, given):
