@@ -1,6 +1,7 @@
-"""Whether all links, pictures and scripts of a built site are there, none fetched from elsewhere: FOLDER."""
+"""Whether a built site is whole: its links, pictures and scripts, and all public names. Argument: FOLDER."""
 
 import html.parser
+import importlib
 import pathlib
 import sys
 import urllib.parse
@@ -52,11 +53,27 @@ def faults(site: pathlib.Path) -> list[str]:
     return found
 
 
+def absent_names(site: pathlib.Path) -> list[str]:
+    """A line for each public name that the reference of its room does not show."""
+    found = []
+    for path in sorted(site.glob("reference/*.html")):
+        if path.stem != "index":
+            room = importlib.import_module(f"tfrobust.{path.stem}")
+            anchors = _Page(path).anchors
+            names = [f"{room.__name__}.{name}" for name in room.__all__]
+            found += [f"{path.name}: {name} is not shown" for name in names if name not in anchors]
+    return found
+
+
 def _is_elsewhere(url):
     return urllib.parse.urlsplit(url).netloc != ""
 
 
 if __name__ == "__main__":
-    told = faults(pathlib.Path(sys.argv[1]))
-    print("\n".join(told) or "Every link leads somewhere, and nothing is fetched from elsewhere.")
+    folder = pathlib.Path(sys.argv[1])
+    told = faults(folder) + absent_names(folder)
+    print(
+        "\n".join(told)
+        or "Every link leads somewhere, nothing is fetched from elsewhere, all names are shown."
+    )
     sys.exit(bool(told))

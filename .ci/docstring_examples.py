@@ -22,12 +22,30 @@ def _indent(found):
 
 
 class DocstringExamples(griffe.Extension):
-    """Calls `indent_examples` on every docstring, and reads `__all__` where it is computed."""
+    """Calls `indent_examples` on every docstring, reads computed `__all__`, and finds functions again.
+
+    A function such as `losses.margin` in a module of its name hides behind that module.
+    """
 
     def on_module(self, *, mod: griffe.Module, **kwargs) -> None:
         """Griffe calls this for each module that it has found."""
         if "__all__" in mod.members and mod.parent is not None and mod.parent.parent is None:
             mod.exports = list(importlib.import_module(mod.path).__all__)
+
+    def on_package(self, *, pkg: griffe.Module, **kwargs) -> None:
+        """Griffe calls this once it has read all modules of a package."""
+        rooms = [part for part in pkg.members.values() if isinstance(part, griffe.Module)]
+        for room in rooms:
+            public = importlib.import_module(room.path)
+            for name in getattr(public, "__all__", ()):
+                module = room.members.get(name)
+                # Of a function and the module of its name griffe keeps the module.
+                if not isinstance(module, griffe.Module) or name not in module.members:
+                    continue
+                # What else of that module is public would no longer be found by its path.
+                for other in set(public.__all__) & set(module.members):
+                    if not module.members[other].is_alias:
+                        room.set_member(other, module.members[other])
 
     def on_object(self, *, obj: griffe.Object, **kwargs) -> None:
         """Griffe calls this for each object that it has found."""

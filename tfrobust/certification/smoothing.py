@@ -59,8 +59,8 @@ class Smoothing(Certificate):
     >>> bool(found.certified[0]), bool(found.radii[0] < 0.5)  # the exact radius is 0.5
     (True, True)
 
-    Reference: Cohen, Rosenfeld and Kolter, "Certified Adversarial Robustness via Randomized Smoothing",
-        2019. The sequential test is ours.
+    Reference: Cohen, Rosenfeld and Kolter, "Certified Adversarial Robustness via Randomized
+        Smoothing", 2019. The sequential test is ours.
     """
 
     sigma: float = 0.25

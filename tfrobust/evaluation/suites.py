@@ -203,6 +203,7 @@ def list_suites() -> dict[str, str]:
 
 
 SUITES = tuple(list_suites())
+"""The names of all suites; `list_suites` says what each is."""
 
 
 def _build(name, threat_model, surrogates):

@@ -41,8 +41,8 @@ class BatchNormalization(keras.layers.Layer):
         scale: whether to multiply by a learned `gamma`.
         unbiased_variance: whether the running variance averages the unbiased variances of the batches;
             Keras's layer averages the biased ones.
-        beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint,
-            gamma_constraint: as in `keras.layers.BatchNormalization`.
+        beta_initializer, gamma_initializer: as in `keras.layers.BatchNormalization`.
+        beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as there.
 
     Call arguments:
         inputs: (b, ..., c).
