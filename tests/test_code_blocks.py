@@ -7,12 +7,14 @@ lies there. Commands are parsed by the flags of the command itself, and the file
 exist. A comment before a block says what else holds for it:
 
 - `<!-- not run: REASON -->`: it is left alone, such as a line that needs what is not here;
+- `<!-- needs: MODULE -->`: it is run where that is installed, and left alone elsewhere;
 - `<!-- file: NAME -->`: it is written there first, and the others can import it; pages of nothing else,
   or `<!-- insert: NAME -->`, have a test of their own that does as they say;
 - `<!-- slow: REASON -->`, once on a page: its Python takes long, and runs with `-m slow`.
 """
 
 import importlib
+import importlib.util
 import pathlib
 import re
 import shlex
@@ -22,14 +24,14 @@ from absl import flags
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"(?:^<!-- ([\w ]+)(?:: (.*?))? -->\n)?^```(\w*)\n(.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"(?:^<!-- ([\w ]+)(?:: ([^\n]*?))? -->\n)?^```(\w*)\n(.*?)^```$", re.M | re.S)
 PYTHON, COMMANDS = ("python",), ("", "bash", "sh")
 # `python bin/train.py`, also of an environment, or `tfrobust train`.
 COMMAND = re.compile(r"(?:python3? bin/(\w+)\.py|(?<![\w./])tfrobust (\w+))\b(.*)$")
 SLOW = re.compile(r"^<!-- slow: .+ -->$", re.M)
 # Whose Python a test of their own runs: test_readme.py, test_own_train_step.py, test_soft_labels_page.py.
 ELSEWHERE = {"README.md", "own_train_step.md", "soft_labels.md"}
-MARKS = {None, "not run", "file", "insert", "run", "ci"}
+MARKS = {None, "not run", "needs", "file", "insert", "run", "ci"}
 
 
 def name_of(page):
@@ -45,7 +47,10 @@ def blocks(page, languages):
 def python_of(page):
     """The blocks to run, with whoever marks one aside."""
     return [
-        text for mark, _, text in blocks(page, PYTHON) if mark not in ("not run", "file", "insert")
+        text
+        for mark, why, text in blocks(page, PYTHON)
+        if mark not in ("not run", "file", "insert")
+        and (mark != "needs" or importlib.util.find_spec(why))
     ]
 
 
@@ -70,7 +75,9 @@ def cases(slow):
             and python_of(page)
             and bool(SLOW.search(page.read_text(encoding="utf-8"))) == slow
         ):
-            chosen.append(pytest.param(page, id=name_of(page)))
+            # Other tools warn of what is theirs to change.
+            others = [pytest.mark.filterwarnings("default")] if page.stem == "other_tools" else []
+            chosen.append(pytest.param(page, id=name_of(page), marks=others))
     return chosen
 
 

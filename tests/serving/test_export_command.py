@@ -56,6 +56,7 @@ def test_a_folder_of_other_weights_is_not_taken_for_this_classifier(file, tmp_pa
     folder = tmp_path / "pets"
     assert call(f"--model={file}", f"--workdir={folder}") == 0
     other = keras.models.clone_model(keras.saving.load_model(file))
+    other.set_weights([weight + 1 for weight in other.get_weights()])
     other.save(tmp_path / "other.keras")
     for name in ("card", "litert"):
         arguments = f"--model={tmp_path / 'other.keras'}", f"--workdir={folder}", f"--format={name}"

@@ -86,8 +86,8 @@ def _load_imagenet(application, given):
     except Exception as error:
         raise UserError(
             f"The weights 'imagenet' of {application.__name__} are not in ~/.keras/models, cannot be "
-            f"downloaded, or are not of this size: {one_line(error, 300)} Put the file there, give its path, "
-            "or begin with random values by weights=None."
+            f"downloaded, or are not of this size: {one_line(error, 300).rstrip('.')}. Put the file there, "
+            "give its path, or begin with random values by weights=None."
         ) from error
     if not new_head:
         return network
