@@ -1,5 +1,9 @@
 """Batches are functions of (seed, epoch, step), augmentation of (seed, epoch, example)."""
 
+import gc
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -18,6 +22,7 @@ from tfrobust.data import (
     training_dataset,
 )
 from tfrobust.errors import UserError
+from tfrobust.ops.datasets import release_iterators
 
 N, BATCH, EPOCHS, STEPS = 26, 4, 3, 6
 RNG = np.random.default_rng(0)
@@ -264,3 +269,46 @@ def test_other_values_than_transforms_are_refused():
         batches(augment=["flip"])
     with pytest.raises(UserError, match=r"`augment` must be a sequence of callables.*Flip\(\)"):
         batches(augment=Flip())
+
+
+class Closing(Split):
+    """A split whose stream says when it was ended."""
+
+    def stream(self, batches):
+        try:
+            yield from super().stream(batches)
+        finally:
+            self.ended.append(True)
+
+
+def test_an_iterator_left_half_read_ends_before_python_does():
+    split = Closing(SPLIT.images, SPLIT.labels, SPLIT.ids)
+    object.__setattr__(split, "ended", [])
+    iterator = iter(training_dataset(split, BATCH, seed=0, epochs=50))
+    next(iterator)
+    assert split.ended == []
+    release_iterators([SPLIT, iterator, "neither"])
+    gc.collect()
+    assert split.ended == [True]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", ["1.0", "1e-9"], ids=["in memory", "from files"])
+def test_a_script_that_reads_one_batch_ends_in_silence(limit, tmp_path):
+    """python -m pytest -m slow tests/data/test_pipeline.py"""
+    for number in range(40):
+        folder = tmp_path / "photos" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        keras.utils.save_img(folder / f"{number}.png", RNG.random((16, 16, 3)))
+    script = f"""
+from tfrobust.data import image_folder, training_dataset
+split = image_folder({str(tmp_path / "photos")!r}, 16, memory_limit_gib={limit}).train
+batches = iter(training_dataset(split, 4, seed=0, epochs=500))
+next(batches)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=300
+    )
+    assert ran.returncode == 0
+    for word in ("Traceback", "finalizing", "RuntimeError", "GeneratorDataset iterator"):
+        assert word not in ran.stderr, ran.stderr[-3000:]

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.errors import UserError
-from tfrobust.ops.datasets import without_autotune
+from tfrobust.ops.datasets import read_in_python, without_autotune
 
 
 def from_grain(dataset: Any) -> Any:
@@ -42,9 +42,7 @@ def from_grain(dataset: Any) -> Any:
             f"{', '.join(sorted({type(part).__name__ for part in parts}))}. Convert them with dataset.map."
         )
     signature = tf.nest.map_structure(_describe, _as_tuples(first))
-    batches = tf.data.Dataset.from_generator(
-        lambda: map(_as_tuples, dataset), output_signature=signature
-    )
+    batches = read_in_python(lambda: map(_as_tuples, dataset), signature)
     if isinstance(dataset, grain.MapDataset):
         # What is repeated for ever says that it has so many.
         endless = len(dataset) >= sys.maxsize

@@ -17,7 +17,7 @@ from tfrobust.data.augmentation.transforms import (
 from tfrobust.data.base_split import BaseSplit
 from tfrobust.data.batches import EvaluationBatches, MixedBatches, TrainingBatches
 from tfrobust.errors import UserError
-from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, without_autotune
+from tfrobust.ops.datasets import PARALLEL_CALLS, PREFETCHED, read_in_python, without_autotune
 from tfrobust.ops.numbers import integer
 from tfrobust.ops.random.seeds import check_seed
 from tfrobust.ops.replicas.padding import ABSENT
@@ -167,7 +167,7 @@ def training_dataset(
         tf.TensorSpec((), tf.float32),
         tf.TensorSpec(like.shape, tf.float32),
     )
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    dataset = read_in_python(batches, signature)
     dataset = dataset.map(finish, num_parallel_calls=PARALLEL_CALLS, deterministic=True)
     return _finish(dataset, len(run))
 
@@ -210,7 +210,7 @@ def evaluation_dataset(split: BaseSplit, batch_size: int) -> tf.data.Dataset:
         tf.TensorSpec((batch_size,), tf.float32),
         tf.TensorSpec((), tf.float32),
     )
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    dataset = read_in_python(batches, signature)
     dataset = dataset.map(
         lambda images, labels, weights, white: (_as_pixels(images, white), labels, weights),
         num_parallel_calls=PARALLEL_CALLS,

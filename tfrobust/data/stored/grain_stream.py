@@ -58,6 +58,10 @@ def stream_examples(
     iterator = iter(dataset.batch(rows // few, batch_fn=_join))
     try:
         yield from iterator
+    except RuntimeError as error:
+        # When Python ends, its threads take no more work, and nobody waits for any.
+        if "interpreter shutdown" not in str(error):
+            raise
     finally:
         iterator.close()
 
