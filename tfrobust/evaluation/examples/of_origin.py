@@ -27,9 +27,9 @@ def read_own_pictures(source: str | os.PathLike, split: str, origin: Origin) -> 
     """
     if origin.source is not None and origin.is_source(source):
         splits = load_source(origin.source)
-        names, known = splits.info.class_names, origin.class_names or ()
-        same = set(names) == set(known)
-        places = match_classes(names, known, source) if same else list(range(len(names)))
+        own, known = splits.info.class_names, origin.class_names or ()
+        same = set(own) == set(known)
+        places = match_classes(own, known, source) if same else list(range(len(own)))
         return relabel(getattr(splits, split), places, source)
     shape = origin.image_shape
     if shape is None or None in shape or len(shape) != 3:
