@@ -88,6 +88,16 @@ def test_whoever_forgets_where_an_argument_belongs_is_told(binding, meant):
         Preview(["gin/your_images.gin"], [binding], ROOT).check_macros()
 
 
+def test_a_binding_is_told_of_the_binding_before_it(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_data.py").write_text("def load(): ...\n")
+    lines = ["import my_data", "training.train.data = @my_data.load"]
+    told = "lacks the line 'import my_data': put --gin_bindings='import my_data' before it"
+    with pytest.raises(UserError, match=told):
+        Preview(["gin/your_images.gin"], lines[1:], ROOT, trust=True)
+    Preview(["gin/your_images.gin"], lines, ROOT, trust=True)
+
+
 def test_every_gin_file_can_be_read():
     files = sorted(ROOT.glob("gin/*.gin")) + sorted(ROOT.glob("gin/paper/**/*.gin"))
     assert files

@@ -159,6 +159,15 @@ def test_what_systems_leave_is_no_picture_and_no_class(tree):
     np.testing.assert_array_equal(after.train.images, before.train.images)
 
 
+def test_classes_that_are_numbers_are_those_numbers(tmp_path):
+    for c in range(11):
+        fill(tmp_path / str(c), 4)
+    splits = image_folder(tmp_path, (6, 4), validation=11, test=11)
+    assert splits.info.class_names == tuple(map(str, range(11)))
+    read, names = read_pictures(tmp_path, "test", (6, 4), 3)
+    assert [names[label] for label in read.labels] == [str(n // 4) for n in range(44)]
+
+
 def test_pictures_in_the_wrong_place_are_told_where_to_go(tree):
     (tree / "a" / "more").mkdir()
     with pytest.raises(UserError, match=r"/a/more is a folder where pictures are expected"):

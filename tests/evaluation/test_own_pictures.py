@@ -72,6 +72,16 @@ def test_of_the_training_data_the_split_of_the_training_counts(folder):
     assert len(load_examples(folder / "all.csv", origin=origin)) == 24
 
 
+def test_a_classifier_of_numbered_classes_in_another_order_keeps_its_own(tmp_path):
+    """Such as one that was trained when "10" came before "2"."""
+    draw_photos(tmp_path / "photos", 44, classes=tuple(map(str, range(11))))
+    trained = data.image_folder(tmp_path / "photos", 8, test=11, validation=11)
+    names = tuple(sorted(trained.info.class_names))
+    origin = Origin((8, 8, 3), names, trained.info.source)
+    found = load_examples(tmp_path / "photos", "test", origin)
+    assert [names[label] for label in found.labels] == list(map(str, trained.test.labels))
+
+
 def test_a_list_and_a_folder_may_say_the_split(folder, tmp_path):
     examples = load_examples(folder / "cut.csv", origin=ORIGIN)
     named = [path.parent.name for path in photos(folder)][1::2]
@@ -80,7 +90,7 @@ def test_a_list_and_a_folder_may_say_the_split(folder, tmp_path):
         load_examples(folder / "cut.csv", "validation", ORIGIN)
     draw_photos(tmp_path / "cut" / "test", 4, classes=("star",))
     assert load_examples(tmp_path / "cut", origin=ORIGIN).labels.tolist() == [3] * 4
-    with pytest.raises(UserError, match="train does not exist"):
+    with pytest.raises(UserError, match="and none of the train split"):
         load_examples(tmp_path / "cut", "train", ORIGIN)
 
 

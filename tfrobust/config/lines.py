@@ -10,6 +10,9 @@ from tfrobust.errors import UserError
 DYNAMIC = "from __gin__ import dynamic_registration"
 """With this line gin looks up names in what a file imports, without which it knows nothing of tfrobust."""
 
+BINDINGS = "--gin_bindings"
+"""Where lines of gin come from that are in no file."""
+
 ROOMS = (
     "attacks",
     "data",
@@ -53,6 +56,8 @@ def _lack(where, name, lines, told=None):
     put = (
         "it at its top" if len(lines) == 1 else "both at its top, the first one before all imports"
     )
+    if where == BINDINGS:
+        put = f"{BINDINGS}={lines[0]!r} before it"
     return UserError(
         f"The configuration cannot be read: {where} names {name!r}, and lacks the line "
         f"{' and the line '.join(map(repr, lines))}: put {put}"

@@ -10,7 +10,7 @@ import pathlib
 import re
 from collections.abc import Sequence
 
-from tfrobust.config.lines import DYNAMIC, ROOMS, check_dynamic, check_lines
+from tfrobust.config.lines import BINDINGS, DYNAMIC, ROOMS, check_dynamic, check_lines
 from tfrobust.config.modules import check_module
 from tfrobust.config.source import Definition, Missing, find, find_own
 from tfrobust.config.text import GinText
@@ -21,8 +21,6 @@ HEAD = (
     DYNAMIC,
     *(f"from tfrobust import {room}" for room in ROOMS),
 )
-
-BINDINGS = "--gin_bindings"
 
 
 class Preview:

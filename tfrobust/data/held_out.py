@@ -49,7 +49,8 @@ def hold_out(
     if not is_number or not 0 < count < len(split) or count != int(count):
         raise UserError(
             f"`{name}` must be a count from 1 to {len(split) - 1}, or a fraction between 0 and 1, of the "
-            f"{len(split)} examples from which it is held out. Received: {size!r}."
+            f"{len(split)} examples from which it is held out. Received: {size!r}"
+            + (", which rounds to none. Add examples, or give a count." if count == 0 else ".")
         )
     labels = np.zeros(len(split), np.int64) if split.labels is None else split.labels
     classes, inverse, sizes = np.unique(labels, return_inverse=True, return_counts=True)

@@ -40,10 +40,10 @@ def image_folder(
 ) -> Splits:
     """Reads a folder that has one folder of images for each class.
 
-    Use it for your own pictures. The folder has either `path/train/<class>/*` and
-    `path/test/<class>/*`, and optionally `path/validation/<class>/*` (or `val`), which is then used instead
-    of held-out examples; or `path/<class>/*`, from which the test split is held out, always the same one
-    for the same files. The classes are numbered in the order of their sorted names.
+    Use it for your own pictures. The folder has either `path/train/<class>/*` and `path/test/<class>/*`,
+    and optionally `path/validation/<class>/*` (or `val`), which is then used instead of held-out examples; or
+    `path/<class>/*`, from which the test split is held out, always the same one for the same files. The
+    classes are in the order of their names, or of the numbers that all names are.
 
     Pictures that do not fit into memory are read from their files when a batch needs them, to the same
     images in the same order.

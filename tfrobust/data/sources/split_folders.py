@@ -17,8 +17,18 @@ def is_ignored(name: str) -> bool:
 
 
 def list_folders(path: pathlib.Path) -> list[str]:
-    """The names of a folder's folders that are not ignored, sorted."""
-    return sorted(p.name for p in path.iterdir() if p.is_dir() and not is_ignored(p.name))
+    """The names of a folder's folders that are not ignored, sorted; numbers, where all are, by their size.
+
+    Example:
+        >>> import pathlib
+        >>> for name in ("10", "2", "1"):
+        ...     pathlib.Path("numbered", name).mkdir(parents=True)
+        >>> from tfrobust.data.sources.split_folders import list_folders
+        >>> list_folders(pathlib.Path("numbered"))
+        ['1', '2', '10']
+    """
+    names = sorted(p.name for p in path.iterdir() if p.is_dir() and not is_ignored(p.name))
+    return sorted(names, key=int) if all(name.isdecimal() for name in names) else names
 
 
 def spell_split(name: str) -> str:

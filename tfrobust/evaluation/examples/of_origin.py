@@ -26,7 +26,11 @@ def read_own_pictures(source: str | os.PathLike, split: str, origin: Origin) -> 
         UserError: the size of the classifier's images is not known, or a class is none of its own.
     """
     if origin.source is not None and origin.is_source(source):
-        return getattr(load_source(origin.source), split)
+        splits = load_source(origin.source)
+        own, known = splits.info.class_names, origin.class_names or ()
+        same = set(own) == set(known)
+        places = match_classes(own, known, source) if same else list(range(len(own)))
+        return relabel(getattr(splits, split), places, source)
     shape = origin.image_shape
     if shape is None or None in shape or len(shape) != 3:
         raise UserError(
