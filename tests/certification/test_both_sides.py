@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import shutil
 
 import keras
 import numpy as np
@@ -151,6 +152,49 @@ def test_a_contradiction_is_an_error_whose_images_are_kept(setting, proven, chun
     assert (np.argmax(model(images), axis=1) != examples[1][broken]).all()
     assert np.abs(images - examples[0][broken]).max() <= 0.3 + 1e-6
     assert (len(files) > 1) == (chunk == 8)
+
+
+def test_certificates_of_other_images_or_labels_are_refused(setting, proven, folder, tmp_path):
+    """Ids of arrays count from 0, whatever the arrays are."""
+    model, (x, y), attack = setting
+    other, labels = x[::-1].copy(), y.copy()
+    labels[7] = (labels[7] + 1) % 10
+    earlier = shutil.copytree(folder, tmp_path / "earlier")
+    rows = (earlier / "certified.csv").read_text().splitlines()
+    rows = "".join(row.rpartition(",")[0] + "\n" for row in rows)
+    (earlier / "certified.csv").write_text(rows)
+    for certified, images, names, words in (
+        (proven, other, y, r"is example 0, and \d+ of 30"),
+        (folder, other, y, r"is example 0, and \d+ of 30"),
+        (folder, x, labels, "is example 7, and 1 of 30"),
+        (earlier, x, labels, "is example 7, and 1 of 30"),
+    ):
+        with pytest.raises(UserError, match=words):
+            tfrobust.evaluate(model, (images, names), attack, checks="none", certified=certified)
+    # Of earlier versions labels alone are known; what is the same is taken, a part of it, too.
+    for certified in (earlier, folder):
+        part = x[:12], y[:12]
+        found = tfrobust.evaluate(model, part, attack, checks="none", certified=certified)
+        np.testing.assert_array_equal(found.certified, proven.certified[:12])
+
+
+def test_what_is_certified_and_wrong_as_it_is_contradicts_too(setting):
+    """Two classifiers of the same weights, which are all that a hash sees."""
+    _, (x, y), _ = setting
+    models = []
+    for scale in (1.0, -1.0):
+        layers = [keras.layers.Rescaling(scale), keras.layers.Flatten(), keras.layers.Dense(2)]
+        models.append(keras.Sequential([keras.Input((8, 8, 1)), *layers]))
+        models[-1].set_weights([np.tile([[1.0, -1.0]], (64, 1)), np.zeros(2)])
+    labels = np.zeros(30, int)
+    proven = certify(models[0], (x, labels), "ibp", tfrobust.Linf(0.001))
+    attack = tfrobust.PGD(tfrobust.Linf(0.001), steps=1)
+    found = tfrobust.evaluate(
+        models[1], (x, labels), attack, checks="contract", certified=proven, force=True
+    )
+    (finding,) = (f for f in found.findings if f.id == "C43")
+    assert proven.certified.all() and finding.level == "error" and finding.value == 30
+    assert "broken by the clean image alone" in finding.text
 
 
 def test_certificates_of_something_else_are_refused(setting, proven, folder, tmp_path):

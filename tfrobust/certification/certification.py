@@ -47,6 +47,7 @@ class Certification:
         seed: of the noise.
         ids: int (n,): the examples' places in their source.
         labels: int (n,).
+        images: text (n,): hashes of the images, see `evaluation.fingerprint.hash_images`.
         proofs: a `Proof` for each certificate, in order.
         model_hash: of the weights, the same as in an evaluation's fingerprint.
         environment: versions, platform, devices, commit.
@@ -68,6 +69,7 @@ class Certification:
     seed: int
     ids: np.ndarray
     labels: np.ndarray
+    images: np.ndarray
     proofs: tuple[Proof, ...]
     model_hash: str = ""
     environment: dict = dataclasses.field(default_factory=dict)

@@ -19,7 +19,7 @@ from tfrobust.certification.suites import as_certificates
 from tfrobust.errors import Interrupted
 from tfrobust.evaluation.admission import count_classes, get_seen
 from tfrobust.evaluation.examples import AnyExamples, as_examples
-from tfrobust.evaluation.fingerprint import hash_model
+from tfrobust.evaluation.fingerprint import hash_images, hash_model
 from tfrobust.evaluation.subject import Subject
 from tfrobust.ops.random.seeds import check_seed
 from tfrobust.runs import kinds
@@ -126,6 +126,7 @@ def certify(
             seed=seed,
             ids=held.ids,
             labels=np.asarray(held.y),
+            images=hash_images(held.x),
             proofs=tuple(proofs),
             model_hash=model_hash,
             environment=describe_environment(),

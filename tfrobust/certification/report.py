@@ -16,7 +16,7 @@ from tfrobust.runs.reports.certification_report import REPORT, SCHEMA, TABLE
 from tfrobust.spec import as_config
 
 TEXT = "report.md"
-COLUMNS = ("id", "label", "prediction", "certified", "radius", "proven_by")
+COLUMNS = ("id", "label", "prediction", "certified", "radius", "proven_by", "image")
 
 
 def write_reports(certification: Certification, folder: str | os.PathLike) -> None:
@@ -34,7 +34,7 @@ def find_prover(certification: Certification) -> np.ndarray:
 
 
 def format_rows(certification: Certification) -> str:
-    """A row for each example, by `COLUMNS`; an abstention is a prediction of -1."""
+    """A row for each example, by `COLUMNS`; an abstention is a prediction of -1, "image" a hash."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -49,6 +49,7 @@ def format_rows(certification: Certification) -> str:
                 "true" if certified[i] else "false",
                 repr(float(radii[i])),
                 certification.proofs[provers[i]].name if provers[i] >= 0 else "",
+                certification.images[i],
             )
         )
     return text.getvalue()

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from tfrobust.errors import UserError
+from tfrobust.evaluation.examples import Examples
+from tfrobust.evaluation.fingerprint import hash_images
 from tfrobust.runs.reports.certification_report import read_certification
 from tfrobust.threat_models.base import ThreatModel
 
@@ -15,7 +17,8 @@ class Proofs(Protocol):
     """What an evaluation asks of proofs; a `certification.Certification` has it.
 
     Attributes:
-        ids: int (n,), of the examples.
+        ids, labels: int (n,), of the examples.
+        images: text (n,), their hashes by `fingerprint.hash_images`; None where they are not known.
         clean: boolean (n,): right at the clean image.
         radii: float64 (n,): proven radii, 0 where nothing is proven.
         norm: "Linf" or "L2", of the radii.
@@ -27,6 +30,12 @@ class Proofs(Protocol):
 
     @property
     def ids(self) -> np.ndarray: ...
+
+    @property
+    def labels(self) -> np.ndarray: ...
+
+    @property
+    def images(self) -> np.ndarray | None: ...
 
     @property
     def clean(self) -> np.ndarray: ...
@@ -75,6 +84,25 @@ class LowerBound:
         self._radius = threat_model.radius()
         if self._proofs is not None:
             _check(self._proofs, threat_model, hash_model())
+
+    def check_examples(self, examples: Examples) -> None:
+        """Raises `UserError` if proofs for these ids are of other images or labels.
+
+        Args:
+            examples: those that are attacked, or the first of them.
+        """
+        if self._proofs is None:
+            return
+        _, ours, theirs = np.intersect1d(examples.ids, self._proofs.ids, return_indices=True)
+        differs = np.asarray(examples.y)[ours] != self._proofs.labels[theirs]
+        if self._proofs.images is not None:
+            differs |= hash_images(examples.x[ours]) != self._proofs.images[theirs]
+        if differs.any():
+            raise UserError(
+                f"The certificates are of other images, or of other labels: so is example "
+                f"{examples.ids[ours[np.argmax(differs)]]}, and {int(differs.sum())} of {len(ours)} in all. "
+                "Certify the data that are attacked."
+            )
 
     @property
     def spared(self) -> np.ndarray:

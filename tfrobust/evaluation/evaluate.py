@@ -173,6 +173,7 @@ def evaluate(
     )
     seen = get_seen(subject)
     head = examples.head(limits[COST].examples)
+    bound.check_examples(whole or head)
     labels = head.y if examples.labels is None else examples.labels
     num_classes = count_classes(seen, head.x[:32], labels, force)
     traced = TracedModel(seen, examples.image_shape)

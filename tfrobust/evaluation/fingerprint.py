@@ -64,6 +64,23 @@ def hash_model(subject: Classifier, image_shape: tuple[int, ...]) -> str:
     return _digest(subject.forward(noise).numpy())
 
 
+def hash_images(x: np.ndarray) -> np.ndarray:
+    """For each image 16 hexadecimal digits that tell it from others, text (n,).
+
+    Args:
+        x: float32 (n, h, w, c).
+
+    Example:
+    >>> from tfrobust.evaluation.fingerprint import hash_images
+    >>> first, second, third = hash_images(np.array([0, 0, 1], "float32").reshape(3, 1, 1, 1))
+    >>> first == second, first == third
+    (True, False)
+    """
+    images = np.ascontiguousarray(x, np.float32)
+    found = [hashlib.blake2b(image.tobytes(), digest_size=8).hexdigest() for image in images]
+    return np.array(found, dtype=str)
+
+
 def _digest(*arrays):
     digest = hashlib.sha256()
     for array in arrays:

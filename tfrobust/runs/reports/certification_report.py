@@ -27,6 +27,7 @@ class CertificationReport:
         labels: int (n,).
         predictions: int (n,), -1 for an abstention.
         radii: float64 (n,): proven radii, 0 where nothing is proven.
+        images: text (n,): hashes of the images; None in folders of earlier versions.
 
     Example:
     >>> from tfrobust.runs.reports.certification_report import CertificationReport
@@ -42,6 +43,7 @@ class CertificationReport:
     labels: np.ndarray
     predictions: np.ndarray
     radii: np.ndarray
+    images: np.ndarray | None = None
 
     @property
     def clean(self) -> np.ndarray:
@@ -116,4 +118,5 @@ def read_certification(folder: str | os.PathLike) -> CertificationReport:
         labels=np.array([int(row["label"]) for row in rows]),
         predictions=np.array([int(row["prediction"]) for row in rows]),
         radii=np.array([float(row["radius"]) for row in rows]),
+        images=np.array([row["image"] for row in rows]) if rows and "image" in rows[0] else None,
     )
