@@ -1,5 +1,6 @@
 """Writes docs/notebooks from the tutorials that name one, without outputs: text and Python blocks in turn."""
 
+import ast
 import pathlib
 import re
 
@@ -23,10 +24,18 @@ def make_notebook(text: str) -> str:
             cell = new_code_cell if place % 2 else new_markdown_cell
             # Where run_notebooks.py and papermill put another scale.
             tagged = {"tags": ["parameters"]} if place % 2 and SCALE.search(part) else {}
-            cells.append(cell(part.strip(), id=f"cell-{place}", metadata=tagged))
+            content = _without_result(part.strip()) if place % 2 else part.strip()
+            cells.append(cell(content, id=f"cell-{place}", metadata=tagged))
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook = new_notebook(cells=cells, metadata={"kernelspec": kernel})
     return nbformat.writes(notebook, version=4) + "\n"
+
+
+def _without_result(code):
+    """A cell that ends with the call of a method, such as `fit`, does not show what that returned."""
+    last = getattr(ast.parse(code).body[-1], "value", None)
+    is_call = isinstance(last, ast.Call) and isinstance(last.func, ast.Attribute)
+    return f"{code};" if is_call else code
 
 
 if __name__ == "__main__":

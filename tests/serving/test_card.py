@@ -107,6 +107,8 @@ def test_an_evaluation_comes_later(evaluated):
     for finding in result.findings:
         assert (finding.level == "passed") or f"{finding.id}, {finding.level}" in text
     assert "not evaluated" not in text.lower()
+    # Of several evaluations each says on which data it was.
+    assert "- `pgd_20` on arrays: " in text and "examples of arrays, tfrobust" in text
     # Once more is the same card.
     before = (folder / "README.md").read_text()
     assert update_card(folder, [workdir]).read_text() == before
