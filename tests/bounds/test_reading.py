@@ -28,6 +28,10 @@ def classify(*layers, shape=(4, 4, 1)):
         (lambda: classify(LAYERS.Conv2D(2, 3, activation="gelu", name="conv")), ["'conv'", "gelu"]),
         (lambda: classify(LAYERS.ReLU(threshold=0.5, name="relu")), ["'relu'", "threshold"]),
         (
+            lambda: classify(LAYERS.ReLU(max_value=0.0, negative_slope=0.1, name="relu")),
+            ["'relu'", "a slope beside a largest value"],
+        ),
+        (
             lambda: classify(LAYERS.Normalization(mean=0.1, variance=2.0, invert=True, name="inv")),
             ["'inv'", "is inverted"],
         ),

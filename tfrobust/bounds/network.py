@@ -183,6 +183,7 @@ def _compare(network):
         raise UserError(
             f"The logits of {network.model.name!r} lie up to {off:.2g} outside the bounds of their own "
             "rounding: what its layers compute is not what their rules say. Layers whose `call` was changed, "
-            "or TensorFloat-32 on a GPU (tf.config.experimental.enable_tensor_float_32_execution(False)), "
-            "may be why; nothing can be certified."
+            "TensorFloat-32 on a GPU (tf.config.experimental.enable_tensor_float_32_execution(False)), or a "
+            "convolution with strides (1, n) and padding, which TensorFlow computes wrongly on some "
+            "processors, may be why; nothing can be certified."
         )

@@ -159,7 +159,8 @@ def _check_settings(layer):
         raise _refuse(layer, "has causal padding")
     if name == "BatchNormalization" and not _is_last(layer):
         raise _refuse(layer, "normalises another axis than the last, or uses renorm,")
-    if name == "ReLU" and (layer.threshold or (layer.max_value and layer.negative_slope)):
+    is_cut = getattr(layer, "max_value", None) is not None
+    if name == "ReLU" and (layer.threshold or (is_cut and layer.negative_slope)):
         raise _refuse(layer, "has a threshold, or a slope beside a largest value,")
     if name == "Normalization" and layer.invert:
         raise _refuse(layer, "is inverted")
