@@ -33,8 +33,9 @@ def make_notebook(text: str) -> str:
 
 def _without_result(code):
     """A cell that ends with the call of a method, such as `fit`, does not show what that returned."""
-    last = getattr(ast.parse(code).body[-1], "value", None)
-    is_call = isinstance(last, ast.Call) and isinstance(last.func, ast.Attribute)
+    last = ast.parse(code).body[-1]
+    value = last.value if isinstance(last, ast.Expr) else None
+    is_call = isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute)
     return f"{code};" if is_call else code
 
 

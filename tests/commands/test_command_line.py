@@ -62,7 +62,7 @@ def test_the_script_gives_the_status_to_the_shell(tmp_path):
         (NotFiniteError("The loss became nan."), 3, "diverged: The loss became nan."),
         (Interrupted("Kept."), 75, "interrupted: Kept. Give the same command again to go on."),
         (Interrupted("Kept.", "Start all."), 75, "interrupted: Kept. Start all."),
-        (KeyboardInterrupt(), 75, "interrupted: at once"),
+        (KeyboardInterrupt(), 75, "interrupted: Stopped at once; what was saved before stays."),
         (
             OSError(errno.ENOSPC, "No space left on device", "r/x"),
             2,

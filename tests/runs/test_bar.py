@@ -4,7 +4,7 @@ import io
 import re
 import types
 
-from tfrobust.runs.bar import Bar, fold
+from tfrobust.runs.bar import Bar, close_bars, fold
 from tfrobust.training.callbacks.progress import Progress, fit_line, write_clock
 
 
@@ -41,6 +41,15 @@ def test_lines_are_broken_between_words_on_a_narrow_terminal_only(monkeypatch):
     lines = fold(text, Terminal()).split("\n")
     assert lines[:4] == ["# A title", "", row, "- one, two, three,"]
     assert lines[4:] == ["  four-five, six", "seven eight nine ten", ""]
+
+
+def test_what_an_exception_leaves_standing_is_taken_away():
+    stream = Terminal()
+    bar = Bar(stream)
+    bar.begin("apgd-t")
+    close_bars()
+    assert not bar.is_shown and stream.getvalue().endswith("\r")
+    close_bars()
 
 
 def test_nobody_looks():

@@ -94,9 +94,11 @@ def _check(values):
 def _run(values):
     if values.dry_run:
         return _print_plan(values)
+    from tfrobust.runs.bar import fold
+
     place = None if values.readme is None else find_place(values.readme, values.markers)
     text = _make_table(values)
-    print(text)
+    print(fold(text))
     if place:
         place.put(text)
     return 0
@@ -104,6 +106,7 @@ def _run(values):
 
 def _print_plan(values):
     """Prints what the runs take: what those that have ended took, or else the plan of the first one."""
+    from tfrobust.runs.bar import fold
     from tfrobust.runs.reports.run_report import read_run_report
     from tfrobust.sweeps.sweep import is_trained
 
@@ -112,7 +115,7 @@ def _print_plan(values):
     folders = {run: _choose_folder(values, *run) for run in runs}
     missing = [run for run in runs if not is_trained(folders[run])]
     asked = len(runs), len(missing), values.workdir, len(gin_files), len(values.seeds)
-    print(describe_runs(*asked))
+    print(fold(describe_runs(*asked)))
     if not missing:
         return 0
     took = [read_run_report(folders[run]).seconds for run in runs if run not in missing]

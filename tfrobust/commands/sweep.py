@@ -134,6 +134,7 @@ _CALLED = ("train", "evaluate")
 
 
 def _run(values):
+    from tfrobust.runs.bar import fold
     from tfrobust.runs.signals import StopRequest
 
     sweep = _make_sweep(values)
@@ -141,7 +142,7 @@ def _run(values):
     folder = sweep.folder.path
     counts = collections.Counter(point.values for point in sweep.folder.points)
     asked = len(sweep.folder.asked), len(missing), folder, len(counts), min(counts.values())
-    print(describe_runs(*asked))
+    print(fold(describe_runs(*asked)))
     if values.dry_run:
         took = [r.seconds for r in sweep.results() if r.seconds is not None]
         if not missing:
@@ -151,7 +152,7 @@ def _run(values):
     # As training does, for what the first run would refuse.
     with sweep.folder.claim(), StopRequest() as stop:
         failed = sweep.run(values.jobs, stop, lambda line: print(line, flush=True))
-    print(f"\n{sweep.write()}\nSee {folder}: sweep.md, sweep.csv, sweep.png, logs.")
+    print(fold(f"\n{sweep.write()}\nSee {folder}: sweep.md, sweep.csv, sweep.png, logs."))
     print(f"tensorboard --logdir={folder}/tensorboard compares the runs.")
     if failed:
         print(f"Not complete: {', '.join(failed)}. Their logs say why.", file=sys.stderr)

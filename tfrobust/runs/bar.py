@@ -3,6 +3,7 @@
 import shutil
 import sys
 import textwrap
+import weakref
 from typing import TextIO
 
 import tqdm.auto
@@ -39,6 +40,15 @@ def fold(text: str, stream: TextIO | None = None) -> str:
         for line in text.split("\n")
     ]
     return "\n".join(folded)
+
+
+def close_bars() -> None:
+    """Takes away what an exception has left standing, before anything else is told."""
+    for bar in list(_STANDING):
+        bar.close()
+
+
+_STANDING: weakref.WeakSet["Bar"] = weakref.WeakSet()
 
 
 class Bar:
@@ -78,6 +88,7 @@ class Bar:
         self.close()
         self.title = title
         if self._is_live:
+            _STANDING.add(self)
             self._bar = tqdm.auto.tqdm(
                 total=1.0,
                 initial=share,
@@ -111,3 +122,4 @@ class Bar:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+            _STANDING.discard(self)

@@ -176,7 +176,11 @@ def run_and_tell(run: Callable[[], int | None]) -> int:
 
 def tell(what: str, error: Any, status: int) -> int:
     """Prints one line on standard error and returns the status."""
-    line = "at once" if isinstance(error, KeyboardInterrupt) else one_line(error)
+    if isinstance(error, KeyboardInterrupt):
+        error = Interrupted("Stopped at once; what was saved before stays.")
+    line = one_line(error)
+    if "tfrobust.runs.bar" in sys.modules:
+        sys.modules["tfrobust.runs.bar"].close_bars()
     print(f"{what}: {line}", file=sys.stderr)
     return status
 
