@@ -98,6 +98,20 @@ WRITERS = {
         "an evaluation",
     ),
     "write_page": (lambda folder, **_: write_page(folder), "an evaluation"),
+    "certify": (
+        lambda folder, model, **_: tfrobust.certify(
+            model,
+            (np.full((3, 4, 4, 1), 0.5, np.float32), np.arange(3)),
+            "ibp",
+            Linf(0.1),
+            workdir=folder,
+        ),
+        "a certification",
+    ),
+    "certification.write_page": (
+        lambda folder, **_: tfrobust.certification.write_page(folder),
+        "a certification",
+    ),
     "export_classifier": (lambda folder, model, **_: export_classifier(model, folder), "an export"),
     "checkpoint.save": (
         lambda folder, **_: checkpoint.save(folder, 7, {"a": np.zeros(1)}, {}),
@@ -211,6 +225,7 @@ WRITING = {
     "benchmarks/compare": "a count beside a run's report",
     "certification/folder": "claimed as a certification",
     "certification/report": "inside of a claimed certification",
+    "certification/page": "beside a report of a certification",
     "comparison/verdicts": "for training/report",
     "evaluation/folder": "claimed as an evaluation",
     "evaluation/reports/evaluation": "asks kinds",

@@ -22,6 +22,8 @@ BEHIND = re.compile(r"[\d).%] ([a-zA-Z]{1,6})$")
 # What makes bold text, by file, and of what.
 MAKERS = {
     "evaluation/reports/report_text.py": "names and levels of checks",
+    "certification/certification.html.jinja": "the threat model in a sentence",
+    "evaluation/reports/parts.html.jinja": "the mark on a scale",
     "evaluation/reports/report.html.jinja": "the threat model in a sentence, names of checks",
     "papers/text.py": "the title of a table",
     "serving/card/card.md.jinja": "the threat model in a list",

@@ -6,6 +6,7 @@ from tfrobust.certification.certify import certify as certify
 from tfrobust.certification.enclosures import CROWN as CROWN
 from tfrobust.certification.enclosures import CROWNIBP as CROWNIBP
 from tfrobust.certification.enclosures import IBP as IBP
+from tfrobust.certification.page import write_page as write_page
 from tfrobust.certification.smoothing import Smoothing as Smoothing
 from tfrobust.spec import public_names
 

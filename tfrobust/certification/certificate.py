@@ -81,6 +81,14 @@ class Certificate(Spec):
         """
         return self.threat_model.radius()
 
+    def explain(self) -> str:
+        """How it proves, in sentences for a report; what `describe` says unless a certificate says more."""
+        return f"{self.describe()}."
+
+    def list_limits(self) -> tuple[str, ...]:
+        """What its proofs don't say, or rest on: a few sentences for a report."""
+        return ()
+
     def prepare(self, subject: Subject, image_shape: tuple, num_classes: int, seed: int) -> Prover:
         """A `Prover` for one classifier.
 

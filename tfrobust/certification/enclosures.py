@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from tfrobust.bounds.arithmetic import PROOF
 from tfrobust.bounds.compiled import CompiledOnce
 from tfrobust.bounds.rules import VERSION
 from tfrobust.certification.certificate import Certificate, Proven, Prover
+from tfrobust.certification.explanation import BOUND_LIMITS
 from tfrobust.errors import UserError
 from tfrobust.evaluation.subject import Subject
 from tfrobust.ops.numbers import integer
@@ -38,6 +40,8 @@ class Enclosure(Certificate):
     bisections: int = 0
 
     rules = f"bounds {VERSION}"
+    # How it proves, in a sentence.
+    way: ClassVar[str] = ""
     # Linear bounds down to the images, and also in front of every activation.
     to_images = False
     is_tightened = False
@@ -55,6 +59,17 @@ class Enclosure(Certificate):
     @property
     def reach(self) -> float:
         return (2.0 if self.bisections else 1.0) * self.threat_model.radius()
+
+    def explain(self) -> str:
+        if not self.bisections:
+            return self.way
+        return (
+            f"{self.way} The largest radius at which this succeeds is searched up to {self.reach:.4g}, by "
+            f"halving the interval in which it lies {self.bisections} times."
+        )
+
+    def list_limits(self) -> tuple[str, ...]:
+        return BOUND_LIMITS
 
     def prepare(self, subject: Subject, image_shape: tuple, num_classes: int, seed: int) -> Prover:
         if not isinstance(subject.model, keras.Model):
@@ -169,6 +184,12 @@ class IBP(Enclosure):
         Robust Models", 2018.
     """
 
+    way = (
+        "Interval bounds: the least and the largest value of every number in the network, over all images "
+        "within the radius, are carried from layer to layer. An example is certified if the logit of its "
+        "label stays above all others."
+    )
+
 
 @register
 @dataclasses.dataclass(frozen=True)
@@ -189,6 +210,11 @@ class CROWNIBP(Enclosure):
         2019.
     """
 
+    way = (
+        "Linear bounds over intervals: functions of the pixels that lie below the logit of the label minus "
+        "that of each other class, over boxes around the numbers in front of the activations. An example "
+        "is certified if all stay above 0 within the radius."
+    )
     to_images = True
 
 
@@ -213,6 +239,11 @@ class CROWN(Enclosure):
         Functions", 2018. Its lower line of ReLU is 0 or x, as here; lines are not optimised.
     """
 
+    way = (
+        "Linear bounds everywhere: functions of the pixels that lie below the logit of the label minus "
+        "that of each other class, and around every number in front of an activation. An example is "
+        "certified if all differences stay above 0 within the radius."
+    )
     to_images = True
     is_tightened = True
     rows = 32

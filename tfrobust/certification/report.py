@@ -1,4 +1,4 @@
-"""The reports of a certification: `certified.csv`, `report.json` and `report.md`."""
+"""The reports of a certification: `certified.csv`, `report.json`, `report.md` and `report.html`."""
 
 import csv
 import io
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfrobust.certification.certification import Certification
+from tfrobust.certification.page import write_page
 from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.runs import files, markdown
 from tfrobust.runs.reports.certification_report import REPORT, SCHEMA, TABLE
@@ -20,11 +21,12 @@ COLUMNS = ("id", "label", "prediction", "certified", "radius", "proven_by", "ima
 
 
 def write_reports(certification: Certification, folder: str | os.PathLike) -> None:
-    """Writes all of them into a folder that exists, each whole or not at all."""
+    """Writes all of them into a folder that exists, the page last, each whole or not at all."""
     folder, report = pathlib.Path(folder), summarize_certification(certification)
     files.write_text(folder / TABLE, format_rows(certification))
     files.write_json(folder / REPORT, report)
     files.write_text(folder / TEXT, format_report(report))
+    write_page(folder)
 
 
 def find_prover(certification: Certification) -> np.ndarray:
@@ -103,6 +105,8 @@ def _summarize(proof, certification):
     return {
         "name": proof.name,
         "certificate": repr(proof.certificate),
+        "how": proof.certificate.explain(),
+        "limits": list(proof.certificate.list_limits()),
         "attempted": int(proof.attempted.sum()),
         "certified": int(proved.sum()),
         "passes": int(proof.passes.sum()),

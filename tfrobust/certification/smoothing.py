@@ -116,6 +116,33 @@ class Smoothing(Certificate):
     def reach(self) -> float:
         return float("inf") if self.early_stop == "none" else self.threat_model.radius()
 
+    def explain(self) -> str:
+        stop = (
+            "" if self.early_stop == "none" else f" at most, with {len(self.looks)} looks between,"
+        )
+        return (
+            f"Gaussian noise of standard deviation {self.sigma:g} is added to {self.selection:,} copies of "
+            f"an image, whose votes choose a class. The votes of {self.samples:,} others{stop} bound its "
+            "probability p under noise from below (Clopper and Pearson); the radius is the standard "
+            "deviation times the normal quantile of p."
+        )
+
+    def list_limits(self) -> tuple[str, ...]:
+        most = bound_probability(
+            np.array([self.samples]), self.samples, self.alpha / len(self.looks)
+        )
+        furthest = find_radius(most, self.sigma)[0]
+        return (
+            "The smoothed classifier is another one than its network: who wants to rely on the proof has "
+            "to ask it by votes under noise, with hundreds of passes for each answer. Nothing is proven of "
+            "the network alone.",
+            f"Each certificate may be wrong with probability {self.alpha:g}: of 10,000 examples up to "
+            f"{10_000 * self.alpha:g} on average.",
+            "Where p is not above one half for sure, the smoothed classifier abstains, which counts as an "
+            "error.",
+            f"No more than the radius {furthest:.4g} can be proven with so many votes, even if all agree.",
+        )
+
     def prepare(self, subject: Subject, image_shape: tuple, num_classes: int, seed: int) -> Prover:
         return _Prover(self, subject.forward, image_shape, num_classes, seed)
 

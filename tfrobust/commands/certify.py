@@ -8,7 +8,8 @@ The first is IBP, CROWN-IBP and CROWN on the test split and in the threat model 
 Several processes can share the work, each with --shard=0/2, --shard=1/2 ...; --merge=FOLDER,FOLDER ...
 then makes one report of them. `python bin/evaluate.py --certified=FOLDER` shows both bounds in one report.
 
-The folder holds report.json, report.md and certified.csv; the model card of a run has the numbers, too.
+The folder holds report.json, report.md, report.html and certified.csv; the model card of a run has the
+numbers, too.
 Give the same command again to continue one that was stopped or killed.
 
 Exit status: 0 done; 2 something in the request cannot work; 75 stopped by SIGTERM or SIGINT, the state is
@@ -114,7 +115,7 @@ def _run(values):
     print(fold(headline(result)))
     if subject.folder is not None and values.shard is None:
         parts.write_card(subject.folder / "export", certifications=[workdir])
-    print(f"See {workdir}: report.md, report.json, certified.csv.")
+    print(f"See {workdir}: report.html, report.md, report.json, certified.csv.")
     return 0
 
 

@@ -1,6 +1,6 @@
-"""Pictures of an evaluation: accuracy against radius, steps and queries; distances to the boundary."""
+"""Pictures of reports: accuracy against radius, steps and queries; distances to the boundary."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -46,7 +46,7 @@ def draw_accuracy_by_epsilon(report: DrawnReport) -> Figure | None:
         clean, radii = (part[: curve.get("examples", len(part))] for part in proven)
         draw_certified(axes, find_steps(clean, radii), COLOURS[2], "certified")
         axes.legend(fontsize="small", frameon=False)
-    _mark_radius(axes, report)
+    _mark_radius(axes, report.ours)
     guess = 1 / report.ours["num_classes"]
     axes.axhline(guess, linestyle=":", color="gray", linewidth=1)
     axes.text(epsilon.max(), guess, "guessing", ha="right", va="bottom", fontsize="small")
@@ -82,11 +82,39 @@ def draw_distances(report: DrawnReport) -> Figure | None:
     )
     axes.hist(values, bins=min(40, max(5, len(values) // 5)), color=COLOURS[0], alpha=0.85)
     axes.set_xlim(left=0.0)
-    _mark_radius(axes, report)
+    _mark_radius(axes, report.ours)
     axes.autoscale(axis="y")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter("{x:.0f}")
     axes.set_ylabel("examples")
+    return figure
+
+
+def draw_certified_accuracy(
+    content: Mapping[str, Any], clean: np.ndarray, radii: np.ndarray
+) -> Figure | None:
+    """Draws certified accuracy against the radius, of a certification; None if nothing is proven.
+
+    Args:
+        content: the part "certification" of its `report.json`.
+        clean: boolean (n,): right at the clean image.
+        radii: (n,), proven radii, 0 where nothing is proven.
+    """
+    steps = find_steps(clean, radii)
+    if not len(steps[0]):
+        return None
+    figure, axes = _axes(
+        "radius (pixels in [0, 1])", f"certified accuracy against the {content['norm']} radius"
+    )
+    draw_certified(axes, steps, COLOURS[2], "certified")
+    furthest = 1.1 * max(steps[0][-1], content["radius"])
+    axes.set_xlim(0.0, furthest)
+    _mark_radius(axes, content)
+    share = float(np.mean(clean))
+    axes.axhline(share, linestyle=":", color="gray", linewidth=1)
+    # Below the line where the frame is close.
+    side = "top" if share > 0.9 else "bottom"
+    axes.text(furthest, share, "clean", ha="right", va=side, fontsize="small")
     return figure
 
 
@@ -124,13 +152,13 @@ def _axes(label, title):
     return figure, axes
 
 
-def _mark_radius(axes, report):
-    radius = report.ours["radius"]
+def _mark_radius(axes, ours):
+    radius = ours["radius"]
     axes.axvline(radius, linestyle="--", color=COLOURS[1], linewidth=1.2)
     # Beside the line, on the side where there is room.
     right = radius < 0.85 * axes.get_xlim()[1]
     axes.annotate(
-        str(report.ours["epsilon"]),
+        str(ours["epsilon"]),
         (radius, 0.98),
         xytext=(3 if right else -3, 0),
         xycoords=axes.get_xaxis_transform(),

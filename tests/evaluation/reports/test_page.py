@@ -1,7 +1,6 @@
 """The page of an evaluation: whole, self-contained, with the report's numbers; and its pictures."""
 
 import dataclasses
-import html.parser
 import io
 import json
 import re
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.html_pages import Reader, leaves
 from tfrobust.errors import UserError
 from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.reports.evaluation import write_reports
@@ -23,40 +23,7 @@ from tfrobust.plots.report_figures import (
     draw_distances,
 )
 
-VOID = {"meta", "img", "br", "link", "input", "hr", "path", "use", "rect", "line", "circle"}
 CURVE = {"epsilon": [0.1, 0.0], "accuracy": [0.1, 0.8]}
-
-
-class Reader(html.parser.HTMLParser):
-    """Follows what is opened and closed; gathers references, names, text and images."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.references, self.ids, self.text, self.tags = [], [], [], [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        for name, value in attrs:
-            if name in ("href", "src", "srcset", "data", "action", "xlink:href"):
-                self.references.append(value)
-            if name == "id":
-                self.ids.append(value)
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append(data)
 
 
 def page(folder):
@@ -239,16 +206,6 @@ def test_folders_without_reports_and_newer_ones_are_refused(folder):
 
 
 HOSTILE = "<script>alert(1)</script>\n# A heading\n- item | cell | `code` ![x](http://a/b) &lt; "
-
-
-def leaves(value, path=()):
-    """The places of all that is neither a dict nor a list."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, part in inner:
-        if isinstance(part, (dict, list)):
-            yield from leaves(part, (*path, key))
-        else:
-            yield (*path, key)
 
 
 def with_value(content, path, change):

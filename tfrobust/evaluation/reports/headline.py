@@ -93,7 +93,7 @@ def explain(ours: dict) -> tuple[str, str, str]:
     """
     clean, robust, attacks = ours["clean"], ours["robust"], ours["attacks"]
     what = (
-        f"The classifier ({ours['model']}) was shown {clean['total']} images of {_of_data(ours['data'])} in "
+        f"The classifier ({ours['model']}) was shown {clean['total']} images of {name_data(ours['data'])} in "
         f"{ours['num_classes']} classes, and recognises {_share(clean)} of them as they are."
     )
     doubts = [f["id"] for f in ours["findings"] if f["level"] in DISTRUST]
@@ -120,8 +120,14 @@ def explain(ours: dict) -> tuple[str, str, str]:
     return what, how, survived + (doubtful if doubts else "")
 
 
-def _of_data(name):
-    """A source, and which split of it, in words."""
+def name_data(name: str) -> str:
+    """A source, and which split of it, in words, with a comma behind.
+
+    Example:
+    >>> from tfrobust.evaluation.reports.headline import name_data
+    >>> name_data("digits test"), name_data("photos.npz")
+    ('the test split of digits,', 'photos.npz,')
+    """
     source, _, split = name.rpartition(" ")
     known = source and split in ("train", "validation", "test")
     return f"the {split} split of {source}," if known else f"{name},"

@@ -1,14 +1,18 @@
-"""The page of an evaluation as HTML, from its template.
+"""The page of an evaluation as HTML, from its template, and what other pages of its looks share.
 
 A file of its own, since the libraries that draw and fill in take a quarter of a second to import.
 """
 
 import base64
+import functools
 import pathlib
 import re
+from collections.abc import Callable
+from typing import Any
 
 import jinja2
 import markupsafe
+from matplotlib.figure import Figure
 
 from tfrobust.evaluation.reports import tables
 from tfrobust.evaluation.reports.headline import DISTRUST, explain
@@ -20,26 +24,45 @@ from tfrobust.plots.pixels import amplify, encode_png, find_factor
 _HERE = pathlib.Path(__file__).parent
 
 
-def render(report: ReportFiles) -> str:
-    """The page's text; raises `LookupError` where the report lacks what the template asks for."""
+def fill_in(path: pathlib.Path, **values: Any) -> str:
+    """The text of a page in the looks of an evaluation's; all values are escaped.
+
+    Args:
+        path: of a template that extends `page.html.jinja`; `parts.html.jinja` is there to be imported. Its
+            filter `code` marks what stands between backticks.
+        **values: what it asks for.
+
+    Raises:
+        LookupError: it asks for something else.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([path.parent, _HERE]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["code"] = _mark_code
+    css = markupsafe.Markup((_HERE / "report.css").read_text(encoding="utf-8"))
     try:
-        return _fill_in(report)
+        return environment.get_template(path.name).render(css=css, **values)
     except jinja2.UndefinedError as error:
         raise LookupError(str(error)) from error
 
 
-def _fill_in(report):
+def draw(name: str, picture: Callable[[], Figure | None]) -> markupsafe.Markup | None:
+    """A figure as SVG, to stand in a page as it is; None if there is none."""
+    svg = inline_svg(picture, name, name.replace("_", " "))
+    return None if svg is None else markupsafe.Markup(svg)
+
+
+def render(report: ReportFiles) -> str:
+    """The page's text; raises `LookupError` where the report lacks what the template asks for."""
     ours = report.ours
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters["code"] = _mark_code
     shown = ours["robust"] or ours["clean"]
     told = [f for f in ours["findings"] if f["level"] != "passed"]
-    return environment.get_template("report.html.jinja").render(
+    return fill_in(
+        _HERE / "report.html.jinja",
         ours=ours,
         tables=tables,
-        css=markupsafe.Markup((_HERE / "report.css").read_text(encoding="utf-8")),
         title=_title(ours),
         told_first=explain(ours),
         is_bound=ours["robust"] is not None and ours["estimate"],
@@ -69,10 +92,10 @@ def _mark_code(text):
 
 def _charts(report):
     """Draws the curves that there are numbers for, as SVG."""
-    for name, draw in report_figures.PICTURES.items():
-        svg = inline_svg(lambda draw=draw: draw(report), name, name.replace("_", " "))
+    for name, picture in report_figures.PICTURES.items():
+        svg = draw(name, functools.partial(picture, report))
         if svg is not None:
-            yield markupsafe.Markup(svg)
+            yield svg
 
 
 def _images(samples):
