@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 import tfrobust
-from tfrobust.certification import CROWN, CROWNIBP, IBP, Smoothing, certify
+from tfrobust.bounds import rules
+from tfrobust.certification import CROWN, CROWNIBP, IBP, Smoothing, certify, counts
+from tfrobust.certification.counts import bound_probability, find_radius
 from tfrobust.certification.suites import CertificateSuite
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.evaluation import Subject
 
 EPSILON = 0.02
+# By the versions of the rules of bounds and of smoothing.
+GOLDEN = {(1, 1): [0.024987309350589737, 0.3499898034802449, 0.9890047910706024]}
 
 
 @pytest.fixture(scope="module")
@@ -242,3 +246,61 @@ def test_a_table_has_certified_accuracy_at_the_radii_that_were_looked_for(
     assert shares == [f"{100 * smoothed.compute_accuracy(r):.2f}" for r in (0.2, 0.5)]
     assert COMMAND.main(["table", "--certified=0.2", str(folder), str(tmp_path / "vote")]) == 2
     assert "different norms" in capsys.readouterr().err
+
+
+def test_what_earlier_rules_proved_is_not_gone_on_with(tmp_path, monkeypatch):
+    """Neither a state by rules of another version, nor one that does not say, nor a shard."""
+    model = keras.Sequential(
+        [keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(2)]
+    )
+    examples = tfrobust.evaluation.Examples.of(np.full((2, 2, 2, 1), 0.5, "float32"), [0, 1])
+    bounds, folder = IBP(tfrobust.Linf(0.1)), tmp_path / "c"
+    certify(model, examples, bounds, workdir=folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    with monkeypatch.context() as patch:
+        patch.setattr(IBP, "rules", "bounds 0")
+        certify(model, examples, bounds, workdir=tmp_path / "old")
+    for merge, work in (((), tmp_path / "old"), ((tmp_path / "old",), tmp_path / "new")):
+        with pytest.raises(UserError, match="Differences: rules: 'bounds 0' there, 'bounds 1' now"):
+            certify(model, examples, bounds, workdir=work, merge=merge)
+    marker = json.loads(before["certification.json"])
+    assert marker["proofs_of"].pop("rules") == "bounds 1"
+    (folder / "certification.json").write_text(json.dumps(marker))
+    with pytest.raises(UserError, match="Differences: rules: None there, 'bounds 1' now"):
+        certify(model, examples, bounds, workdir=folder)
+    for name in before.keys() - {"certification.json"}:
+        assert (folder / name).read_bytes() == before[name]
+    with pytest.raises(UserError, match="choose another folder"):
+        certify(model, examples, IBP(tfrobust.Linf(0.2)), workdir=tmp_path / "old")
+
+
+def test_certificates_of_one_kind_share_their_rules():
+    linf = tfrobust.Linf(0.1)
+    suite = CertificateSuite("custom", (("a", IBP(linf)), ("b", CROWN(linf))))
+    assert suite.rules == "bounds 1"
+    assert Smoothing(tfrobust.L2(0.1)).rules == "smoothing 1"
+
+
+def test_a_changed_bound_has_a_new_version():
+    """Where one of these numbers changes, raise the `VERSION` beside its rules, then the number here."""
+    model = keras.Sequential(
+        [
+            keras.Input((1, 2, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, "relu"),
+            keras.layers.Dense(2, "relu"),
+            keras.layers.Dense(2),
+        ]
+    )
+    weights = [[[1, -1, 2], [-2, 1, 1]], [0.1, 0.2, -1.5], [[1, -1], [0.5, 2], [-1, 1]], [0.1, 0]]
+    weights += [[[1, -1], [0.5, 2]], [0.3, 0]]
+    model.set_weights([np.array(part, "float32") for part in weights])
+    examples = np.full((1, 1, 2, 1), 0.6, "float32"), np.array([1])
+    margins = [
+        float(certify(model, examples, one(tfrobust.Linf(0.05))).proofs[0].margins[0])
+        for one in (IBP, CROWN)
+    ]
+    radius = find_radius(bound_probability(np.array([990]), 1000, 0.001), 0.5)[0]
+    np.testing.assert_allclose(
+        [*margins, radius], GOLDEN[rules.VERSION, counts.VERSION], rtol=1e-10
+    )

@@ -10,6 +10,10 @@ from tfrobust.bounds.pooling import MaxPooling, max_pooling_2d
 from tfrobust.bounds.sums import Concatenation, WeightedSum
 from tfrobust.errors import UserError
 
+# The version of all that bounds are made of: of this room, and of the boxes around images. Raise it whenever
+# a bound changes, be it by its rounding: what earlier rules proved may not hold, and is not gone on with.
+VERSION = 1
+
 # By name: layers of Keras, and those of tfrobust that do the same in inference.
 _IDENTITIES = (
     "ActivityRegularization",

@@ -68,6 +68,8 @@ class Certificate(Spec):
 
     # Whether what is proven is of the classifier itself, with certainty, so that no attack can break it.
     is_certain: ClassVar[bool] = True
+    # By which rules it proves, and their version: proofs by others are not gone on with.
+    rules: ClassVar[str] = "1"
 
     @property
     def reach(self) -> float:

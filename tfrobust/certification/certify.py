@@ -102,6 +102,7 @@ def certify(
         "model": model_hash,
         "examples": held.digest(),
         "suite": chosen.hash,
+        "rules": chosen.rules,
         "seed": seed,
     }
     with claim_folder(workdir, fingerprint, resume):

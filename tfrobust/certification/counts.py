@@ -9,6 +9,10 @@ from scipy.special import betainc, betaln, xlog1py, xlogy
 
 from tfrobust.ops.uncertainty.probability import load_distributions
 
+# The version of what counts prove, and of how votes are drawn and counted. Raise it whenever a radius
+# changes: what earlier rules proved may not hold, and is not gone on with.
+VERSION = 1
+
 
 def bound_probability(successes: np.ndarray, total: int, alpha: float) -> np.ndarray:
     """Clopper and Pearson's exact lower bound of a probability.

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfrobust.bounds import Interval, Tightening, bound_margins, read_network
 from tfrobust.bounds.arithmetic import PROOF
 from tfrobust.bounds.compiled import CompiledOnce
+from tfrobust.bounds.rules import VERSION
 from tfrobust.certification.certificate import Certificate, Proven, Prover
 from tfrobust.errors import UserError
 from tfrobust.evaluation.subject import Subject
@@ -36,6 +37,7 @@ class Enclosure(Certificate):
 
     bisections: int = 0
 
+    rules = f"bounds {VERSION}"
     # Linear bounds down to the images, and also in front of every activation.
     to_images = False
     is_tightened = False

@@ -8,7 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfrobust.certification.certificate import Certificate, Proven, Prover
-from tfrobust.certification.counts import bound_probability, find_probability, find_radius
+from tfrobust.certification.counts import (
+    VERSION,
+    bound_probability,
+    find_probability,
+    find_radius,
+)
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.seeds import derive_seeds
 from tfrobust.evaluation.subject import Subject
@@ -71,6 +76,7 @@ class Smoothing(Certificate):
     rows: int = 1000
 
     is_certain: ClassVar[bool] = False
+    rules: ClassVar[str] = f"smoothing {VERSION}"
 
     def check(self) -> None:
         if not isinstance(self.threat_model, L2):

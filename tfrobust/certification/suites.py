@@ -75,6 +75,11 @@ class CertificateSuite:
         return self.certificates[0][1].threat_model
 
     @property
+    def rules(self) -> str:
+        """By which rules its certificates prove, with their versions, such as "bounds 1"."""
+        return ", ".join(dict.fromkeys(one.rules for _, one in self.certificates))
+
+    @property
     def hash(self) -> str:
         """16 hexadecimal digits that tell its settings from others."""
         configs = [
