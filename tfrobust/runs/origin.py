@@ -74,9 +74,9 @@ def is_of_pictures(data: str | os.PathLike) -> bool:
 
 def list_class_folders(folder: str | os.PathLike, split: str) -> list[str]:
     """The names of the class folders in a folder of pictures, or in its folder of a split if it has such."""
-    root: pathlib.Path | None = pathlib.Path(folder)
-    folders = find_split_folders(root) if root.is_dir() else {}
-    root = folders.get(split) if folders else root
+    path = pathlib.Path(folder)
+    folders = find_split_folders(path) if path.is_dir() else {}
+    root = folders.get(split) if folders else path
     return list_folders(root) if root is not None and root.is_dir() else []
 
 
