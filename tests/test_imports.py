@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tfrobust"
 
 # Modules beside the rooms that everybody may import.
-BASE = {"compat", "errors", "spec", "version", "written"}
+BASE = {"compat", "errors", "spec", "split_folders", "version", "written"}
 # From the ground up: a room may import the floors below its own, and itself.
 FLOORS = [
     {"ops", "contract"},

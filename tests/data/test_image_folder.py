@@ -13,6 +13,7 @@ from tfrobust.data import image_folder
 from tfrobust.data.resize import crop_and_resize
 from tfrobust.data.sources.one_split import read_pictures
 from tfrobust.errors import UserError
+from tfrobust.runs.origin import list_class_folders
 
 RNG = np.random.default_rng(0)
 
@@ -132,6 +133,9 @@ def test_a_validation_folder_counts_by_each_of_its_usual_names(tmp_path, name):
     assert image_folder(tmp_path, (6, 4)).info.counts == {"train": 8, "validation": 6, "test": 4}
     own, names = read_pictures(tmp_path, "validation", (6, 4), 3)
     assert (len(own), names) == (6, ["a", "b"])
+    # What a command looks at before it imports TensorFlow.
+    assert list_class_folders(tmp_path, "validation") == names
+    assert list_class_folders(tmp_path / "gone", "test") == []
 
 
 def test_no_folder_beside_those_of_splits_is_passed_over(tmp_path):

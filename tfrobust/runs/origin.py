@@ -9,6 +9,7 @@ from typing import Any
 from tfrobust.errors import UserError
 from tfrobust.runs import kinds
 from tfrobust.runs.exported import Exported
+from tfrobust.split_folders import find_split_folders, list_folders
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,11 +74,10 @@ def is_of_pictures(data: str | os.PathLike) -> bool:
 
 def list_class_folders(folder: str | os.PathLike, split: str) -> list[str]:
     """The names of the class folders in a folder of pictures, or in its folder of a split if it has such."""
-    root = pathlib.Path(folder)
-    if any((root / name).is_dir() for name in ("train", "test")):
-        root = root / split
-    found = root.iterdir() if root.is_dir() else ()
-    return sorted(path.name for path in found if path.is_dir() and not path.name.startswith("."))
+    path = pathlib.Path(folder)
+    folders = find_split_folders(path) if path.is_dir() else {}
+    root = folders.get(split) if folders else path
+    return list_folders(root) if root is not None and root.is_dir() else []
 
 
 def name_classes(names: Sequence[str] | None) -> tuple[str, ...] | None:

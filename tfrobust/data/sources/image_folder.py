@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from tfrobust.data.held_out import hold_out, make_splits
-from tfrobust.data.sources.split_folders import find_split_folders, is_ignored, list_folders
 from tfrobust.data.splits import Splits
 from tfrobust.data.stored.crops import Crop
 from tfrobust.data.stored.image_files import ImageFiles
@@ -21,6 +20,7 @@ from tfrobust.data.stored.memory import (
 )
 from tfrobust.data.stored.split import StoredSplit
 from tfrobust.errors import UserError
+from tfrobust.split_folders import find_split_folders, is_ignored, list_folders
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 TEST_SEED = 0

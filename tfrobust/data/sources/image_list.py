@@ -10,7 +10,6 @@ import numpy as np
 from tfrobust.data.base_split import BaseSplit
 from tfrobust.data.held_out import hold_out, make_splits
 from tfrobust.data.sources.image_folder import TEST_SEED, check_file, check_pictures
-from tfrobust.data.sources.split_folders import SPLITS, spell_split
 from tfrobust.data.splits import Splits
 from tfrobust.data.stored.crops import Crop
 from tfrobust.data.stored.image_files import ImageFiles
@@ -18,6 +17,7 @@ from tfrobust.data.stored.image_shape import choose_image_shape
 from tfrobust.data.stored.memory import LIMIT_GIB, load_what_fits
 from tfrobust.data.stored.split import StoredSplit
 from tfrobust.errors import UserError, one_line
+from tfrobust.split_folders import SPLITS, spell_split
 
 ListedLines = tuple[Sequence[str], Sequence[str], np.ndarray | None]
 _HOW = (

@@ -7,12 +7,12 @@ import numpy as np
 
 from tfrobust.data.sources.image_folder import list_classes, list_pictures, make_split
 from tfrobust.data.sources.image_list import check_listed, read_list
-from tfrobust.data.sources.split_folders import find_split_folders
 from tfrobust.data.stored.crops import Crop
 from tfrobust.data.stored.image_files import ImageFiles
 from tfrobust.data.stored.image_shape import choose_image_shape
 from tfrobust.data.stored.split import StoredSplit
 from tfrobust.errors import UserError
+from tfrobust.split_folders import find_split_folders
 
 
 def read_pictures(

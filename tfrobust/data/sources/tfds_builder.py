@@ -62,7 +62,7 @@ def find_builder(
         hint = (
             f"Did you mean {near[0]!r}?"
             if near
-            else "Check the name, or use the embedded `digits`."
+            else "Check the name, give the path of a folder of pictures, or use the embedded `digits`."
         )
         raise UserError(
             f"There is no data set {name!r} in {data_dir}, and TFDS {tfds.__version__} has none with this "

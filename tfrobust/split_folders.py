@@ -23,7 +23,7 @@ def list_folders(path: pathlib.Path) -> list[str]:
         >>> import pathlib
         >>> for name in ("10", "2", "1"):
         ...     pathlib.Path("numbered", name).mkdir(parents=True)
-        >>> from tfrobust.data.sources.split_folders import list_folders
+        >>> from tfrobust.split_folders import list_folders
         >>> list_folders(pathlib.Path("numbered"))
         ['1', '2', '10']
     """
@@ -35,7 +35,7 @@ def spell_split(name: str) -> str:
     """The name of a split here: "validation" for "val" and "valid" too.
 
     Example:
-        >>> from tfrobust.data.sources.split_folders import spell_split
+        >>> from tfrobust.split_folders import spell_split
         >>> spell_split("val")
         'validation'
     """
@@ -55,7 +55,7 @@ def find_split_folders(path: pathlib.Path) -> dict[str, pathlib.Path]:
         >>> import pathlib
         >>> for name in ("train", "val", "test"):
         ...     pathlib.Path("pets", name).mkdir(parents=True)
-        >>> from tfrobust.data.sources.split_folders import find_split_folders
+        >>> from tfrobust.split_folders import find_split_folders
         >>> sorted(find_split_folders(pathlib.Path("pets")))
         ['test', 'train', 'validation']
     """
