@@ -22,6 +22,7 @@ from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import suite
 from tfrobust.runs import files
 from tfrobust.runs.markdown import link, plain
+from tfrobust.runs.reports.run_report import describe_method
 from tfrobust.threat_models.base import ThreatModel
 
 # One size for all models, so that those of one architecture share their traces: all test digits at once.
@@ -83,7 +84,7 @@ def _check_report(content):
         + _compute_share(content["robust"])
         + (content["step_seconds"] or 0.0)
     )
-    str.strip(content["method"])
+    str.strip(describe_method(content))
 
 
 def _read(path, advice, check):
@@ -162,7 +163,7 @@ def format_comparison(results: dict[str, list[dict[str, Any]]], beside: Sequence
             unknown = "not compared" if results[other] else "not run"
             cells.append("" if gin == other else format_difference(pair) if pair else unknown)
         lines.append(
-            f"| {shown} | {plain(reports[0]['method'])} | {len(reports)} | {' | '.join(cells)} |"
+            f"| {shown} | {plain(describe_method(reports[0]))} | {len(reports)} | {' | '.join(cells)} |"
         )
     told = [
         f"- {plain(sentence)}" for sentence in [*list_sentences(found), *describe_letters([found])]

@@ -49,7 +49,7 @@ def read_run_report(folder: str | os.PathLike) -> RunReport:
         found = json.loads(path.read_text(encoding="utf-8"))
         low, high = found["robust"]["interval"]
         return RunReport(
-            method=found["method"],
+            method=describe_method(found),
             data=found["data"],
             threat_model=found["threat_model"] + "",
             gin_files=tuple(name + "" for name in found["gin_files"]),
@@ -64,6 +64,23 @@ def read_run_report(folder: str | os.PathLike) -> RunReport:
         raise UserError(
             f"{path} is not the report of a training run. Leave that folder out, or train it again."
         ) from error
+
+
+def describe_method(report: dict[str, Any]) -> str:
+    """The method of a run in words, with its parts; of runs of an earlier version the name of its class.
+
+    Args:
+        report: content of its report.json.
+
+    Example:
+        >>> from tfrobust.runs.reports.run_report import describe_method
+        >>> describe_method({"method": "TRADES", "described": {"method": "TRADES + MER"}})
+        'TRADES + MER'
+        >>> describe_method({"method": "TRADES"})
+        'TRADES'
+    """
+    method: str = report.get("described", report)["method"]
+    return method
 
 
 def read_bindings(folder: str | os.PathLike, report: dict[str, Any]) -> tuple[str, ...]:

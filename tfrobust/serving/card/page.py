@@ -6,6 +6,7 @@ from typing import Any
 
 from tfrobust.errors import UserError
 from tfrobust.runs import markdown
+from tfrobust.runs.reports.run_report import describe_method
 from tfrobust.serving.card.licences import head_lines
 
 _HERE = pathlib.Path(__file__).parent
@@ -42,8 +43,7 @@ def render_card(content: dict[str, Any]) -> str:
     environment.filters |= {"plain": markdown.plain, "cell": markdown.cell, "code": markdown.code}
     environment.filters |= {"percent": _percent, "interval": _interval, "accuracy": _accuracy}
     training = content.get("training")
-    # Runs of before have no words for their method.
-    method = training.get("described", training)["method"] if training else None
+    method = describe_method(training) if training else None
     names = [one["data"] for one in _list_measured(content)]
     names += [training["data"]] if training else []
     try:
