@@ -229,3 +229,10 @@ def test_rows_are_the_fewest_of_those_that_are_over_about_soonest():
     # Fewer examples get the rows of all, unless idle rows cost more than a trace.
     assert free.plan_rows(300, 400, 200, passes=0.0) == free.choose_rows(400, 200)
     assert free.plan_rows(300, 400, 200, passes=100.0) == free.choose_rows(300, 200)
+
+
+def test_an_attack_that_is_given_no_example_has_rows_too():
+    """After one that broke all of them."""
+    pace = Pace(2, (64, 256), (0.002, 0.005))
+    assert pace.choose_rows(0, 256) == 1
+    assert pace.plan_rows(0, 3000, 256, 100.0) == pace.choose_rows(3000, 256)

@@ -84,7 +84,7 @@ class Pace:
         >>> pace.choose_rows(3000, 256), pace.choose_rows(300, 256), pace.choose_rows(300, 100)
         (188, 150, 75)
         """
-        each = -(-items // self.streams)
+        each = max(1, -(-items // self.streams))  # none are left where all have fallen
         waves = range(max(1, -(-each // most)), max(1, each // 32) + 1)
         sizes = [-(-each // count) for count in waves] or [min(each, most)]
         cost = {rows: -(-each // rows) * self.estimate(rows) for rows in sizes}
