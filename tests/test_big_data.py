@@ -74,6 +74,7 @@ def run(lossless, tmp_path):
     return call
 
 
+@pytest.mark.slow
 def test_a_run_from_files_that_was_stopped_has_the_weights_of_one_in_memory(run, capsys):
     whole = run("whole")
     with pytest.raises(Interrupted):

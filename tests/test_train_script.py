@@ -262,7 +262,8 @@ def make():
 """
 
 
-@pytest.mark.parametrize("strategy", ["none", pytest.param("mirrored", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["none", "mirrored"])
 def test_sigterm_anywhere_then_the_same_command_ends_with_the_same_bits(
     run, tmp_path, monkeypatch, strategy
 ):

@@ -67,6 +67,7 @@ def test_the_report_has_both_sides(setting, proven, folder, tmp_path):
     assert "certified, at least" in page
 
 
+@pytest.mark.slow
 def test_certified_accuracy_is_never_above_the_attacked_one(setting, tmp_path):
     model, (x, y), _ = setting
     proven = certify(model, (x, y), "radii", tfrobust.Linf(EPSILON))

@@ -12,6 +12,8 @@ from tfrobust.attacks import APGD, FAB, RandomNoise, Square
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.subject import Subject
 
+pytestmark = pytest.mark.slow
+
 COUNT, SIDE, CLASSES = 6, 5, 3
 WEIGHTS = tf.Variable(tf.zeros([SIDE * SIDE, CLASSES]))
 OFFSETS = tf.Variable(tf.zeros([CLASSES]))
@@ -32,9 +34,7 @@ def evaluator_of(threat_model, slots):
     return Evaluator(Subject.of(model), attacks, slots=slots)
 
 
-@pytest.fixture(
-    scope="module", params=[Linf(0.1), pytest.param(L2(0.3), marks=pytest.mark.slow)], ids=repr
-)
+@pytest.fixture(scope="module", params=[Linf(0.1), L2(0.3)], ids=repr)
 def evaluators(request):
     """The threat model, and evaluators of it with as many slots as examples, and with two."""
     return request.param, evaluator_of(request.param, COUNT), evaluator_of(request.param, 2)

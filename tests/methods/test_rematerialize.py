@@ -19,8 +19,6 @@ from tfrobust.models.batch_normalization import BatchNormalization
 from tfrobust.models.dropout import Dropout
 from tfrobust.ops.rematerialize import rematerialize
 
-QUICK = ("llr",)
-
 
 def residual():
     """Two blocks with normalisation, dropout, and penalties of weights and of activities."""
@@ -54,9 +52,8 @@ def assert_equal(one, two, atol=1e-5):
         np.testing.assert_allclose(v.numpy(), u.numpy(), rtol=0, atol=atol, err_msg=u.path)
 
 
-@pytest.mark.parametrize(
-    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in METHODS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", METHODS)
 def test_the_same_step(name):
     """Weights, statistics, dropout's state and all numbers in the log, after three steps."""
     plain, again = trained(METHODS[name]), trained(METHODS[name], rematerialize=True)
@@ -67,7 +64,9 @@ def test_the_same_step(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["fait_mer", "llr"])
 def test_on_two_replicas_and_in_parts(name, two_replicas):
-    assert_equal(trained(METHODS[name]), trained(METHODS[name], two_replicas, rematerialize=True))
+    alone = trained(METHODS[name])
+    # Two replicas sum in another order.
+    assert_equal(alone, trained(METHODS[name], two_replicas, rematerialize=True), atol=5e-5)
     parts = trained(METHODS[name], accumulation_steps=2)
     assert_equal(parts, trained(METHODS[name], accumulation_steps=2, rematerialize=True))
 

@@ -136,6 +136,7 @@ def test_mismatches_are_listed_and_nothing_changes(trained):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_two_replicas(tmp_path):
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     model = make(strategy=strategy)

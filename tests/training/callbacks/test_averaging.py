@@ -222,13 +222,8 @@ def run(workdir, average, stop=None):
     )
 
 
-@pytest.mark.parametrize(
-    "average",
-    [
-        pytest.param(functools.partial(SWA, 1), marks=pytest.mark.slow),
-        functools.partial(EMA, 0.9, 1),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("average", [functools.partial(SWA, 1), functools.partial(EMA, 0.9, 1)])
 def test_an_interrupted_run_ends_with_the_same_bits(average, tmp_path, monkeypatch):
     """Stopped at the end of epoch 2 and in the validation of epoch 3."""
     saved = []
