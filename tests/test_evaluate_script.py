@@ -65,6 +65,7 @@ def test_from_a_run_to_its_reports(run_folder):
         "--examples=60",
         "--checks=contract",
         "--nan_counts=robust",
+        "--thresholds=C28.few=60,C28.some=61",
         "--strict",
     )
     assert told == []
@@ -73,6 +74,8 @@ def test_from_a_run_to_its_reports(run_folder):
     report = json.loads((folder / "report.json").read_text())
     assert len(report["tfrobust"]["attacks"]) == 3
     assert report["tfrobust"]["nan_counts"] == "robust"
+    assert report["tfrobust"]["thresholds"] == {"C28": {"few": 60, "some": 61}}
+    assert {f["id"]: f["level"] for f in report["tfrobust"]["findings"]}["C28"] == "info"
     levels = {finding["level"] for finding in report["tfrobust"]["findings"]}
     assert status == (4 if levels & {"severe", "error"} else 0)
     # An untrained classifier is no better than guessing.

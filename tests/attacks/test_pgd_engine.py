@@ -290,7 +290,7 @@ def test_refusals_at_construction(make, message):
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        ((255 * X).astype("int32"), Y, "make uint8"),
+        ((255 * X).astype("int32"), Y, "use images.astype"),
         (255 * X, Y, "Divide 0..255 by 255"),
         (X, np.eye(3, dtype="int32")[Y], "one-hot rows"),
         (X, 2.0 * np.eye(3)[Y], "shares of at least 0 that sum to 1"),

@@ -89,7 +89,7 @@ def test_where_nothing_is_proven_there_is_no_chart(certified, tmp_path):
     write_reports(dataclasses.replace(found, proofs=proofs), tmp_path)
     _, told, reader = read_page(tmp_path)
     assert "svg" not in reader.tags
-    assert "For none of them it is proven" in told and "Nothing is proven at any radius" in told
+    assert "For none of them was it proven" in told and "Nothing is proven at any radius" in told
 
 
 def test_a_smoothed_classifier_is_told_from_its_network(certified, tmp_path):

@@ -162,7 +162,7 @@ BAD_IMAGES = {
     "0 to 255": (lambda x: 255 * x, "maximum 255|maximum.*255"),
     "-1 to 1": (lambda x: 2 * x - 1, "minimum.*-1"),
     "NaN": (lambda x: np.where(x == 1, np.float32(np.nan), x), "NaN"),
-    "whole numbers": (lambda x: (255 * x).astype("int32"), "make uint8"),
+    "whole numbers": (lambda x: (255 * x).astype("int32"), "use images.astype"),
     "another size": (lambda x: x[:, :3], r"\(b, 4, 4, 1\)|shape \(12, 3, 4, 1\)|fails on images"),
 }
 BAD_LABELS = {

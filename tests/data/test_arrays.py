@@ -35,7 +35,7 @@ FAULTS = {
     "just above": ("x_train", lambda a: changed(a, (2, 0, 0, 0), 1.001), r"`x_train`\[2\] holds 1.001"),
     "normalised": ("x_train", lambda a: a * 2 - 1, r"in \[0, 1\].*Undo.*input_range=\(-1, 1\)"),
     "integers": ("x_train", lambda a: a.astype(int), r"`x_train` must be uint8.*int64.*astype\(\"uint8\"\)"),
-    "wide integers": ("x_train", lambda a: (a * 65535).astype(np.uint16), "uint16.*larger ones by .*65535"),
+    "wide integers": ("x_train", lambda a: (a * 65535).astype(np.uint16), "uint16.*larger values by .*65535"),
     "black and white": ("x_train", lambda a: a > 0.5, r"dtype bool.*astype\(\"float32\"\)"),
     "no channel": ("x_train", lambda a: a[..., 0], r"shape \(20, 4, 5\).*x_train\[\.\.\., None\]"),
     "flat": ("x_train", lambda a: a.reshape(20, -1), r"`x_train` has shape \(20, 60\).*Reshape"),

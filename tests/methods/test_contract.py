@@ -172,7 +172,11 @@ def test_refused_before_any_work(make_method, make_classifier, data):
     method.compile("sgd")
     x, y = (np.concatenate(part) for part in zip(*((x, y) for x, y, _ in data), strict=True))
     bad = [
-        ((255 * x).astype("int32"), y, "dtype int32. Of whole numbers in 0..255 make uint8"),
+        (
+            (255 * x).astype("int32"),
+            y,
+            "dtype int32. If the values are 0 to 255, use images.astype",
+        ),
         (2 * x, y, r"pixels in \[0, 1\].*maximum 1.9"),
         (x - 0.5, y, "minimum -0.4"),
         (np.full_like(x, np.nan), y, "without NaN"),
@@ -191,9 +195,11 @@ def test_refused_before_any_work(make_method, make_classifier, data):
         if images.dtype != x.dtype or labels.shape[1:]:
             dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(5)
             for arguments in ({"x": dataset}, {"x": data, "validation_data": dataset}):
-                with pytest.raises(UserError, match="one-hot rows become soft|make uint8|columns"):
+                with pytest.raises(
+                    UserError, match="one-hot rows become soft|use images.astype|columns"
+                ):
                     method.fit(**arguments)
-    for images, message in ((bad[0][0], "make uint8"), (bad[1][0], r"\[0, 1\]")):
+    for images, message in ((bad[0][0], "use images.astype"), (bad[1][0], r"\[0, 1\]")):
         with pytest.raises(UserError, match=message):
             method.predict(images)
     assert int(method.optimizer.iterations.numpy()) == 0

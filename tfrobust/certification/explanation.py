@@ -54,8 +54,8 @@ def _tell_proven(content):
     certified = content["certified"]
     if not certified["count"]:
         return (
-            "For none of them it is proven that it cannot, which does not mean that it can: attacks say how "
-            "many of them are broken."
+            "For none of them was it proven that it cannot. That does not mean that it can: attacks show how "
+            "many are broken."
         )
     sure = (
         ""
@@ -65,7 +65,7 @@ def _tell_proven(content):
     return (
         f"For {_share(certified)} of all it is proven{sure} that it cannot: no attack of this strength, "
         f"known or unknown, brings the accuracy on these images below {100 * certified['accuracy']:.2f} %. "
-        "Of the others nothing is proven; they may be robust or not."
+        "Nothing is proven about the others; they may be robust or not."
     )
 
 

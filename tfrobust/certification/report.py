@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfrobust.certification.certification import Certification
+from tfrobust.certification.explanation import explain
 from tfrobust.certification.page import write_page
 from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.runs import files, markdown
@@ -155,6 +156,8 @@ def format_report(report: dict[str, Any]) -> str:
     header = ["certificate", "examples", "certified", "passes", "seconds", "settings"]
     lines = [
         f"# Certified accuracy: {100 * content['certified']['accuracy']:.2f} %",
+        "",
+        markdown.sentence(" ".join(explain(content))),
         "",
         content["headline"],
         "",

@@ -15,6 +15,7 @@ import numpy as np
 
 from tfrobust.errors import UserError, one_line
 from tfrobust.runs import files, kinds
+from tfrobust.runs.reports.threat_model import describe_threat_model
 
 TEST_TABLE = "test_examples.csv"
 _SCHEMA = 1
@@ -212,8 +213,8 @@ def _describe_data(run):
 def _unify(text: str) -> str:
     """With radii as numbers, whether written 0.1 or '0.1'; "Linf(epsilon=0.1)" becomes "Linf 0.1"."""
     text = re.sub(r"epsilon='([\d./e+-]+)'", lambda m: f"epsilon={float(Fraction(m[1]))}", text)
-    found = re.fullmatch(r"(\w+)\(epsilon=([\d.e+-]+)\)", text)
-    return text if found is None else f"{found[1]} {float(found[2]):g}"
+    norm, _, radius = describe_threat_model(text).partition(" ")
+    return f"{norm} {float(radius):g}" if text.startswith(f"{norm}(epsilon=") else text
 
 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:

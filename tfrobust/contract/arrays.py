@@ -157,7 +157,7 @@ def check_labels(labels: Any, name: str = "labels", num_classes: int | None = No
             + (f", {name}[0] is {labels[0]!s}" if len(labels) else "")
             + ": labels must be integers. "
             + (
-                f"Of names make numbers: class_names, {name} = numpy.unique({name}, return_inverse=True)."
+                f"Turn names into numbers: class_names, {name} = numpy.unique({name}, return_inverse=True)."
                 if labels.dtype.kind in "USO"
                 else f'If they are class indices, use {name}.astype("int64").'
             )

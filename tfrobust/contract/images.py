@@ -36,12 +36,12 @@ def check_image_dtype(dtype: Any, name: str = "Images") -> None:
 
 def _advise(dtype):
     if dtype == tf.bool:
-        return 'Of black and white make 0 and 1: images.astype("float32").'
-    advice = 'Of whole numbers in 0..255 make uint8: images.astype("uint8")'
+        return 'For black and white use 0 and 1: images.astype("float32").'
+    advice = 'If the values are 0 to 255, use images.astype("uint8")'
     if not dtype.is_integer or dtype == tf.int8:
         return f"{advice}."
     # uint8 would keep the last byte only.
-    return f"{advice}; divide larger ones by the number that is white, such as 65535."
+    return f"{advice}; divide larger values by that of white, such as 65535."
 
 
 def from_uint8(x: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:

@@ -79,7 +79,7 @@ def check_takes_soft_labels(part: Any, advice: str = "") -> None:
     if part.needs_class:
         raise UserError(
             f"{type(part).__name__} needs one class for each image: {part.needs_class}. Received: soft "
-            "labels, distributions (b, k). Give their likeliest class, y.argmax(-1) of an array or "
+            "labels, distributions (b, k). Give their likeliest class, y.argmax(-1) for an array or "
             f"dataset.map(lambda x, y: (x, tf.argmax(y, -1))){advice}. See docs/soft_labels.md."
         )
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tfrobust.bounds.rules import VERSION
 from tfrobust.errors import UserError
 from tfrobust.evaluation.examples import Examples
 from tfrobust.evaluation.fingerprint import hash_images
@@ -18,7 +19,7 @@ class Proofs(Protocol):
 
     Attributes:
         ids, labels: int (n,), of the examples.
-        images: text (n,), their hashes by `fingerprint.hash_images`; None where they are not known.
+        images: text (n,), their hashes by `fingerprint.hash_images`.
         clean: boolean (n,): right at the clean image.
         radii: float64 (n,): proven radii, 0 where nothing is proven.
         norm: "Linf" or "L2", of the radii.
@@ -35,7 +36,7 @@ class Proofs(Protocol):
     def labels(self) -> np.ndarray: ...
 
     @property
-    def images(self) -> np.ndarray | None: ...
+    def images(self) -> np.ndarray: ...
 
     @property
     def clean(self) -> np.ndarray: ...
@@ -95,8 +96,7 @@ class LowerBound:
             return
         _, ours, theirs = np.intersect1d(examples.ids, self._proofs.ids, return_indices=True)
         differs = np.asarray(examples.y)[ours] != self._proofs.labels[theirs]
-        if self._proofs.images is not None:
-            differs |= hash_images(examples.x[ours]) != self._proofs.images[theirs]
+        differs |= hash_images(examples.x[ours]) != self._proofs.images[theirs]
         if differs.any():
             raise UserError(
                 f"The certificates are of other images, or of other labels: so is example "
@@ -137,17 +137,29 @@ def _as_proofs(certified: Any) -> Proofs:
         certified: a `Certification`, or the path of its folder.
 
     Raises:
-        UserError: the folder holds none, or they are of a smoothed classifier, which is another one.
+        UserError: the folder holds none, they are of a smoothed classifier, which is another one, or by rules
+            of an earlier version.
     """
-    proofs = (
-        read_certification(certified) if isinstance(certified, (str, os.PathLike)) else certified
-    )
+    is_folder = isinstance(certified, (str, os.PathLike))
+    proofs = read_certification(certified) if is_folder else certified
     if not proofs.is_certain:
         raise UserError(
             "Randomised smoothing certifies the smoothed classifier, and attacks are run on the classifier "
             "itself: the two bounds are not of one model. Certify by bounds (suite='bounds')."
         )
+    if is_folder:
+        _check_rules(certified, proofs.rules)
     return proofs
+
+
+def _check_rules(folder, rules):
+    """Refuses bounds by earlier rules, which a later version may have found to be wrong."""
+    now = f"bounds {VERSION}"
+    if not rules or any(rule.startswith("bounds ") and rule != now for rule in rules.split(", ")):
+        raise UserError(
+            f"The certificates in {folder} are by the rules {rules or 'of an earlier version'!r}, which are "
+            f"{now!r} now. Certify again, into a new folder."
+        )
 
 
 def _check(proofs: Proofs, threat_model: ThreatModel, model_hash: str) -> None:
@@ -175,7 +187,7 @@ def find_radii(proofs: Proofs, ids: np.ndarray) -> np.ndarray:
     >>> from tfrobust.evaluation.certified import find_radii
     >>> from tfrobust.runs.reports.certification_report import CertificationReport
     >>> ids, labels, radii = np.array([3, 5, 8]), np.array([0, 1, 1]), np.array([0.1, 0.0, 0.0])
-    >>> proofs = CertificationReport({}, "", ids, labels, np.array([0, 1, 0]), radii)
+    >>> proofs = CertificationReport({}, "", ids, labels, np.array([0, 1, 0]), radii, ids)
     >>> find_radii(proofs, np.array([5, 3, 4])).tolist()
     [0.0, 0.1, nan]
     """

@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from tfrobust.errors import UserError
 from tfrobust.plots.style import (
     COLOURS,
-    add_legend,
-    finish_axes,
+    finish_radius_axes,
     in_column,
     make_figure,
     name_images,
@@ -111,13 +110,5 @@ def plot_bounds(bounds: Mapping[str, Bounds], norm: str) -> Figure:
                 label=f"{name}, attacked",
                 **look,
             )
-    told = f"\n({images})" if images else ""
-    axes.set(
-        xlabel=f"{norm} radius (pixels in [0, 1]){told}",
-        ylabel="accuracy",
-        ylim=(0, 1),
-        xlim=(0, None),
-    )
-    finish_axes(axes)
-    add_legend(axes)
+    finish_radius_axes(axes, norm, images)
     return figure

@@ -7,8 +7,7 @@ from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
 from tfrobust.plots.style import (
-    add_legend,
-    finish_axes,
+    finish_radius_axes,
     in_column,
     make_figure,
     name_images,
@@ -63,12 +62,5 @@ def plot_epsilon_curves(
             radius, color="gray", linestyle=(0, (1, 1)), linewidth=1, label="radius of training"
         )
     told = ", ".join(filter(None, (images, "95 % intervals" if intervals else "")))
-    axes.set(
-        xlabel=f"{norm} radius (pixels in [0, 1])" + (f"\n({told})" if told else ""),
-        ylabel="accuracy",
-        ylim=(0, 1),
-        xlim=(0, None),
-    )
-    finish_axes(axes)
-    add_legend(axes)
+    finish_radius_axes(axes, norm, told)
     return figure

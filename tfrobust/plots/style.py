@@ -153,6 +153,28 @@ def name_images(counts: Mapping[str, int | None]) -> tuple[dict[str, str], str]:
     return {n: f"{n}, {count} images" if count else n for n, count in counts.items()}, ""
 
 
+def finish_radius_axes(axes: Axes, norm: str, told: str) -> None:
+    """The axes of accuracy against the radius, with the legend.
+
+    Args:
+        axes: with its curves.
+        norm: such as "Linf".
+        told: what the figure says of its curves, below the x axis; nothing if empty.
+
+    Example:
+        >>> from tfrobust.plots.style import finish_radius_axes
+        >>> axes = Figure().subplots()
+        >>> finish_radius_axes(axes, "L2", "256 images")
+        >>> print(axes.get_xlabel())
+        L2 radius (pixels in [0, 1])
+        (256 images)
+    """
+    axes.set_xlabel(f"{norm} radius (pixels in [0, 1])" + (f"\n({told})" if told else ""))
+    axes.set(ylabel="accuracy", ylim=(0, 1), xlim=(0, None))
+    finish_axes(axes)
+    add_legend(axes)
+
+
 def add_legend(axes: Axes, line: float = 3.2) -> None:
     """A legend above the axes, where it hides nothing, in as many columns as there is room for.
 

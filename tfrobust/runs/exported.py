@@ -78,7 +78,7 @@ def find_classifier(path: str | os.PathLike) -> Exported:
         f"{path} is not a model. Expected the folder of a finished run (with export/classifier.keras), a "
         ".keras file, or the folder of a SavedModel (with saved_model.pb)."
         + (
-            " Of an HDF5 file make one: keras.models.load_model(path).save('model.keras')."
+            " Convert an HDF5 file: keras.models.load_model(path).save('model.keras')."
             if path.suffix in (".h5", ".hdf5")
             else ""
         )

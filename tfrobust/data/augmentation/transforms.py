@@ -186,6 +186,6 @@ def _named(transform, shape):
         raise UserError(
             f"The augmentation {transform!r} fails on {'images' if len(shape) > 3 else 'an image'} "
             f"{tuple(shape)}. {type(error).__name__}: {one_line(error).rstrip('.')}. It is called with an "
-            "image (h, w, c) in [0, 1] and a seed (2,), by which alone it may draw, as "
-            "tf.image.stateless_random_contrast does and layers of Keras do not."
+            "image (h, w, c) in [0, 1] and a seed (2,), and may draw random numbers by that seed only: "
+            "tf.image.stateless_random_contrast does, layers of Keras do not."
         ) from error

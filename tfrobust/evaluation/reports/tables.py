@@ -30,7 +30,7 @@ ATTACKS_NOTE = (
 ACCURACIES = ("", "accuracy", "95 % interval", "right / all")
 CHECKS = ("id", "check", "level", "value", "threshold", "examples")
 CHECKS_NOTE = (
-    "The threshold is a most or a least, as the check says. A difference that a single example makes passes "
+    "The threshold is an upper or a lower limit, as the check says. A difference of a single example passes "
     "even beyond it."
 )
 CHECKLIST = ("asked for", "checks", "state")

@@ -27,12 +27,14 @@ class CertificationReport:
         labels: int (n,).
         predictions: int (n,), -1 for an abstention.
         radii: float64 (n,): proven radii, 0 where nothing is proven.
-        images: text (n,): hashes of the images; None in folders of earlier versions.
+        images: text (n,): hashes of the images; "" in folders of earlier versions.
+        rules: of the proofs, with their version, such as "bounds 1"; "" in folders of earlier versions.
 
     Example:
     >>> from tfrobust.runs.reports.certification_report import CertificationReport
     >>> label, right = np.array([4, 2, 2]), np.array([4, 2, 1])
-    >>> report = CertificationReport({}, "", np.arange(3), label, right, np.array([0.1, 0.3, 0.0]))
+    >>> radii, images = np.array([0.1, 0.3, 0.0]), np.array(["a", "b", "c"])
+    >>> report = CertificationReport({}, "", np.arange(3), label, right, radii, images)
     >>> report.clean.tolist(), round(report.compute_accuracy(0.2), 4)
     ([True, True, False], 0.3333)
     """
@@ -43,7 +45,8 @@ class CertificationReport:
     labels: np.ndarray
     predictions: np.ndarray
     radii: np.ndarray
-    images: np.ndarray | None = None
+    images: np.ndarray
+    rules: str = ""
 
     @property
     def clean(self) -> np.ndarray:
@@ -114,9 +117,10 @@ def read_certification(folder: str | os.PathLike) -> CertificationReport:
     return CertificationReport(
         content=content,
         suite_hash=marker.get("proofs_of", {}).get("suite", ""),
+        rules=marker.get("proofs_of", {}).get("rules", ""),
         ids=np.array([int(row["id"]) for row in rows]),
         labels=np.array([int(row["label"]) for row in rows]),
         predictions=np.array([int(row["prediction"]) for row in rows]),
         radii=np.array([float(row["radius"]) for row in rows]),
-        images=np.array([row["image"] for row in rows]) if rows and "image" in rows[0] else None,
+        images=np.array([row.get("image", "") for row in rows]),
     )
