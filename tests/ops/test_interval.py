@@ -50,7 +50,7 @@ def test_of_several_runs_the_mean_lies_within(counts, total):
 
 def test_of_several_runs_one_kind_of_chance_alone_is_its_own_interval():
     assert mean_interval([0.25] * 5, 200) == pytest.approx(binomial_interval(50, 200), abs=1e-12)
-    # Of as many examples as one likes: mean 0.5, sample deviation 0.1, t of three degrees of freedom 3.182446.
+    # Of very many examples: mean 0.5, sample deviation 0.1, t of three degrees of freedom 3.182446.
     shares = [0.5 - math.sqrt(0.015), 0.5, 0.5, 0.5 + math.sqrt(0.015)]
     low, high = mean_interval(shares, 10**12)
     assert (low, high) == pytest.approx((0.5 - 0.1591223, 0.5 + 0.1591223), abs=1e-6)

@@ -108,7 +108,7 @@ def test_lines_of_gin_tell_rows_apart(tmp_path):
 
 @pytest.mark.parametrize("line", ["LAMBDA = 3", "LAMBDA = 3.0", "LAMBDA=3.00", "LAMBDA = 0.3e1"])
 def test_a_value_is_the_rows_however_it_is_written(tmp_path, line):
-    """As `--grid='LAMBDA = 3, 6'` writes it, for example; gin notes it without quotes or spaces of its own."""
+    """As `--grid='LAMBDA = 3, 6'` writes it, for example; gin notes it with spaces of its own."""
     gin = "gin/paper/cifar10_resnet18/trades.gin"
     noted = f"LAMBDA = {eval(line.split('=')[1])!r}"
     write_run(tmp_path / "run", gin, configuration=f"# Macros:\n{noted}\n", bindings=[line])

@@ -12,9 +12,10 @@ from tfrobust.runs.markdown import cell, link, plain, sentence, table
 
 NOT_RUN = "not run"
 LEGEND = (
-    "Accuracies in percent, ours with the 95 % interval over test images and, of several runs, seeds. ≠: it has no point in common with that of the "
-    "paper's value on its test images. Not run: no report was found. Times are in units of one row's; ours "
-    "are medians of training steps, of a machine that may have done other work."
+    "Accuracies in percent, ours with the 95 % interval over test images and, of several runs, seeds. ≠: it "
+    "has no point in common with that of the paper's value on its test images. Not run: no report was found. "
+    "Times are in units of one row's; ours are medians of training steps, of a machine that may have done "
+    "other work."
 )
 
 
