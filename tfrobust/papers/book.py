@@ -1,6 +1,5 @@
 """Our runs beside a paper's table, from the reports that are found under folders."""
 
-import ast
 import dataclasses
 import statistics
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from collections.abc import Sequence
 from tfrobust.ops.uncertainty.interval import binomial_interval, mean_interval
 from tfrobust.papers.found import FoundRun
 from tfrobust.papers.tables import Column, PaperTable, Row
+from tfrobust.runs.reports.lines import unify_line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,9 +118,9 @@ def _group_runs(table, row, runs):
     found: dict[tuple[str, ...], list[FoundRun]] = {}
     for run in runs:
         if _find_row(table, run) is row:
-            there = {row.gin_file, *map(_unify, row.bindings)}
+            there = {row.gin_file, *map(unify_line, row.bindings)}
             more = (*run.gin_files, *run.gin_bindings)
-            changes = tuple(line for line in more if _unify(line) not in there)
+            changes = tuple(line for line in more if unify_line(line) not in there)
             found.setdefault(changes, []).append(run)
     return found
 
@@ -141,23 +141,10 @@ def _find_row(table, run):
     fitting = [
         row
         for row in table.rows
-        if row.gin_file in run.gin_files and {*map(_unify, row.bindings)} <= _unify_all(run)
+        if row.gin_file in run.gin_files
+        and {*map(unify_line, row.bindings)} <= {*map(unify_line, run.configuration)}
     ]
     return max(fitting, key=lambda row: len(row.bindings), default=None)
-
-
-def _unify_all(run):
-    return {_unify(line) for line in run.configuration if line and line[0] != "#"}
-
-
-def _unify(line):
-    """A line of gin with its value written in one way, if that is a number."""
-    name, _, text = line.partition(" = ")
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return line
-    return f"{name} = {float(value)!r}" if type(value) in (int, float) else line
 
 
 def _make_cell(
