@@ -15,8 +15,8 @@ from tfrobust.sweeps.results import MEASURES, Result
 def write_hparams(folder: SweepFolder, results: Sequence[Result]) -> None:
     """Writes values and accuracies of all runs, so that `tensorboard --logdir=SWEEP` compares them.
 
-    What an earlier call wrote is replaced. The files are in `tensorboard/`, a folder for each run. Each column
-    of the dashboard has a kind, numbers, truth values or texts, and its values to choose from.
+    What an earlier call wrote is replaced. The files are in `tensorboard/`, a folder for each run. Columns
+    have a kind, numbers, truth values or texts, and their values to choose from.
 
     Args:
         folder: `SweepFolder`.
