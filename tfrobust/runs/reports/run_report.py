@@ -22,6 +22,7 @@ class RunReport:
         clean, robust: accuracies on the test split, in [0, 1]; robust under the run's test attack.
         validation: clean and robust accuracy on the validation split at the epoch that was chosen; None where
             it was not measured.
+        test_attack: the test attack with all its settings, as text; empty in reports of earlier versions.
         interval: of the robust one, 95 %.
         seconds: of training.
     """
@@ -36,6 +37,7 @@ class RunReport:
     interval: tuple[float, float]
     seconds: float
     validation: tuple[float | None, float | None]
+    test_attack: str = ""
 
 
 def read_run_report(folder: str | os.PathLike) -> RunReport:
@@ -59,6 +61,7 @@ def read_run_report(folder: str | os.PathLike) -> RunReport:
             interval=(low + 0.0, high + 0.0),
             seconds=found["training_seconds"] + 0.0,
             validation=_read_validation(folder, found),
+            test_attack=found.get("test_attack", "") + "",
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise UserError(
