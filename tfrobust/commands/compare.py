@@ -107,7 +107,7 @@ def _run(values):
 def _print_plan(values):
     """Prints what the runs take: what those that have ended took, or else the plan of the first one."""
     from tfrobust.runs.bar import fold
-    from tfrobust.runs.reports.run_report import read_run_report
+    from tfrobust.runs.reports.run_report import read_duration
     from tfrobust.sweeps.sweep import is_trained
 
     gin_files = values.gin_file or list_digits_files()
@@ -118,7 +118,7 @@ def _print_plan(values):
     print(fold(describe_runs(*asked)))
     if not missing:
         return 0
-    took = [read_run_report(folders[run]).seconds for run in runs if run not in missing]
+    took = [read_duration(folders[run]) for run in runs if run not in missing]
     gin, seed = missing[0]
     command = [
         *LAUNCHER,

@@ -81,7 +81,7 @@ def plot_accuracies(folders: Sequence[str | os.PathLike]) -> Figure:
             color=colour,
             hatch=hatch,
             edgecolor="white",
-            yerr=np.abs(ends - values),
+            yerr=np.abs(ends - values).tolist(),  # an array of one column: Matplotlib 3.10 warns
             error_kw={"capsize": 2, "linewidth": 0.8},
         )
         for bar, value, top in zip(bars, values, ends[1], strict=True):

@@ -1,6 +1,7 @@
 """The report.json of a training run, read and checked."""
 
 import dataclasses
+import datetime
 import json
 import os
 import pathlib
@@ -8,6 +9,7 @@ import shlex
 from typing import Any
 
 from tfrobust.errors import UserError
+from tfrobust.runs import kinds
 from tfrobust.runs.metrics import read_metrics
 
 
@@ -25,6 +27,7 @@ class RunReport:
         test_attack: the test attack with all its settings, as text; empty in reports of earlier versions.
         interval: of the robust one, 95 %.
         seconds: of training.
+        seed: of the run; None in reports of early versions.
     """
 
     method: str
@@ -36,6 +39,7 @@ class RunReport:
     robust: float
     interval: tuple[float, float]
     seconds: float
+    seed: int | None
     validation: tuple[float | None, float | None]
     test_attack: str = ""
 
@@ -60,6 +64,7 @@ def read_run_report(folder: str | os.PathLike) -> RunReport:
             robust=found["robust"]["right"] / found["robust"]["total"],
             interval=(low + 0.0, high + 0.0),
             seconds=found["training_seconds"] + 0.0,
+            seed=found.get("seed"),
             validation=_read_validation(folder, found),
             test_attack=found.get("test_attack", "") + "",
         )
@@ -102,6 +107,22 @@ def read_bindings(folder: str | os.PathLike, report: dict[str, Any]) -> tuple[st
         flag = "--gin_bindings="
         lines = [word.removeprefix(flag) for word in words if word.startswith(flag)]
     return tuple(" = ".join(part.strip() for part in line.split("=", 1)) for line in lines)
+
+
+def read_duration(folder: str | os.PathLike) -> float:
+    """Seconds that a finished run took from the start to the export, all starts together.
+
+    Of a start that was killed nobody knows the end: then at least the seconds of training.
+
+    Raises:
+        UserError: the folder's report.json is not that of a run.
+    """
+    took = 0.0
+    for start in (kinds.RUN.read(folder) or {"starts": ()})["starts"]:
+        if start.get("ended") is not None:
+            ends = [datetime.datetime.fromisoformat(start[end]) for end in ("started", "ended")]
+            took += (ends[1] - ends[0]).total_seconds()
+    return max(took, read_run_report(folder).seconds)
 
 
 def _read_validation(folder, report):
