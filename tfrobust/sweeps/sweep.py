@@ -1,12 +1,12 @@
 """Runs what is missing of a sweep, and writes what came out."""
 
-import io
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib.figure import Figure
 
 from tfrobust.errors import Interrupted, UserError
+from tfrobust.plots.pixels import encode_figure
 from tfrobust.plots.sweeps import plot_sweep
 from tfrobust.runs import files
 from tfrobust.runs.reports.run_report import read_duration
@@ -153,9 +153,8 @@ class Sweep:
         files.write_text(path / "sweep.md", f"# {self.gin_file}\n\n{table}")
         files.write_text(path / "sweep.csv", format_csv(results))
         if any(result.accuracies for result in results):
-            picture = io.BytesIO()
-            draw_groups(groups, self.suite).savefig(picture, format="png", dpi=150)
-            files.write_bytes(path / "sweep.png", picture.getvalue())
+            picture = encode_figure(draw_groups(groups, self.suite), "png", dpi=150)
+            files.write_bytes(path / "sweep.png", picture)
             write_hparams(self.folder, results)
         return table
 

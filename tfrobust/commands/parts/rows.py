@@ -12,6 +12,7 @@ from tfrobust.comparison.verdicts import read_evaluation, read_test
 from tfrobust.errors import UserError
 from tfrobust.runs import files
 from tfrobust.runs.markdown import code, link, plain
+from tfrobust.runs.reports.naming import find_owner
 from tfrobust.runs.reports.run_report import read_run_report
 
 HEAD = """| gin file | method | data | threat model | clean | PGD-20 | 95 % interval | group | training |
@@ -159,9 +160,7 @@ def name_run(folder: pathlib.Path) -> str:
         >>> name_run(pathlib.Path("runs/noise/certification/smoothing")), name_run(pathlib.Path("bounds/ibp"))
         ('noise', 'ibp')
     """
-    folder = folder.resolve()
-    inside = folder.parent.name in ("evaluation", "certification")
-    return folder.parent.parent.name if inside else folder.name
+    return find_owner(folder).name
 
 
 def _name_files(report):

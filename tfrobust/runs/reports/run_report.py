@@ -24,6 +24,7 @@ class RunReport:
         clean, robust: accuracies on the test split, in [0, 1]; robust under the run's test attack.
         validation: clean and robust accuracy on the validation split at the epoch that was chosen; None where
             it was not measured.
+        test_attack: the test attack with all its settings, as text; empty in reports of earlier versions.
         interval: of the robust one, 95 %.
         seconds, test_seconds: of training, and of the final test.
         seed: of the run; None in reports of early versions.
@@ -41,6 +42,7 @@ class RunReport:
     test_seconds: float
     seed: int | None
     validation: tuple[float | None, float | None]
+    test_attack: str = ""
 
 
 def read_run_report(folder: str | os.PathLike) -> RunReport:
@@ -66,6 +68,7 @@ def read_run_report(folder: str | os.PathLike) -> RunReport:
             test_seconds=found.get("test_seconds", 0.0) + 0.0,
             seed=found.get("seed"),
             validation=_read_validation(folder, found),
+            test_attack=found.get("test_attack", "") + "",
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise UserError(
