@@ -202,7 +202,7 @@ def test_a_run_stands_for_its_only_evaluation(files, tmp_path, capsys):
     (files / "none").mkdir()
     (files / "none" / "run.json").write_text(json.dumps({"seed": 0, "starts": []}))
     assert COMMAND.main(["plot", "accuracies", str(files / "none")]) == 2
-    assert "has no evaluation: bin/evaluate.py --model=" in capsys.readouterr().err
+    assert "has no evaluation: tfrobust evaluate --model=" in capsys.readouterr().err
 
 
 def test_every_figure_says_what_it_shows():
