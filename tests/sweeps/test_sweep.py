@@ -133,7 +133,7 @@ def test_tensorboard_compares_the_runs(tmp_path):
     [
         (["1", "3.5", "1e-3"], "DATA_TYPE_FLOAT64", [0.001, 1.0, 3.5]),
         (["True", "False"], "DATA_TYPE_BOOL", [False, True]),
-        (["@a.b", "None", "2"], "DATA_TYPE_STRING", ["2", "None", "a.b"]),
+        (["@a.b", "None", "2"], "DATA_TYPE_STRING", ["2", "@a.b", "None"]),
         (["1e999", "2"], "DATA_TYPE_STRING", ["1e999", "2"]),
     ],
 )
