@@ -43,6 +43,7 @@ def test_values_that_only_look_alike_are_two():
 
 def test_names_stay_whole_where_their_last_parts_agree():
     assert shorten([("a.beta", "1"), ("b.beta", "2")]) == [("a.beta", "1"), ("b.beta", "2")]
+    assert shorten([("data.npz.seed", "1")]) == [("data.npz.seed", "1")]
 
 
 def test_people_read_values_as_they_are_and_folders_have_plain_names():

@@ -100,7 +100,9 @@ def shorten(values: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         [('epsilon', '8/255'), ('keep', '(1, 2)')]
     """
     last = [name.rpartition(".")[2] for name, _ in values]
-    names = last if len(set(last)) == len(last) else [name for name, _ in values]
+    # "seed" is that of the run.
+    short = len({*last, "seed"}) == len(last) + 1
+    names = last if short else [name for name, _ in values]
     return [(name, _unquote(value)) for name, (_, value) in zip(names, values, strict=True)]
 
 
