@@ -4,7 +4,6 @@ import math
 import textwrap
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
@@ -44,7 +43,7 @@ def plot_sweep(panels: Mapping[str, Curves], xlabel: str) -> Figure:
     if not texts:
         raise UserError("No run of the sweep has ended yet, so there is nothing to draw.")
     texts = list(dict.fromkeys(texts))
-    places, numeric = _place(texts)
+    places, numeric = place_values(texts)
     height = 0.6 + 1.5 * len(panels) if len(panels) > 1 else 2.4
     figure = make_figure(height)
     drawn = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
@@ -68,15 +67,21 @@ def plot_sweep(panels: Mapping[str, Curves], xlabel: str) -> Figure:
     return figure
 
 
-def _place(texts):
-    """Where each text stands on the axis, and whether that is its value."""
+def place_values(texts: Sequence[str]) -> tuple[dict[str, float], bool]:
+    """Where each text stands on an axis, and whether that is its value.
+
+    Example:
+        >>> from tfrobust.plots.sweeps import place_values
+        >>> place_values(["6", "1.5"]), place_values(["step", "plateau"])
+        (({'6': 6.0, '1.5': 1.5}, True), ({'step': 0.0, 'plateau': 1.0}, False))
+    """
     try:
         numbers = {text: float(text) for text in texts}
     except ValueError:
-        return dict(zip(texts, np.arange(float(len(texts))), strict=True)), False
-    if all(map(math.isfinite, numbers.values())):
+        numbers = {}
+    if numbers and all(map(math.isfinite, numbers.values())):
         return numbers, True
-    return dict(zip(texts, np.arange(float(len(texts))), strict=True)), False
+    return {text: float(place) for place, text in enumerate(texts)}, False
 
 
 def _finish_axes(axes, title, places, numeric):
