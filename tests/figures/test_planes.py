@@ -79,6 +79,16 @@ def test_every_filter_of_a_direction_is_as_long_as_the_models_own(model):
             )
 
 
+def test_a_depthwise_kernel_has_a_filter_for_each_channel():
+    layers = [keras.Input((4, 4, 3)), keras.layers.DepthwiseConv2D(3, depth_multiplier=2)]
+    depthwise = keras.Sequential(layers)
+    kernel = np.asarray(depthwise.layers[0].kernel)
+    direction, _ = draw_filter_normalised(depthwise, seed=1)
+    lengths = [np.sqrt((values**2).sum((0, 1))) for values in (kernel, direction)]
+    assert lengths[0].shape == (3, 2)
+    np.testing.assert_allclose(*lengths, rtol=1e-5)
+
+
 def test_a_plane_of_weights_is_the_loss_with_those_weights(model, image):
     images, labels = np.stack([image, 1 - image]), np.array([0, 1])
     directions = [draw_filter_normalised(model, seed) for seed in (1, 2)]
