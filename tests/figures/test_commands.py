@@ -202,6 +202,9 @@ def test_a_run_stands_for_its_only_evaluation(files, tmp_path, capsys):
         assert plot(name, tmp_path / f"{name}.svg", files / "one", files / "two") == rows
         assert {next(iter(row.values())) for row in rows} == {"one", "two"}
     (files / "none").mkdir()
+    for name in ("accuracies", "epsilon", "bounds", "rows"):
+        assert COMMAND.main(["plot", name, str(files / "none")]) == 2
+        assert "no evaluation in" in capsys.readouterr().err
     (files / "none" / "run.json").write_text(json.dumps({"seed": 0, "starts": []}))
     assert COMMAND.main(["plot", "accuracies", str(files / "none")]) == 2
     assert "has no evaluation: bin/evaluate.py --model=" in capsys.readouterr().err
