@@ -232,7 +232,7 @@ WRITING = {
     "evaluation/reports/report_files": "for reports/evaluation",
     "evaluation/reports/page": "beside a report of an evaluation",
     "plots/inline_svg": "in memory",
-    "plots/style": "in memory, for a notebook",
+    "plots/pixels": "in memory",
     "sweeps/folder": "claimed as a sweep",
     "sweeps/sweep": "claimed as a sweep",
     "sweeps/hparams": "inside of a claimed sweep",

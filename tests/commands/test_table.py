@@ -91,6 +91,29 @@ def test_runs_are_compared_in_pairs_under_their_test(tmp_path, capsys):
         assert f"adv in {folders[3]} is not compared: there is no test_examples.csv" in text
 
 
+def test_rows_of_one_gin_file_are_told_apart(tmp_path, capsys):
+    """By lines of gin that not all have, two of the same lines by their folders; a file alone by its name."""
+    shared = ["EPOCHS = 3"]
+    lines = {"a": ["BETA=1"], "b": ["BETA = 6"], "c": ["BETA = 6", "SEED = 1"], "d": [], "e": []}
+    for name, more in lines.items():
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, gin_bindings=[*shared, *more])
+    (tmp_path / "f").mkdir()
+    write(tmp_path / "f", gin_bindings=shared, gin_files=["gin/free.gin"])
+    assert COMMAND.main(["table", *(str(tmp_path / name) for name in "abcdef")]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| [")]
+    told = {row.split(" | ")[0].removeprefix("| ") for row in rows}
+    adv = "[adv](gin/adv.gin)"
+    assert told == {
+        f"{adv}<br>`BETA = 1`",
+        f"{adv}<br>`BETA = 6`",
+        f"{adv}<br>`BETA = 6`<br>`SEED = 1`",
+        f"{adv}<br>`{tmp_path / 'd'}`",
+        f"{adv}<br>`{tmp_path / 'e'}`",
+        "[free](gin/free.gin)",
+    }
+
+
 def test_one_bound_alone_is_refused(tmp_path):
     for missing, word in (("certified", "certificates"), ("robust", "attacks")):
         write_evaluation(tmp_path / missing, **{missing: None})

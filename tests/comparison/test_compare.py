@@ -287,3 +287,14 @@ def test_what_cannot_be_read_is_said_once_for_each_reason(tmp_path):
     half = judge_method("A", [readers["a"], lambda: method("x", "10").runs[0]])
     some = compare_methods([half, JudgedMethod("B")])
     assert some.remarks[0].startswith("some runs of A are not compared: ")
+
+
+@pytest.mark.parametrize("count", [6, 7])
+def test_many_rows_that_lack_the_same_are_counted(count):
+    def read():
+        raise UserError("there is no examples.csv")
+
+    names = [f"row {number}" for number in range(count)]
+    found = compare_methods([judge_method(name, [read]) for name in names] + [method("A", "1")])
+    told = ", ".join(names) if count == 6 else "7 of 8 rows"
+    assert found.remarks[0] == f"{told} are not compared: there is no examples.csv."

@@ -35,7 +35,7 @@ def plot(name, output, *arguments):
 
 
 OF_MODELS = [name for name, entry in FIGURES.items() if entry.needs_models]
-SETTING = ("--data=digits", "--epsilon=0.1", "--points=3", "--examples=4")
+SETTING = {"data": "digits", "epsilon": 0.1, "points": 3, "examples": 4}
 
 
 # The surface goes the way of the landscape; the others are drawn by CI.
@@ -48,8 +48,9 @@ DEAR = {name for name in OF_MODELS if name != "loss_landscape"}
 def test_figures_of_models(name, model, tmp_path, capsys):
     output = tmp_path / "new" / f"{name}.png"
     examples, network = load_examples("digits").first(4), keras.models.load_model(model)
-    chosen = f"--example={examples.ids[0]}"
-    rows = plot(name, output, *SETTING, chosen, model)
+    setting = SETTING | ({} if "examples" in FIGURES[name].flags else {"example": examples.ids[0]})
+    flags = [f"--{f}={value}" for f, value in setting.items() if f in FIGURES[name].flags]
+    rows = plot(name, output, *flags, model)
     assert "drawn from" not in capsys.readouterr().out
     if "loss" in rows[0]:
         assert len(rows) == 9
@@ -65,7 +66,7 @@ def test_figures_of_models(name, model, tmp_path, capsys):
     else:
         assert [int(row["id"]) for row in rows] == examples.ids.tolist()
     former = output.with_suffix(".npz").stat().st_mtime_ns
-    assert plot(name, output, *SETTING, chosen, model) == rows
+    assert plot(name, output, *flags, model) == rows
     assert output.with_suffix(".npz").stat().st_mtime_ns == former
 
 
@@ -171,6 +172,37 @@ def test_both_bounds_are_of_the_same_images(both, tmp_path):
         ("certification", "certified", 0.05, 0.75),
         ("certification", "certified", 0.1, 0.5),
     ]
+
+
+FLAGS = {"data": "digits", "data_dir": ".", "norm": "L2", "epsilon": "0.1", "example": 1}
+FLAGS |= {"examples": 2, "points": 3, "extent": 2.0, "seed": 1, "trust": "true"}
+
+
+def test_what_makes_no_difference_to_a_figure_is_refused(tmp_path, capsys):
+    own = set(COMMAND.make_flags()) - {"output", "verbosity", "help", "helpfull", "helpshort"}
+    known = {flag for entry in FIGURES.values() for flag in entry.flags}
+    assert known == set(FLAGS) and known <= own
+    for name, entry in FIGURES.items():
+        for flag in known - set(entry.flags):
+            assert COMMAND.main(["plot", name, f"--{flag}={FLAGS[flag]}", str(tmp_path)]) == 2
+            assert f"{name} has no use for --{flag}. Its flags:" in capsys.readouterr().err
+        # Of two lines that look alike one would hide the other.
+        assert COMMAND.main(["plot", name, str(tmp_path), f"{tmp_path}/."]) == 2
+        assert "given twice" in capsys.readouterr().err or entry.paths.startswith("one ")
+
+
+def test_a_run_stands_for_its_only_evaluation(files, tmp_path, capsys):
+    for run in ("one", "two"):
+        (files / run / "run.json").write_text(json.dumps({"seed": 0, "starts": []}))
+    folders = [files / run / "evaluation" / "autoattack_standard" for run in ("one", "two")]
+    for name in ("accuracies", "epsilon", "bounds", "rows"):
+        rows = plot(name, tmp_path / f"{name}.svg", *folders)
+        assert plot(name, tmp_path / f"{name}.svg", files / "one", files / "two") == rows
+        assert {next(iter(row.values())) for row in rows} == {"one", "two"}
+    (files / "none").mkdir()
+    (files / "none" / "run.json").write_text(json.dumps({"seed": 0, "starts": []}))
+    assert COMMAND.main(["plot", "accuracies", str(files / "none")]) == 2
+    assert "has no evaluation: tfrobust evaluate --model=" in capsys.readouterr().err
 
 
 def test_every_figure_says_what_it_shows():

@@ -12,7 +12,16 @@ from tfrobust.figures.request import Request
 from tfrobust.ops.uncertainty.interval import binomial_interval
 
 
-def write_run(folder, gin, seed, clean, robust, threat_model="Linf(epsilon='8/255')"):
+def write_run(
+    folder,
+    gin,
+    seed,
+    clean,
+    robust,
+    threat_model="Linf(epsilon='8/255')",
+    tests=None,
+    attack="PGD(steps=20)",
+):
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps({"seed": seed, "starts": []}))
     about = {
@@ -21,9 +30,11 @@ def write_run(folder, gin, seed, clean, robust, threat_model="Linf(epsilon='8/25
         "method": "",
         "data": "",
         "threat_model": threat_model,
+        "test_attack": attack,
     }
     counts = {"right": clean, "total": 100, "interval": [0, 1]}
-    report = {**about, "training_seconds": 1.0, "clean": counts, "robust": counts}
+    tested = counts if tests is None else counts | {"right": tests}
+    report = {**about, "training_seconds": 1.0, "clean": counts, "robust": tested}
     (folder / "report.json").write_text(json.dumps(report))
     if robust is not None:
         (folder / "autoattack.json").write_text(json.dumps({"right": robust, "total": 100}))
@@ -69,6 +80,24 @@ def test_what_cannot_stand_in_one_figure_is_said(table):
     write_run(table / "all" / "left", "gin/left.gin", 0, 70, None)
     with pytest.raises(UserError, match="1 of 5 runs have no evaluation, the first is .*left"):
         draw(table, "all")
+
+
+def test_runs_that_were_never_evaluated_stand_by_their_test_attack(tmp_path):
+    for seed, clean in enumerate((70, 80)):
+        write_run(
+            tmp_path / "all" / f"adv_{seed}", "gin/adv.gin", seed, clean, None, tests=(20, 40)[seed]
+        )
+    figure, rows = draw(tmp_path, "all")
+    deviation = 0.1 * 2**0.5
+    assert rows["all"][3:] == pytest.approx((0.3 - deviation, 0.3, 0.3 + deviation))
+    assert figure.axes[0].get_ylabel() == "robust accuracy\n(test attack, Linf 8/255)"
+    write_run(
+        tmp_path / "all" / "other", "gin/other.gin", 0, 70, None, tests=30, attack="PGD(steps=7)"
+    )
+    with pytest.raises(
+        UserError, match=r"different test attacks .*: PGD\(steps=20\), PGD\(steps=7\)"
+    ):
+        draw(tmp_path, "all")
 
 
 def test_numbers_stand_beside_the_picture(table):

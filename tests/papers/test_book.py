@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
+from tfrobust.commands.paper_table import COMMAND
 from tfrobust.errors import UserError
 from tfrobust.evaluation import list_suites
 from tfrobust.ops.uncertainty.interval import binomial_interval
@@ -17,17 +18,19 @@ from tfrobust.papers.text import format_html, format_markdown, format_text
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def write_run(folder, gin, seed=0, right=9_000, configuration="", more=()):
+def write_run(folder, gin, seed=0, right=9_000, configuration="", more=(), bindings=None):
     folder.mkdir(parents=True)
     record = {"seed": seed, "starts": [], "configuration": configuration}
     (folder / "run.json").write_text(json.dumps(record))
     counts = {"right": right, "total": 10_000, "interval": [0, 1]}
     report = {"gin_files": [gin, *more], "seed": seed, "clean": counts, "robust": counts}
+    report |= {"data": "mnist", "threat_model": "Linf(epsilon='0.3')"}
+    report |= {} if bindings is None else {"gin_bindings": bindings}
     (folder / "report.json").write_text(json.dumps(report))
 
 
-def write_evaluation(run, suite, right, total=10_000, attacks=(), flags=None):
-    folder = run / "evaluation" / suite
+def write_evaluation(run, suite, right, total=10_000, attacks=(), flags=None, name=None, **more):
+    folder = run / "evaluation" / (name or suite)
     folder.mkdir(parents=True)
     robust = {"right": right, "total": total}
     attacks = attacks or [("pgd", right)]
@@ -36,7 +39,7 @@ def write_evaluation(run, suite, right, total=10_000, attacks=(), flags=None):
         for name, n in attacks
     ]
     report = {"schema": 1, "suite": suite, "robust": robust, "attacks": attacks}
-    report |= {"norm": "Linf", "radius": 0.3, "data": "mnist test"}
+    report |= {"norm": "Linf", "radius": 0.3, "data": "mnist test", **more}
     if flags is not None:
         rows = [f"{i},0,{'' if flag else 'pgd'},true" for i, flag in enumerate(flags)]
         text = "\n".join(["id,label,broken_by,clean_right", *rows])
@@ -89,9 +92,11 @@ def test_seeds_are_one_cell_with_both_kinds_of_chance(tmp_path):
         write_run(tmp_path / str(seed), table.rows[1].gin_file, seed, right)
     cell = compare_table(table, find_runs([tmp_path]))[1].cells[0]
     assert cell.seeds == (0, 1, 2)
-    # Quantile of t with two degrees of freedom, sample variance 1e-4.
-    half = 4.302653 * math.sqrt(1e-4 / 3 + 0.95 * 0.05 / 10_000)
-    assert cell.interval == pytest.approx((95 - 100 * half, 95 + 100 * half), abs=1e-4)
+    # Quantile of t with two degrees of freedom, sample variance 1e-4; Wilson's interval of the mean.
+    error = 4.302653 * math.sqrt(1e-4 / 3)
+    ends = [math.hypot(0.95 - end, error) for end in binomial_interval(9_500, 10_000)]
+    assert cell.interval == pytest.approx((95 - 100 * ends[0], 95 + 100 * ends[1]), abs=1e-4)
+    assert "ours, 3 seeds" in format_text(table, compare_table(table, find_runs([tmp_path])))
 
 
 def test_lines_of_gin_tell_rows_apart(tmp_path):
@@ -100,6 +105,83 @@ def test_lines_of_gin_tell_rows_apart(tmp_path):
     write_run(tmp_path / "run", gin, configuration="# Macros:\nLAMBDA = 6.0\n")
     lines = compare_table(table, find_runs([tmp_path]))
     assert [line.row.method for line in lines if line.cells[0]] == ["TRADES, lambda 6"]
+
+
+@pytest.mark.parametrize("line", ["LAMBDA = 3", "LAMBDA = 3.0", "LAMBDA=3.00", "LAMBDA = 0.3e1"])
+def test_a_value_is_the_rows_however_it_is_written(tmp_path, line):
+    """As `--grid='LAMBDA = 3, 6'` writes it, for example; gin notes it with spaces of its own."""
+    gin = "gin/paper/cifar10_resnet18/trades.gin"
+    noted = f"LAMBDA = {eval(line.split('=')[1])!r}"
+    write_run(tmp_path / "run", gin, configuration=f"# Macros:\n{noted}\n", bindings=[line])
+    lines = [c for c in compare_table(load_table("fait_1"), find_runs([tmp_path])) if c.cells[0]]
+    assert [(c.row.method, c.changes) for c in lines] == [("TRADES, lambda 3", ())]
+
+
+ELSEWHERE = {
+    "radius": ({"radius": 0.1}, "it is in Linf 0.1, the run's own test in Linf 0.3"),
+    "norm": ({"norm": "L2"}, "it is in L2 0.3, the run's own test in Linf 0.3"),
+    "split": ({"data": "mnist validation"}, "it is of mnist validation, not of mnist test"),
+    "data": ({"data": "digits test"}, "it is of digits test, not of mnist test"),
+    "answers": ({"nan_counts": "robust"}, "images without finite logits count as robust"),
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_what_was_asked_otherwise_fills_no_cell_and_is_said(tmp_path, name):
+    table, (more, told) = load_table("atlas_1"), ELSEWHERE[name]
+    write_run(tmp_path / "run", table.rows[1].gin_file)
+    write_evaluation(tmp_path / "run", "atlas_pgd20", 9_900, **more)
+    lines = compare_table(table, find_runs([tmp_path]))
+    assert lines[1].cells[2] is None and lines[1].cells[0] is not None
+    for form in (format_text, format_markdown, format_html):
+        said = form(table, lines)
+        assert "Left out:" in said and told in said.replace("&#x27;", "'")
+    # One that was asked as the table does counts beside it; a radius of 1 % more is that of a rounded one.
+    write_evaluation(tmp_path / "run", "atlas_pgd20", 9_100, name="again", radius=0.303)
+    assert compare_table(table, find_runs([tmp_path]))[1].cells[2].value == 91.0
+
+
+def test_of_shards_and_their_whole_the_whole_counts(tmp_path):
+    table = load_table("atlas_1")
+    write_run(tmp_path / "run", table.rows[1].gin_file)
+    write_evaluation(tmp_path / "run", "atlas_pgd20", 9_000)
+    for part, right in enumerate((4_000, 5_000)):
+        write_evaluation(
+            tmp_path / "run", "atlas_pgd20", right, 5_000, name=f"atlas_pgd20-{part}-of-2"
+        )
+    cell = compare_table(table, find_runs([tmp_path]))[1].cells[2]
+    assert (cell.value, cell.images) == (90.0, 10_000)
+
+
+def test_a_seed_counts_once(tmp_path):
+    """In cells, times and comparisons alike: the run with the most evaluations, else the first one."""
+    table = load_table("atlas_1")
+    for name, seed, right in (("a", 0, 9_000), ("b", 0, 9_500), ("c", 1, 9_600), ("d", 1, 9_900)):
+        write_run(tmp_path / name, table.rows[1].gin_file, seed, right)
+    write_evaluation(tmp_path / "b", "atlas_pgd20", 9_100)
+    lines = compare_table(table, find_runs([tmp_path]))
+    clean, _, robust = lines[1].cells[:3]
+    assert clean.value == pytest.approx(95.5) and clean.seeds == (0, 1)
+    assert robust.value == 91.0 and robust.seeds == (0,)
+    assert [run.folder.name for run in lines[1].runs] == ["b", "c"]
+    text = format_text(table, lines)
+    assert f"{tmp_path / 'a'} does not count: {tmp_path / 'b'} is a run of seed 0 too." in text
+    assert f"{tmp_path / 'd'} does not count: {tmp_path / 'c'} is a run of seed 1 too." in text
+    low, high = (100 * end for end in binomial_interval(9_100, 10_000))
+    assert "ours, 2 seeds" in text and f"91.00 ({low:.2f} to {high:.2f}) of 1 seed ≠" in text
+
+
+def test_fewer_test_images_than_the_papers_are_said(tmp_path):
+    table = load_table("atlas_1")
+    write_run(tmp_path / "run", table.rows[1].gin_file)
+    for suite, total in (
+        ("atlas_pgd20", 10_000),
+        ("atlas_pgd1000", 1_000),
+        ("atlas_unt_cnn", 1_000),
+    ):
+        write_evaluation(tmp_path / "run", suite, total // 2, total)
+    text = format_text(table, compare_table(table, find_runs([tmp_path])))
+    assert "Ours are of fewer test images than the paper's: PGD-1000, Un-T on 1000." in text
 
 
 def test_another_scale_is_a_line_of_its_own(tmp_path):
@@ -182,6 +264,31 @@ def test_the_verdict_of_a_comparison_counts_unless_there_is_an_evaluation(tmp_pa
 def test_one_run_under_two_folders_counts_once(tmp_path):
     write_run(tmp_path / "run", load_table("atlas_1").rows[0].gin_file)
     assert len(find_runs([tmp_path, tmp_path / "run"])) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["report.json", "evaluation/atlas_pgd20/report.json", "autoattack.json"]
+)
+@pytest.mark.parametrize("text", ["{", "{}", '{"tfrobust": {"schema": 1}}', "[]"])
+def test_a_damaged_report_is_named(tmp_path, name, text):
+    run = tmp_path / "run"
+    write_run(run, load_table("atlas_1").rows[0].gin_file)
+    write_evaluation(run, "atlas_pgd20", 9_000)
+    (run / name).write_text(text)
+    with pytest.raises(UserError, match="run.*(damaged|is not a report)"):
+        find_runs([tmp_path])
+
+
+def test_runs_and_sweeps_are_the_folders_where_none_is_given(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    row = load_table("atlas_1").rows[0]
+    for seed, folder in enumerate(("runs/a", "sweeps/beta/b", "else/c")):
+        write_run(tmp_path / folder, row.gin_file, seed)
+    for words, seeds in (([], "ours, 2 seeds"), (["else"], "ours, 1 seed")):
+        assert COMMAND.main(["paper_table", "atlas_1", *words]) == 0
+        assert seeds in capsys.readouterr().out
+    assert COMMAND.main(["paper_table", "atlas_1", "--format=html", "--readme=x.md"]) == 2
+    assert "Leave out --format=html" in capsys.readouterr().err
 
 
 def test_every_form_says_what_was_not_run(tmp_path):

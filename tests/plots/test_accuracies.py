@@ -32,6 +32,12 @@ def test_bars_have_the_heights_of_the_reports(tmp_path):
     assert axes.get_xlabel() == "Linf 0.15"
 
 
+def test_runs_of_one_name_are_told_apart(tmp_path):
+    folders = [write(tmp_path / name / "seed_0", 0.9, 0.5) for name in ("adv", "trades")]
+    labels = plot_accuracies(folders).axes[0].get_xticklabels()
+    assert [label.get_text() for label in labels] == ["adv/seed_0", "trades/seed_0"]
+
+
 def test_what_cannot_be_drawn_is_refused(tmp_path):
     with pytest.raises(UserError, match="one or more evaluations"):
         plot_accuracies([])

@@ -1,6 +1,7 @@
 """Figures show their numbers, series differ without colour, and what cannot be drawn is said."""
 
 import itertools
+import json
 import pathlib
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from tfrobust import plots
 from tfrobust.errors import UserError
+from tfrobust.plots.pixels import encode_figure
 from tfrobust.plots.style import point_style, series_style
 
 
@@ -126,6 +128,42 @@ def test_a_collapse_is_marked_where_accuracy_falls(how):
         assert cross.get_xdata().tolist() == [3]
 
 
+def test_a_collapse_from_little_is_marked_and_noise_is_not():
+    def mark(*values):
+        rows = [{"epoch": i, "val_robust_accuracy": v} for i, v in enumerate(values)]
+        (axes,) = plots.plot_epochs(
+            {"a": rows}, {"robust": "val_robust_accuracy"}, "val_robust_accuracy"
+        ).axes
+        return [x for line in axes.lines if line.get_marker() == "x" for x in line.get_xdata()]
+
+    # One-step TRADES on CIFAR-100 has 17 %; a classifier without robustness wavers.
+    assert mark(0.1, 0.17, 0.05, 0.0, 0.0) == [4] and mark(0.06, 0.0, 0.05, 0.0) == []
+    assert mark(0.19, 0.09, 0.17, 0.08) == [] and mark(0.96, float("nan"), 0.75, 0.97, 0.1) == [
+        3,
+        5,
+    ]
+
+
+def test_every_run_is_in_the_legend_whatever_it_recorded():
+    norm = {"epoch": 0, "jacobian_norm": 9.0, "val_robust_accuracy": 0.5}
+    falls = [{"epoch": i, "val_robust_accuracy": v} for i, v in enumerate((0.9, 0.1))]
+    panels = {"norm": "jacobian_norm", "robust": "val_robust_accuracy"}
+    for runs in ({"a": [norm], "b": falls}, {"b": falls, "a": [norm]}):
+        figure = plots.plot_epochs(runs, panels, "val_robust_accuracy")
+        (legend,) = filter(None, (axes.get_legend() for axes in figure.axes))
+        assert [text.get_text() for text in legend.get_texts()] == [*runs, "collapse"]
+        colours = dict(zip(runs, plots.style.COLOURS, strict=False))
+        drawn = {line.get_label(): line.get_color() for line in legend.get_lines()}
+        assert colours["b"] in drawn.values() and len(legend.get_lines()) == 3
+
+
+@pytest.mark.parametrize(("last", "scale"), [(100.0, "linear"), (1000.0, "log"), (0.0, "linear")])
+def test_a_norm_that_explodes_has_a_logarithmic_axis(last, scale):
+    rows = [{"epoch": i, "jacobian_norm": v} for i, v in enumerate((5.0, last))]
+    figure = plots.plot_epochs({"a": rows}, {"n": "jacobian_norm"}, wide=("jacobian_norm",))
+    assert figure.axes[0].get_yscale() == scale
+
+
 def test_radii_are_drawn_in_their_order():
     curves = {"a": (np.array([0.2, 0.0, 0.1]), np.array([0.3, 0.9, 0.6]))}
     (line, mark) = plots.plot_epsilon_curves(curves, "L2", 0.1).axes[0].lines
@@ -155,6 +193,9 @@ def test_surfaces_share_one_scale():
     losses = {"flat": np.zeros((5, 5)), "steep": np.full((5, 5), 8.0)}
     figure = plots.plot_surfaces(losses, places, ("a", "b"), "epsilon")
     assert {axes.get_zlim() for axes in figure.axes} == {(0.0, 8.0)}
+    losses["steep"] = np.where(np.eye(5) > 0, np.inf, 8.0)
+    figure = plots.plot_surfaces(losses, places, ("a", "b"), "epsilon")
+    assert {axes.get_zlim() for axes in figure.axes} == {(0.0, 8.0)}
 
 
 def test_grey_is_no_change():
@@ -164,6 +205,58 @@ def test_grey_is_no_change():
     figure = plots.plot_perturbations(clean, found, ["a"], ["b"], 0.1)
     shown = figure.axes[2].images[0].get_array()
     assert shown[1, 1].tolist() == [0.5] * 3 and shown[0, 0].tolist() == pytest.approx([1.0] * 3)
+
+
+@pytest.mark.parametrize(("size", "shown"), [(0.1, 0.1), (0.06, 0.1), (0.03, 0.03), (0.2, 0.2)])
+def test_a_change_is_seen_however_small(size, shown):
+    clean = np.full((1, 2, 2, 1), 0.5)
+    figure = plots.plot_perturbations(
+        clean, clean + [[[size], [-size]], [[0], [0]]], ["a"], ["b"], 0.1
+    )
+    assert figure.axes[2].get_ylabel() == f"change\n±{shown:g}"
+    seen = figure.axes[2].images[0].get_array()
+    assert seen[0].tolist() == pytest.approx([0.5 + size / shown / 2, 0.5 - size / shown / 2])
+
+
+@pytest.mark.parametrize("letters", [5, 30, 80])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_names_of_surfaces_fit_their_boxes(letters, count):
+    names = [f"{i}_trades_one_step/seed_0 of a run with a long name" * 2 for i in range(count)]
+    losses = {name[:letters]: np.full((3, 3), 1e-5 * (1 + i)) for i, name in enumerate(names)}
+    figure = plots.plot_surfaces(losses, np.linspace(-1, 1, 3), ("a", "b"), "Linf 8/255")
+    figure.draw_without_rendering()
+    titles = [axes.title.get_window_extent() for axes in figure.axes]
+    assert all(t.x0 >= 0 and t.x1 <= figure.bbox.x1 and t.y1 <= figure.bbox.y1 for t in titles)
+    for one, other in itertools.combinations(titles, 2):
+        assert not one.overlaps(other)
+    # The smallest power of ten stands at the axis, where labels as long would cross its name.
+    assert {axes.get_zlabel() for axes in figure.axes} == {"loss (1e-5 nats)"}
+    assert figure.axes[0].get_zlim()[1] == pytest.approx(count)
+
+
+def test_names_of_bars_leave_room_for_them(tmp_path):
+    heights = []
+    for name in ("short", "a_very_long_name_of_a_run_with_beta_6_and_seed_0"):
+        folders = [tmp_path / f"{name}{i}" for i in range(3)]
+        for folder in folders:
+            folder.mkdir()
+            counts = {"accuracy": 0.5, "interval": [0.4, 0.6]}
+            report = {"schema": 1, "threat_model": "Linf(0.1)", "clean": counts, "robust": counts}
+            (folder / "report.json").write_text(json.dumps({"tfrobust": report}))
+        figure = plots.plot_accuracies(folders)
+        figure.draw_without_rendering()
+        heights.append(figure.axes[0].get_window_extent().height)
+    assert heights[1] > 0.9 * heights[0]
+
+
+@pytest.mark.parametrize("ending", ["png", "pdf", "svg"])
+def test_the_same_figure_is_the_same_file(ending):
+    def draw():
+        return encode_figure(plots.plot_histograms({"a": np.array([0.0, 1.0])}, "x"), ending)
+
+    assert draw() == draw()
+    # Type 3 fonts are refused by publishers.
+    assert b"/Type3" not in draw()
 
 
 def test_notebooks_show_every_figure():
@@ -183,6 +276,9 @@ def test_notebooks_show_every_figure():
         lambda: plots.plot_rows({}),
         lambda: plots.plot_epsilon_curves({}, "Linf"),
         lambda: plots.plot_surfaces({}, np.zeros(2), ("a", "b"), "epsilon"),
+        lambda: plots.plot_surfaces(
+            {"a": np.full((2, 2), np.inf)}, np.zeros(2), ("a", "b"), "epsilon"
+        ),
         lambda: plots.plot_perturbations(
             np.zeros((0, 2, 2, 1)), np.zeros((0, 2, 2, 1)), [], [], 0.1
         ),

@@ -33,6 +33,14 @@ def test_without_a_grid_there_is_a_run_for_each_seed():
     assert [p.name for p in parse_grid([])] == ["run"]
 
 
+def test_values_that_only_look_alike_are_two():
+    lines = ["a.b = True, 1, -1, '1', None, @m.n, @m.n(), %MACRO"]
+    names = [p.name for p in parse_grid(["a.b = True, 1, -1"])]
+    assert names == ["b=True", "b=1", "b=-1"]
+    with pytest.raises(UserError, match="share the folder"):
+        parse_grid(lines)
+
+
 def test_names_stay_whole_where_their_last_parts_agree():
     assert shorten([("a.beta", "1"), ("b.beta", "2")]) == [("a.beta", "1"), ("b.beta", "2")]
 
@@ -45,6 +53,13 @@ def test_names_stay_whole_where_their_last_parts_agree():
         (["BETA = "], (), "empty value"),
         (["BETA = 1,,2"], (), "empty value"),
         (["BETA = 1, 2, 1"], (), "has the value '1' twice"),
+        (["SEED = 0, 1"], (), "give --seeds"),
+        (["BETA = 1", "training.train.seed = 0, 1"], (2,), "give --seeds"),
+        (["BETA = 1, 1.0"], (), "has the value '1.0' twice"),
+        (["BETA = 0.001, 3, 1e-3"], (), "has the value '1e-3' twice"),
+        (["a.size = 'x', \"x\""], (), "twice"),
+        (["a.b = (1,2), (1, 2.0)"], (), "twice"),
+        (["a.b = @m.n(), @m.n()"], (), "twice"),
         (["BETA = (1, 2"], (), "Close all brackets"),
         (["BETA = large"], (), "is not a value that gin reads"),
         (["BETA = 1", "BETA = 2"], (), "binds 'BETA' twice"),

@@ -1,17 +1,27 @@
 """A sweep of commands that take no time, and one of real runs."""
 
+import json
+import signal
 import sys
 import time
 
+import filelock
 import pytest
 import tensorflow as tf
+from google.protobuf import json_format
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import api_pb2, metadata
 
-from tfrobust.commands.parts.plan import print_plan
+from tfrobust.commands.parts.plan import Evaluations, print_plan
+from tfrobust.commands.start.command_line import ROOT
+from tfrobust.commands.sweep import COMMAND, SIGNALS
+from tfrobust.config.configuration import Configuration
 from tfrobust.errors import Interrupted, UserError
-from tfrobust.runs.signals import AskedToStop
+from tfrobust.runs.reports.run_report import read_duration
+from tfrobust.runs.signals import AskedToStop, StopRequest
 from tfrobust.sweeps.folder import SweepFolder
-from tfrobust.sweeps.grid import parse_grid
+from tfrobust.sweeps.grid import Point, parse_grid
+from tfrobust.sweeps.hparams import write_hparams
 from tfrobust.sweeps.results import Group, Result
 from tfrobust.sweeps.sweep import Sweep
 from tfrobust.sweeps.work import Task, run_tasks
@@ -118,6 +128,33 @@ def test_tensorboard_compares_the_runs(tmp_path):
     assert tf.make_ndarray(event.tensor_proto) == pytest.approx(0.53)
 
 
+@pytest.mark.parametrize(
+    ("texts", "kind", "values"),
+    [
+        (["1", "3.5", "1e-3"], "DATA_TYPE_FLOAT64", [0.001, 1.0, 3.5]),
+        (["True", "False"], "DATA_TYPE_BOOL", [False, True]),
+        (["@a.b", "None", "2"], "DATA_TYPE_STRING", ["2", "None", "a.b"]),
+        (["1e999", "2"], "DATA_TYPE_STRING", ["1e999", "2"]),
+    ],
+)
+def test_columns_of_the_dashboard_have_their_kind_and_values(tmp_path, texts, kind, values):
+    """Read by TensorBoard's own parser: without a kind a column is no axis and cannot be filtered."""
+    folder = SweepFolder(
+        tmp_path, {"suite": "pgd_20"}, parse_grid(["a.size = " + ", ".join(texts)])
+    )
+    points = [Point((("a.size", text),), seed) for seed, text in enumerate(texts)]
+    write_hparams(folder, [Result(point, {"clean": 0.5, "suite": 0.25}) for point in points])
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    content = events.SummaryMetadata("_hparams_/experiment").plugin_data.content
+    found = metadata.parse_experiment_plugin_data(content)
+    size, seed = found.hparam_infos
+    assert api_pb2.DataType.Name(size.type) == kind
+    assert list(json_format.MessageToDict(size.domain_discrete)) == values
+    assert list(json_format.MessageToDict(seed.domain_discrete)) == [*map(float, range(len(texts)))]
+    titles = [metric.display_name for metric in found.metric_infos]
+    assert titles == ["clean accuracy", "robust accuracy, pgd_20"]
+
+
 def test_what_is_done_is_skipped_and_values_may_be_added(tmp_path):
     run(make_sweep(tmp_path, ["BETA = 1"]))
     before = (tmp_path / "sweep" / "BETA=1" / "report.json").stat().st_mtime_ns
@@ -130,8 +167,52 @@ def test_what_is_done_is_skipped_and_values_may_be_added(tmp_path):
 
 def test_a_suite_is_made_for_runs_that_are_there(tmp_path):
     run(make_sweep(tmp_path, ["BETA = 1"], gin_file="a"))
-    with pytest.raises(UserError, match="suite: there None, now 'pgd_20'"):
-        make_sweep(tmp_path, ["BETA = 1"], suite="pgd_20", gin_file="a")
+    before = (tmp_path / "sweep" / "BETA=1" / "report.json").stat().st_mtime_ns
+    for suite in ("pgd_20", "autoattack"):
+        sweep = make_sweep(tmp_path, ["BETA = 1"], suite=suite, gin_file="a")
+        assert sweep.list_untrained() == [] and len(sweep.list_unjudged()) == 1
+        run(sweep)
+        assert f"| {suite} |" in (tmp_path / "sweep" / "sweep.md").read_text().replace("\\", "")
+    assert (tmp_path / "sweep" / "BETA=1" / "report.json").stat().st_mtime_ns == before
+    with pytest.raises(UserError, match="under pgd_20 on all, and now it is 500 examples"):
+        make_sweep(tmp_path, ["BETA = 1"], suite="pgd_20", gin_file="a", examples=500)
+    with pytest.raises(UserError, match="gin_file: there 'a', now 'b'"):
+        make_sweep(tmp_path, ["BETA = 1"], suite="pgd_20", gin_file="b")
+
+
+def test_a_sweep_of_an_earlier_version_keeps_its_suite(tmp_path):
+    (tmp_path / "sweep" / "BETA=1").mkdir(parents=True)
+    point = {"values": [["BETA", "1"]], "seed": None}
+    former = {"sweep": {"suite": "pgd_20", "examples": 500}, "points": [point]}
+    (tmp_path / "sweep" / "sweep.json").write_text(json.dumps(former))
+    with pytest.raises(UserError, match="on 500 examples, and now it is all"):
+        make_sweep(tmp_path, ["BETA = 1"], suite="pgd_20")
+    assert make_sweep(tmp_path, ["BETA = 1"], suite="pgd_20", examples=500).folder.suites == {
+        "pgd_20": 500
+    }
+
+
+def test_a_value_written_in_another_way_is_the_same_run(tmp_path):
+    run(make_sweep(tmp_path, ["BETA = 1, 3"]))
+    sweep = make_sweep(tmp_path, ["BETA = 1.0, 30e-1, 4"])
+    assert [p.name for p in sweep.folder.points] == ["BETA=1", "BETA=3", "BETA=4"]
+    assert [p.name for p in sweep.missing()] == ["BETA=4"]
+    with pytest.raises(UserError, match="share the folder 'size=x_y'"):
+        one = SweepFolder(tmp_path / "words", {}, parse_grid(["a.size = 'x y'"]))
+        with one.claim():
+            (tmp_path / "words" / "size=x_y").mkdir()
+            SweepFolder(tmp_path / "words", {}, parse_grid(["a.size = 'x:y'"]))
+
+
+def test_a_seed_of_the_gin_file_counts_once(tmp_path):
+    """The fake run without a seed has seed 0, as many gin files have."""
+    run(make_sweep(tmp_path, ["BETA = 1"]))
+    sweep = make_sweep(tmp_path, ["BETA = 1"], (0, 4))
+    run(sweep)
+    table = (tmp_path / "sweep" / "sweep.md").read_text()
+    # 51 and 55, not 51, 51 and 55.
+    assert "| 1 | 2 of 2 | 90.00 ± 0.00 | 53.00 ± 2.83 |" in table
+    assert len((tmp_path / "sweep" / "sweep.csv").read_text().splitlines()) == 1 + 3
 
 
 def test_a_run_that_diverges_stops_nothing(tmp_path):
@@ -141,11 +222,101 @@ def test_a_run_that_diverges_stops_nothing(tmp_path):
     assert "| 7 | 0 of 1 | not run |" in (tmp_path / "sweep" / "sweep.md").read_text()
 
 
-def test_a_refusal_begins_no_further_run(tmp_path):
+def test_a_refusal_at_once_begins_no_further_run(tmp_path):
     sweep = make_sweep(tmp_path, ["BETA = 8, 1"])
     with pytest.raises(UserError, match="BETA=8: error: no such beta"):
         run(sweep, jobs=1)
     assert not (tmp_path / "sweep" / "BETA=1").exists()
+
+
+def test_a_refusal_among_others_keeps_none_of_them_waiting(tmp_path):
+    failed, told = run(make_sweep(tmp_path, ["BETA = 1, 8, 3"]), jobs=1)
+    assert failed == ["BETA=8"] and "failed with status 2: error: no such beta" in told[1]
+    assert [p.name for p in make_sweep(tmp_path, ["BETA = 1, 8, 3"]).missing()] == ["BETA=8"]
+    assert "| 8 | 0 of 1 | not run |" in (tmp_path / "sweep" / "sweep.md").read_text()
+
+
+def test_no_run_outlives_a_sweep_that_ends_by_an_error(tmp_path):
+    up, down = tmp_path / "up", tmp_path / "down"
+    waits = f"import pathlib, signal, sys, time\nup, down = map(pathlib.Path, {[str(up), str(down)]!r})\n"
+    waits += "signal.signal(signal.SIGTERM, lambda *_: (down.touch(), sys.exit(75)))\n"
+    waits += "up.touch()\ntime.sleep(60)\n"
+    quick = (
+        f"import pathlib, time\nwhile not pathlib.Path({str(up)!r}).exists(): time.sleep(0.01)\n"
+    )
+    tasks = [
+        Task(str(i), ((sys.executable, "-c", text),), tmp_path / f"{i}.log")
+        for i, text in enumerate((waits, quick))
+    ]
+
+    def fail(task, status):
+        raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        run_tasks(tasks, 2, NEVER, fail)
+    assert down.exists()
+
+
+def test_a_run_that_a_killed_sweep_left_behind_is_waited_for(tmp_path):
+    """Others go first; while the left one holds its folder, nothing begins in it."""
+    sweep = make_sweep(tmp_path, ["BETA = 1, 3"])
+    left = tmp_path / "sweep" / "BETA=1"
+    left.mkdir(parents=True)
+    lines = []
+
+    def tell(line):
+        lines.append(line)
+        if line.startswith("BETA=3  done"):
+            lock.release()
+
+    lock = filelock.FileLock(left / ".lock")
+    (tmp_path / "sweep" / "sweep.json").write_text('{"sweep": {}, "points": []}')
+    lock.acquire()
+    with sweep.folder.claim():
+        assert sweep.run(2, NEVER, tell) == []
+    assert [line.split(":")[0].split("  ")[:2] for line in lines] == [
+        ["BETA=1", "waits"],
+        ["BETA=3", "done"],
+        ["BETA=1", "done"],
+    ]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal here")
+def test_the_end_of_the_terminal_stops_a_sweep_but_not_under_nohup():
+    for former, received in ((signal.SIG_DFL, signal.SIGHUP), (signal.SIG_IGN, None)):
+        kept = signal.signal(signal.SIGHUP, former)
+        try:
+            with StopRequest(SIGNALS) as stop:
+                signal.raise_signal(signal.SIGHUP)
+                assert stop.received is received
+            assert signal.getsignal(signal.SIGHUP) is former
+        finally:
+            signal.signal(signal.SIGHUP, kept)
+
+
+def test_a_changed_gin_file_is_refused_whichever_values_are_asked_for(tmp_path, capfd):
+    file, lines = tmp_path / "mine.gin", ["BETA = 1"]
+    file.write_text("include 'gin/trades.gin'\nEPOCHS = 3\n")
+    sweep = make_sweep(tmp_path, ["BETA = 1"], gin_file=str(file), gin_bindings=[], swept=["BETA"])
+    run(sweep)
+    record = {
+        "seed": 0,
+        "starts": [],
+        "configuration": Configuration([str(file)], lines, ROOT).given,
+    }
+    (tmp_path / "sweep" / "BETA=1" / "run.json").write_text(json.dumps(record))
+
+    def ask(values):
+        words = [f"--gin_file={file}", f"--workdir={tmp_path / 'sweep'}", "--dry_run"]
+        return COMMAND.main(["sweep", *words, f"--grid=BETA = {values}"])
+
+    assert ask("1") == 0
+    file.write_text("include 'gin/trades.gin'\nEPOCHS = 4\n")
+    for values in ("1", "1, 3", "3"):
+        capfd.readouterr()
+        assert ask(values) == 2
+        told = capfd.readouterr().err
+        assert "BETA=1 holds a run with another configuration" in told and "+ EPOCHS = 4" in told
 
 
 def test_other_folders_stay_untouched(tmp_path):
@@ -197,5 +368,78 @@ def test_means_leave_out_what_was_not_measured():
 def test_a_plan_says_how_long_all_runs_take(plan, took, jobs, time, capfd):
     assert print_plan(took, "one", [sys.executable, "-c", f"print({plan!r})"], 5, jobs) == 0
     told = capfd.readouterr().out
-    assert f"the 5 that are missing take {time} with {jobs} at a time" in told
+    assert f"what is missing (5 runs) takes {time} with {jobs} at a time" in told
     assert ("share the processor" in told) == (jobs > 1)
+    assert "Evaluations come on top." in told
+
+
+@pytest.mark.parametrize(
+    ("missing", "evaluations", "told"),
+    [
+        (
+            2,
+            Evaluations(4, (30.0,)),
+            "what is missing (2 runs and 4 evaluations) takes 4 min 0 s",
+        ),
+        (0, Evaluations(3, (30.0, 50.0)), "what is missing (3 evaluations) takes 2 min 0 s"),
+        (
+            1,
+            Evaluations(1, ()),
+            "what is missing (1 run) takes 1 min 0 s with 1 at a time. The 1",
+        ),
+        (0, Evaluations(3, ()), "The 3 evaluations come on top: none has ended yet."),
+        (2, Evaluations(0, ()), "what is missing (2 runs) takes 2 min 0 s with 1 at a time.\n"),
+    ],
+)
+def test_a_plan_counts_trainings_and_evaluations_by_themselves(missing, evaluations, told, capfd):
+    assert print_plan((50.0, 70.0), "one", ["unused"], missing, 1, evaluations) == 0
+    assert told in capfd.readouterr().out
+
+
+def test_a_run_took_its_test_and_export_too(tmp_path):
+    """From start to end; of one with several starts what it trained and tested, not what lay between."""
+    run(make_sweep(tmp_path, ["BETA = 1"]))
+    folder = tmp_path / "sweep" / "BETA=1"
+    report = json.loads((folder / "report.json").read_text())
+
+    def took(*ends):
+        times = [(began, ended and f"2026-01-01T{ended}+00:00") for began, ended in ends]
+        starts = [{"started": f"2026-01-01T{a}+00:00", "ended": b} for a, b in times]
+        (folder / "run.json").write_text(json.dumps({"seed": 0, "starts": starts}))
+        return read_duration(folder)
+
+    report = {**report, "gin_bindings": [], "test_seconds": 3.0}
+    (folder / "report.json").write_text(json.dumps(report))
+    assert took(("10:00:00", "10:01:07")) == 67.0
+    assert took(("10:00:00", None)) == took(("10:00:00", None), ("11:00:00", "11:00:01")) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("suite", "told"),
+    [
+        (
+            "atlas_blackbox",
+            "tfrobust evaluate --model=RUN --suite=atlas_blackbox --surrogate=OTHER_RUN",
+        ),
+        ("rat_l2", "is made for L2. Received: norm Linf."),
+        ("pgd20", "There is no suite 'pgd20'"),
+    ],
+)
+def test_a_suite_that_cannot_judge_the_runs_is_told_before_hours_of_training(
+    tmp_path, suite, told, capsys
+):
+    words = ["--gin_file=gin/trades.gin", "--seeds=0", f"--workdir={tmp_path / 'sweep'}"]
+    assert COMMAND.main(["sweep", *words, f"--suite={suite}"]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_a_sweep_of_which_nothing_was_begun_may_be_another_one(tmp_path):
+    for grid in (["BETA = 8"], ["SIZE = 8"]):
+        sweep = make_sweep(tmp_path, grid, gin_file=grid[0])
+        with sweep.folder.claim():
+            pass
+        assert [point.name for point in sweep.folder.points] == [grid[0].replace(" ", "")]
+    run(make_sweep(tmp_path, ["BETA = 1"], gin_file="a"))
+    with pytest.raises(UserError, match="a sweep of something else"):
+        make_sweep(tmp_path, ["SIZE = 8"], gin_file="b")

@@ -67,6 +67,28 @@ def test_the_jacobian_of_a_linear_model_is_its_kernel():
     assert logs["jacobian_norm"] == pytest.approx(np.linalg.norm(kernel), rel=1e-5)
 
 
+def test_examples_are_measured_in_parts_of_one_size(monkeypatch):
+    method, whole = make_method(classes=3), {}
+    for rows in (128, 7):
+        monkeypatch.setattr("tfrobust.training.measurements.base._ROWS", rows)
+        for record in (RecordDivergences(data=(X, Y)), RecordJacobianNorm(data=(X, Y))):
+            found = measure(record, method)
+            assert record._compiled.experimental_get_tracing_count() == 1
+            for name, value in found.items():
+                assert value == pytest.approx(
+                    whole.setdefault((type(record), name), value), rel=1e-5
+                )
+
+    class Mean(tfrobust.training.Measurement):
+        def measure(self, x, y):
+            return {"level": tf.reduce_mean(x)}
+
+    with pytest.raises(
+        UserError, match=r"each example, of shape \(7,\). Received: level of shape \(\)"
+    ):
+        measure(Mean(data=(X, Y)), method)
+
+
 def test_training_is_the_same_with_and_without():
     weights = []
     for callbacks in ([], [RecordDivergences(tfrobust.Linf(0.1), data=(X, Y))]):

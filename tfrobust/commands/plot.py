@@ -5,8 +5,10 @@
     python bin/plot.py loss_landscape --output=landscape.png runs/natural runs/trades_mer
 
 FIGURES
-Arrays that take passes of models are kept beside the picture (.npz): drawing again costs nothing as long as
-models, data and settings are the same.
+PNG is for looking, PDF and SVG are for papers: a picture is one column wide. Where a folder of an evaluation
+is wanted, that of a run with one evaluation does too. Arrays that take passes of models are kept beside the
+picture (.npz): drawing again costs nothing as long as models, images and settings are the same. A flag that a
+figure has no use for is refused.
 
 Exit status: 0 done; 2 something in the request cannot work.
 """
@@ -18,7 +20,8 @@ import sys
 
 from absl import flags
 
-from tfrobust.commands.start.command_line import Command
+from tfrobust.commands.start import first_look
+from tfrobust.commands.start.command_line import Command, require_flag
 from tfrobust.errors import UserError
 from tfrobust.figures.catalogue import FIGURES, find_figure
 
@@ -51,14 +54,19 @@ def _define(values):
     flags.DEFINE_string(
         "data",
         None,
-        "Of figures of models: digits, a TFDS name, or .npz. Default: the run's.",
+        "Test images: digits, a TFDS name, .npz, pictures. Default: the run's.",
         **given,
     )
     flags.DEFINE_string("data_dir", None, "Where prepared TFDS data sets are.", **given)
-    flags.DEFINE_enum("norm", None, ["Linf", "L2", "L1"], "Default: the run's, or Linf.", **given)
+    flags.DEFINE_enum("norm", None, ["Linf", "L2", "L1"], "With --epsilon. Default: Linf.", **given)
     flags.DEFINE_string("epsilon", None, "Radius, such as 8/255. Default: the run's.", **given)
-    flags.DEFINE_integer("example", None, "Id of the test image of a landscape.", **given)
-    flags.DEFINE_integer("examples", 1000, "Images of a histogram and the like.", 1, **given)
+    flags.DEFINE_integer(
+        "example",
+        None,
+        "Id of one test image. Default: the first that is right.",
+        **given,
+    )
+    flags.DEFINE_integer("examples", 1000, "Images of a figure about many.", 1, **given)
     flags.DEFINE_integer("points", 41, "Places along each axis of a landscape.", 2, 1001, **given)
     flags.DEFINE_float("extent", 1.0, "Half the width of a landscape, in its unit.", 1e-6, **given)
     flags.DEFINE_integer("seed", 0, "Seed of directions and attacks.", 0, **given)
@@ -77,7 +85,8 @@ def _check(values, arguments):
         )
     for path in paths:
         if not pathlib.Path(path).exists():
-            raise UserError(f"There is no {path}. Give {FIGURES[name].paths}.")
+            raise UserError(f"There is no {path}. The figure is drawn from {FIGURES[name].paths}.")
+    _check_flags(values, name)
     output = _choose_output(values, name)
     if output.suffix.removeprefix(".").lower() not in FORMATS:
         raise UserError(
@@ -89,9 +98,24 @@ def _check(values, arguments):
         )
 
 
+def _check_flags(values, name):
+    """Raises `UserError` for flags that this figure has no use for, and values that cannot work."""
+    for flag in sorted({flag for entry in FIGURES.values() for flag in entry.flags}):
+        if values[flag].present and flag not in FIGURES[name].flags:
+            own = ", ".join(f"--{own}" for own in ("output", *FIGURES[name].flags))
+            raise UserError(f"The figure {name} has no use for --{flag}. Its flags: {own}.")
+    if values.norm is not None:
+        require_flag(values, "epsilon")
+    if values["example"].present and values["examples"].present:
+        raise UserError("--example chooses one image, --examples several. Give one of the two.")
+    first_look.check_radius(values.epsilon, values.norm)
+    first_look.check_data(values.data, values.data_dir)
+
+
 def _run(values, arguments):
     from tfrobust.commands.start.command_line import use_data_dir
     from tfrobust.figures.request import Request
+    from tfrobust.plots.pixels import encode_figure
     from tfrobust.runs import files
     from tfrobust.runs.bar import Bar
     from tfrobust.runs.writable import check_writable
@@ -117,10 +141,9 @@ def _run(values, arguments):
     with use_data_dir(values.data_dir):
         drawn = find_figure(name)(request)
     bar.close()
-    picture = io.BytesIO()
-    drawn.figure.savefig(picture, format=output.suffix.removeprefix(".").lower(), dpi=200)
+    picture = encode_figure(drawn.figure, output.suffix.removeprefix(".").lower())
     output.parent.mkdir(parents=True, exist_ok=True)
-    files.write_bytes(output, picture.getvalue())
+    files.write_bytes(output, picture)
     numbers = output.with_suffix(".csv")
     files.write_text(numbers, _format_csv(drawn))
     print(f"wrote {output} and {numbers}")

@@ -9,24 +9,34 @@ sweep.md and sweep.png, accuracies against the first swept name with means and d
 sweep.csv, a row for each run; logs/, what each run printed; and TensorBoard's HParams dashboard.
 
 Give the same command again to go on with a sweep that was stopped or killed; runs that are complete are not
-repeated. More values and more seeds may be asked for later.
+repeated. More values, more seeds and other suites may be asked for later; a gin file that has changed since
+is refused.
 
-Exit status: 0 done; 1 a run failed, the others are complete; 2 something in the request cannot work;
-75 stopped by SIGTERM or SIGINT, the runs are saved.
+Exit status: 0 done; 1 a run failed or was refused, the others are complete; 2 something in the request
+cannot work; 75 stopped by SIGTERM, SIGINT or the end of the terminal, the runs are saved.
 """
 
 import collections
 import pathlib
+import signal
 import sys
 
 from absl import flags
 
-from tfrobust.commands.parts.plan import describe_runs, print_plan
+from tfrobust.commands.parts.plan import Evaluations, describe_runs, print_plan
 from tfrobust.commands.start import first_look
-from tfrobust.commands.start.command_line import LAUNCHER, Command, list_scale_files, parse_seeds
+from tfrobust.commands.start.command_line import (
+    LAUNCHER,
+    ROOT,
+    Command,
+    list_scale_files,
+    parse_seeds,
+)
 from tfrobust.errors import UserError
 
 FAILED = 1
+# The end of the terminal too, where there is such a signal.
+SIGNALS = [s for s in signal.Signals if s.name in ("SIGTERM", "SIGINT", "SIGHUP")]
 
 
 def _define(values):
@@ -82,12 +92,12 @@ def _check(values):
     points = parse_grid(values.grid, parse_seeds(values.seeds))
     if values.examples is not None and values.suite is None:
         raise UserError("--examples is for evaluations: give --suite=autoattack, for example.")
-    if values.suite is not None:
-        first_look.check_suite(values.suite, None, ())
     for point in points:
         lines = [*values.gin_bindings, *point.bindings]
         files = [values.gin_file, *list_scale_files(values.scale)]
-        first_look.check_configuration(files, lines, values.trust)
+        preview = first_look.check_configuration(files, lines, values.trust)
+        if values.suite is not None:
+            first_look.check_suite_of_runs(values.suite, preview)
     first_look.check_writable(_make_sweep(values).folder.path)
 
 
@@ -138,19 +148,22 @@ def _run(values):
     from tfrobust.runs.signals import StopRequest
 
     sweep = _make_sweep(values)
+    _check_unchanged(values, sweep.folder)
     missing = sweep.missing()
     folder = sweep.folder.path
     counts = collections.Counter(point.values for point in sweep.folder.points)
     asked = len(sweep.folder.asked), len(missing), folder, len(counts), min(counts.values())
     print(fold(describe_runs(*asked)))
     if values.dry_run:
-        took = [r.seconds for r in sweep.results() if r.seconds is not None]
         if not missing:
             return 0
-        command = sweep.training_command(missing[0], "--dry_run")
-        return print_plan(took, missing[0].name, command, len(missing), values.jobs)
-    # As training does, for what the first run would refuse.
-    with sweep.folder.claim(), StopRequest() as stop:
+        untrained = sweep.list_untrained()
+        first = (*untrained, *missing)[0]
+        command = sweep.training_command(first, "--dry_run")
+        evaluations = Evaluations(len(sweep.list_unjudged()), sweep.list_evaluation_seconds())
+        took = sweep.list_durations()
+        return print_plan(took, first.name, command, len(untrained), values.jobs, evaluations)
+    with sweep.folder.claim(), StopRequest(SIGNALS) as stop:
         failed = sweep.run(values.jobs, stop, lambda line: print(line, flush=True))
     print(fold(f"\n{sweep.write()}\nSee {folder}: sweep.md, sweep.csv, sweep.png, logs."))
     print(f"tensorboard --logdir={folder}/tensorboard compares the runs.")
@@ -158,6 +171,21 @@ def _run(values):
         print(f"Not complete: {', '.join(failed)}. Their logs say why.", file=sys.stderr)
         return FAILED
     return 0
+
+
+def _check_unchanged(values, folder):
+    """Refuses a gin file that says something else than when runs of the sweep were begun with it."""
+    from tfrobust.config.configuration import Configuration
+    from tfrobust.runs.kinds import RUN
+    from tfrobust.runs.workspace import Workspace
+
+    scale = list_scale_files(values.scale)
+    for point in folder.points:
+        run = folder.run_folder(point)
+        if RUN.read(run) is not None:
+            lines = [*values.gin_bindings, *point.bindings]
+            given = Configuration([values.gin_file], lines, ROOT, values.trust, scale).given
+            Workspace(run, given, "auto")
 
 
 COMMAND = Command(

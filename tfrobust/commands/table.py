@@ -14,6 +14,7 @@ told apart, and sentences below the table say how sure the others are, and what 
 Exit status: 0 done; 2 something in the request cannot work.
 """
 
+import functools
 import pathlib
 
 from absl import flags
@@ -28,6 +29,7 @@ from tfrobust.commands.parts.rows import (
     format_bounds,
     format_change,
     format_row,
+    tell_apart,
 )
 from tfrobust.commands.start.command_line import Command
 from tfrobust.comparison.text import describe_letters, list_sentences
@@ -106,7 +108,7 @@ def _make_table(values, finished):
     elif values.changes:
         head, form = CHANGES_HEAD, format_change
     else:
-        finished.sort(key=lambda folder: _sort_key(format_row(folder)))
+        finished, form = _sort(finished)
     found = compare_rows(finished, values.bounds)
     rows = [form(folder, letters) for folder, letters in zip(finished, found.letters, strict=True)]
     told = [
@@ -121,8 +123,15 @@ def _list_finished(folders):
     return [folder for folder in folders if pathlib.Path(folder, "report.json").is_file()]
 
 
-def _sort_key(line):
-    return line.split("|")[3], line
+def _sort(folders):
+    """The folders by data and row, and a function that makes their rows, which tells them apart."""
+    form = {
+        folder: functools.partial(format_row, told=told)
+        for folder, told in zip(folders, tell_apart(folders), strict=True)
+    }
+    rows = {folder: form[folder](folder) for folder in folders}
+    ordered = sorted(folders, key=lambda folder: (rows[folder].split("|")[3], rows[folder]))
+    return ordered, lambda folder, letters: form[folder](folder, letters)
 
 
 def _compares(values, folders):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from tfrobust.comparison.pairs import SURE, Comparison, JudgedMethod, PairOfMethods
+from tfrobust.comparison.pairs import FEW, SURE, Comparison, JudgedMethod, PairOfMethods
 from tfrobust.comparison.verdicts import Verdicts
 from tfrobust.errors import UserError, one_line
 from tfrobust.ops.uncertainty.letters import find_groups, name_group
@@ -88,7 +88,8 @@ def _tell_lacking(methods):
             reasons.setdefault(reason, []).append(some)
     for reason, names in reasons.items():
         are = "is" if len(names) == 1 and not names[0].startswith("some runs") else "are"
-        yield f"{', '.join(names)} {are} not compared: {reason}."
+        told = ", ".join(names) if len(names) <= FEW else f"{len(names)} of {len(methods)} rows"
+        yield f"{told} {are} not compared: {reason}."
 
 
 def _append(classes, fitting, member):

@@ -8,6 +8,9 @@ from tfrobust.comparison.verdicts import Verdicts
 SURE = 0.975
 """The probability of being more robust from which two methods are told apart."""
 
+FEW = 6
+"""So many pairs, or rows, are told one by one; of more, the best or their number."""
+
 # What the draws of the posterior are good for.
 NEARLY_ONE = 0.995
 

@@ -3,15 +3,13 @@
 from collections.abc import Iterable
 
 from tfrobust.comparison.pairs import (
+    FEW,
     NEARLY_ONE,
     SURE,
     Comparison,
     PairOfMethods,
     format_probability,
 )
-
-# So many pairs have a sentence each; of more, those with the best method.
-_FEW = 6
 
 
 def list_sentences(comparison: Comparison) -> list[str]:
@@ -35,9 +33,9 @@ def list_sentences(comparison: Comparison) -> list[str]:
     sentences = []
     for pairs in comparison.classes:
         chosen = (
-            pairs if len(pairs) <= _FEW else [p for p in pairs if p.places[0] == pairs[0].places[0]]
+            pairs if len(pairs) <= FEW else [p for p in pairs if p.places[0] == pairs[0].places[0]]
         )
-        sure = [p for p in chosen if p.probability >= NEARLY_ONE] if len(pairs) > _FEW else []
+        sure = [p for p in chosen if p.probability >= NEARLY_ONE] if len(pairs) > FEW else []
         sentences += [str(p) for p in chosen if p not in sure]
         if sure:
             names = ", ".join(p.second for p in sure)

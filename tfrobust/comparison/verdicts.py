@@ -66,8 +66,8 @@ def read_test(run: str | os.PathLike) -> Verdicts:
     robust = np.array([row["robust"] == "true" for row in rows], bool)
     _check_count(run / TEST_TABLE, robust, report["robust"])
     asked = {
-        "threat model": _unify(report["threat_model"]),
-        "attack": _unify(report["test_attack"]),
+        "threat model": name_threat_model(report["threat_model"]),
+        "attack": name_threat_model(report["test_attack"]),
         **_describe_data(run),
     }
     return Verdicts(robust, report["seed"], asked)
@@ -181,7 +181,7 @@ def read_counted(path: str | os.PathLike, suite: str, seed: int | None = None) -
     _check_count(path, flags, content)
     asked = {"suite": suite, **_describe_data(path.parent)}
     if "threat_model" in content:
-        asked["threat model"] = _unify(content["threat_model"])
+        asked["threat model"] = name_threat_model(content["threat_model"])
     return Verdicts(flags, seed, asked)
 
 
@@ -210,8 +210,14 @@ def _describe_data(run):
     return {name: value for name, value in asked.items() if value}
 
 
-def _unify(text: str) -> str:
-    """With radii as numbers, whether written 0.1 or '0.1'; "Linf(epsilon=0.1)" becomes "Linf 0.1"."""
+def name_threat_model(text: str) -> str:
+    """A threat model or an attack as reports have it, with radii as numbers.
+
+    Example:
+    >>> from tfrobust.comparison.verdicts import name_threat_model
+    >>> name_threat_model("Linf(epsilon='51/255')"), name_threat_model("L2(epsilon=0.5)")
+    ('Linf 0.2', 'L2 0.5')
+    """
     text = re.sub(r"epsilon='([\d./e+-]+)'", lambda m: f"epsilon={float(Fraction(m[1]))}", text)
     norm, _, radius = describe_threat_model(text).partition(" ")
     return f"{norm} {float(radius):g}" if text.startswith(f"{norm}(epsilon=") else text

@@ -1,6 +1,5 @@
 """Arrays of a figure that are kept, so that drawing again costs nothing."""
 
-import hashlib
 import io
 import json
 import os
@@ -13,15 +12,8 @@ import numpy as np
 
 from tfrobust.runs import files
 
-_KEY = "key"
-
-
-def hash_weights(model: Any) -> str:
-    """A hash of a model's variables."""
-    digest = hashlib.sha256()
-    for variable in getattr(model, "variables", ()):
-        digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
-    return digest.hexdigest()[:16]
+# Runs may have any name, that of the key and those of NumPy's own arguments too.
+_KEY, _ARRAY = "key", "array "
 
 
 def load_or_compute(
@@ -43,12 +35,14 @@ def load_or_compute(
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as content:
             if str(content[_KEY]) == key:
-                return {name: content[name] for name in content.files if name != _KEY}, True
+                names = [name for name in content.files if name.startswith(_ARRAY)]
+                return {name.removeprefix(_ARRAY): content[name] for name in names}, True
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         pass  # not there, or not ours any more: it is made anew
     arrays = compute()
     content = io.BytesIO()
-    kept: dict[str, Any] = {**arrays, _KEY: np.array(key)}
+    kept: dict[str, Any] = {_ARRAY + name: array for name, array in arrays.items()}
+    kept[_KEY] = np.array(key)
     np.savez_compressed(content, **kept)
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_bytes(path, content.getvalue())

@@ -2,18 +2,15 @@
 
 import csv
 import math
-import pathlib
 
 import numpy as np
 
 from tfrobust.errors import UserError
+from tfrobust.figures.evaluations import choose_evaluation, read_evaluation
 from tfrobust.figures.request import Drawn, Request
 from tfrobust.plots import plot_bounds
 from tfrobust.plots.bounds import Bounds, find_steps
-from tfrobust.runs import files
 from tfrobust.runs.reports.certification_report import TABLE, read_certification
-
-_SCHEMA = 1
 
 
 def draw_bounds(request: Request) -> Drawn:
@@ -24,7 +21,7 @@ def draw_bounds(request: Request) -> Drawn:
     """
     bounds, norms = {}, set()
     for name, path in zip(request.names, request.paths, strict=True):
-        folder = pathlib.Path(path)
+        folder = choose_evaluation(path)
         read = _read_certification if (folder / TABLE).is_file() else _read_evaluation
         bounds[name], norm = read(name, folder)
         norms.add(norm)
@@ -48,7 +45,7 @@ def _read_certification(name, folder):
 
 
 def _read_evaluation(name, folder):
-    ours = files.read_json(folder / "report.json", "tfrobust", _SCHEMA)["tfrobust"]
+    ours = read_evaluation(folder)
     curve = ours["curves"]["epsilon"]
     if curve is not None:
         attacked = np.array(curve["epsilon"]), np.array(curve["accuracy"])

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfrobust.attacks import PGD
 from tfrobust.errors import UserError
-from tfrobust.figures.kept import hash_weights
+from tfrobust.evaluation.fingerprint import hash_model
 from tfrobust.figures.linearity import measure_linearity_errors
 from tfrobust.figures.planes import loss_over_plane, random_direction, signed_gradient
 from tfrobust.figures.request import Drawn, Request
@@ -20,9 +20,11 @@ def draw_loss_landscape(request: Request) -> Drawn:
 
     RAT, figures 2 and 3.
     """
-    return _draw_image_plane(
-        request, lambda forward, x, y, model: signed_gradient(forward, x, y), "sign of gradient"
-    )
+
+    def ascend(forward, image, label):
+        return _to_length_one(signed_gradient(forward, image, label), request.threat_model)
+
+    return _draw_image_plane(request, ascend, "sign of gradient")
 
 
 def draw_loss_surface(request: Request) -> Drawn:
@@ -31,21 +33,21 @@ def draw_loss_surface(request: Request) -> Drawn:
     LLR, figure A1: the direction from the image to what PGD-20 finds, in units of the radius.
     """
 
-    def attack(forward, x, y, threat_model):
-        found = _attack(forward, x[None], np.array([y]), threat_model, request.seed)[0]
-        return (found - x) / threat_model.radius()
+    def attack(forward, image, label):
+        threat_model = request.threat_model
+        (found,) = _attack(forward, image[None], np.array([label]), threat_model, request.seed)
+        return (found - image) / threat_model.radius()
 
     return _draw_image_plane(request, attack, "direction of attack")
 
 
 def draw_weight_landscape(request: Request) -> Drawn:
     """Loss on some images over two random, filter-normalised directions of the weights."""
-    examples, _ = request.setting
-    examples = examples.first(min(request.examples, 256))
     models = {name: subject.model for name, subject in request.subjects.items()}
-    for name, subject in request.subjects.items():
-        if not isinstance(subject.model, keras.Model):
+    for name, model in models.items():
+        if not isinstance(model, keras.Model):
             raise UserError(f"{name} is no Keras model, so its weights cannot be changed.")
+    examples = request.take_first(256)
     places = _places(request)
 
     def compute():
@@ -62,7 +64,7 @@ def draw_weight_landscape(request: Request) -> Drawn:
             )
         return losses
 
-    settings = _settings(request, "weight_landscape", examples=len(examples.y))
+    settings = _settings(request, "weight_landscape", examples) | _plane(request)
     losses = request.keep(settings, compute)
     labels = ("first direction", "second direction")
     return _surfaces(losses, places, labels, "filter norms")
@@ -73,8 +75,7 @@ def draw_linearity(request: Request) -> Drawn:
 
     LLR, figure F3.
     """
-    examples, threat_model = request.setting
-    examples = examples.first(request.examples)
+    examples, threat_model = request.take_first(), request.threat_model
 
     def compute():
         return {
@@ -89,7 +90,8 @@ def draw_linearity(request: Request) -> Drawn:
             for name, subject in request.subjects.items()
         }
 
-    gamma = request.keep(_settings(request, "linearity", examples=len(examples.y)), compute)
+    settings = _settings(request, "linearity", examples) | _ball(request)
+    gamma = request.keep(settings, compute)
     roots = {name: np.sqrt(values) for name, values in gamma.items()}
     rows = [
         (name, int(number), float(value))
@@ -107,17 +109,19 @@ def draw_perturbations(request: Request) -> Drawn:
     """
     if len(request.paths) != 1:
         raise UserError(f"This figure shows one model. Received: {len(request.paths)} of them.")
-    examples, threat_model = request.setting
-    (forward,) = (subject.forward for subject in request.subjects.values())
-    chosen = examples.first(min(request.examples, 8))
+    threat_model = request.threat_model
+    (subject,) = request.subjects.values()
+    forward, names = subject.forward, subject.origin.class_names
+    chosen = request.take_first(8) if request.example is None else request.take_one()
 
     def compute():
         found = _attack(forward, chosen.x, chosen.y, threat_model, request.seed)
         probabilities = [tf.nn.softmax(forward(tf.constant(x))).numpy() for x in (chosen.x, found)]
         return {"found": found, "before": probabilities[0], "after": probabilities[1]}
 
-    arrays = request.keep(_settings(request, "perturbations", examples=len(chosen.y)), compute)
-    before, after = (_describe(arrays[name]) for name in ("before", "after"))
+    arrays = request.keep(_settings(request, "perturbations", chosen) | _ball(request), compute)
+    before = _describe(arrays["before"], names, chosen.y)
+    after = _describe(arrays["after"], names)
     rows: list[tuple] = []
     for place, number in enumerate(chosen.ids):
         size = float(np.abs(arrays["found"][place] - chosen.x[place]).max())
@@ -126,16 +130,21 @@ def draw_perturbations(request: Request) -> Drawn:
     return Drawn(figure, ("id", "label", "clean", "adversarial", "largest_change"), rows)
 
 
-def _describe(probabilities):
-    """The predicted classes with their probabilities, as text."""
-    return [f"{row.argmax()} ({100 * row.max():.0f} %)" for row in probabilities]
+def _describe(probabilities, names, labels=None):
+    """The predicted classes with their probabilities, as text; with labels also what they should be."""
+    told = []
+    for place, row in enumerate(probabilities):
+        found, right = row.argmax(), None if labels is None else labels[place]
+        shown = [str(c) if names is None else names[c] for c in (found, right) if c is not None]
+        name = shown[0] if right in (None, found) else ", not ".join(shown)
+        told.append(f"{name} ({100 * row.max():.0f} %)")
+    return told
 
 
 def _draw_image_plane(request, direct, label):
-    examples, threat_model = request.setting
-    image, y, number = request.choose_example()
-    places, radius = _places(request), threat_model.radius()
-    random = random_direction(image.shape, request.seed)
+    chosen, radius, places = request.take_one(), request.threat_model.radius(), _places(request)
+    image, y = chosen.x[0], int(chosen.y[0])
+    random = _to_length_one(random_direction(image.shape, request.seed), request.threat_model)
 
     def compute():
         return {
@@ -143,7 +152,7 @@ def _draw_image_plane(request, direct, label):
                 subject.forward,
                 image,
                 y,
-                radius * direct(subject.forward, image, y, threat_model),
+                radius * direct(subject.forward, image, y),
                 radius * random,
                 places,
                 lambda share, name=name: request.tell(share, name),
@@ -151,8 +160,15 @@ def _draw_image_plane(request, direct, label):
             for name, subject in request.subjects.items()
         }
 
-    losses = request.keep(_settings(request, f"plane of {label}", example=number), compute)
-    return _surfaces(losses, places, (label, "random signs"), str(threat_model.epsilon))
+    settings = _settings(request, f"plane of {label}", chosen) | _ball(request) | _plane(request)
+    losses = request.keep(settings, compute)
+    return _surfaces(losses, places, (label, "random signs"), request.threat_model.describe())
+
+
+def _to_length_one(direction, threat_model):
+    """A direction of length one in the threat model's norm, so that it ends where the ball does."""
+    length = float(threat_model.distance(tf.constant(direction[None]), 0.0 * direction[None])[0])
+    return direction / length if length > 0 else direction
 
 
 def _surfaces(losses, places, labels, unit):
@@ -178,18 +194,22 @@ def _places(request):
     return np.linspace(-request.extent, request.extent, request.points)
 
 
-def _settings(request, name, **more):
-    examples, threat_model = request.setting
+def _settings(request, name, examples):
+    """What all figures depend on; what their flags add comes from `_ball` and `_plane`."""
     return {
         "figure": name,
         "models": [
-            [name, path, hash_weights(subject.model)]
-            for (name, subject), path in zip(request.subjects.items(), request.paths, strict=True)
+            [model, hash_model(subject, examples.image_shape)]
+            for model, subject in request.subjects.items()
         ],
-        "data": examples.name,
-        "threat_model": repr(threat_model),
-        "points": request.points,
-        "extent": request.extent,
+        "examples": examples.digest(),
         "seed": request.seed,
-        **more,
     }
+
+
+def _ball(request):
+    return {"threat_model": repr(request.threat_model)}
+
+
+def _plane(request):
+    return {"points": request.points, "extent": request.extent}

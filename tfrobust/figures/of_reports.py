@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 
 from tfrobust.errors import UserError
+from tfrobust.figures.evaluations import choose_evaluation, read_evaluation
 from tfrobust.figures.request import Drawn, Request
 from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.plots import (
@@ -14,12 +15,10 @@ from tfrobust.plots import (
     plot_trade_off,
 )
 from tfrobust.plots.curves import PANELS
-from tfrobust.runs import files, kinds
+from tfrobust.runs import kinds
 from tfrobust.runs.metrics import read_metrics
 from tfrobust.runs.reports.run_report import read_run_report
 from tfrobust.runs.reports.threat_model import describe_threat_model
-
-_SCHEMA = 1
 
 
 def draw_curves(request: Request) -> Drawn:
@@ -45,7 +44,7 @@ def draw_accuracies(request: Request) -> Drawn:
             found = report[measure] or {"accuracy": None, "interval": (None, None)}
             rows.append((name, measure, found["accuracy"], *found["interval"]))
     head = ("evaluation", "measure", "accuracy", "low", "high")
-    return Drawn(plot_accuracies(request.paths), head, rows)
+    return Drawn(plot_accuracies([choose_evaluation(path) for path in request.paths]), head, rows)
 
 
 def draw_epsilon(request: Request) -> Drawn:
@@ -138,7 +137,7 @@ def draw_epochs(request: Request) -> Drawn:
     """
     metrics = _read_metrics(request)
     keys = {
-        "Jacobian norm at x'": "jacobian_norm",
+        "Jacobian norm at x' (logits / pixel)": "jacobian_norm",
         "robust accuracy, validation": "val_robust_accuracy",
         "clean accuracy, validation": "val_accuracy",
     }
@@ -146,7 +145,7 @@ def draw_epochs(request: Request) -> Drawn:
     keys = {title: key for title, key in keys.items() if key in found}
     if not keys:
         raise UserError("The runs have no validation and recorded no Jacobian norm.")
-    figure = plot_epochs(metrics, keys, collapse="val_robust_accuracy")
+    figure = plot_epochs(metrics, keys, collapse="val_robust_accuracy", wide=("jacobian_norm",))
     return Drawn(figure, ("run", "epoch", *keys.values()), _list_rows(metrics, keys.values()))
 
 
@@ -186,8 +185,7 @@ def _read_metrics(request):
 
 def _read_evaluations(request):
     return {
-        name: files.read_json(pathlib.Path(path, "report.json"), "tfrobust", _SCHEMA)["tfrobust"]
-        for name, path in zip(request.names, request.paths, strict=True)
+        name: read_evaluation(path) for name, path in zip(request.names, request.paths, strict=True)
     }
 
 

@@ -4,32 +4,33 @@ import pathlib
 import statistics
 
 from tfrobust.errors import UserError
+from tfrobust.figures.evaluations import read_evaluation
 from tfrobust.figures.request import Drawn, Request
 from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.papers.found import FoundRun, find_runs
 from tfrobust.plots import plot_rows
 from tfrobust.plots.rows import Spread
-from tfrobust.runs import files
-from tfrobust.runs.reports.run_report import read_run_report
+from tfrobust.runs.reports.run_report import RunReport, read_run_report
 from tfrobust.runs.reports.threat_model import describe_threat_model
 
-_SCHEMA = 1
 _INTERVALS = "95 % intervals, of one run"
 _DEVIATIONS = "one standard deviation over seeds"
+_TEST = "test attack"
 
 
 def draw_rows(request: Request) -> Drawn:
     """Clean against robust accuracy, a point for each row.
 
-    A row is an evaluation, or the runs below a folder that one gin file made: their mean over seeds.
+    A row is an evaluation, or the runs below a folder that one gin file made: their mean over seeds. Runs
+    of which none was evaluated stand by their own test attack.
     """
     rows: dict[str, tuple[Spread, Spread]] = {}
     measures, threat_models, kinds_of_bars = set(), set(), set()
+    test_attacks: set[str] = set()
     for name, path in zip(request.names, request.paths, strict=True):
         runs = find_runs([path])
         if not runs:
-            report = files.read_json(pathlib.Path(path, "report.json"), "tfrobust", _SCHEMA)
-            report = report["tfrobust"]
+            report = read_evaluation(path)
             if report["robust"] is None:
                 raise UserError(f"The evaluation {name} has no attacks. Leave it out.")
             rows[name] = _spread_of_counts(report["clean"]), _spread_of_counts(report["robust"])
@@ -41,12 +42,14 @@ def draw_rows(request: Request) -> Drawn:
         measures.add(suite)
         for label, group in _group(runs, name).items():
             label = f"{name}: {label}" if label in rows else label
-            rows[label] = _spread_of_runs(group, "clean"), _spread_of_runs(group, suite)
+            reports = [read_run_report(run.folder) for run in group]
+            robust = _spread_of_tests(reports) if suite == _TEST else _spread_of_runs(group, suite)
+            rows[label] = _spread_of_runs(group, "clean"), robust
             kinds_of_bars.add(_DEVIATIONS if len(group) > 1 else _INTERVALS)
-            threat_models |= {
-                describe_threat_model(read_run_report(run.folder).threat_model) for run in group
-            }
-    for word, found in (("threat models", threat_models), ("suites", measures)):
+            threat_models |= {describe_threat_model(report.threat_model) for report in reports}
+            test_attacks |= {report.test_attack for report in reports if suite == _TEST}
+    sets = {"threat models": threat_models, "suites": measures, "test attacks": test_attacks}
+    for word, found in sets.items():
         if len(found) > 1:
             raise UserError(
                 f"Robust accuracies under different {word} cannot be compared: {', '.join(sorted(found))}. "
@@ -64,8 +67,10 @@ def draw_rows(request: Request) -> Drawn:
 
 
 def _choose_suite(runs: list[FoundRun]) -> str:
-    """The one suite that judged all runs."""
+    """The one suite that judged all runs, or the test attack if there was no suite for any."""
     suites = [{key for key in run.counts if key != "clean" and ":" not in key} for run in runs]
+    if not any(suites):
+        return _TEST
     shared = set.intersection(*suites)
     if len(shared) != 1:
         without = [str(run.folder) for run, found in zip(runs, suites, strict=True) if not found]
@@ -109,10 +114,18 @@ def _spread_of_counts(counts: dict) -> Spread:
 
 def _spread_of_runs(runs: list[FoundRun], key: str) -> Spread:
     counts = [run.counts[key] for run in runs]
-    accuracies = [count.right / count.total for count in counts]
+    ends = binomial_interval(counts[0].right, counts[0].total)
+    return _spread([count.right / count.total for count in counts], ends)
+
+
+def _spread_of_tests(reports: list[RunReport]) -> Spread:
+    return _spread([report.robust for report in reports], reports[0].interval)
+
+
+def _spread(accuracies: list[float], ends: tuple[float, float]) -> Spread:
+    """The mean of several accuracies and its bar of deviations; of one alone between its `ends`."""
     middle = statistics.fmean(accuracies)
-    if len(accuracies) > 1:
-        deviation = statistics.stdev(accuracies)
-        return middle - deviation, middle, middle + deviation
-    low, high = binomial_interval(counts[0].right, counts[0].total)
-    return low, middle, high
+    if len(accuracies) == 1:
+        return ends[0], middle, ends[1]
+    deviation = statistics.stdev(accuracies)
+    return middle - deviation, middle, middle + deviation

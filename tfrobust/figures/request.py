@@ -11,6 +11,10 @@ from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
 from tfrobust.figures.kept import load_or_compute
+from tfrobust.runs.reports.naming import name_paths
+
+# Images among which the first is sought that all models get right.
+_TRIED = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +39,8 @@ class Request:
     Args:
         paths: of models, runs, evaluations or sweeps, as the figure takes them.
         output: picture to write; arrays are kept beside it.
-        data: source of the images; None for that of the first run.
-        norm, epsilon: threat model; None for that of the first run.
+        data: source of the images; None for that of the runs.
+        norm, epsilon: threat model; None for that of the runs.
         example: id of the image of a figure about one image; None for the first that all models get right.
         examples: number of images of a figure about many.
         points: places along each axis of a plane.
@@ -62,66 +66,49 @@ class Request:
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """What the paths are called in the picture: their last parts that tell them apart."""
-        paths = [pathlib.Path(path).resolve() for path in self.paths]
-        paths = [p.parent.parent if p.parent.name == "evaluation" else p for p in paths]
-        for count in range(1, max(len(p.parts) for p in paths) + 1):
-            names = ["/".join(p.parts[-count:]).removesuffix(".keras") for p in paths]
-            if len(set(names)) == len(names):
-                return tuple(names)
-        return tuple(map(str, paths))
+        return name_paths(self.paths)
 
     @functools.cached_property
     def subjects(self) -> dict[str, Any]:
         """The models by name, as `evaluation.Subject`s."""
-        from tfrobust.evaluation import Subject
+        from tfrobust.figures.inputs import load_subjects
 
-        found = {n: Subject.of(p, self.trust) for n, p in zip(self.names, self.paths, strict=True)}
-        for name, subject in found.items():
-            if not subject.has_gradient:
-                raise UserError(f"{name} has no gradient, and this figure needs one.")
-        return found
+        return load_subjects(dict(zip(self.names, self.paths, strict=True)), self.trust)
 
     @functools.cached_property
-    def setting(self) -> tuple[Any, Any]:
-        """The images, as `evaluation.Examples`, and the threat model."""
-        from tfrobust import threat_models
-        from tfrobust.evaluation import load_examples, read_run_settings
+    def all_examples(self) -> Any:
+        """The test images, in memory or stored."""
+        from tfrobust.figures.inputs import find_examples
 
-        folders = [s.folder for s in self.subjects.values() if s.folder is not None]
-        data: Any = self.data
-        threat_model = None
-        if folders and (data is None or self.epsilon is None):
-            source, threat_model = read_run_settings(folders[0])
-            data = source if data is None else data
-        if self.epsilon is not None:
-            threat_model = getattr(threat_models, self.norm or "Linf")(self.epsilon)
-        if data is None or threat_model is None:
-            raise UserError(
-                "These models do not say their data and radius. Give --data and --epsilon."
-            )
-        origin = next(iter(self.subjects.values())).origin
-        return load_examples(data, origin=origin), threat_model
+        return find_examples(self.subjects, self.data)
 
-    def choose_example(self) -> tuple[np.ndarray, int, int]:
-        """The image of a figure about one image, its label and its id."""
-        examples, _ = self.setting
+    @functools.cached_property
+    def threat_model(self) -> Any:
+        """That which was asked for, else that of the runs."""
+        from tfrobust.figures.inputs import find_threat_model
+
+        return find_threat_model(self.subjects, self.norm, self.epsilon)
+
+    def take_first(self, most: int | None = None) -> Any:
+        """The first images of a figure about many, as `evaluation.Examples`."""
+        number = self.examples if most is None else min(self.examples, most)
+        return self.all_examples.first(number).load()
+
+    def take_one(self) -> Any:
+        """The image of a figure about one image: the one that was asked for, or the first that is right."""
+        from tfrobust.figures.inputs import find_place, take_one
+
         if self.example is not None:
-            places = np.flatnonzero(examples.ids == self.example)
-            if not len(places):
-                some = ", ".join(map(str, examples.ids[:5]))
-                raise UserError(
-                    f"There is no image with the id {self.example}. The first ids are {some}."
-                )
-        else:
-            right = np.ones(min(256, len(examples.y)), bool)
-            for subject in self.subjects.values():
-                logits = np.asarray(subject.forward(examples.x[: len(right)]))
-                right &= np.argmax(logits, axis=1) == examples.y[: len(right)]
-            if not right.any():
-                raise UserError("No image is classified right by all models. Give --example=ID.")
-            places = np.flatnonzero(right)
-        place = int(places[0])
-        return examples.x[place], int(examples.y[place]), int(examples.ids[place])
+            return take_one(self.all_examples, find_place(self.all_examples, self.example))
+        few = self.all_examples.first(_TRIED).load()
+        right = np.ones(len(few), bool)
+        for subject in self.subjects.values():
+            right &= np.argmax(np.asarray(subject.forward(few.x)), axis=1) == few.y
+        if not right.any():
+            raise UserError(
+                f"None of the first {len(few)} images is classified right by all models. Give --example=ID."
+            )
+        return take_one(few, int(np.argmax(right)))
 
     def keep(
         self, settings: dict[str, Any], compute: Callable[[], dict[str, np.ndarray]]

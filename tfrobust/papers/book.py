@@ -1,15 +1,13 @@
 """Our runs beside a paper's table, from the reports that are found under folders."""
 
 import dataclasses
-import math
 import statistics
 from collections.abc import Sequence
 
-from scipy.stats import t as student
-
-from tfrobust.ops.uncertainty.interval import binomial_interval
+from tfrobust.ops.uncertainty.interval import binomial_interval, mean_interval
 from tfrobust.papers.found import FoundRun
 from tfrobust.papers.tables import Column, PaperTable, Row
+from tfrobust.runs.reports.lines import unify_line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +18,7 @@ class Ours:
         value: accuracy in percent, the mean over runs.
         interval: of 95 %, in percent.
         seeds: of the runs.
-        images: on how many test images.
+        images: on how many test images, the fewest of all seeds.
         overlaps: whether the interval and the paper's have a point in common; None without a paper's value,
             and for runs of something else than the row.
     """
@@ -54,26 +52,25 @@ class Line:
         changes: gin files and lines of gin that the runs had beside the row's, such as a part for a smaller
             scale; empty for runs of the row itself.
         cells: one for each column, `Ours`, `Time`, or None where nothing was run.
-        runs: the `FoundRun`s behind the cells.
+        runs: the `FoundRun`s behind the cells, one a seed.
+        remarks: sentences on runs and evaluations that do not count, and why.
     """
 
     row: Row
     changes: tuple[str, ...]
     cells: tuple[Ours | Time | None, ...]
     runs: tuple[FoundRun, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def compare_table(table: PaperTable, runs: Sequence[FoundRun]) -> list[Line]:
     """Puts runs beside the rows of a paper's table.
 
     A run belongs to a row if it was made of the row's gin file and lines of gin and of nothing else, but for
-    its seed; what was made of more is a line of its own, below the row that has most of its lines. Runs that
-    differ by their seed only make one cell. The interval of one run is Wilson's for its test images; that of
-    k runs with the mean p, sample variance s² and the same n test images is
-
-        p ± t sqrt(s² / k + p (1 - p) / n)
-
-    with the quantile t of Student's distribution with k - 1 degrees of freedom.
+    its seed; what was made of more is a line of its own, below the row that has most of its lines. Lines are
+    the same where their values are, such as LAMBDA = 3 and LAMBDA = 3.0. Runs that differ by their seed only
+    make one cell; of several runs of one seed, that with the most evaluations counts. The interval of one run
+    is Wilson's for its test images, that of several adds the chance of their seeds: `mean_interval`.
 
     Args:
         table: `PaperTable`.
@@ -86,21 +83,34 @@ def compare_table(table: PaperTable, runs: Sequence[FoundRun]) -> list[Line]:
     unit = [
         seconds
         for row, found in zip(table.rows, groups, strict=True)
-        for _, seconds in _list_seconds(found.get((), ()))
+        for _, seconds in _list_seconds(_keep_seeds(found.get((), []))[0])
         if row.method == table.time_row
     ]
     lines = []
     for row, found in zip(table.rows, groups, strict=True):
         for changes in sorted({(), *found}):
-            here = found.get(changes, [])
+            here, remarks = _keep_seeds(found.get(changes, []))
             cells = tuple(
                 _make_time(here, unit)
                 if column.suite == "time"
                 else _make_cell(row, column, value, here, bool(changes))
                 for column, value in zip(table.columns, row.values, strict=True)
             )
-            lines.append(Line(row, changes, cells, tuple(here)))
+            lines.append(Line(row, changes, cells, tuple(here), remarks))
     return lines
+
+
+def _keep_seeds(runs):
+    """One run for each seed, and sentences on all that does not count."""
+    kept: dict[int, FoundRun] = {}
+    remarks = [told for run in runs for told in run.left_out]
+    for run in sorted(runs, key=lambda run: -len(run.counts)):
+        first = kept.setdefault(run.seed, run)
+        if first is not run:
+            remarks.append(
+                f"{run.folder} does not count: {first.folder} is a run of seed {run.seed} too."
+            )
+    return sorted(kept.values(), key=lambda run: run.seed), tuple(remarks)
 
 
 def _group_runs(table, row, runs):
@@ -108,8 +118,9 @@ def _group_runs(table, row, runs):
     found: dict[tuple[str, ...], list[FoundRun]] = {}
     for run in runs:
         if _find_row(table, run) is row:
+            there = {row.gin_file, *map(unify_line, row.bindings)}
             more = (*run.gin_files, *run.gin_bindings)
-            changes = tuple(m for m in more if m not in (row.gin_file, *row.bindings))
+            changes = tuple(line for line in more if unify_line(line) not in there)
             found.setdefault(changes, []).append(run)
     return found
 
@@ -130,7 +141,8 @@ def _find_row(table, run):
     fitting = [
         row
         for row in table.rows
-        if row.gin_file in run.gin_files and set(row.bindings) <= run.configuration
+        if row.gin_file in run.gin_files
+        and {*map(unify_line, row.bindings)} <= {*map(unify_line, run.configuration)}
     ]
     return max(fitting, key=lambda row: len(row.bindings), default=None)
 
@@ -143,14 +155,7 @@ def _make_cell(
         return None
     images = min(counts.total for counts in found.values())
     shares = [counts.right / counts.total for counts in found.values()]
-    mean = statistics.fmean(shares)
-    if len(shares) == 1:
-        (only,) = found.values()
-        low, high = binomial_interval(only.right, only.total)
-    else:
-        variance = statistics.variance(shares) / len(shares) + mean * (1 - mean) / images
-        half = float(student.ppf(0.975, len(shares) - 1)) * math.sqrt(variance)
-        low, high = max(0.0, mean - half), min(1.0, mean + half)
+    mean, (low, high) = statistics.fmean(shares), mean_interval(shares, images)
     overlaps = None
     if paper is not None and not changed:
         total = row.count_images(column)

@@ -7,14 +7,23 @@ import os
 import pathlib
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-from tfrobust.comparison.verdicts import Verdicts, read_counted, read_evaluation
+from tfrobust.comparison.verdicts import (
+    Verdicts,
+    name_threat_model,
+    read_counted,
+    read_evaluation,
+)
+from tfrobust.errors import UserError, one_line
 from tfrobust.runs import files, kinds
 from tfrobust.runs.reports.run_report import read_bindings
 
 _SCHEMA = 1
 # The suite of bin/compare.py.
 _COMPARED = "autoattack_standard"
+# Radii that differ by less are one: RAT attacks networks of 8/255 at 0.031.
+_NEAR = 0.02
 # Bindings that make no other method: the seed, where it ran, and what was looked at.
 _FREE = re.compile(
     r"(SEED|training\.train\.(seed|strategy|devices|save_seconds|image_epochs|profile_steps"
@@ -43,6 +52,7 @@ class FoundRun:
         counts: from "clean", "SUITE" and "SUITE:ATTACK" to `Counts`.
         step_seconds: of a training step, the median; None if not known.
         verdicts: from "SUITE" and "SUITE:ATTACK" to a function that reads the `Verdicts` behind its counts.
+        left_out: sentences on evaluations that do not count, and why.
     """
 
     folder: pathlib.Path
@@ -53,10 +63,15 @@ class FoundRun:
     counts: dict[str, Counts]
     step_seconds: float | None
     verdicts: dict[str, Callable[[], Verdicts]]
+    left_out: tuple[str, ...] = ()
 
 
 def find_runs(folders: Sequence[str | os.PathLike]) -> list[FoundRun]:
     """Finds all finished runs at or below folders, with the evaluations inside of them.
+
+    An evaluation counts if it is of the test split of the run's data, in the threat model of the run's own
+    test; of several under one suite, such as shards and what they were merged into, that of the most
+    examples.
 
     Args:
         folders: paths.
@@ -70,7 +85,17 @@ def find_runs(folders: Sequence[str | os.PathLike]) -> list[FoundRun]:
     paths = {
         path.resolve(): path for folder in folders for path in _list_runs(pathlib.Path(folder))
     }
-    return [_read_run(paths[path]) for path in sorted(paths)]
+    return [_read_whole(paths[path]) for path in sorted(paths)]
+
+
+def _read_whole(folder):
+    try:
+        return _read_run(folder)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"A report of {folder} is damaged or of another version: {type(error).__name__}: "
+            f"{one_line(error)}. Train or evaluate again, or leave that folder out."
+        ) from error
 
 
 def _list_runs(folder: pathlib.Path) -> Iterator[pathlib.Path]:
@@ -90,12 +115,12 @@ def _read_run(folder: pathlib.Path) -> FoundRun:
         verdict = json.loads(compared.read_text(encoding="utf-8"))
         counts[_COMPARED] = _count(verdict)
         verdicts[_COMPARED] = functools.partial(read_counted, compared, _COMPARED, seed)
-    for path in sorted(folder.glob("evaluation/*/report.json")):
-        found = _read_evaluation(path)
-        counts |= found
-        for key in found:
+    evaluations, left_out = _list_evaluations(folder, report)
+    for path, ours in evaluations:
+        for key, found in _count_evaluation(ours).items():
+            counts[key] = found
             attack = key.partition(":")[2] or None
-            verdicts[key] = functools.partial(read_evaluation, path.parent, seed, attack)
+            verdicts[key] = functools.partial(read_evaluation, path, seed, attack)
     lines = frozenset(line.strip() for line in record.get("configuration", "").splitlines())
     bindings = tuple(b for b in read_bindings(folder, report) if not _FREE.match(b))
     return FoundRun(
@@ -107,13 +132,43 @@ def _read_run(folder: pathlib.Path) -> FoundRun:
         counts,
         report.get("step_seconds"),
         verdicts,
+        left_out,
     )
 
 
-def _read_evaluation(path: pathlib.Path) -> dict[str, Counts]:
-    report = files.read_json(path, "tfrobust", _SCHEMA)["tfrobust"]
-    if report["robust"] is None:
-        return {}
+def _list_evaluations(folder, report):
+    """One evaluation for each suite, pairs of its folder and report, and sentences on what does not count."""
+    chosen: dict[str, tuple[pathlib.Path, dict[str, Any]]] = {}
+    left_out = []
+    for path in sorted(folder.glob("evaluation/*/report.json")):
+        ours = files.read_json(path, "tfrobust", _SCHEMA)["tfrobust"]
+        if ours["robust"] is None:
+            continue
+        differs = _find_difference(ours, report)
+        if differs is not None:
+            left_out.append(f"{path.parent} does not count: {differs}.")
+            continue
+        _, former = chosen.get(ours["suite"], (None, None))
+        if former is None or former["robust"]["total"] < ours["robust"]["total"]:
+            chosen[ours["suite"]] = (path.parent, ours)
+    return list(chosen.values()), tuple(left_out)
+
+
+def _find_difference(ours, report):
+    """What an evaluation was of, where that is not what the run's own test was of; else None."""
+    tested = f"{report['data']} test"
+    if ours["data"] != tested:
+        return f"it is of {ours['data']}, not of {tested}"
+    expected = name_threat_model(report["threat_model"])
+    norm, _, radius = expected.partition(" ")
+    if ours["norm"] != norm or abs(ours["radius"] - float(radius)) > _NEAR * float(radius):
+        return f"it is in {ours['norm']} {ours['radius']:g}, the run's own test in {expected}"
+    if ours.get("nan_counts", "broken") != "broken":
+        return "images without finite logits count as robust in it"
+    return None
+
+
+def _count_evaluation(report):
     counts = {report["suite"]: _count(report["robust"])}
     for attack in report["attacks"]:
         # Of an attack that was not given all examples nothing is known by itself.

@@ -12,9 +12,10 @@ from tfrobust.runs.markdown import cell, link, plain, sentence, table
 
 NOT_RUN = "not run"
 LEGEND = (
-    "Accuracies in percent, ours with the 95 % interval. ≠: it has no point in common with that of the "
-    "paper's value on its test images. Not run: no report was found. Times are in units of one row's; ours "
-    "are medians of training steps, of a machine that may have done other work."
+    "Accuracies in percent, ours with the 95 % interval over test images and, of several runs, seeds. ≠: it "
+    "has no point in common with that of the paper's value on its test images. Not run: no report was found. "
+    "Times are in units of one row's; ours are medians of training steps, of a machine that may have done "
+    "other work."
 )
 
 
@@ -30,7 +31,7 @@ def format_markdown(paper: PaperTable, lines: Sequence[Line]) -> str:
         body,
         *(
             f"{plain(title)}:\n\n" + "\n".join(f"- {plain(said)}" for said in sentences)
-            for title, sentences in _list_told(paper, differences)
+            for title, sentences in _list_told(paper, lines, differences)
         ),
     ]
     return "\n\n".join([*parts, f"{LEGEND} Files: {links}."])
@@ -48,7 +49,7 @@ def format_text(paper: PaperTable, lines: Sequence[Line]) -> str:
     note = f"\n{paper.note}" if paper.note else ""
     told = [
         "\n".join([f"{title}:", *(f"- {said}" for said in sentences)])
-        for title, sentences in _list_told(paper, differences)
+        for title, sentences in _list_told(paper, lines, differences)
     ]
     return "\n\n".join([f"{paper.title} ({paper.source}){note}", body, *told, LEGEND])
 
@@ -66,7 +67,7 @@ def format_html(paper: PaperTable, lines: Sequence[Line]) -> str:
         f"<p>{html.escape(title)}:</p>\n<ul>\n"
         + "".join(f"<li>{html.escape(said)}</li>\n" for said in sentences)
         + "</ul>\n"
-        for title, sentences in _list_told(paper, differences)
+        for title, sentences in _list_told(paper, lines, differences)
     )
     caption = html.escape(f"{paper.title} ({paper.source}). {paper.note}".strip())
     return (
@@ -75,14 +76,34 @@ def format_html(paper: PaperTable, lines: Sequence[Line]) -> str:
     )
 
 
-def _list_told(paper: PaperTable, differences: Mapping[int, Comparison]):
+def _list_told(
+    paper: PaperTable, lines: Sequence[Line], differences: Mapping[int, Comparison]
+) -> list[tuple[str, list[str]]]:
     """Titles of columns with the sentences on their differences; columns with the same ones together."""
     told: dict[tuple[str, ...], list[str]] = {}
     for place, found in differences.items():
         told.setdefault(tuple(list_sentences(found)), []).append(paper.columns[place].title)
     columns = [(", ".join(titles), said) for said, titles in told.items() if said]
     letters = describe_letters(differences.values())
-    return [*columns, ("Letters", letters)] if letters else columns
+    left_out = list(dict.fromkeys(told for line in lines for told in line.remarks))
+    named = {"Letters": letters, "Test images": _tell_images(paper, lines), "Left out": left_out}
+    return [*columns, *((title, said) for title, said in named.items() if said)]
+
+
+def _tell_images(paper, lines):
+    """A sentence on the columns that ours have on fewer test images than the paper, if there are any."""
+    told: dict[str, list[str]] = {}
+    for place, column in enumerate(paper.columns):
+        found = {
+            line.cells[place].images
+            for line in lines
+            if isinstance(line.cells[place], Ours)
+            and line.cells[place].images < line.row.count_images(column)
+        }
+        if found:
+            told.setdefault(" or ".join(map(str, sorted(found))), []).append(column.title)
+    parts = [f"{', '.join(titles)} on {images}" for images, titles in told.items()]
+    return [f"Ours are of fewer test images than the paper's: {'; '.join(parts)}."] if parts else []
 
 
 def _make_rows(paper, lines, differences):
@@ -97,16 +118,24 @@ def _make_rows(paper, lines, differences):
             former = line.row
         letters = {place: found.letters[number] for place, found in differences.items()}
         cells = enumerate(zip(paper.columns, line.cells, strict=True))
-        ours = [_format_ours(c, our, letters.get(place, "")) for place, (c, our) in cells]
+        most = len(_list_seeds(line))
+        ours = [_format_ours(c, our, letters.get(place, ""), most) for place, (c, our) in cells]
         rows.append(["", _name_runs(line), *ours])
     return head, rows
 
 
 def _name_runs(line):
-    seeds = {seed for ours in line.cells if ours is not None for seed in ours.seeds}
-    count = f", {len(seeds)} seeds" if len(seeds) > 1 else ""
+    seeds = _list_seeds(line)
     changes = "".join(f" + {name}" for name in line.changes)
-    return f"ours{changes}{count}"
+    return f"ours{changes}" + (f", {_count_seeds(len(seeds))}" if seeds else "")
+
+
+def _list_seeds(line):
+    return {seed for ours in line.cells if ours is not None for seed in ours.seeds}
+
+
+def _count_seeds(count):
+    return "1 seed" if count == 1 else f"{count} seeds"
 
 
 def _format_value(paper: PaperTable, place: int, value: float | None) -> str:
@@ -119,7 +148,7 @@ def _format_value(paper: PaperTable, place: int, value: float | None) -> str:
     return f"{value:.2f}" if suite else f"{value:g}"
 
 
-def _format_ours(column: Column, ours: Ours | Time | None, letters: str) -> str:
+def _format_ours(column: Column, ours: Ours | Time | None, letters: str, most: int) -> str:
     if not column.suite:
         return "-"
     if ours is None:
@@ -129,4 +158,5 @@ def _format_ours(column: Column, ours: Ours | Time | None, letters: str) -> str:
     low, high = ours.interval
     differs = " ≠" if ours.overlaps is False else ""
     group = f" {letters}" if letters else ""
-    return f"{ours.value:.2f} ({low:.2f} to {high:.2f}){differs}{group}"
+    few = f" of {_count_seeds(len(ours.seeds))}" if len(ours.seeds) < most else ""
+    return f"{ours.value:.2f} ({low:.2f} to {high:.2f}){few}{differs}{group}"

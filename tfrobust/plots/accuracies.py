@@ -15,10 +15,12 @@ from tfrobust.plots.style import (
     HATCHES,
     add_legend,
     finish_axes,
+    fold_name,
     in_column,
     make_figure,
 )
 from tfrobust.runs import files
+from tfrobust.runs.reports.naming import name_paths
 from tfrobust.runs.reports.threat_model import describe_threat_model
 
 # Hatching serves print, and eyes for which the colours are alike.
@@ -26,6 +28,8 @@ STYLES = (("clean", COLOURS[0], HATCHES[0]), ("robust", COLOURS[1], HATCHES[1]))
 _SCHEMA = 1
 # Of labels below the bars that one column has room for beside each other.
 _LETTERS = 36
+# Inches of labels for which the figure has room.
+_LABELS = 0.13
 
 
 @in_column
@@ -36,7 +40,8 @@ def plot_accuracies(folders: Sequence[str | os.PathLike]) -> Figure:
 
     Args:
         folders: folders of evaluations, each with its `report.json`. An evaluation inside a run is
-            labelled by the name of the run, others by the name of their folder.
+            labelled by the name of the run, others by the name of their folder, with as many of the
+            folders above as tell them apart.
 
     Returns:
         A matplotlib `Figure`.
@@ -61,7 +66,7 @@ def plot_accuracies(folders: Sequence[str | os.PathLike]) -> Figure:
             f"Accuracies in different threat models cannot be compared: {', '.join(sorted(threat_models))}. "
             "Give evaluations in the same threat model."
         )
-    labels = [_label(pathlib.Path(folder)) for folder in reports]
+    labels = name_paths(folders)
     figure = make_figure(2.5, max(COLUMN, 0.6 + 0.55 * len(reports)))
     axes = figure.subplots()
     places = np.arange(len(reports))
@@ -82,17 +87,24 @@ def plot_accuracies(folders: Sequence[str | os.PathLike]) -> Figure:
         for bar, value, top in zip(bars, values, ends[1], strict=True):
             middle = bar.get_x() + bar.get_width() / 2
             axes.text(middle, top + 0.02, f"{100 * value:.0f}", ha="center", fontsize=6.5)
-    axes.set_xticks(places, labels)
-    if sum(map(len, labels)) > _LETTERS:
-        axes.tick_params(axis="x", rotation=30)
-        for label in axes.get_xticklabels():
-            label.set(ha="right", rotation_mode="anchor")
+    axes.set_xticks(places, [fold_name(label, _LETTERS // 2) for label in labels])
     axes.set(ylim=(0, 1.1), ylabel="accuracy", xlabel=threat_models.pop())
     axes.set_yticks(np.linspace(0, 1, 6))
     finish_axes(axes)
     axes.grid(visible=False, axis="x")
+    if sum(map(len, labels)) > _LETTERS:
+        _turn_labels(figure, axes)
     add_legend(axes)
     return figure
+
+
+def _turn_labels(figure, axes):
+    """Labels that don't fit beside each other stand askew, and the axes keep their height."""
+    axes.tick_params(axis="x", rotation=30)
+    for label in axes.get_xticklabels():
+        label.set(ha="right", rotation_mode="anchor")
+    height = max(label.get_window_extent().height for label in axes.get_xticklabels())
+    figure.set_figheight(figure.get_figheight() + max(0.0, height / figure.dpi - _LABELS))
 
 
 def _read(folder: pathlib.Path) -> dict[str, Any]:
@@ -102,9 +114,3 @@ def _read(folder: pathlib.Path) -> dict[str, Any]:
             f"The evaluation in {folder} has no attacks, so it has no robust accuracy: leave it out."
         )
     return report
-
-
-def _label(folder):
-    """Returns the name of the run if the evaluation is inside a run, else that of its folder."""
-    folder = folder.resolve()
-    return folder.parents[1].name if folder.parent.name == "evaluation" else folder.name

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from tfrobust.errors import UserError
 from tfrobust.plots.epochs import plot_epochs
 from tfrobust.runs.metrics import read_metrics
+from tfrobust.runs.reports.naming import name_paths
 
 # All but pgf, which needs TeX.
 FORMATS = tuple(sorted(set(FigureCanvasAgg.get_supported_filetypes()) - {"pgf"}))
@@ -27,7 +28,8 @@ def plot_curves(folders: Sequence[str | os.PathLike]) -> Figure:
     Use it to see robust overfitting and sudden collapses, which the final numbers do not show.
 
     Args:
-        folders: folders of runs, each with its `metrics.jsonl`.
+        folders: folders of runs, each with its `metrics.jsonl`; the legend has their last parts that tell
+            them apart.
 
     Returns:
         A matplotlib `Figure` with three panels, one below the other. A run without robust validation has no
@@ -43,7 +45,8 @@ def plot_curves(folders: Sequence[str | os.PathLike]) -> Figure:
         >>> figure.axes[0].get_ylabel(), figure.axes[0].lines[0].get_ydata().tolist()
         ('training loss', [2.3])
     """
-    runs = {str(folder): read_metrics(folder) for folder in folders}
-    if not runs:
+    if not folders:
         raise UserError("Give the folders of one or more runs, such as runs/trades_mer.")
+    found = map(read_metrics, folders)
+    runs = dict(zip(name_paths(folders), found, strict=True))
     return plot_epochs(runs, dict(PANELS))

@@ -7,10 +7,12 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import COLUMN, NotebookFigure, in_column
+from tfrobust.plots.style import COLUMN, NotebookFigure, fold_name, in_column
 
 # Of images beside each other.
 _COLUMNS = 4
+# Letters of a line above an image, and inches that each further line takes.
+_LETTERS, _LINE = 12, 0.12
 
 
 @in_column
@@ -24,7 +26,7 @@ def plot_perturbations(
     """Draws each image three times, below each other: clean, adversarial, and the change, scaled.
 
     Middle grey is no change; black and white are minus and plus the radius, or the largest change where that
-    is more, as in L2.
+    is more, or less than half as in L2. The figure says which.
 
     Args:
         clean, adversarial: (n, h, w, c), float in [0, 1], with 1 or 3 channels.
@@ -50,16 +52,19 @@ def plot_perturbations(
             f"Images of {clean.shape[-1]} channels cannot be shown. Give grey or RGB images."
         )
     change = adversarial - clean
-    largest = max(radius, float(np.abs(change).max()), 1e-12)
+    largest = float(np.abs(change).max())
+    shown_as = largest if largest > radius or 0 < largest < radius / 2 else max(radius, 1e-12)
+    titles = [[fold_name(text, _LETTERS) for text in texts] for texts in (before, after)]
+    lines = sum(max(text.count("\n") for text in texts) for texts in titles)
     columns = min(len(clean), _COLUMNS)
     blocks = -(-len(clean) // columns)
     cell = (COLUMN - 0.35) / _COLUMNS
-    size = (0.35 + cell * columns, blocks * (3 * cell + 0.4) + 0.1)
+    size = (0.35 + cell * columns, blocks * (3 * cell + 0.4 + _LINE * lines) + 0.1)
     layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
     figure = NotebookFigure(figsize=size, layout=layout)
     axes = figure.subplots(3 * blocks, columns, squeeze=False)
-    rows = (clean, adversarial, 0.5 + 0.5 * change / largest)
-    names = ("clean", "adversarial", f"change\n±{largest:.2g}")
+    rows = (clean, adversarial, 0.5 + 0.5 * change / shown_as)
+    names = ("clean", "adversarial", f"change\n±{shown_as:.2g}")
     for place in range(blocks * columns):
         block, column = divmod(place, columns)
         for row, images in enumerate(rows):
@@ -74,7 +79,7 @@ def plot_perturbations(
             )
             cell_axes.set(xticks=[], yticks=[])
             if row < 2:
-                cell_axes.set_title((before, after)[row][place], fontsize=7, pad=2)
+                cell_axes.set_title(titles[row][place], fontsize=7, pad=2)
             if column == 0:
                 cell_axes.set_ylabel(names[row], fontsize=7)
     return figure

@@ -1,9 +1,16 @@
-"""Images as PNG files, and differences of images that can be seen."""
+"""Images and figures as files, and differences of images that can be seen."""
 
 import io
+from typing import Any
 
+import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
+
+# Of files: fonts, and what else would differ from one time to the next.
+_FILES: dict[Any, Any] = {"pdf.fonttype": 42, "ps.fonttype": 42, "svg.hashsalt": "tfrobust"}
+_NO_DATE = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "svgz": {"Date": None}}
 
 
 def find_factor(delta: np.ndarray) -> float:
@@ -53,3 +60,24 @@ def encode_png(image: np.ndarray) -> bytes:
     content = io.BytesIO()
     Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels).save(content, "PNG")
     return content.getvalue()
+
+
+def encode_figure(figure: Figure, ending: str, dpi: int = 200) -> bytes:
+    """The bytes of a figure's file; the same PNG, PDF and SVG for the same figure.
+
+    Text in PDF and PostScript stays text, in TrueType, which publishers ask for.
+
+    Args:
+        figure: to write.
+        ending: of the file, such as "pdf".
+        dpi: of pictures of pixels.
+
+    Example:
+        >>> from tfrobust.plots.pixels import encode_figure
+        >>> encode_figure(Figure((1.0, 1.0)), "pdf")[:4]
+        b'%PDF'
+    """
+    written = io.BytesIO()
+    with matplotlib.rc_context(_FILES):
+        figure.savefig(written, format=ending, dpi=dpi, metadata=_NO_DATE.get(ending))
+    return written.getvalue()

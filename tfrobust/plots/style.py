@@ -1,16 +1,18 @@
 """How series look: a colour, a marker and a kind of line each, so that none of the three is needed."""
 
 import functools
-import io
-import textwrap
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+
+from tfrobust.plots.pixels import encode_figure
 
 # Of Okabe and Ito: told apart with all common kinds of colour vision, on white and on black.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -52,9 +54,7 @@ class NotebookFigure(Figure):
 
     def _repr_png_(self) -> bytes:
         """What IPython asks an object for."""
-        written = io.BytesIO()
-        self.savefig(written, format="png", dpi=150)
-        return written.getvalue()
+        return encode_figure(self, "png", dpi=150)
 
 
 def make_figure(height: float, width: float = COLUMN) -> NotebookFigure:
@@ -153,6 +153,25 @@ def name_images(counts: Mapping[str, int | None]) -> tuple[dict[str, str], str]:
     return {n: f"{n}, {count} images" if count else n for n, count in counts.items()}, ""
 
 
+def fold_name(name: str, letters: int) -> str:
+    """A name in lines of at most so many letters, broken after what parts its words if there is such a place.
+
+    Example:
+        >>> from tfrobust.plots.style import fold_name
+        >>> print(fold_name("trades_one_step/seed_0", 16))
+        trades_one_step/
+        seed_0
+    """
+    lines = [""]
+    for part in re.findall(r"[^ _/,=-]*[ _/,=-]*", name.replace(" %", "\N{NO-BREAK SPACE}%")):
+        if lines[-1] and len(lines[-1]) + len(part.rstrip()) > letters:
+            lines.append("")
+        lines[-1] += part
+        while len(lines[-1].rstrip()) > letters:
+            lines[-1:] = [lines[-1][:letters], lines[-1][letters:]]
+    return "\n".join(line.strip() for line in lines).replace("\N{NO-BREAK SPACE}", " ")
+
+
 def finish_radius_axes(axes: Axes, norm: str, told: str) -> None:
     """The axes of accuracy against the radius, with the legend.
 
@@ -175,17 +194,20 @@ def finish_radius_axes(axes: Axes, norm: str, told: str) -> None:
     add_legend(axes)
 
 
-def add_legend(axes: Axes, line: float = 3.2) -> None:
+def add_legend(axes: Axes, line: float = 3.2, series: Mapping[str, Artist] | None = None) -> None:
     """A legend above the axes, where it hides nothing, in as many columns as there is room for.
 
     Args:
         axes: whose series have labels.
         line: the length of a line with its marker, in letters' heights.
+        series: what the legend is of, by their labels; None for those of the axes.
     """
     figure, (handles, labels) = axes.get_figure(root=True), axes.get_legend_handles_labels()
+    if series is not None:
+        handles, labels = list(series.values()), list(series)
     if not labels or figure is None:
         return
-    labels = [textwrap.fill(label, _LETTERS) for label in labels]
+    labels = [fold_name(label, _LETTERS) for label in labels]
     room = (figure.get_size_inches()[0] - _Y_AXIS) * figure.dpi
     for columns in range(min(len(labels), _COLUMNS), 0, -1):
         legend = axes.legend(

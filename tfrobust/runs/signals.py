@@ -41,7 +41,8 @@ class StopRequest(AskedToStop):
     """A context manager within which SIGTERM and SIGINT set `received` and interrupt nothing.
 
     The run looks at `received` after each step, saves and stops. A second SIGINT interrupts at once, with
-    `KeyboardInterrupt`. The former handlers come back at the end. Only the main thread may enter it.
+    `KeyboardInterrupt`. SIGHUP, if it is among `signals`, stays ignored where it is, as under nohup. The
+    former handlers come back at the end. Only the main thread may enter it.
 
     Args:
         signals: the signals to note.
@@ -58,6 +59,8 @@ class StopRequest(AskedToStop):
     def __enter__(self):
         self.received, self._interrupted = None, False
         for number in self.signals:
+            if number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN:
+                continue
             self._former[number] = signal.signal(number, self._note)
         return self
 
@@ -87,8 +90,9 @@ class StopRequest(AskedToStop):
             self.received = signal.Signals(number)
             again = "; Ctrl-C again stops at once" if number == signal.SIGINT else ""
             told = f"\n{self.received.name}: finishing this step, then saving{again}\n"
-            # Not print: the handler may come in the middle of one.
-            os.write(2, told.encode())
+            # Not print: the handler may come in the middle of one. The terminal may be gone.
+            with contextlib.suppress(OSError):
+                os.write(2, told.encode())
         if self._at_once:
             self._at_once = False
             raise Interrupted(_NOTHING_LOST)

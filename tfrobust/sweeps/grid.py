@@ -6,11 +6,14 @@ import itertools
 import re
 import tokenize
 from collections.abc import Sequence
+from typing import Any
 
 from tfrobust.config.text import GinText
 from tfrobust.errors import UserError, one_line
+from tfrobust.runs.reports.lines import unify_value
 
 _OPENING, _CLOSING = "([{", ")]}"
+_SEEDS = {"SEED", "training.train.seed"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +33,11 @@ class Point:
         """Lines of gin that make the run out of the sweep's gin file."""
         lines = tuple(f"{name} = {value}" for name, value in self.values)
         return lines if self.seed is None else (*lines, f"training.train.seed = {self.seed}")
+
+    @property
+    def meaning(self) -> tuple[Any, ...]:
+        """What two points have in common that are the same, with values written in different ways."""
+        return tuple((name, unify_value(value)) for name, value in self.values), self.seed
 
     @property
     def name(self) -> str:
@@ -60,16 +68,25 @@ def parse_grid(lines: Sequence[str], seeds: Sequence[int] = ()) -> tuple[Point, 
     axes = [_parse_line(line) for line in lines]
     names = [name for name, _ in axes]
     _check_different(names, "--grid binds {} twice: put all of its values into one --grid.")
+    for name in _SEEDS & set(names):
+        raise UserError(
+            f"--grid binds {name}, and seeds have a flag of their own: give --seeds=0,1,2."
+        )
     _check_different(seeds, "--seeds has {} twice: give different seeds.")
     choices = [[(name, value) for value in values] for name, values in axes]
     points = tuple(
         Point(values, seed) for values in itertools.product(*choices) for seed in (seeds or (None,))
     )
+    check_folders(points)
+    return points
+
+
+def check_folders(points: Sequence[Point]) -> None:
+    """Raises `UserError` where two points would have one folder."""
     _check_different(
         [point.name.casefold() for point in points],
         "Two runs would share the folder {}: write the values in a way that differs by more than signs.",
     )
-    return points
 
 
 def shorten(values: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -108,7 +125,11 @@ def _parse_line(line):
                 f"--grid={line!r}: {value!r} is not a value that gin reads: {one_line(error)}. Write text "
                 "in quotes."
             )
-    _check_different(values, f"--grid={line!r} has the value {{}} twice: give different values.")
+    _check_different(
+        [unify_value(value) for value in values],
+        f"--grid={line!r} has the value {{}} twice: give different values.",
+        values,
+    )
     return name, values
 
 
@@ -132,7 +153,7 @@ def _split(text, line):
     return values
 
 
-def _check_different(values, message):
-    for value in values:
-        if list(values).count(value) > 1:
-            raise UserError(message.format(repr(value)))
+def _check_different(values, message, shown=None):
+    for place, value in enumerate(values):
+        if list(values).index(value) < place:
+            raise UserError(message.format(repr((shown or values)[place])))

@@ -1,5 +1,6 @@
 """The runs of a sweep in TensorBoard's HParams dashboard."""
 
+import math
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -10,37 +11,55 @@ from tfrobust.sweeps.folder import SweepFolder
 from tfrobust.sweeps.grid import shorten
 from tfrobust.sweeps.results import MEASURES, Result
 
-_TITLES = {"clean": "clean accuracy", "robust": "robust accuracy", "suite": "under the suite"}
-
 
 def write_hparams(folder: SweepFolder, results: Sequence[Result]) -> None:
     """Writes values and accuracies of all runs, so that `tensorboard --logdir=SWEEP` compares them.
 
-    What an earlier call wrote is replaced. The files are in `tensorboard/`, a folder for each run.
+    What an earlier call wrote is replaced. The files are in `tensorboard/`, a folder for each run. Columns
+    have a kind, numbers, truth values or texts, and their values to choose from.
 
     Args:
         folder: `SweepFolder`.
         results: `Result`s; those without an accuracy are left out.
     """
-    root = folder.path / "tensorboard"
-    with files.write_folder(root) as unfinished:
-        measures = [m for m in MEASURES if any(m in r.accuracies for r in results)]
+    ended = [result for result in results if result.accuracies]
+    values = [_read_values(result) for result in ended]
+    columns = {
+        name: _unify([found[name] for found in values if name in found])
+        for name in dict.fromkeys(name for found in values for name in found)
+    }
+    titles = {"clean": "clean accuracy", "robust": "robust accuracy, test attack"}
+    titles["suite"] = f"robust accuracy, {folder.shared.get('suite')}"
+    with files.write_folder(folder.path / "tensorboard") as unfinished:
+        measures = [m for m in MEASURES if any(m in r.accuracies for r in ended)]
         with tf.summary.create_file_writer(str(unfinished)).as_default(step=0):
-            names = [name for name, _ in shorten(results[0].point.values)] if results else []
             api.hparams_config(
-                [api.HParam(name) for name in [*names, "seed"]],
-                [api.Metric(f"sweep/{m}", display_name=_TITLES[m]) for m in measures],
+                [api.HParam(n, api.Discrete(sorted(set(c.values())))) for n, c in columns.items()],
+                [api.Metric(f"sweep/{m}", display_name=titles[m]) for m in measures],
             )
-        for result in results:
-            if result.accuracies:
-                _write_run(unfinished / result.point.name, result)
+        for result, found in zip(ended, values, strict=True):
+            settings = {name: columns[name][value] for name, value in found.items()}
+            _write_run(unfinished / result.point.name, result, settings)
 
 
-def _write_run(path, result):
-    values = {name: events.read_value(value) for name, value in shorten(result.point.values)}
-    if result.point.seed is not None:
-        values["seed"] = result.point.seed
+def _read_values(result):
+    values = dict(shorten(result.point.values))
+    return values if result.point.seed is None else {**values, "seed": str(result.point.seed)}
+
+
+def _unify(texts):
+    """From each text of a column to its value; of a column in which not all are numbers, to the text."""
+    found = {text: events.read_value(text) for text in texts}
+    kinds = {type(value) for value in found.values()}
+    if kinds == {bool}:
+        return found
+    if kinds <= {int, float} and all(map(math.isfinite, found.values())):
+        return {text: float(value) for text, value in found.items()}
+    return {text: text for text in found}
+
+
+def _write_run(path, result, settings):
     with tf.summary.create_file_writer(str(path)).as_default(step=0):
-        events.write_hparams(values, result.point.name)
+        events.write_hparams(settings, result.point.name)
         for measure, value in result.accuracies.items():
             tf.summary.scalar(f"sweep/{measure}", value)

@@ -26,6 +26,7 @@ class Result:
         accuracies: from "clean", "robust" (under the gin file's test attack) and "suite" (under the suite of
             the sweep) to numbers in [0, 1]; what was not measured is not in it.
         seconds: of training; None if it has not ended.
+        seed: of the run, as its report has it; None if it has not ended.
         threat_model, method: for headings; None if it has not ended.
         verdicts: a function that reads the `Verdicts` behind the accuracy under the suite, or else under the
             test attack; None without that accuracy.
@@ -37,11 +38,12 @@ class Result:
     threat_model: str | None = None
     method: str | None = None
     verdicts: Callable[[], Verdicts] | None = None
+    seed: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """The runs of a sweep that differ by their seed only.
+    """The runs of a sweep that differ by their seed only, each seed once.
 
     Args:
         values: pairs of short name and value.
@@ -88,10 +90,12 @@ def read_result(path: pathlib.Path, point: Point, suite: str | None) -> Result:
     if judged is not None:
         found = files.read_json(judged / _REPORT, "tfrobust", _SCHEMA)["tfrobust"]
         accuracies["suite"] = found["robust"]["accuracy"]
-        verdicts = functools.partial(read_evaluation, judged, point.seed)
+        seed = point.seed if report is None else report.seed
+        verdicts = functools.partial(read_evaluation, judged, seed)
     if report is None:
         return Result(point, accuracies, verdicts=verdicts)
-    return Result(point, accuracies, report.seconds, report.threat_model, report.method, verdicts)
+    told = report.seconds, report.threat_model, report.method, verdicts, report.seed
+    return Result(point, accuracies, *told)
 
 
 def find_evaluation(run: pathlib.Path, suite: str | None) -> pathlib.Path | None:
@@ -102,16 +106,28 @@ def find_evaluation(run: pathlib.Path, suite: str | None) -> pathlib.Path | None
     return path if (path / _REPORT).is_file() else None
 
 
+def read_evaluation_seconds(folder: pathlib.Path) -> float:
+    """Seconds that a finished evaluation took."""
+    found = files.read_json(folder / _REPORT, "tfrobust", _SCHEMA)["tfrobust"]
+    return float(found.get("costs", {}).get("seconds") or 0.0)
+
+
 def evaluation_folder(run: pathlib.Path, suite: str) -> pathlib.Path:
     """Where a sweep evaluates its runs."""
     return run / "evaluation" / suite
 
 
 def group_results(results: Sequence[Result]) -> list[Group]:
-    """Groups results that differ by their seed only, in the order of the first of each."""
+    """Groups results that differ by their seed only, in the order of the first of each.
+
+    A point without a seed has that of the gin file: beside one that was asked for with the same seed it is
+    the same run once more, and the first of the two counts.
+    """
     groups: dict[tuple, list[Result]] = {}
     for result in results:
-        groups.setdefault(tuple(shorten(result.point.values)), []).append(result)
+        group = groups.setdefault(tuple(shorten(result.point.values)), [])
+        if result.seed is None or result.seed not in [other.seed for other in group]:
+            group.append(result)
     return [Group(values, tuple(found)) for values, found in groups.items()]
 
 

@@ -1,14 +1,15 @@
 """Runs what is missing of a sweep, and writes what came out."""
 
-import io
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib.figure import Figure
 
 from tfrobust.errors import Interrupted, UserError
+from tfrobust.plots.pixels import encode_figure
 from tfrobust.plots.sweeps import plot_sweep
 from tfrobust.runs import files
+from tfrobust.runs.reports.run_report import read_duration
 from tfrobust.runs.signals import AskedToStop
 from tfrobust.sweeps.folder import SweepFolder
 from tfrobust.sweeps.grid import Point
@@ -18,6 +19,7 @@ from tfrobust.sweeps.results import (
     evaluation_folder,
     find_evaluation,
     group_results,
+    read_evaluation_seconds,
     read_result,
 )
 from tfrobust.sweeps.tables import format_csv, format_groups
@@ -52,7 +54,32 @@ class Sweep:
 
     def missing(self) -> list[Point]:
         """The points that were asked for and are not complete."""
-        return [point for point in self.folder.asked if any(self._steps(point))]
+        return [point for point in self.folder.asked if not self.is_complete(point)]
+
+    def is_complete(self, point: Point) -> bool:
+        """Whether the run of a point has ended, and is judged."""
+        return not any(self._steps(point))
+
+    def list_untrained(self) -> list[Point]:
+        """The points that were asked for and whose training has not ended."""
+        return [p for p in self.folder.asked if not is_trained(self.folder.run_folder(p))]
+
+    def list_unjudged(self) -> list[Point]:
+        """The points that were asked for and have not been evaluated under the suite, if there is one."""
+        return [p for p in self.folder.asked if self.suite and not self._find_evaluation(p)]
+
+    def list_durations(self) -> list[float]:
+        """Seconds of each training that has ended, with its test and export."""
+        runs = map(self.folder.run_folder, self.folder.points)
+        return [read_duration(run) for run in runs if is_trained(run)]
+
+    def list_evaluation_seconds(self) -> list[float]:
+        """Seconds of each evaluation under the suite that has ended."""
+        found = filter(None, map(self._find_evaluation, self.folder.points))
+        return [read_evaluation_seconds(folder) for folder in found]
+
+    def _find_evaluation(self, point):
+        return find_evaluation(self.folder.run_folder(point), self.suite)
 
     def training_command(self, point: Point, *more: str) -> tuple[str, ...]:
         """The words of the command that trains a point."""
@@ -85,11 +112,14 @@ class Sweep:
             The names of runs that failed.
 
         Raises:
-            UserError: a command refused its request; the others that ran have ended.
+            UserError: a command refused its request before any run of the sweep was complete; the others
+                that ran have ended.
             Interrupted: `stop` became true.
         """
         todo = self.missing()
-        tasks = [Task(p.name, tuple(self._steps(p)), self.folder.log(p)) for p in todo]
+        tasks = [
+            Task(p.name, tuple(self._steps(p)), self.folder.log(p), self._folders(p)) for p in todo
+        ]
         failed, refused = [], []
 
         def on_end(task, status):
@@ -101,13 +131,14 @@ class Sweep:
             if status == REFUSED:
                 refused.append(f"{task.name}: {read_last_line(task.log)}")
             self.write()
-            return status != REFUSED
+            # What no run can do is seen at once; what one of many cannot do keeps none of the others waiting.
+            return status != REFUSED or any(self.is_complete(point) for point in self.folder.points)
 
-        run_tasks(tasks, jobs, stop, on_end)
+        run_tasks(tasks, jobs, stop, on_end, tell)
         self.write()
         if stop:
             raise Interrupted(f"Stopped on request; the runs in {self.folder.path} are saved.")
-        if refused:
+        if refused and not any(self.is_complete(point) for point in self.folder.points):
             raise UserError(f"A run cannot work, and no further one was begun: {refused[0]}")
         return failed
 
@@ -122,18 +153,22 @@ class Sweep:
         files.write_text(path / "sweep.md", f"# {self.gin_file}\n\n{table}")
         files.write_text(path / "sweep.csv", format_csv(results))
         if any(result.accuracies for result in results):
-            picture = io.BytesIO()
-            draw_groups(groups, self.suite).savefig(picture, format="png", dpi=150)
-            files.write_bytes(path / "sweep.png", picture.getvalue())
+            picture = encode_figure(draw_groups(groups, self.suite), "png", dpi=150)
+            files.write_bytes(path / "sweep.png", picture)
             write_hparams(self.folder, results)
         return table
+
+    def _folders(self, point):
+        """The folders that the commands of a point write."""
+        run = self.folder.run_folder(point)
+        return (run,) if self.suite is None else (run, evaluation_folder(run, self.suite))
 
     def _steps(self, point):
         """The commands that a point still needs."""
         run = self.folder.run_folder(point)
         if not is_trained(run):
             yield self.training_command(point)
-        if self.suite is not None and find_evaluation(run, self.suite) is None:
+        if self.suite is not None and self._find_evaluation(point) is None:
             yield (
                 *self.commands["evaluate"],
                 f"--model={run}",

@@ -12,6 +12,7 @@ from tfrobust.comparison.verdicts import read_evaluation, read_test
 from tfrobust.errors import UserError
 from tfrobust.runs import files
 from tfrobust.runs.markdown import code, link, plain
+from tfrobust.runs.reports.naming import find_owner
 from tfrobust.runs.reports.run_report import read_run_report
 
 HEAD = """| gin file | method | data | threat model | clean | PGD-20 | 95 % interval | group | training |
@@ -48,15 +49,9 @@ def _name_rows(folders, bounds):
         names = [name_run(pathlib.Path(folder)) for folder in folders]
     else:
         reports = [read_run_report(folder) for folder in folders]
-        shared = set.intersection(*(set(r.gin_bindings) for r in reports))
         names = [
-            ", ".join(
-                [
-                    " + ".join(pathlib.Path(name).stem for name in report.gin_files),
-                    *(line for line in report.gin_bindings if line not in shared),
-                ]
-            )
-            for report in reports
+            ", ".join([" + ".join(pathlib.Path(name).stem for name in report.gin_files), *lines])
+            for report, lines in zip(reports, list_differences(folders), strict=True)
         ]
     return [
         name if name and names.count(name) == 1 else f"{name} in {folder}".strip()
@@ -64,10 +59,27 @@ def _name_rows(folders, bounds):
     ]
 
 
-def format_row(folder: str | os.PathLike, group: str = "") -> str:
+def list_differences(folders: Sequence[str | os.PathLike]) -> list[tuple[str, ...]]:
+    """The lines of gin of each run that not all of them have."""
+    found = [read_run_report(folder).gin_bindings for folder in folders]
+    shared = set.intersection(*map(set, found)) if found else set()
+    return [tuple(line for line in lines if line not in shared) for lines in found]
+
+
+def tell_apart(folders: Sequence[str | os.PathLike]) -> list[tuple[str, ...]]:
+    """What tells the row of each run from those of the same gin files: lines of gin, or else its folder."""
+    lines = list_differences(folders)
+    rows = [(read_run_report(f).gin_files, told) for f, told in zip(folders, lines, strict=True)]
+    return [
+        told if rows.count((files, told)) == 1 else (*told, str(folder))
+        for (files, told), folder in zip(rows, folders, strict=True)
+    ]
+
+
+def format_row(folder: str | os.PathLike, group: str = "", told: Sequence[str] = ()) -> str:
     """One line of the table.
 
-    `group` are the letters of the row.
+    `group` are the letters of the row, `told` is what `tell_apart` says of it.
 
     Raises:
         UserError: the folder's report.json is not that of a run.
@@ -79,7 +91,7 @@ def format_row(folder: str | os.PathLike, group: str = "") -> str:
             f"{folder} has a report without epsilon: its threat model is {report.threat_model!r}. Leave that "
             "folder out, or train it again."
         )
-    gin = _name_files(report)
+    gin = "<br>".join([_name_files(report), *map(code, told)])
     low, high = report.interval
     return (
         f"| {gin} | {plain(report.method)} | {plain(report.data)} "
@@ -148,9 +160,7 @@ def name_run(folder: pathlib.Path) -> str:
         >>> name_run(pathlib.Path("runs/noise/certification/smoothing")), name_run(pathlib.Path("bounds/ibp"))
         ('noise', 'ibp')
     """
-    folder = folder.resolve()
-    inside = folder.parent.name in ("evaluation", "certification")
-    return folder.parent.parent.name if inside else folder.name
+    return find_owner(folder).name
 
 
 def _name_files(report):

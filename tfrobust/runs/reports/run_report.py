@@ -1,6 +1,7 @@
 """The report.json of a training run, read and checked."""
 
 import dataclasses
+import datetime
 import json
 import os
 import pathlib
@@ -8,6 +9,7 @@ import shlex
 from typing import Any
 
 from tfrobust.errors import UserError
+from tfrobust.runs import kinds
 from tfrobust.runs.metrics import read_metrics
 
 
@@ -22,8 +24,10 @@ class RunReport:
         clean, robust: accuracies on the test split, in [0, 1]; robust under the run's test attack.
         validation: clean and robust accuracy on the validation split at the epoch that was chosen; None where
             it was not measured.
+        test_attack: the test attack with all its settings, as text; empty in reports of earlier versions.
         interval: of the robust one, 95 %.
-        seconds: of training.
+        seconds, test_seconds: of training, and of the final test.
+        seed: of the run; None in reports of early versions.
     """
 
     method: str
@@ -35,7 +39,10 @@ class RunReport:
     robust: float
     interval: tuple[float, float]
     seconds: float
+    test_seconds: float
+    seed: int | None
     validation: tuple[float | None, float | None]
+    test_attack: str = ""
 
 
 def read_run_report(folder: str | os.PathLike) -> RunReport:
@@ -58,7 +65,10 @@ def read_run_report(folder: str | os.PathLike) -> RunReport:
             robust=found["robust"]["right"] / found["robust"]["total"],
             interval=(low + 0.0, high + 0.0),
             seconds=found["training_seconds"] + 0.0,
+            test_seconds=found.get("test_seconds", 0.0) + 0.0,
+            seed=found.get("seed"),
             validation=_read_validation(folder, found),
+            test_attack=found.get("test_attack", "") + "",
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise UserError(
@@ -99,6 +109,23 @@ def read_bindings(folder: str | os.PathLike, report: dict[str, Any]) -> tuple[st
         flag = "--gin_bindings="
         lines = [word.removeprefix(flag) for word in words if word.startswith(flag)]
     return tuple(" = ".join(part.strip() for part in line.split("=", 1)) for line in lines)
+
+
+def read_duration(folder: str | os.PathLike) -> float:
+    """Seconds that a finished run took from its start to its export.
+
+    Of a run that was interrupted, the seconds of its training and its test: what lay between its starts, and
+    what a kill lost, is no part of what another run takes.
+
+    Raises:
+        UserError: the folder's report.json is not that of a run.
+    """
+    report = read_run_report(folder)
+    starts = (kinds.RUN.read(folder) or {"starts": ()})["starts"]
+    if len(starts) == 1 and starts[0].get("ended") is not None:
+        ends = [datetime.datetime.fromisoformat(starts[0][end]) for end in ("started", "ended")]
+        return (ends[1] - ends[0]).total_seconds()
+    return report.seconds + report.test_seconds
 
 
 def _read_validation(folder, report):

@@ -13,6 +13,9 @@ from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.numbers import integer
 from tfrobust.spec import check_kind
 
+# Examples of a pass.
+_ROWS = 128
+
 
 class Measurement(keras.callbacks.Callback, abc.ABC):
     """Measures something of the classifier on fixed training examples after each epoch.
@@ -32,7 +35,7 @@ class Measurement(keras.callbacks.Callback, abc.ABC):
         >>> class Confidence(tfrobust.training.Measurement):
         ...     def measure(self, x, y):
         ...         probabilities = tf.nn.softmax(self.model.classifier(x, training=False))
-        ...         return {"confidence": tf.reduce_mean(tf.reduce_max(probabilities, axis=1))}
+        ...         return {"confidence": tf.reduce_max(probabilities, axis=1)}
         >>> Confidence(examples=100).examples
         100
     """
@@ -58,14 +61,20 @@ class Measurement(keras.callbacks.Callback, abc.ABC):
             )
         images, labels = (np.asarray(part)[: self.examples] for part in self._data)
         scale = 255.0 if images.dtype == np.uint8 else 1.0
-        self._x = tf.constant(images / scale, tf.float32)
-        self._y = tf.constant(labels, tf.int32)
+        self._x, self._y = (images / scale).astype(np.float32), labels.astype(np.int32)
         self._compiled = tf.function(self.measure, autograph=False)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        found = self._compiled(self._x, self._y)
+        parts: dict[str, list[np.ndarray]] = {}
+        for begin in range(0, len(self._x), _ROWS):
+            # All of one size, so that there is one trace; what fills the last one does not count.
+            part = np.arange(begin, min(begin + _ROWS, len(self._x)))
+            filled = np.resize(part, min(_ROWS, len(self._x)))
+            found = self._compiled(tf.constant(self._x[filled]), tf.constant(self._y[filled]))
+            for name, values in found.items():
+                parts.setdefault(name, []).append(_check(values, name, filled)[: len(part)])
         if logs is not None:
-            logs.update({name: float(value) for name, value in found.items()})
+            logs.update({name: float(np.mean(np.concatenate(p))) for name, p in parts.items()})
 
     def find_attack(self) -> Attack:
         """The attack of the training, or that of its validation for methods that attack no image.
@@ -84,4 +93,18 @@ class Measurement(keras.callbacks.Callback, abc.ABC):
 
     @abc.abstractmethod
     def measure(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Scalars by their names in the logs, of images (n, h, w, c) and labels (n,), as graph operations."""
+        """Numbers of each example, (n,), by their names in the logs, which get the means over all examples.
+
+        Args:
+            x: images, (n, h, w, c): some of the examples, so that networks of any size fit into memory.
+            y: labels, (n,).
+        """
+
+
+def _check(values, name, rows):
+    if values.shape != rows.shape:
+        raise UserError(
+            f"`measure` must give a number for each example, of shape ({len(rows)},). Received: {name} of "
+            f"shape {tuple(values.shape)}."
+        )
+    return np.asarray(values, np.float64)

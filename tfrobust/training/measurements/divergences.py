@@ -72,7 +72,4 @@ class RecordDivergences(Measurement):
         clean, middle, last = (forward(images) for images in (x, early, found.x))
         one = divergence(clean, last)
         two = divergence(clean, middle) + divergence(middle, last)
-        return {
-            "divergence_one_piece": tf.reduce_mean(one),
-            "divergence_two_pieces": tf.reduce_mean(two),
-        }
+        return {"divergence_one_piece": one, "divergence_two_pieces": two}

@@ -54,4 +54,4 @@ class RecordJacobianNorm(Measurement):
         squares = tf.add_n(
             [tf.reduce_sum(tape.gradient(column, found) ** 2, axis=[1, 2, 3]) for column in columns]
         )
-        return {"jacobian_norm": tf.reduce_mean(tf.sqrt(squares))}
+        return {"jacobian_norm": tf.sqrt(squares)}
