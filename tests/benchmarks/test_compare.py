@@ -10,7 +10,7 @@ from tfrobust import Linf
 from tfrobust.attacks import APGD
 from tfrobust.benchmarks import compare
 from tfrobust.comparison.verdicts import Verdicts
-from tfrobust.errors import UserError
+from tfrobust.errors import NotFiniteError, UserError
 from tfrobust.evaluation import Evaluator, Examples, Subject, custom
 from tfrobust.losses import DLR
 
@@ -116,3 +116,29 @@ def test_what_is_compared_by_default_shares_data_and_radius():
     for name in list_digits_files():
         Configuration([name], root=ROOT)
         assert gin.query_parameter("EPSILON/gin.macro.value") == 0.15, name
+
+
+def test_a_run_that_diverges_keeps_none_of_the_others_waiting(tmp_path, monkeypatch, capsys):
+    from tfrobust import evaluation
+    from tfrobust.commands.compare import COMMAND
+    from tfrobust.config.configuration import Configuration
+
+    class Some:
+        y = np.zeros(4)
+        load = first = lambda self, *_: self
+
+    def train(workdir, configuration):
+        if "adv" in str(workdir) and "seed_1" in str(workdir):
+            raise NotFiniteError("The loss became NaN.")
+
+    monkeypatch.setattr(Configuration, "bind", lambda self, function: train)
+    monkeypatch.setattr(evaluation, "read_run_settings", lambda folder: (None, None))
+    monkeypatch.setattr(evaluation, "load_examples", lambda data: Some())
+    monkeypatch.setattr(
+        compare, "judge_run", lambda folder, *_: judged(int(str(folder)[-1]), "1101")
+    )
+    words = ["--gin_file=gin/adv.gin", "--gin_file=gin/trades.gin", "--seeds=0,1"]
+    assert COMMAND.main(["compare", *words, f"--workdir={tmp_path}"]) == 3
+    told = capsys.readouterr()
+    assert "| TRADES | 1 |" in told.out and "| TRADES | 2 |" in told.out
+    assert "Diverged, and not in the table: gin/adv.gin, seed 1." in told.err

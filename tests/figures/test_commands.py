@@ -207,7 +207,7 @@ def test_a_run_stands_for_its_only_evaluation(files, tmp_path, capsys):
         assert "no evaluation in" in capsys.readouterr().err
     (files / "none" / "run.json").write_text(json.dumps({"seed": 0, "starts": []}))
     assert COMMAND.main(["plot", "accuracies", str(files / "none")]) == 2
-    assert "has no evaluation: bin/evaluate.py --model=" in capsys.readouterr().err
+    assert "has no evaluation: tfrobust evaluate --model=" in capsys.readouterr().err
 
 
 def test_a_sweep_has_a_line_for_each_value_of_its_other_names(files, tmp_path, capsys):

@@ -45,6 +45,20 @@ def test_the_sign_of_the_gradient_of_a_linear_model(image):
     )
 
 
+def test_passes_to_one_image_stay_in_graphs(image):
+    """Outside of graphs TensorFlow computes gradients by all weights, which nobody asked for."""
+    eager = []
+
+    def forward(x):
+        eager.append(tf.executing_eagerly())
+        return linear(x)
+
+    signed_gradient(forward, image, 1)
+    loss_over_plane(forward, image, 1, image, image, np.zeros(2, np.float32))
+    measure_linearity_errors(forward, image[None], np.array([1]), tfrobust.Linf(0.1), steps=1)
+    assert eager and not any(eager)
+
+
 def test_random_signs_are_a_function_of_the_seed():
     one, again, other = (random_direction((8, 8, 1), seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, again)

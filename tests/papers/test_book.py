@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
+from tfrobust.commands.paper_table import COMMAND
 from tfrobust.errors import UserError
 from tfrobust.evaluation import list_suites
 from tfrobust.ops.uncertainty.interval import binomial_interval
@@ -263,6 +264,31 @@ def test_the_verdict_of_a_comparison_counts_unless_there_is_an_evaluation(tmp_pa
 def test_one_run_under_two_folders_counts_once(tmp_path):
     write_run(tmp_path / "run", load_table("atlas_1").rows[0].gin_file)
     assert len(find_runs([tmp_path, tmp_path / "run"])) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["report.json", "evaluation/atlas_pgd20/report.json", "autoattack.json"]
+)
+@pytest.mark.parametrize("text", ["{", "{}", '{"tfrobust": {"schema": 1}}', "[]"])
+def test_a_damaged_report_is_named(tmp_path, name, text):
+    run = tmp_path / "run"
+    write_run(run, load_table("atlas_1").rows[0].gin_file)
+    write_evaluation(run, "atlas_pgd20", 9_000)
+    (run / name).write_text(text)
+    with pytest.raises(UserError, match="run.*(damaged|is not a report)"):
+        find_runs([tmp_path])
+
+
+def test_runs_and_sweeps_are_the_folders_where_none_is_given(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    row = load_table("atlas_1").rows[0]
+    for seed, folder in enumerate(("runs/a", "sweeps/beta/b", "else/c")):
+        write_run(tmp_path / folder, row.gin_file, seed)
+    for words, seeds in (([], "ours, 2 seeds"), (["else"], "ours, 1 seed")):
+        assert COMMAND.main(["paper_table", "atlas_1", *words]) == 0
+        assert seeds in capsys.readouterr().out
+    assert COMMAND.main(["paper_table", "atlas_1", "--format=html", "--readme=x.md"]) == 2
+    assert "Leave out --format=html" in capsys.readouterr().err
 
 
 def test_every_form_says_what_was_not_run(tmp_path):

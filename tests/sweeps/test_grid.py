@@ -53,6 +53,8 @@ def test_names_stay_whole_where_their_last_parts_agree():
         (["BETA = "], (), "empty value"),
         (["BETA = 1,,2"], (), "empty value"),
         (["BETA = 1, 2, 1"], (), "has the value '1' twice"),
+        (["SEED = 0, 1"], (), "give --seeds"),
+        (["BETA = 1", "training.train.seed = 0, 1"], (2,), "give --seeds"),
         (["BETA = 1, 1.0"], (), "has the value '1.0' twice"),
         (["BETA = 0.001, 3, 1e-3"], (), "has the value '1e-3' twice"),
         (["a.size = 'x', \"x\""], (), "twice"),

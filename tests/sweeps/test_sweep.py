@@ -181,8 +181,9 @@ def test_a_suite_is_made_for_runs_that_are_there(tmp_path):
 
 
 def test_a_sweep_of_an_earlier_version_keeps_its_suite(tmp_path):
-    (tmp_path / "sweep").mkdir()
-    former = {"sweep": {"suite": "pgd_20", "examples": 500}, "points": []}
+    (tmp_path / "sweep" / "BETA=1").mkdir(parents=True)
+    point = {"values": [["BETA", "1"]], "seed": None}
+    former = {"sweep": {"suite": "pgd_20", "examples": 500}, "points": [point]}
     (tmp_path / "sweep" / "sweep.json").write_text(json.dumps(former))
     with pytest.raises(UserError, match="on 500 examples, and now it is all"):
         make_sweep(tmp_path, ["BETA = 1"], suite="pgd_20")
@@ -199,6 +200,7 @@ def test_a_value_written_in_another_way_is_the_same_run(tmp_path):
     with pytest.raises(UserError, match="share the folder 'size=x_y'"):
         one = SweepFolder(tmp_path / "words", {}, parse_grid(["a.size = 'x y'"]))
         with one.claim():
+            (tmp_path / "words" / "size=x_y").mkdir()
             SweepFolder(tmp_path / "words", {}, parse_grid(["a.size = 'x:y'"]))
 
 
@@ -395,14 +397,49 @@ def test_a_plan_counts_trainings_and_evaluations_by_themselves(missing, evaluati
 
 
 def test_a_run_took_its_test_and_export_too(tmp_path):
+    """From start to end; of one with several starts what it trained and tested, not what lay between."""
     run(make_sweep(tmp_path, ["BETA = 1"]))
     folder = tmp_path / "sweep" / "BETA=1"
-    assert read_duration(folder) == 2.0
-    starts = [("10:00:00", "10:00:07"), ("11:00:00", None), ("12:00:00", "12:01:00")]
-    ends = [
-        {k: t and f"2026-01-01T{t}+00:00" for k, t in zip(("started", "ended"), s)} for s in starts
-    ]
-    (folder / "run.json").write_text(
-        json.dumps({"seed": 0, "starts": [{"command": "", **s} for s in ends]})
-    )
-    assert read_duration(folder) == 67.0
+    report = json.loads((folder / "report.json").read_text())
+
+    def took(*ends):
+        times = [(began, ended and f"2026-01-01T{ended}+00:00") for began, ended in ends]
+        starts = [{"started": f"2026-01-01T{a}+00:00", "ended": b} for a, b in times]
+        (folder / "run.json").write_text(json.dumps({"seed": 0, "starts": starts}))
+        return read_duration(folder)
+
+    report = {**report, "gin_bindings": [], "test_seconds": 3.0}
+    (folder / "report.json").write_text(json.dumps(report))
+    assert took(("10:00:00", "10:01:07")) == 67.0
+    assert took(("10:00:00", None)) == took(("10:00:00", None), ("11:00:00", "11:00:01")) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("suite", "told"),
+    [
+        (
+            "atlas_blackbox",
+            "tfrobust evaluate --model=RUN --suite=atlas_blackbox --surrogate=OTHER_RUN",
+        ),
+        ("rat_l2", "is made for L2. Received: norm Linf."),
+        ("pgd20", "There is no suite 'pgd20'"),
+    ],
+)
+def test_a_suite_that_cannot_judge_the_runs_is_told_before_hours_of_training(
+    tmp_path, suite, told, capsys
+):
+    words = ["--gin_file=gin/trades.gin", "--seeds=0", f"--workdir={tmp_path / 'sweep'}"]
+    assert COMMAND.main(["sweep", *words, f"--suite={suite}"]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_a_sweep_of_which_nothing_was_begun_may_be_another_one(tmp_path):
+    for grid in (["BETA = 8"], ["SIZE = 8"]):
+        sweep = make_sweep(tmp_path, grid, gin_file=grid[0])
+        with sweep.folder.claim():
+            pass
+        assert [point.name for point in sweep.folder.points] == [grid[0].replace(" ", "")]
+    run(make_sweep(tmp_path, ["BETA = 1"], gin_file="a"))
+    with pytest.raises(UserError, match="a sweep of something else"):
+        make_sweep(tmp_path, ["SIZE = 8"], gin_file="b")

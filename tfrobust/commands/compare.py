@@ -8,11 +8,13 @@
 Runs that are complete are not repeated, and an interrupted one resumes. AutoAttack is its standard version;
 an example is robust if it survives all four attacks.
 
-Exit status: 0 done; 2 something cannot work; 3 a run diverged; 75 stopped by a signal, call again to go on.
+Exit status: 0 done; 2 something cannot work; 3 a run diverged, the others are in the table; 75 stopped by a
+signal, call again to go on.
 """
 
 import pathlib
 import re
+import sys
 
 from absl import flags
 
@@ -20,13 +22,14 @@ from tfrobust.commands.parts.place import find_place
 from tfrobust.commands.parts.plan import describe_runs, print_plan
 from tfrobust.commands.start import first_look
 from tfrobust.commands.start.command_line import (
+    DIVERGED,
     LAUNCHER,
     ROOT,
     Command,
     list_scale_files,
     parse_seeds,
 )
-from tfrobust.errors import UserError
+from tfrobust.errors import NotFiniteError, UserError, one_line
 
 
 def _define(values):
@@ -97,10 +100,13 @@ def _run(values):
     from tfrobust.runs.bar import fold
 
     place = None if values.readme is None else find_place(values.readme, values.markers)
-    text = _make_table(values)
+    text, diverged = _make_table(values)
     print(fold(text))
     if place:
         place.put(text)
+    if diverged:
+        print(f"Diverged, and not in the table: {'; '.join(diverged)}.", file=sys.stderr)
+        return DIVERGED
     return 0
 
 
@@ -145,6 +151,7 @@ def _make_table(values):
         # All of them before the first one is trained, which takes a while.
         _read_configuration(values, gin, values.seeds[0])
     results, shared = {gin: [] for gin in gin_files}, comparing.SharedSuite()
+    diverged = []
     for seed in values.seeds:
         for gin in gin_files:
             folder = _choose_folder(values, gin, seed)
@@ -153,13 +160,20 @@ def _make_table(values):
             print(f"{gin}, seed {seed}", flush=True)
             if values.run:
                 configuration = _read_configuration(values, gin, seed)
-                configuration.bind(training.train)(workdir=folder, configuration=configuration)
+                try:
+                    configuration.bind(training.train)(workdir=folder, configuration=configuration)
+                except NotFiniteError as error:
+                    # The others don't wait for it.
+                    print(f"diverged: {one_line(error)}", file=sys.stderr)
+                    diverged.append(f"{gin}, seed {seed}")
+                    keras.utils.clear_session()
+                    continue
             data, threat_model = read_run_settings(folder)
             examples = load_examples(data).load()
             examples = examples.first(values.examples or len(examples.y))
             results[gin].append(comparing.judge_run(folder, examples, threat_model, shared))
             keras.utils.clear_session()
-    return comparing.format_comparison(results, values.beside)
+    return comparing.format_comparison(results, values.beside), diverged
 
 
 def _choose_folder(values, gin, seed):

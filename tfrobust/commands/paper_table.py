@@ -1,12 +1,14 @@
 """Prints a table of a paper with our runs beside it.
 
-    python bin/paper_table.py atlas_1 runs
+    python bin/paper_table.py atlas_1
     python bin/paper_table.py atlas_1 --readme=docs/results.md runs sweeps/beta
     python bin/paper_table.py --list
 
-The runs are found by their reports, at any depth below the folders; every number of ours is read from those.
-A run belongs to a row by its gin file and lines of gin, an evaluation to a column by its suite:
-`bin/evaluate.py --model=RUN --suite=SUITE` fills a cell. What was not run says so.
+The runs are found by their reports, at any depth below the folders, runs/ and sweeps/ where none is given;
+every number of ours is read from those. A run belongs to a row by its gin file and lines of gin, an
+evaluation to a column by its suite: `bin/evaluate.py --model=RUN --suite=SUITE` fills a cell. What was not
+run says so. An evaluation of another radius, norm, split or data set than the run's own test fills none, and
+is named below the table.
 
 Rows of ours are compared in pairs on the test examples that they share, column by column: rows with a letter
 in common are not told apart, and sentences below the table say how sure the others are. What could not be
@@ -51,7 +53,13 @@ def _check(values, arguments):
         if not pathlib.Path(folder).is_dir():
             raise UserError(f"There is no folder {folder}. Give folders with runs, such as runs.")
     if values.readme is not None:
+        if values.format == "html":
+            raise UserError("--readme puts Markdown into a file. Leave out --format=html.")
         find_place(values.readme, arguments[0])
+
+
+def _list_folders(arguments):
+    return arguments[1:] or [name for name in ("runs", "sweeps") if pathlib.Path(name).is_dir()]
 
 
 def _run(values, arguments):
@@ -61,9 +69,9 @@ def _run(values, arguments):
     if values.list:
         print("\n".join(f"{name:8} {title}" for name, title in list_tables().items()))
         return
-    name, *folders = arguments
+    name = arguments[0]
     table = load_table(name)
-    lines = compare_table(table, find_runs(folders))
+    lines = compare_table(table, find_runs(_list_folders(arguments)))
     if values.readme is not None:
         find_place(values.readme, name).put(format_markdown(table, lines))
         return
@@ -75,7 +83,7 @@ def _compares(values, arguments):
     """Whether there are two runs of one suite: the posterior of their difference needs TensorFlow."""
     from tfrobust.papers import find_runs
 
-    found = [] if values.list else find_runs(arguments[1:])
+    found = [] if values.list else find_runs(_list_folders(arguments))
     return (
         max(collections.Counter(s for run in found for s in run.verdicts).values(), default=0) > 1
     )
@@ -87,7 +95,7 @@ COMMAND = Command(
     _define,
     _run,
     _check,
-    arguments="a table, and folders with runs",
+    arguments="a table, and folders with runs (default: runs, sweeps)",
     needs_tensorflow=_compares,
-    usage="TABLE [flags] FOLDER ...",
+    usage="TABLE [flags] [FOLDER ...]",
 )

@@ -92,12 +92,12 @@ def _check(values):
     points = parse_grid(values.grid, parse_seeds(values.seeds))
     if values.examples is not None and values.suite is None:
         raise UserError("--examples is for evaluations: give --suite=autoattack, for example.")
-    if values.suite is not None:
-        first_look.check_suite(values.suite, None, ())
     for point in points:
         lines = [*values.gin_bindings, *point.bindings]
         files = [values.gin_file, *list_scale_files(values.scale)]
-        first_look.check_configuration(files, lines, values.trust)
+        preview = first_look.check_configuration(files, lines, values.trust)
+        if values.suite is not None:
+            first_look.check_suite_of_runs(values.suite, preview)
     first_look.check_writable(_make_sweep(values).folder.path)
 
 

@@ -37,7 +37,7 @@ def _define(values):
     flags.DEFINE_string(
         "scale",
         None,
-        "small: a size that two CPU cores can pay, gin/parts/scale_small.gin, for any file of CIFAR-10 in "
+        "small: a size that two CPU cores can pay, gin/parts/scale_small.gin, for any file in "
         "gin/paper/. Other names: gin/parts/scale_NAME.gin.",
         flag_values=values,
     )

@@ -26,7 +26,7 @@ def choose_evaluation(path: str | os.PathLike) -> pathlib.Path:
         told = ", ".join(map(str, found))
         raise UserError(f"The run {path} was evaluated several times. Give one of {told}.")
     raise UserError(
-        f"The run {path} has no evaluation: bin/evaluate.py --model={path} makes one. Or leave it out."
+        f"The run {path} has no evaluation: tfrobust evaluate --model={path} makes one. Or leave it out."
     )
 
 

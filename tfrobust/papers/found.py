@@ -15,6 +15,7 @@ from tfrobust.comparison.verdicts import (
     read_counted,
     read_evaluation,
 )
+from tfrobust.errors import UserError, one_line
 from tfrobust.runs import files, kinds
 from tfrobust.runs.reports.run_report import read_bindings
 
@@ -84,7 +85,17 @@ def find_runs(folders: Sequence[str | os.PathLike]) -> list[FoundRun]:
     paths = {
         path.resolve(): path for folder in folders for path in _list_runs(pathlib.Path(folder))
     }
-    return [_read_run(paths[path]) for path in sorted(paths)]
+    return [_read_whole(paths[path]) for path in sorted(paths)]
+
+
+def _read_whole(folder):
+    try:
+        return _read_run(folder)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"A report of {folder} is damaged or of another version: {type(error).__name__}: "
+            f"{one_line(error)}. Train or evaluate again, or leave that folder out."
+        ) from error
 
 
 def _list_runs(folder: pathlib.Path) -> Iterator[pathlib.Path]:

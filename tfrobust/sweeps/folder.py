@@ -60,11 +60,14 @@ class SweepFolder:
         content = kinds.SWEEP.read(self.path)
         if content is None:
             return
-        self._check_shared(content["sweep"])
         there = [
             Point(tuple((name, value) for name, value in p["values"]), p["seed"])
             for p in content["points"]
         ]
+        if not any(self.run_folder(point).exists() for point in there):
+            # Nothing of it was begun: a misspelt name can be written right in the same folder.
+            return
+        self._check_shared(content["sweep"])
         former = {point.meaning: point for point in there}
         self.asked = tuple(former.get(point.meaning, point) for point in self.asked)
         self.points = (*there, *(point for point in self.asked if point not in there))

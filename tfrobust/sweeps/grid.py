@@ -13,6 +13,7 @@ from tfrobust.errors import UserError, one_line
 from tfrobust.runs.reports.lines import unify_value
 
 _OPENING, _CLOSING = "([{", ")]}"
+_SEEDS = {"SEED", "training.train.seed"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +68,10 @@ def parse_grid(lines: Sequence[str], seeds: Sequence[int] = ()) -> tuple[Point, 
     axes = [_parse_line(line) for line in lines]
     names = [name for name, _ in axes]
     _check_different(names, "--grid binds {} twice: put all of its values into one --grid.")
+    for name in _SEEDS & set(names):
+        raise UserError(
+            f"--grid binds {name}, and seeds have a flag of their own: give --seeds=0,1,2."
+        )
     _check_different(seeds, "--seeds has {} twice: give different seeds.")
     choices = [[(name, value) for value in values] for name, values in axes]
     points = tuple(

@@ -15,11 +15,12 @@ from tfrobust.runs.origin import Origin, is_of_pictures, list_class_folders, mat
 from tfrobust.runs.writable import check_writable as check_writable
 
 
-def check_configuration(files: Sequence[str], bindings: Sequence[str], trust: bool) -> None:
-    """Raises `UserError` for gin that cannot be read, or names what cannot exist."""
+def check_configuration(files: Sequence[str], bindings: Sequence[str], trust: bool) -> Preview:
+    """What gin says; raises `UserError` for what cannot be read, or names what cannot exist."""
     preview = Preview(files, bindings, ROOT, trust)
     preview.check_dynamic()
     preview.check_macros()
+    return preview
 
 
 def check_workdir(folder: str | os.PathLike, kind: kinds.Kind, resume: str) -> None:
@@ -106,13 +107,35 @@ def check_suite(name: str, norm: str | None, surrogates: Sequence[str]) -> None:
         raise UserError(
             f"The suite {name} is made for {' and '.join(norms)}. Received: norm {norm}."
         )
-    if any(keyword.arg == "surrogates" for keyword in call.keywords) != bool(surrogates):
+    if _transfers(name) != bool(surrogates):
         raise UserError(
             f"The suite {name} takes no surrogates. Leave out --surrogate."
             if surrogates
             else f"The suite {name} transfers images from other models, its surrogates: give each with "
             "--surrogate, such as a run of another seed."
         )
+
+
+def check_suite_of_runs(name: str, preview: Preview) -> None:
+    """Raises `UserError` for a suite that runs of a configuration cannot be judged under one after the other.
+
+    Args:
+        name: of the suite.
+        preview: of the configuration.
+    """
+    named = {text for _, found in preview.texts for text in found.names}
+    norms = [text.rpartition(".")[2] for text in named if ".threat_models." in text]
+    check_suite(name, norms[0] if len(norms) == 1 else None, ("some",) if _transfers(name) else ())
+    if _transfers(name):
+        raise UserError(
+            f"The suite {name} transfers images from other models. Judge each run by itself: tfrobust "
+            f"evaluate --model=RUN --suite={name} --surrogate=OTHER_RUN."
+        )
+
+
+def _transfers(name):
+    call = _list_named_suites().get(_list_aliases().get(name, name), ("", None))[1]
+    return call is not None and any(keyword.arg == "surrogates" for keyword in call.keywords)
 
 
 def _list_aliases():

@@ -26,7 +26,7 @@ class RunReport:
             it was not measured.
         test_attack: the test attack with all its settings, as text; empty in reports of earlier versions.
         interval: of the robust one, 95 %.
-        seconds: of training.
+        seconds, test_seconds: of training, and of the final test.
         seed: of the run; None in reports of early versions.
     """
 
@@ -39,6 +39,7 @@ class RunReport:
     robust: float
     interval: tuple[float, float]
     seconds: float
+    test_seconds: float
     seed: int | None
     validation: tuple[float | None, float | None]
     test_attack: str = ""
@@ -64,6 +65,7 @@ def read_run_report(folder: str | os.PathLike) -> RunReport:
             robust=found["robust"]["right"] / found["robust"]["total"],
             interval=(low + 0.0, high + 0.0),
             seconds=found["training_seconds"] + 0.0,
+            test_seconds=found.get("test_seconds", 0.0) + 0.0,
             seed=found.get("seed"),
             validation=_read_validation(folder, found),
             test_attack=found.get("test_attack", "") + "",
@@ -110,19 +112,20 @@ def read_bindings(folder: str | os.PathLike, report: dict[str, Any]) -> tuple[st
 
 
 def read_duration(folder: str | os.PathLike) -> float:
-    """Seconds that a finished run took from the start to the export, all starts together.
+    """Seconds that a finished run took from its start to its export.
 
-    Of a start that was killed nobody knows the end: then at least the seconds of training.
+    Of a run that was interrupted, the seconds of its training and its test: what lay between its starts, and
+    what a kill lost, is no part of what another run takes.
 
     Raises:
         UserError: the folder's report.json is not that of a run.
     """
-    took = 0.0
-    for start in (kinds.RUN.read(folder) or {"starts": ()})["starts"]:
-        if start.get("ended") is not None:
-            ends = [datetime.datetime.fromisoformat(start[end]) for end in ("started", "ended")]
-            took += (ends[1] - ends[0]).total_seconds()
-    return max(took, read_run_report(folder).seconds)
+    report = read_run_report(folder)
+    starts = (kinds.RUN.read(folder) or {"starts": ()})["starts"]
+    if len(starts) == 1 and starts[0].get("ended") is not None:
+        ends = [datetime.datetime.fromisoformat(starts[0][end]) for end in ("started", "ended")]
+        return (ends[1] - ends[0]).total_seconds()
+    return report.seconds + report.test_seconds
 
 
 def _read_validation(folder, report):
