@@ -83,7 +83,7 @@ def draw_trade_off(request: Request) -> Drawn:
     differs from the others. A sweep of several names has a line for each value of the others.
     """
     lines: dict[str, list[tuple[str, float, float]]] = {}
-    rows, measures, ended = [], set(), set()
+    swept, measures, ended = {}, set(), set()
     for name, path in zip(request.names, request.paths, strict=True):
         folder = pathlib.Path(path)
         groups, suite = _read_sweep(folder)
@@ -93,9 +93,9 @@ def draw_trade_off(request: Request) -> Drawn:
             if clean is None or robust is None:
                 continue
             ended.add(name)
-            swept, label, line = _place_in_line(name, group)
+            first, label, line = _place_in_line(name, group)
+            swept[line] = first
             lines.setdefault(line, []).append((label, clean, robust))
-            rows.append((line, swept, label, clean, robust))
         if name not in ended:
             raise UserError(f"No run of the sweep {path} has ended. Leave it out.")
     if len(measures) > 1:
@@ -109,6 +109,7 @@ def draw_trade_off(request: Request) -> Drawn:
     figure = plot_trade_off(
         lines, f"robust accuracy, {measures.pop()}" if measures else "robust accuracy"
     )
+    rows = [(line, swept[line], *point) for line, points in lines.items() for point in points]
     return Drawn(figure, ("sweep", "swept", "value", "clean", "robust"), rows)
 
 
