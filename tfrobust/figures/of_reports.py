@@ -102,10 +102,7 @@ def draw_trade_off(request: Request) -> Drawn:
         raise UserError(
             f"The sweeps were evaluated by different attacks: {', '.join(sorted(measures))}."
         )
-    for points in lines.values():
-        # More values may have been asked for later.
-        places, _ = place_values([label for label, *_ in points])
-        points.sort(key=lambda point, places=places: places[point[0]])
+    lines = {line: _order(points) for line, points in lines.items()}
     figure = plot_trade_off(
         lines, f"robust accuracy, {measures.pop()}" if measures else "robust accuracy"
     )
@@ -217,6 +214,12 @@ def _place_in_line(name, group):
     (swept, value), *others = group.values
     told = [f"{other} {text}" for other, text in others]
     return swept, value, ", ".join([name, *told, f"over {swept}"])
+
+
+def _order(points):
+    """Points (value, clean, robust) in the order of their values, of which some may have come later."""
+    places, _ = place_values([value for value, *_ in points])
+    return sorted(points, key=lambda point: places[point[0]])
 
 
 def _name_attack(folder):
