@@ -196,7 +196,7 @@ FLAGS = [
     ("compare", ["--gin_file=gin/trades.gin", "--scale=huge"], "scale_huge.gin"),
     ("compare", ["--gin_file=gin/trades.gin", "--beside=gin/adv.gin"], "gin/adv.gin"),
     ("plot", ["trade_off", "SHELF/metrics_good"], "no sweep"),
-    ("plot", ["rows", "SHELF/empty"], "report.json"),
+    ("plot", ["rows", "SHELF/empty"], "no evaluation"),
     ("sweep", [], "Which configuration?"),
     ("sweep", ["--gin_file=gin/trades.gin"], "--grid"),
     ("sweep", ["--gin_file=gin/trades.gin", "--grid=BETA"], "'BETA'"),

@@ -3,6 +3,7 @@
 import csv
 import importlib
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from tfrobust.evaluation import load_examples
 from tfrobust.figures.catalogue import FIGURES, find_figure
 from tfrobust.models import digits_cnn
 from tfrobust.ops.uncertainty.interval import binomial_interval
+from tfrobust.sweeps.grid import Point
 
 
 @pytest.fixture(scope="module")
@@ -200,9 +202,38 @@ def test_a_run_stands_for_its_only_evaluation(files, tmp_path, capsys):
         assert plot(name, tmp_path / f"{name}.svg", files / "one", files / "two") == rows
         assert {next(iter(row.values())) for row in rows} == {"one", "two"}
     (files / "none").mkdir()
+    for name in ("accuracies", "epsilon", "bounds", "rows"):
+        assert COMMAND.main(["plot", name, str(files / "none")]) == 2
+        assert "no evaluation in" in capsys.readouterr().err
     (files / "none" / "run.json").write_text(json.dumps({"seed": 0, "starts": []}))
     assert COMMAND.main(["plot", "accuracies", str(files / "none")]) == 2
     assert "has no evaluation: tfrobust evaluate --model=" in capsys.readouterr().err
+
+
+def test_a_sweep_has_a_line_for_each_value_of_its_other_names(files, tmp_path, capsys):
+    folder = tmp_path / "two"
+    folder.mkdir()
+    points = []
+    # The last value was asked for later.
+    for rate, beta in (("0.1", "1"), ("0.1", "10"), ("0.2", "1"), ("0.2", "10"), ("0.1", "3")):
+        point = [["BETA", beta], ["optimizer.rate", rate]]
+        run = folder / Point(tuple(map(tuple, point)), None).name
+        shutil.copytree(files / "sweep" / "BETA=1", run)
+        points.append({"values": point, "seed": None})
+    (folder / "sweep.json").write_text(json.dumps({"sweep": {"suite": None}, "points": points}))
+    rows = plot("trade_off", tmp_path / "trade_off.svg", folder)
+    lines = {row["sweep"]: [r["value"] for r in rows if r["sweep"] == row["sweep"]] for row in rows}
+    first, second = "two, rate 0.1, over BETA", "two, rate 0.2, over BETA"
+    assert lines == {first: ["1", "3", "10"], second: ["1", "10"]}
+    assert {row["swept"] for row in rows} == {"BETA"}
+    plot("sensitivity", tmp_path / "sensitivity.svg", folder)
+    (folder / "sweep.json").write_text(
+        json.dumps(
+            {"sweep": {"suite": None}, "points": [{"values": [["BETA", "7"]], "seed": None}]}
+        )
+    )
+    assert COMMAND.main(["plot", "trade_off", str(files / "sweep"), str(folder)]) == 2
+    assert "No run of the sweep" in capsys.readouterr().err
 
 
 def test_every_figure_says_what_it_shows():

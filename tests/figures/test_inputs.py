@@ -47,7 +47,7 @@ def request(models, *names, tmp_path, **options):
 @pytest.mark.parametrize("other", ["wide", "few"])
 @pytest.mark.parametrize("draw", [of_models.draw_loss_landscape, of_models.draw_linearity])
 def test_images_are_of_the_size_and_the_classes_of_each_model(draw, other, models, tmp_path):
-    with pytest.raises(UserError, match=f"The images are not for {other}.*(shape|label)"):
+    with pytest.raises(UserError, match=f"{other} cannot be drawn: .*(shape|label)"):
         draw(request(models, "key", other, tmp_path=tmp_path))
 
 

@@ -45,6 +45,20 @@ def test_the_sign_of_the_gradient_of_a_linear_model(image):
     )
 
 
+def test_passes_to_one_image_stay_in_graphs(image):
+    """Outside of graphs TensorFlow computes gradients by all weights, which nobody asked for."""
+    eager = []
+
+    def forward(x):
+        eager.append(tf.executing_eagerly())
+        return linear(x)
+
+    signed_gradient(forward, image, 1)
+    loss_over_plane(forward, image, 1, image, image, np.zeros(2, np.float32))
+    measure_linearity_errors(forward, image[None], np.array([1]), tfrobust.Linf(0.1), steps=1)
+    assert eager and not any(eager)
+
+
 def test_random_signs_are_a_function_of_the_seed():
     one, again, other = (random_direction((8, 8, 1), seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, again)
@@ -77,6 +91,16 @@ def test_every_filter_of_a_direction_is_as_long_as_the_models_own(model):
                 np.sqrt((weights**2).sum(axis=axes)),
                 rtol=1e-5,
             )
+
+
+def test_a_depthwise_kernel_has_a_filter_for_each_channel():
+    layers = [keras.Input((4, 4, 3)), keras.layers.DepthwiseConv2D(3, depth_multiplier=2)]
+    depthwise = keras.Sequential(layers)
+    kernel = np.asarray(depthwise.layers[0].kernel)
+    direction, _ = draw_filter_normalised(depthwise, seed=1)
+    lengths = [np.sqrt((values**2).sum((0, 1))) for values in (kernel, direction)]
+    assert lengths[0].shape == (3, 2)
+    np.testing.assert_allclose(*lengths, rtol=1e-5)
 
 
 def test_a_plane_of_weights_is_the_loss_with_those_weights(model, image):

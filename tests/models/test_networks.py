@@ -259,6 +259,14 @@ def test_the_activation_and_the_momentum_are_used_everywhere(name):
     assert {v.momentum for v in model.layers if isinstance(v, models.BatchNormalization)} == {0.9}
 
 
+@pytest.mark.parametrize("name", ["preact_resnet18", *NAMES])
+def test_no_narrow_input_meets_a_1x1_convolution_with_strides(name):
+    """oneDNN writes beyond its memory in that gradient: training a narrow network could crash."""
+    for layer in small(name).layers:
+        if isinstance(layer, keras.layers.Conv2D) and layer.kernel_size == (1, 1):
+            assert layer.strides == (1, 1) or layer.kernel.shape[2] >= 16, layer.name
+
+
 def test_the_momentum_can_be_another():
     for model in (small("wide_resnet", momentum=0.99), small("preact_resnet18", momentum=0.99)):
         found = {v.momentum for v in model.layers if isinstance(v, models.BatchNormalization)}

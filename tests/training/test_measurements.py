@@ -121,6 +121,9 @@ def test_without_an_attack_of_its_own_it_takes_that_of_the_training():
         assert measure(record, method) == measure(given, method)
     natural = tfrobust.recipes.natural(method.classifier, "Linf", 0.1)
     validation = RecordJacobianNorm(data=(X, Y))
+    method.eval_attack = natural.eval_attack
+    validation.set_model(method)
+    assert validation.find_attack() is method.attack
     validation.set_model(natural)
     assert validation.find_attack() is natural.eval_attack
     natural.eval_attack = None

@@ -37,4 +37,8 @@ def read_evaluation(path: str | os.PathLike) -> dict[str, Any]:
         UserError: there is none, or several.
     """
     report = choose_evaluation(path) / "report.json"
+    if not report.is_file():
+        raise UserError(
+            f"There is no evaluation in {path}. Give a folder that bin/evaluate.py wrote, or a run."
+        )
     return files.read_json(report, "tfrobust", _SCHEMA)["tfrobust"]

@@ -75,7 +75,7 @@ def find_examples(subjects: Mapping[str, Subject], data: str | os.PathLike | Non
         try:
             count_classes(get_seen(subject), few.x[:_FEW], labels)
         except UserError as error:
-            raise UserError(f"The images are not for {name}. {error}") from error
+            raise UserError(f"{name} cannot be drawn: {error}") from error
     return examples
 
 

@@ -43,29 +43,19 @@ def draw_loss_surface(request: Request) -> Drawn:
 
 def draw_weight_landscape(request: Request) -> Drawn:
     """Loss on some images over two random, filter-normalised directions of the weights."""
-    models = {name: subject.model for name, subject in request.subjects.items()}
-    for name, model in models.items():
-        if not isinstance(model, keras.Model):
+    for name, subject in request.subjects.items():
+        if not isinstance(subject.model, keras.Model):
             raise UserError(f"{name} is no Keras model, so its weights cannot be changed.")
     examples = request.take_first(256)
     places = _places(request)
 
-    def compute():
-        losses = {}
-        for name, model in models.items():
-            directions = [draw_filter_normalised(model, 2 * request.seed + i) for i in range(2)]
-            losses[name] = loss_over_weights(
-                model,
-                examples.x,
-                examples.y,
-                *directions,
-                places,
-                lambda share, name=name: request.tell(share, name),
-            )
-        return losses
+    def compute(subject, tell):
+        directions = [draw_filter_normalised(subject.model, 2 * request.seed + i) for i in range(2)]
+        model = subject.model
+        return loss_over_weights(model, examples.x, examples.y, *directions, places, tell)
 
     settings = _settings(request, "weight_landscape", examples) | _plane(request)
-    losses = request.keep(settings, compute)
+    losses = _compute_for_each(request, settings, compute)
     labels = ("first direction", "second direction")
     return _surfaces(losses, places, labels, "filter norms")
 
@@ -77,21 +67,13 @@ def draw_linearity(request: Request) -> Drawn:
     """
     examples, threat_model = request.take_first(), request.threat_model
 
-    def compute():
-        return {
-            name: measure_linearity_errors(
-                subject.forward,
-                examples.x,
-                examples.y,
-                threat_model,
-                seed=request.seed,
-                on_batch=lambda share, name=name: request.tell(share, name),
-            )
-            for name, subject in request.subjects.items()
-        }
+    def compute(subject, tell):
+        return measure_linearity_errors(
+            subject.forward, examples.x, examples.y, threat_model, seed=request.seed, on_batch=tell
+        )
 
     settings = _settings(request, "linearity", examples) | _ball(request)
-    gamma = request.keep(settings, compute)
+    gamma = _compute_for_each(request, settings, compute)
     roots = {name: np.sqrt(values) for name, values in gamma.items()}
     rows = [
         (name, int(number), float(value))
@@ -115,6 +97,7 @@ def draw_perturbations(request: Request) -> Drawn:
     chosen = request.take_first(8) if request.example is None else request.take_one()
 
     def compute():
+        request.tell(0.0, request.names[0])
         found = _attack(forward, chosen.x, chosen.y, threat_model, request.seed)
         probabilities = [tf.nn.softmax(forward(tf.constant(x))).numpy() for x in (chosen.x, found)]
         return {"found": found, "before": probabilities[0], "after": probabilities[1]}
@@ -146,23 +129,26 @@ def _draw_image_plane(request, direct, label):
     image, y = chosen.x[0], int(chosen.y[0])
     random = _to_length_one(random_direction(image.shape, request.seed), request.threat_model)
 
-    def compute():
-        return {
-            name: loss_over_plane(
-                subject.forward,
-                image,
-                y,
-                radius * direct(subject.forward, image, y),
-                radius * random,
-                places,
-                lambda share, name=name: request.tell(share, name),
-            )
-            for name, subject in request.subjects.items()
-        }
+    def compute(subject, tell):
+        first = radius * direct(subject.forward, image, y)
+        return loss_over_plane(subject.forward, image, y, first, radius * random, places, tell)
 
     settings = _settings(request, f"plane of {label}", chosen) | _ball(request) | _plane(request)
-    losses = request.keep(settings, compute)
+    losses = _compute_for_each(request, settings, compute)
     return _surfaces(losses, places, (label, "random signs"), request.threat_model.describe())
+
+
+def _compute_for_each(request, settings, compute):
+    """What `compute(subject, tell)` gives for each model; it is told from the start what goes on."""
+
+    def compute_all():
+        found = {}
+        for name, subject in request.subjects.items():
+            request.tell(0.0, name)
+            found[name] = compute(subject, lambda share, name=name: request.tell(share, name))
+        return found
+
+    return request.keep(settings, compute_all)
 
 
 def _to_length_one(direction, threat_model):

@@ -15,6 +15,7 @@ from tfrobust.plots import (
     plot_trade_off,
 )
 from tfrobust.plots.curves import PANELS
+from tfrobust.plots.sweeps import place_values
 from tfrobust.runs import kinds
 from tfrobust.runs.metrics import read_metrics
 from tfrobust.runs.reports.run_report import read_run_report
@@ -79,11 +80,11 @@ def draw_trade_off(request: Request) -> Drawn:
     """Clean against robust accuracy over a swept coefficient, a line for each sweep.
 
     FAIT, figure 1, with a star at the largest robust accuracy of each line; `sweep.md` says whether it
-    differs from the others.
+    differs from the others. A sweep of several names has a line for each value of the others.
     """
-    lines, rows, measures = {}, [], set()
+    lines: dict[str, list[tuple[str, float, float]]] = {}
+    swept, measures, ended = {}, set(), set()
     for name, path in zip(request.names, request.paths, strict=True):
-        points = []
         folder = pathlib.Path(path)
         groups, suite = _read_sweep(folder)
         measures.add(suite or _name_attack(folder))
@@ -91,18 +92,22 @@ def draw_trade_off(request: Request) -> Drawn:
             clean, robust = group.mean("clean"), group.mean("robust" if suite is None else "suite")
             if clean is None or robust is None:
                 continue
-            label = ", ".join(value for _, value in group.values)
-            points.append((label, clean, robust))
-            rows.append((name, label, clean, robust))
-        lines[name] = points
+            ended.add(name)
+            first, label, line = _place_in_line(name, group)
+            swept[line] = first
+            lines.setdefault(line, []).append((label, clean, robust))
+        if name not in ended:
+            raise UserError(f"No run of the sweep {path} has ended. Leave it out.")
     if len(measures) > 1:
         raise UserError(
             f"The sweeps were evaluated by different attacks: {', '.join(sorted(measures))}."
         )
+    lines = {line: _order(points) for line, points in lines.items()}
     figure = plot_trade_off(
         lines, f"robust accuracy, {measures.pop()}" if measures else "robust accuracy"
     )
-    return Drawn(figure, ("sweep", "value", "clean", "robust"), rows)
+    rows = [(line, swept[line], *point) for line, points in lines.items() for point in points]
+    return Drawn(figure, ("sweep", "swept", "value", "clean", "robust"), rows)
 
 
 def draw_sensitivity(request: Request) -> Drawn:
@@ -200,6 +205,21 @@ def _read_sweep(folder):
     suite = content["sweep"].get("suite")
     points = [Point(tuple(map(tuple, p["values"])), p["seed"]) for p in content["points"]]
     return group_results([read_result(folder / p.name, p, suite) for p in points]), suite
+
+
+def _place_in_line(name, group):
+    """The first swept name and its value, and the line of a figure on which they are a point."""
+    if not group.values:
+        return "", "", name
+    (swept, value), *others = group.values
+    told = [f"{other} {text}" for other, text in others]
+    return swept, value, ", ".join([name, *told, f"over {swept}"])
+
+
+def _order(points):
+    """Points (value, clean, robust) in the order of their values, of which some may have come later."""
+    places, _ = place_values([value for value, *_ in points])
+    return sorted(points, key=lambda point: places[point[0]])
 
 
 def _name_attack(folder):

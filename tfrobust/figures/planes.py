@@ -60,9 +60,13 @@ def loss_over_plane(
 
 def signed_gradient(forward: Forward, image: np.ndarray, label: int) -> np.ndarray:
     """The sign of the gradient of the cross-entropy by the pixels of one image, (h, w, c)."""
-    x = tf.constant(image[None], tf.float32)
-    _, gradient = loss_and_gradient(forward, x, tf.constant([label], tf.int32))
-    return np.sign(gradient.numpy()[0])
+
+    # Outside of a graph TensorFlow would compute the gradients by all weights too.
+    @tf.function(autograph=False)
+    def differentiate(x):
+        return loss_and_gradient(forward, x, tf.constant([label], tf.int32))[1]
+
+    return np.sign(differentiate(tf.constant(image[None], tf.float32)).numpy()[0])
 
 
 def random_direction(shape: tuple[int, ...], seed: int) -> np.ndarray:

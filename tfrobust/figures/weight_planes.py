@@ -6,15 +6,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfrobust.compat import all_layers
 from tfrobust.losses.cross_entropy import cross_entropy
 
 
 def draw_filter_normalised(model: keras.Model, seed: int) -> list[np.ndarray]:
     """Draws a random direction in which every filter is as long as the model's own.
 
-    A normal direction is scaled, for each kernel and each of its output channels, to the norm of the weights
-    there, so that surfaces of networks with different scales of weights can be compared. Biases and the
-    weights of normalisation layers, which have one axis, stay as they are.
+    A normal direction is scaled, for each kernel and each of its filters, to the norm of the weights there,
+    so that surfaces of networks with different scales of weights can be compared. Biases and the weights of
+    normalisation layers, which have one axis, stay as they are.
 
     Args:
         model: Keras model.
@@ -33,13 +34,19 @@ def draw_filter_normalised(model: keras.Model, seed: int) -> list[np.ndarray]:
     Reference: Li et al., "Visualizing the loss landscape of neural nets", 2018.
     """
     generator, directions = np.random.Generator(np.random.Philox(seed)), []
+    depthwise = {
+        id(layer.kernel)
+        for layer in all_layers(model)
+        if isinstance(layer, keras.layers.DepthwiseConv2D)
+    }
     for variable in model.trainable_variables:
         weights = np.asarray(variable.numpy(), np.float32)
         drawn = generator.standard_normal(weights.shape).astype(np.float32)
         if weights.ndim < 2:
             directions.append(np.zeros_like(weights))
             continue
-        axes = tuple(range(weights.ndim - 1))
+        # The last axis counts filters; those of depthwise convolutions are (h, w) for each of two axes.
+        axes = (0, 1) if id(variable) in depthwise else tuple(range(weights.ndim - 1))
         lengths = [np.sqrt(np.sum(w**2, axis=axes, keepdims=True)) for w in (weights, drawn)]
         directions.append(drawn * lengths[0] / np.maximum(lengths[1], np.finfo(np.float32).tiny))
     return directions

@@ -12,6 +12,7 @@ from tfrobust.errors import UserError
 from tfrobust.methods import accumulation, checks, compilation, data_checks, in_memory, segments
 from tfrobust.methods.clock import Clock, CountEpochs, put_first
 from tfrobust.methods.distributed import DistributedLoops
+from tfrobust.methods.memory_faults import warn_of_narrow_convolutions
 from tfrobust.methods.reporting import Means, Reporting
 from tfrobust.methods.schedules import count_steps, uses_schedule
 from tfrobust.methods.settings import Settings
@@ -123,6 +124,7 @@ class ClassifierWrapper(Settings, Reporting, DistributedLoops, keras.Model):
             )
         checks.check_strategy(self.distribute_strategy, jit_compile)
         checks.check_precision(self)
+        warn_of_narrow_convolutions(self.classifier)
         self.accumulation_steps = accumulation.check(self, accumulation_steps, jit_compile)
         self.rematerialize = rematerialize
         self.segments = segments.divide(self.classifier, rematerialize)

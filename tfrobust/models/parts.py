@@ -13,6 +13,10 @@ ACTIVATIONS = ("relu", "softplus", "silu")
 PADDINGS = ("pytorch", "tensorflow")
 STARTS = ("fan_out", "fan_in", "pytorch")
 
+# oneDNN's gradient by the weights of a 1x1 convolution with strides (TensorFlow 2.21, AVX-512) writes
+# beyond its memory where the input has fewer channels than this and threads share a batch unevenly.
+_ONEDNN_CHANNELS = 16
+
 
 def check_choice(choices: Collection, name: str, value: Any) -> None:
     """Raises `UserError` unless `value`, an argument called `name`, is one of the choices."""
@@ -64,6 +68,8 @@ def convolve(
         (b, ceil(h / stride), ceil(w / stride), filters).
     """
     fan_in = kernel * kernel * x.shape[-1]
+    if kernel == 1 and stride > 1 and x.shape[-1] < _ONEDNN_CHANNELS:
+        x, stride = keras.layers.AveragePooling2D(1, stride)(x), 1
     return _apply_padded(
         keras.layers.Conv2D,
         x,

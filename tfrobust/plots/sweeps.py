@@ -6,7 +6,6 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
@@ -53,7 +52,7 @@ def plot_sweep(panels: Mapping[str, Curves], xlabel: str) -> Figure:
     if not texts:
         raise UserError("No run of the sweep has ended yet, so there is nothing to draw.")
     texts = list(dict.fromkeys(texts))
-    places, numeric = _place(texts)
+    places, numeric = place_values(texts)
     height = 0.6 + 1.5 * len(panels) if len(panels) > 1 else 2.4
     figure = make_figure(height)
     drawn = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
@@ -92,12 +91,18 @@ def _find_left(box):
     return box.x0
 
 
-def _place(texts):
-    """Where each text stands on the axis, and whether that is its value: 8/255 is a number too."""
+def place_values(texts: Sequence[str]) -> tuple[dict[str, float], bool]:
+    """Where each text stands on an axis, and whether that is its value; 8/255 is a number too.
+
+    Example:
+        >>> from tfrobust.plots.sweeps import place_values
+        >>> place_values(["6", "3/2"]), place_values(["step", "plateau"])
+        (({'6': 6.0, '3/2': 1.5}, True), ({'step': 0.0, 'plateau': 1.0}, False))
+    """
     try:
-        return {text: float(fractions.Fraction(text)) for text in texts}, True
+        return {text: float(fractions.Fraction(text)) for text in texts}, bool(texts)
     except (ValueError, ZeroDivisionError, OverflowError):
-        return dict(zip(texts, np.arange(float(len(texts))), strict=True)), False
+        return {text: float(place) for place, text in enumerate(texts)}, False
 
 
 def _finish_axes(axes, title, places, numeric):

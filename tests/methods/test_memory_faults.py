@@ -1,0 +1,60 @@
+"""A warning before training where oneDNN would write beyond its memory, and only there."""
+
+import warnings
+
+import keras
+import pytest
+
+from tfrobust.methods import Natural
+
+
+def compile_classifier(channels, kernel=1, strides=2, dtype="float32", trainable=True):
+    inputs = keras.Input((8, 8, channels))
+    convolution = keras.layers.Conv2D(
+        4, kernel, strides, name="narrow", dtype=dtype, trainable=trainable
+    )
+    x = keras.layers.Flatten()(convolution(inputs))
+    classifier = keras.Model(inputs, keras.layers.Dense(3, dtype="float32")(x))
+    Natural(classifier).compile("sgd")
+
+
+@pytest.fixture
+def onednn(monkeypatch):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda *kind: [])
+
+
+def test_a_narrow_1x1_convolution_with_strides_is_told(onednn):
+    with pytest.warns(UserWarning, match="'narrow', a 1x1 convolution with strides of 15 channels"):
+        compile_classifier(15)
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        {"channels": 16},
+        {"channels": 3, "kernel": 3},
+        {"channels": 3, "strides": 1},
+        {"channels": 3, "dtype": "float64"},
+        {"channels": 3, "trainable": False},
+    ],
+    ids=str,
+)
+def test_others_are_not(onednn, sound):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compile_classifier(**sound)
+
+
+def test_without_onednn_nothing_is_told(onednn, monkeypatch):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compile_classifier(3)
+
+
+def test_on_a_gpu_nothing_is_told(onednn, monkeypatch):
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda *kind: ["one"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compile_classifier(3)
