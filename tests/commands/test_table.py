@@ -100,8 +100,10 @@ def test_rows_of_one_gin_file_are_told_apart(tmp_path, capsys):
         write(tmp_path / name, gin_bindings=[*shared, *more])
     (tmp_path / "f").mkdir()
     write(tmp_path / "f", gin_bindings=shared, gin_files=["gin/free.gin"])
-    assert COMMAND.main(["table", *(str(tmp_path / name) for name in "abcdef")]) == 0
+    again = f"{tmp_path}/./a/"
+    assert COMMAND.main(["table", *(str(tmp_path / name) for name in "abcdef"), again]) == 0
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| [")]
+    assert len(rows) == 6
     told = {row.split(" | ")[0].removeprefix("| ") for row in rows}
     adv = "[adv](gin/adv.gin)"
     assert told == {

@@ -26,13 +26,15 @@ from tfrobust.sweeps.results import Group, Result
 from tfrobust.sweeps.sweep import Sweep
 from tfrobust.sweeps.work import Task, run_tasks
 
-# Leaves what a run leaves, with an accuracy that follows from BETA; 7 diverges, 8 is refused.
+# Leaves what a run leaves, with an accuracy that follows from BETA; 7 diverges, 8 is refused, 9 is killed.
 TRAIN = """
-import json, pathlib, re, sys
+import json, os, pathlib, re, signal, sys
 given = dict(a.removeprefix("--").split("=", 1) for a in sys.argv[1:] if not a.startswith("--gin_b"))
 lines = [a.split("=", 1)[1] for a in sys.argv[1:] if a.startswith("--gin_b")]
 bound = {k.strip(): float(v) for k, v in (line.split("=") for line in lines)}
 print("started", bound)
+if bound["BETA"] == 9:
+    os.kill(os.getpid(), signal.SIGKILL)
 if bound["BETA"] in (7, 8):
     print("error: no such beta")
     sys.exit({7: 3, 8: 2}[bound["BETA"]])
@@ -204,6 +206,13 @@ def test_a_value_written_in_another_way_is_the_same_run(tmp_path):
             SweepFolder(tmp_path / "words", {}, parse_grid(["a.size = 'x:y'"]))
 
 
+def test_lines_of_gin_may_be_written_in_another_way(tmp_path):
+    run(make_sweep(tmp_path, ["BETA = 1"], gin_bindings=["EPOCHS=20", "a.b = 'x'"]))
+    make_sweep(tmp_path, ["BETA = 1"], gin_bindings=["EPOCHS = 20.0", 'a.b = "x"'])
+    with pytest.raises(UserError, match="gin_bindings: there"):
+        make_sweep(tmp_path, ["BETA = 1"], gin_bindings=["EPOCHS = 21", "a.b = 'x'"])
+
+
 def test_a_seed_of_the_gin_file_counts_once(tmp_path):
     """The fake run without a seed has seed 0, as many gin files have."""
     run(make_sweep(tmp_path, ["BETA = 1"]))
@@ -215,9 +224,13 @@ def test_a_seed_of_the_gin_file_counts_once(tmp_path):
     assert len((tmp_path / "sweep" / "sweep.csv").read_text().splitlines()) == 1 + 3
 
 
-def test_a_run_that_diverges_stops_nothing(tmp_path):
-    failed, told = run(make_sweep(tmp_path, ["BETA = 7, 1"]), jobs=1)
-    assert failed == ["BETA=7"]
+def test_a_run_that_diverges_or_is_killed_stops_nothing(tmp_path):
+    failed, told = run(make_sweep(tmp_path, ["BETA = 7, 1, 9"]), jobs=1)
+    assert failed == ["BETA=7", "BETA=9"]
+    assert (
+        "BETA=9  was killed by SIGKILL, as a system does that runs out of memory: started"
+        in told[2]
+    )
     assert "diverged" in told[0] and "no such beta" in told[0]
     assert "| 7 | 0 of 1 | not run |" in (tmp_path / "sweep" / "sweep.md").read_text()
 

@@ -90,7 +90,11 @@ def _check(values, folders):
 
 
 def _run(values, folders):
-    finished = list(dict.fromkeys(_list_finished(folders)))
+    # One folder that is given twice, however it is written, is one row.
+    finished = list(
+        {pathlib.Path(f).resolve(): f for f in reversed(_list_finished(folders))}.values()
+    )
+    finished.reverse()
     if values.certified:
         table = make_certified_table(finished, values.certified)
     else:

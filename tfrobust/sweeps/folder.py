@@ -8,6 +8,7 @@ from typing import Any
 
 from tfrobust.errors import UserError
 from tfrobust.runs import files, kinds
+from tfrobust.runs.reports.lines import unify_line
 from tfrobust.sweeps.grid import Point, check_folders
 
 
@@ -92,10 +93,15 @@ class SweepFolder:
         changed = [
             f"{name}: there {former.get(name)!r}, now {self.shared.get(name)!r}"
             for name in sorted((former.keys() | self.shared.keys()) - {"suite", "examples"})
-            if former.get(name) != self.shared.get(name)
+            if _unify(former.get(name)) != _unify(self.shared.get(name))
         ]
         if changed:
             raise UserError(
                 f"{self.path} holds a sweep of something else. Choose another --workdir. What differs: "
                 f"{'; '.join(changed)}."
             )
+
+
+def _unify(value):
+    """Lines of gin by what they say; all else as it is."""
+    return [*map(unify_line, value)] if isinstance(value, list) else value

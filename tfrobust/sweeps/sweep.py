@@ -1,6 +1,7 @@
 """Runs what is missing of a sweep, and writes what came out."""
 
 import pathlib
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -125,7 +126,7 @@ class Sweep:
         write = _Seldom(self.write)
 
         def on_end(task, status):
-            told = {0: "done", DIVERGED: "diverged"}.get(status, f"failed with status {status}")
+            told = _describe_end(status)
             last = "" if status == 0 else f": {read_last_line(task.log)} (see {task.log})"
             tell(f"{task.name}  {told}{last}")
             if status:
@@ -178,6 +179,14 @@ class Sweep:
                 f"--workdir={evaluation_folder(run, self.suite)}",
                 *self.flags.get("evaluate", ()),
             )
+
+
+def _describe_end(status):
+    if status < 0:
+        name = signal.Signals(-status).name
+        why = ", as a system does that runs out of memory" if name == "SIGKILL" else ""
+        return f"was killed by {name}{why}"
+    return {0: "done", DIVERGED: "diverged"}.get(status, f"failed with status {status}")
 
 
 class _Seldom:
