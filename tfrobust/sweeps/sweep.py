@@ -183,7 +183,7 @@ class Sweep:
 
 def _describe_end(status):
     if status < 0:
-        name = signal.Signals(-status).name
+        name = next((s.name for s in signal.Signals if s == -status), f"signal {-status}")
         why = ", as a system does that runs out of memory" if name == "SIGKILL" else ""
         return f"was killed by {name}{why}"
     return {0: "done", DIVERGED: "diverged"}.get(status, f"failed with status {status}")
