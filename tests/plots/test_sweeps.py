@@ -1,5 +1,7 @@
 """The figure of a sweep shows its numbers, each where it belongs."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,37 @@ def test_numbers_stand_on_a_scale_in_their_order():
 def test_wide_positive_ranges_are_logarithmic(values, scale):
     axes = plot_sweep({"robust": {"": [(v, 0.5, 0) for v in values]}}, "alpha").axes[0]
     assert axes.get_xscale() == scale
+
+
+def test_fractions_are_numbers_and_underscores_are_none_of_theirs():
+    texts = ["2/255", "8/255", "16/255"]
+    axes = plot_sweep({"r": {"": [(t, 0.5, 0) for t in texts]}}, "EPSILON").axes[0]
+    places = np.array(lines_of(axes)[0].get_xdata(), float)
+    np.testing.assert_allclose(places, np.array([2, 8, 16]) / 255)
+    assert [label.get_text() for label in axes.get_xticklabels()] == texts
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["1", "3", "6"],
+        ["1", "1.01", "100"],
+        [f"{i}.5" for i in range(20)],
+        ["[@training.Plateau, @training.StopAtCollapse]", "[@training.Plateau]", "[]"],
+        ["@attacks.Uniform()", "@attacks.Gaussian()", "None", "%START", "(1, 2, 3)"],
+    ],
+)
+def test_no_label_of_an_axis_overlaps_another_one(texts):
+    """As drawn: of labels that are turned, lines of text are as far apart as they are high."""
+    figure = plot_sweep({"r": {"": [(t, 0.5, 0) for t in texts]}}, "x")
+    figure.draw_without_rendering()
+    labels = sorted(figure.axes[0].get_xticklabels(), key=lambda label: label.get_position()[0])
+    boxes = [label.get_window_extent() for label in labels]
+    for one, other in itertools.pairwise(boxes):
+        if labels[0].get_rotation():
+            assert other.x1 > one.x1
+        else:
+            assert one.x1 <= other.x0
 
 
 def test_other_values_stand_side_by_side():

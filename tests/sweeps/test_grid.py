@@ -43,6 +43,14 @@ def test_values_that_only_look_alike_are_two():
 
 def test_names_stay_whole_where_their_last_parts_agree():
     assert shorten([("a.beta", "1"), ("b.beta", "2")]) == [("a.beta", "1"), ("b.beta", "2")]
+    assert shorten([("data.npz.seed", "1")]) == [("data.npz.seed", "1")]
+
+
+def test_people_read_values_as_they_are_and_folders_have_plain_names():
+    texts = ["'8/255'", "(1, 2)", "@a.B()", "''", "-1e-3"]
+    points = parse_grid([f"train/a.b.c = {', '.join(texts)}"])
+    assert [dict(shorten(p.values))["c"] for p in points] == ["8/255", *texts[1:]]
+    assert [p.name for p in points] == ["c=8_255", "c=1_2", "c=a.B", "c=_", "c=-1e-3"]
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_tensorboard_compares_the_runs(tmp_path):
     [
         (["1", "3.5", "1e-3"], "DATA_TYPE_FLOAT64", [0.001, 1.0, 3.5]),
         (["True", "False"], "DATA_TYPE_BOOL", [False, True]),
-        (["@a.b", "None", "2"], "DATA_TYPE_STRING", ["2", "None", "a.b"]),
+        (["@a.b", "None", "2"], "DATA_TYPE_STRING", ["2", "@a.b", "None"]),
         (["1e999", "2"], "DATA_TYPE_STRING", ["1e999", "2"]),
     ],
 )
@@ -443,3 +443,24 @@ def test_a_sweep_of_which_nothing_was_begun_may_be_another_one(tmp_path):
     run(make_sweep(tmp_path, ["BETA = 1"], gin_file="a"))
     with pytest.raises(UserError, match="a sweep of something else"):
         make_sweep(tmp_path, ["SIZE = 8"], gin_file="b")
+
+
+def test_tables_that_take_long_are_written_seldom(tmp_path, monkeypatch):
+    """Each write takes 3 s by the clock and each run 10 s: once a minute, and at the end."""
+    sweep, clock, writes = make_sweep(tmp_path, ["BETA = 1"]), [100.0], []
+    monkeypatch.setattr("tfrobust.sweeps.sweep.time.monotonic", lambda: clock[0])
+
+    def write():
+        writes.append(clock[0])
+        clock[0] += 3.0
+
+    monkeypatch.setattr(sweep, "write", write)
+
+    def run_tasks(tasks, jobs, stop, on_end, tell):
+        for _ in range(14):
+            clock[0] += 10.0
+            on_end(tasks[0], 0)
+
+    monkeypatch.setattr("tfrobust.sweeps.sweep.run_tasks", run_tasks)
+    sweep.run(1, NEVER, lambda line: None)
+    assert writes == [110.0, 173.0, 236.0, 249.0]

@@ -1,13 +1,22 @@
 """Accuracies against what a sweep changes."""
 
-import math
+import fractions
+import itertools
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
 from tfrobust.errors import UserError
-from tfrobust.plots.style import add_legend, finish_axes, in_column, make_figure, series_style
+from tfrobust.plots.style import (
+    add_legend,
+    finish_axes,
+    fold_name,
+    in_column,
+    make_figure,
+    series_style,
+)
 
 # Beyond this ratio of the largest to the smallest value the axis is logarithmic.
 _WIDE = 20
@@ -64,31 +73,45 @@ def plot_sweep(panels: Mapping[str, Curves], xlabel: str) -> Figure:
     drawn[-1].set_xlabel(xlabel + told)
     if any(len(curves) > 1 for curves in panels.values()):
         add_legend(drawn[0])
+    _part_labels(figure, drawn[-1])
     return figure
 
 
+def _part_labels(figure, axes):
+    """Turns the labels of the x axis where they would overlap."""
+    figure.draw_without_rendering()
+    boxes = sorted((label.get_window_extent() for label in axes.get_xticklabels()), key=_find_left)
+    if any(_find_left(after) < before.x1 for before, after in itertools.pairwise(boxes)):
+        axes.tick_params(axis="x", rotation=45)
+        for label in axes.get_xticklabels():
+            label.set(horizontalalignment="right", rotation_mode="anchor")
+
+
+def _find_left(box):
+    return box.x0
+
+
 def place_values(texts: Sequence[str]) -> tuple[dict[str, float], bool]:
-    """Where each text stands on an axis, and whether that is its value.
+    """Where each text stands on an axis, and whether that is its value; 8/255 is a number too.
 
     Example:
         >>> from tfrobust.plots.sweeps import place_values
-        >>> place_values(["6", "1.5"]), place_values(["step", "plateau"])
-        (({'6': 6.0, '1.5': 1.5}, True), ({'step': 0.0, 'plateau': 1.0}, False))
+        >>> place_values(["6", "3/2"]), place_values(["step", "plateau"])
+        (({'6': 6.0, '3/2': 1.5}, True), ({'step': 0.0, 'plateau': 1.0}, False))
     """
     try:
-        numbers = {text: float(text) for text in texts}
-    except ValueError:
-        numbers = {}
-    if numbers and all(map(math.isfinite, numbers.values())):
-        return numbers, True
-    return {text: float(place) for place, text in enumerate(texts)}, False
+        return {text: float(fractions.Fraction(text)) for text in texts}, bool(texts)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return {text: float(place) for place, text in enumerate(texts)}, False
 
 
 def _finish_axes(axes, title, places, numeric):
     values = list(places.values())
     if numeric and min(values) > 0 and max(values) / min(values) > _WIDE:
         axes.set_xscale("log")
-    axes.set_xticks(values, list(places))
+    # Without the rooms that references name: "Uniform()" for "@attacks.Uniform()".
+    named = [re.sub(r"@(?:[\w/]+\.)*", "", text) for text in places]
+    axes.set_xticks(values, [fold_name(text, max(12, 48 // len(named))) for text in named])
     axes.minorticks_off()
     axes.set_ylabel(textwrap.fill(title, 20))
     finish_axes(axes)

@@ -1,5 +1,6 @@
 """The points of a sweep: every combination of the values, each with every seed."""
 
+import ast
 import dataclasses
 import io
 import itertools
@@ -42,7 +43,8 @@ class Point:
     @property
     def name(self) -> str:
         """Names the run's folder, such as "BETA=3,seed=0"; two points of a sweep never share it."""
-        parts = [f"{name}={value}" for name, value in shorten(self.values)]
+        shown = shorten(self.values)
+        parts = [f"{_make_plain(name)}={_make_plain(value)}" for name, value in shown]
         parts += [] if self.seed is None else [f"seed={self.seed}"]
         return ",".join(parts) or "run"
 
@@ -90,19 +92,26 @@ def check_folders(points: Sequence[Point]) -> None:
 
 
 def shorten(values: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The same pairs for people: the last part of each name if that tells them apart, values without quotes.
+    """The same pairs for people: the last part of each name if that tells them apart, texts without quotes.
 
     Example:
         >>> from tfrobust.sweeps.grid import shorten
-        >>> shorten([("recipes.trades.beta", "6.0"), ("models.mnist_cnn.size", "'large'")])
-        [('beta', '6.0'), ('size', 'large')]
+        >>> shorten([("threat_models.Linf.epsilon", "'8/255'"), ("train/attacks.PGD.keep", "(1, 2)")])
+        [('epsilon', '8/255'), ('keep', '(1, 2)')]
     """
     last = [name.rpartition(".")[2] for name, _ in values]
-    names = last if len(set(last)) == len(last) else [name for name, _ in values]
-    return [
-        (_make_plain(name), _make_plain(value))
-        for name, (_, value) in zip(names, values, strict=True)
-    ]
+    # "seed" is that of the run.
+    short = len({*last, "seed"}) == len(last) + 1
+    names = last if short else [name for name, _ in values]
+    return [(name, _unquote(value)) for name, (_, value) in zip(names, values, strict=True)]
+
+
+def _unquote(text):
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+    return value if isinstance(value, str) and value.strip() else text
 
 
 def _make_plain(text):

@@ -1,6 +1,7 @@
 """Runs what is missing of a sweep, and writes what came out."""
 
 import pathlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib.figure import Figure
@@ -101,7 +102,7 @@ class Sweep:
         ]
 
     def run(self, jobs: int, stop: AskedToStop, tell: Callable[[str], None]) -> list[str]:
-        """Runs what is missing, and writes table, figure and dashboard whenever a run has ended.
+        """Runs what is missing, and writes table, figure and dashboard when runs have ended, and at the end.
 
         Args:
             jobs: runs at a time.
@@ -121,6 +122,7 @@ class Sweep:
             Task(p.name, tuple(self._steps(p)), self.folder.log(p), self._folders(p)) for p in todo
         ]
         failed, refused = [], []
+        write = _Seldom(self.write)
 
         def on_end(task, status):
             told = {0: "done", DIVERGED: "diverged"}.get(status, f"failed with status {status}")
@@ -130,7 +132,7 @@ class Sweep:
                 failed.append(task.name)
             if status == REFUSED:
                 refused.append(f"{task.name}: {read_last_line(task.log)}")
-            self.write()
+            write()
             # What no run can do is seen at once; what one of many cannot do keeps none of the others waiting.
             return status != REFUSED or any(self.is_complete(point) for point in self.folder.points)
 
@@ -176,6 +178,19 @@ class Sweep:
                 f"--workdir={evaluation_folder(run, self.suite)}",
                 *self.flags.get("evaluate", ()),
             )
+
+
+class _Seldom:
+    """Calls a function unless that would take more than a twentieth of the time: large tables take long."""
+
+    def __init__(self, function):
+        self._function, self._next = function, 0.0
+
+    def __call__(self):
+        began = time.monotonic()
+        if began >= self._next:
+            self._function()
+            self._next = time.monotonic() + 20 * (time.monotonic() - began)
 
 
 def draw_groups(groups: Sequence[Group], suite: str | None) -> Figure:
