@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tfrobust.commands.plot import COMMAND
-from tfrobust.evaluation import load_examples
+from tfrobust.evaluation import epsilon_curve, load_examples
+from tfrobust.figures import of_reports
 from tfrobust.figures.catalogue import FIGURES, find_figure
 from tfrobust.models import digits_cnn
 from tfrobust.ops.uncertainty.interval import binomial_interval
@@ -69,6 +70,7 @@ def test_figures_of_models(name, model, tmp_path, capsys):
         assert [int(row["id"]) for row in rows] == examples.ids.tolist()
     former = output.with_suffix(".npz").stat().st_mtime_ns
     assert plot(name, output, *flags, model) == rows
+    assert "drawn from" in capsys.readouterr().out
     assert output.with_suffix(".npz").stat().st_mtime_ns == former
 
 
@@ -191,6 +193,18 @@ def test_what_makes_no_difference_to_a_figure_is_refused(tmp_path, capsys):
         # Of two lines that look alike one would hide the other.
         assert COMMAND.main(["plot", name, str(tmp_path), f"{tmp_path}/."]) == 2
         assert "given twice" in capsys.readouterr().err or entry.paths.startswith("one ")
+
+
+def test_the_curve_over_the_radius_is_of_the_attack_that_its_figure_names(monkeypatch):
+    class Seen(Exception):
+        pass
+
+    def make(threat_model, objective, **settings):
+        raise Seen(f"APGD-{type(objective).__name__}")
+
+    monkeypatch.setattr(epsilon_curve, "APGD", make)
+    with pytest.raises(Seen, match=f"^{of_reports._CURVE}$"):
+        epsilon_curve.EpsilonCurve()(lambda x: x[:, 0, 0], np.zeros((1, 1, 1, 2)), [0], None)
 
 
 def test_a_run_stands_for_its_only_evaluation(files, tmp_path, capsys):

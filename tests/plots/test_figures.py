@@ -179,7 +179,8 @@ def test_a_curve_says_how_many_images_it_is_of():
     curve = (np.array([0.2, 0.0]), np.array([0.3, 0.9]))
     ends = (np.array([0.2, 0.8]), np.array([0.4, 0.95]))
     draw = plots.plot_epsilon_curves
-    same = draw({"a": curve, "b": curve}, "L2", None, {"a": 9, "b": 9}, {"a": ends}).axes[0]
+    same = draw({"a": curve, "b": curve}, "L2", None, {"a": 9, "b": 9}, {"a": ends}, "PGD").axes[0]
+    assert same.get_ylabel() == "accuracy under PGD"
     assert same.get_xlabel().endswith("(9 images, 95 % intervals)")
     corners = same.collections[0].get_paths()[0].vertices
     assert {(0.0, 0.8), (0.0, 0.95), (0.2, 0.2), (0.2, 0.4)} <= set(map(tuple, corners.tolist()))

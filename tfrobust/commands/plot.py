@@ -136,6 +136,7 @@ def _run(values, arguments):
         values.extent,
         values.seed,
         _Progress(bar),
+        bar.write,
         values.trust,
     )
     with use_data_dir(values.data_dir):

@@ -39,6 +39,6 @@ def read_evaluation(path: str | os.PathLike) -> dict[str, Any]:
     report = choose_evaluation(path) / "report.json"
     if not report.is_file():
         raise UserError(
-            f"There is no evaluation in {path}. Give a folder that bin/evaluate.py wrote, or a run."
+            f"There is no evaluation in {path}. Give a folder that tfrobust evaluate wrote, or a run."
         )
     return files.read_json(report, "tfrobust", _SCHEMA)["tfrobust"]

@@ -47,6 +47,7 @@ class Request:
         extent: half the width of a plane, in units of its directions.
         seed: of directions and attacks.
         tell: function of a share in [0, 1] and of what is computed.
+        say: function of a sentence for whoever waits.
         trust: load models that contain code.
     """
 
@@ -61,6 +62,7 @@ class Request:
     extent: float = 1.0
     seed: int = 0
     tell: Callable[[float, str], None] = lambda share, what: None
+    say: Callable[[str], None] = lambda text: None
     trust: bool = False
 
     @functools.cached_property
@@ -114,7 +116,8 @@ class Request:
         self, settings: dict[str, Any], compute: Callable[[], dict[str, np.ndarray]]
     ) -> dict[str, np.ndarray]:
         """Arrays that are computed once for the same settings, kept beside the picture as .npz."""
-        arrays, was_there = load_or_compute(self.output.with_suffix(".npz"), settings, compute)
+        path = self.output.with_suffix(".npz")
+        arrays, was_there = load_or_compute(path, settings, compute)
         if was_there:
-            self.tell(1.0, f"drawn from {self.output.with_suffix('.npz')}")
+            self.say(f"nothing has changed since {path} was computed: drawn from it")
         return arrays

@@ -22,16 +22,18 @@ def plot_epsilon_curves(
     radius: float | None = None,
     examples: Mapping[str, int] | None = None,
     intervals: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
+    attack: str = "",
 ) -> Figure:
     """Draws accuracy against the radius of the attack, a line for each classifier.
 
     Args:
         curves: from a name to radii in pixel units and accuracies in [0, 1].
         norm: such as "Linf".
-        radius: of training, marked by a line; None for no mark.
+        radius: of the evaluation, marked by a line; None for no mark.
         examples: from a name to the number of images behind its curve, which the figure says.
         intervals: from a name to the ends (low, high) of the 95 % intervals of its accuracies, in the order
             of its radii, which the figure shades.
+        attack: what the curves are under, which the y axis says; nothing if empty.
 
     Returns:
         A matplotlib `Figure`.
@@ -59,8 +61,12 @@ def plot_epsilon_curves(
             axes.fill_between(places, low, high, color=look["color"], alpha=0.15, linewidth=0)
     if radius is not None:
         axes.axvline(
-            radius, color="gray", linestyle=(0, (1, 1)), linewidth=1, label="radius of training"
+            radius,
+            color="gray",
+            linestyle=(0, (1, 1)),
+            linewidth=1,
+            label="radius of the evaluation",
         )
     told = ", ".join(filter(None, (images, "95 % intervals" if intervals else "")))
-    finish_radius_axes(axes, norm, told)
+    finish_radius_axes(axes, norm, told, f"accuracy under {attack}" if attack else "accuracy")
     return figure

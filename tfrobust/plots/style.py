@@ -172,13 +172,14 @@ def fold_name(name: str, letters: int) -> str:
     return "\n".join(line.strip() for line in lines).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def finish_radius_axes(axes: Axes, norm: str, told: str) -> None:
+def finish_radius_axes(axes: Axes, norm: str, told: str, accuracy: str = "accuracy") -> None:
     """The axes of accuracy against the radius, with the legend.
 
     Args:
         axes: with its curves.
         norm: such as "Linf".
         told: what the figure says of its curves, below the x axis; nothing if empty.
+        accuracy: what the y axis shows.
 
     Example:
         >>> from tfrobust.plots.style import finish_radius_axes
@@ -189,7 +190,7 @@ def finish_radius_axes(axes: Axes, norm: str, told: str) -> None:
         (256 images)
     """
     axes.set_xlabel(f"{norm} radius (pixels in [0, 1])" + (f"\n({told})" if told else ""))
-    axes.set(ylabel="accuracy", ylim=(0, 1), xlim=(0, None))
+    axes.set(ylabel=accuracy, ylim=(0, 1), xlim=(0, None))
     finish_axes(axes)
     add_legend(axes)
 
