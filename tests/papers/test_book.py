@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from tfrobust.commands.paper_table import COMMAND
+from tfrobust.config.configuration import Configuration
 from tfrobust.errors import UserError
 from tfrobust.evaluation import list_suites
 from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.papers import compare_table, find_runs, list_tables, load_table
+from tfrobust.papers.book import Ours
 from tfrobust.papers.differences import compare_lines
 from tfrobust.papers.text import format_html, format_markdown, format_text
 
@@ -182,6 +184,20 @@ def test_fewer_test_images_than_the_papers_are_said(tmp_path):
         write_evaluation(tmp_path / "run", suite, total // 2, total)
     text = format_text(table, compare_table(table, find_runs([tmp_path])))
     assert "Ours are of fewer test images than the paper's: PGD-1000, Un-T on 1000." in text
+
+
+@pytest.mark.parametrize("name", list_tables())
+def test_a_run_of_a_rows_file_and_lines_is_the_rows(tmp_path, name):
+    """For every row of every table, with the configuration as a run notes it."""
+    table = load_table(name)
+    for place, row in enumerate(table.rows):
+        extra = ["EXTRA = 'a.npz'"] if "%EXTRA" in (ROOT / row.gin_file).read_text() else []
+        given = Configuration([row.gin_file], [*row.bindings, *extra], ROOT).given
+        write_run(tmp_path / str(place), row.gin_file, 0, place + 1, given, bindings=row.bindings)
+    lines = compare_table(table, find_runs([tmp_path]))
+    found = [round(100 * line.cells[0].value) for line in lines if isinstance(line.cells[0], Ours)]
+    assert len(lines) == len(table.rows) == len([line for line in lines if line.runs])
+    assert found == [place + 1 for place in range(len(found))]
 
 
 def test_another_scale_is_a_line_of_its_own(tmp_path):

@@ -41,6 +41,16 @@ def test_values_that_only_look_alike_are_two():
         parse_grid(lines)
 
 
+def test_long_values_have_short_folders_of_their_own():
+    ends = ["x" * 300, "x" * 299 + "y"]
+    points = parse_grid([f"a.b = '{ends[0]}', '{ends[1]}'"], seeds=(0, 1))
+    names = {point.name for point in points}
+    assert len(names) == 4 and {len(name) for name in names} == {200}
+    assert [point.name for point in parse_grid([f"a.b = '{ends[0]}', '{ends[1]}'"], (0, 1))] == [
+        point.name for point in points
+    ]
+
+
 def test_names_stay_whole_where_their_last_parts_agree():
     assert shorten([("a.beta", "1"), ("b.beta", "2")]) == [("a.beta", "1"), ("b.beta", "2")]
     assert shorten([("data.npz.seed", "1")]) == [("data.npz.seed", "1")]

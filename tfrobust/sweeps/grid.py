@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import hashlib
 import io
 import itertools
 import re
@@ -14,6 +15,8 @@ from tfrobust.errors import UserError, one_line
 from tfrobust.runs.reports.lines import unify_value
 
 _OPENING, _CLOSING = "([{", ")]}"
+# File systems take 255 bytes, and unfinished files have longer names than what they become.
+_LONGEST = 200
 _SEEDS = {"SEED", "training.train.seed"}
 
 
@@ -46,7 +49,11 @@ class Point:
         shown = shorten(self.values)
         parts = [f"{_make_plain(name)}={_make_plain(value)}" for name, value in shown]
         parts += [] if self.seed is None else [f"seed={self.seed}"]
-        return ",".join(parts) or "run"
+        name = ",".join(parts) or "run"
+        if len(name) <= _LONGEST:
+            return name
+        digits = hashlib.sha256(repr((self.values, self.seed)).encode()).hexdigest()[:8]
+        return f"{name[: _LONGEST - 9]}-{digits}"
 
 
 def parse_grid(lines: Sequence[str], seeds: Sequence[int] = ()) -> tuple[Point, ...]:
