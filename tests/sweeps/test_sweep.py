@@ -17,6 +17,7 @@ from tfrobust.commands.start.command_line import ROOT
 from tfrobust.commands.sweep import COMMAND, SIGNALS
 from tfrobust.config.configuration import Configuration
 from tfrobust.errors import Interrupted, UserError
+from tfrobust.runs import kinds
 from tfrobust.runs.reports.run_report import read_duration
 from tfrobust.runs.signals import AskedToStop, StopRequest
 from tfrobust.sweeps.folder import SweepFolder
@@ -292,6 +293,19 @@ def test_a_run_that_a_killed_sweep_left_behind_is_waited_for(tmp_path):
         ["BETA=3", "done"],
         ["BETA=1", "done"],
     ]
+
+
+def test_only_another_process_is_waited_for(tmp_path):
+    """A folder that cannot be locked at all is for the run to refuse, and nothing waits for it for ever."""
+    assert not kinds.is_claimed(tmp_path / "absent") and not kinds.is_claimed(tmp_path)
+    lock = filelock.FileLock(tmp_path / ".lock")
+    with lock:
+        assert kinds.is_claimed(tmp_path)
+    assert not kinds.is_claimed(tmp_path)
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / ".lock").symlink_to(tmp_path / ".lock")
+    with lock:
+        assert not kinds.is_claimed(tmp_path / "link")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal here")

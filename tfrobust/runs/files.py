@@ -212,17 +212,6 @@ def lock_folder(folder: str | os.PathLike) -> Iterator[None]:
         lock.release()
 
 
-def is_locked(folder: str | os.PathLike) -> bool:
-    """Whether another process is in a folder, so that `lock_folder` would refuse it; nothing is made."""
-    if not pathlib.Path(folder, LOCK).is_file():
-        return False
-    try:
-        with lock_folder(folder):
-            return False
-    except UserError:
-        return True
-
-
 def sync(path: str | os.PathLike) -> None:
     """Waits until a file, or the list of names in a folder, is on the disk."""
     if os.name == "nt" and os.path.isdir(path):

@@ -152,3 +152,20 @@ def claim_folder(folder: str | os.PathLike, kind: Kind) -> Iterator[bool]:
     with files.lock_folder(folder):
         files.recover_folder(folder)
         yield check_ours(folder, kind)
+
+
+def is_claimed(folder: str | os.PathLike) -> bool:
+    """Whether another process is in a folder that `claim_folder` has made; nothing is written."""
+    import filelock
+
+    path = pathlib.Path(folder, files.LOCK)
+    if path.is_symlink() or not path.is_file():
+        return False
+    try:
+        with filelock.FileLock(path, timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+    except OSError:
+        # Not writable, which whoever claims it says.
+        return False

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 
-from tfrobust.runs import files
+from tfrobust.runs import kinds
 from tfrobust.runs.signals import AskedToStop
 
 _POLL = 0.1
@@ -92,7 +92,7 @@ def run_tasks(
 def _take_free(waiting, busy, tell):
     """The first task that no other process is at, out of those that wait; None if there is none."""
     for task in waiting:
-        if not any(files.is_locked(folder) for folder in task.folders):
+        if not any(kinds.is_claimed(folder) for folder in task.folders):
             waiting.remove(task)
             return task
         if task.name not in busy:
