@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.data.photos import draw_photos
-from tfrobust import models, training
+from tfrobust import attacks, models, training
 from tfrobust.config.configuration import Configuration
 from tfrobust.training import run
 
@@ -81,6 +81,9 @@ def check_build(name, tmp_path, monkeypatch):
         bindings = bindings[: 1 + ("%WEIGHTS" in (ROOT / name).read_text())]
     assert train(name, tmp_path / "run", bindings, dry_run=True) is None
     assert built[0].method.optimizer.built
+    # Steps that end inside of the ball train for a smaller one.
+    attack = built[0].method.attack
+    assert not isinstance(attack, attacks.PGD) or attack.relative_reach == 1.0
     assert not (tmp_path / "run").exists()
 
 

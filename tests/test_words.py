@@ -92,6 +92,15 @@ def test_every_method_has_words():
         (attacks.PGD(LINF, steps=7, step_size="2/255"), "PGD-7, 7 steps of 2/255"),
         (attacks.PGD(tfrobust.Linf(0.15), steps=20, relative_step_size=0.1), "PGD-20, 20 steps of 0.015"),
         (attacks.PGD(LINF, keep=(2,)), "PGD-10, 10 steps of 2/255, iterate 2 kept"),
+        (
+            attacks.PGD(tfrobust.Linf(0.3), steps=20, step_size=0.01, start=attacks.Gaussian()),
+            "PGD-20, 20 steps of 0.01, at most 0.2 from the clean image, start Gaussian",
+        ),
+        (
+            attacks.PGD(LINF, steps=3, start=attacks.Clean()),
+            "PGD-3, 3 steps of 2/255, at most 6/255 from the clean image, start Clean",
+        ),
+        (attacks.fgsm(LINF), "PGD-1, 1 step of 8/255, start Clean"),
         (attacks.fgsm_rs(LINF), "PGD-1, 1 step of 10/255"),
         (attacks.APGD(LINF, restarts=5), "APGD, 5 restarts"),
         (weights.AWP(tfrobust.LinearRamp(5.0, end=0.01)), "AWP, gamma 0 to 0.01 over 5 epochs"),

@@ -1,5 +1,7 @@
 """On linear models every attack has an answer that can be written down."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -49,6 +51,19 @@ def test_robust_exactly_where_the_margin_says():
     attacked = flat(FGSM(linear, X, Y, seed=0).x) @ WEIGHTS
     np.testing.assert_array_equal(-SIGN[:, 0] * attacked > 0, expected)
     assert 0 < expected.sum() < 40
+
+
+@pytest.mark.parametrize(
+    ("threat_model", "norm"), [(Linf(EPS), np.inf), (L2(EPS), 2)], ids=["Linf", "L2"]
+)
+@pytest.mark.parametrize("steps", [1, 3, 10])
+def test_it_ends_as_far_from_the_image_as_it_can_reach(threat_model, norm, steps):
+    """On a linear model, away from the box, every step goes on in one direction."""
+    attack = PGD(threat_model, steps=steps, relative_step_size=0.1, start=Clean())
+    moved = flat(attack(linear, INTERIOR, Y, seed=0).x - INTERIOR)
+    assert attack.relative_reach == pytest.approx(0.1 * steps)
+    np.testing.assert_allclose(np.linalg.norm(moved, norm, axis=1) / EPS, 0.1 * steps, rtol=1e-5)
+    assert dataclasses.replace(attack, start=Uniform()).relative_reach == 1.0
 
 
 @pytest.mark.parametrize("factor", [2.0, 5.0])

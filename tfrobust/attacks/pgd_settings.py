@@ -97,13 +97,34 @@ class PGDSettings(IterativeAttack):
             kept = "iterate" if len(self.keep) == 1 else "iterates"
             others.append(f"{kept} {' and '.join(map(str, self.keep))} kept")
         name = f"{self.short_name or type(self).__name__}-{self.steps}"
-        return in_words(name, [f"{steps} of {self._tell_size()}", *others])
+        told = [f"{steps} of {self._tell_size()}"]
+        if self.relative_reach < 1:
+            told.append(f"at most {self._tell_length(self.relative_reach)} from the clean image")
+        return in_words(name, [*told, *others])
+
+    @property
+    def relative_reach(self) -> float:
+        """How far from the clean image it can end at most, in radii: (start + steps * step size) / radius.
+
+        Below 1 it searches a smaller ball than its threat model, such as twenty steps of 0.01 from a clean
+        image in a ball of 0.3: training on it leads to no robustness beyond 0.2. Steps of Adam and noise
+        have no such bound: 1.
+        """
+        radius = float(self.threat_model.radius())
+        if radius == 0 or self.step_noise or not isinstance(self.stepper, Steepest):
+            return 1.0
+        length = self.start.reach(radius) + self.steps * float(self.absolute_step_size(radius))
+        # Ten steps of a tenth are one.
+        return 1.0 if length > (1 - 1e-6) * radius else length / radius
 
     def _tell_size(self):
         if self.step_size is not None:
             return tell_value(self.step_size)
-        # In the unit in which the radius was written: 2/255 at 8/255.
-        relative, epsilon = self.absolute_step_size(1.0), tell_value(self.threat_model.epsilon)
+        return self._tell_length(self.absolute_step_size(1.0))
+
+    def _tell_length(self, relative):
+        """A length in radii, in the unit in which the radius was written: 2/255 at 8/255."""
+        epsilon = tell_value(self.threat_model.epsilon)
         numerator, slash, denominator = epsilon.partition("/")
         if not slash:
             return tell_value(float(self.threat_model.radius(relative)))

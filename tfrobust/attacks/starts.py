@@ -25,6 +25,10 @@ class Start(Spec):
         """Whether the search begins at the clean image itself."""
         return False
 
+    def reach(self, radius: float) -> float:
+        """A bound on how far from the clean image it begins; a little noise does not count."""
+        return radius
+
     def __call__(
         self, threat_model: ThreatModel, x: tf.Tensor, radius: tf.Tensor | float, keys: Keys
     ) -> tf.Tensor:
@@ -47,6 +51,9 @@ class Clean(Start):
     @property
     def is_clean(self) -> bool:
         return True
+
+    def reach(self, radius: float) -> float:
+        return 0.0
 
     def __call__(
         self, threat_model: ThreatModel, x: tf.Tensor, radius: tf.Tensor | float, keys: Keys
@@ -123,6 +130,9 @@ class Gaussian(Start):
 
     def check(self) -> None:
         self.store(stddev=parse_number(self.stddev, "stddev", 1e-12))
+
+    def reach(self, radius: float) -> float:
+        return 0.0
 
     def __call__(
         self, threat_model: ThreatModel, x: tf.Tensor, radius: tf.Tensor | float, keys: Keys
