@@ -39,7 +39,7 @@ SAID = [
     ("*", {"momentum": 0.9, "statistics": "running", "scale": 1.0, "awp": None, "noise": None}),
     ("*", {"regularizers": [], "smoothing": 0.0, "extra": None}),
     ("*", {"nesterov": False, "kernels_only": False, "augment": [], "rule": "best_robust"}),
-    ("*", {"mean": None, "activation": None}),
+    ("*", {"mean": None, "activation": None, "attack_reach": 1.0}),
     ("cifar10_*", {"data": "cifar10", "num_classes": None}),
     ("cifar100_*", {"data": "cifar100", "num_classes": 100}),
     ("svhn_*", {"data": "svhn_cropped", "num_classes": None}),
@@ -234,7 +234,6 @@ SAID = [
     # MNIST
     ("mnist_cnn_*/*", MNIST | TWENTY | {"method": "ADV", "decay": 0.0}),
     ("mnist_cnn_*/*one_step*", LARGE),
-    ("mnist_cnn_*/trades", TWENTY | {"start": "Gaussian"}),
     ("mnist_cnn_*/trades*", {"method": "TRADES", "beta": 1.0, "objective": "ToClean"}),
     ("mnist_cnn_*/atlas*", {"method": "ATLAS", "alpha": 5e-6, "beta": 0.2}),
     ("mnist_cnn_*/atlas_one_step", {"alpha": 1e-5, "beta": 0.3}),

@@ -54,6 +54,8 @@ def attack_of(attack):
         "start": type(attack.start).__name__,
         "objective": type(attack.objective).__name__,
         "stepper": type(attack.stepper).__name__,
+        # Below 1 its steps end inside of the ball.
+        "attack_reach": attack.relative_reach,
     }
 
 
@@ -127,7 +129,7 @@ def unused():
 
 
 NO_ATTACK = ("Natural", "Free")
-OF_ATTACK = ("norm", "epsilon", "steps", "step", "start", "objective", "stepper")
+OF_ATTACK = ("norm", "epsilon", "steps", "step", "start", "objective", "stepper", "attack_reach")
 
 
 def said(name):
