@@ -46,7 +46,12 @@ def main(
             initialise()
             gc.freeze()
 
-        return command.main(argv, prepare)
+        try:
+            return command.main(argv, prepare)
+        finally:
+            # Data that TensorFlow has not read to their end must go before Python does, or it complains.
+            if "tensorflow" in sys.modules:
+                gc.collect()
 
 
 def run(argv: Sequence[str] | None = None) -> int:

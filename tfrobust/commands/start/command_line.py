@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import errno
-import gc
 import os
 import pathlib
 import sys
@@ -168,10 +167,6 @@ def run_and_tell(run: Callable[[], int | None]) -> int:
         if type(error).__name__ == "ResourceExhaustedError":
             return tell("error", f"Not enough memory: {one_line(error, 300)}", REFUSED)
         raise
-    finally:
-        # Data that TensorFlow has not read to their end must go before Python does, or it complains.
-        if "tensorflow" in sys.modules:
-            gc.collect()
 
 
 def tell(what: str, error: Any, status: int) -> int:
