@@ -5,6 +5,7 @@ import pathlib
 import gin
 import keras
 import numpy as np
+import pytest
 
 from tfrobust import Linf
 from tfrobust.attacks import APGD
@@ -118,6 +119,7 @@ def test_what_is_compared_by_default_shares_data_and_radius():
         assert gin.query_parameter("EPSILON/gin.macro.value") == 0.15, name
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_keeps_none_of_the_others_waiting(tmp_path, monkeypatch, capsys):
     from tfrobust import evaluation
     from tfrobust.commands.compare import COMMAND

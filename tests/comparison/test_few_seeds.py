@@ -35,7 +35,11 @@ def call(command, *words):
 
 
 @pytest.mark.parametrize(
-    ("seeds", "words"), [("0", "one seed"), ("0,1", "Two seeds"), ("0,1,2", "")]
+    ("seeds", "words"),
+    [
+        ("0", "one seed"),
+        *(pytest.param(*s, marks=pytest.mark.slow) for s in (("0,1", "Two seeds"), ("0,1,2", ""))),
+    ],
 )
 def test_too_few_seeds_are_told_before_the_first_run(seeds, words, tmp_path, capsys):
     numbers = seeds.split(",")

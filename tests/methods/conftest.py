@@ -292,6 +292,7 @@ DEAR = {
             "fait_mer",
         ),
         *("grad_align", "gaussian_noise", "smooth_adv", "score_clipped", "gat", "gairat", "cure"),
+        *("llr", "mart", "jac"),
     },
     "test_fit_save_load_and_go_on": {
         *(
@@ -303,6 +304,7 @@ DEAR = {
             "score_clipped",
         ),
         *("fat", "hat", "fait_mer", "grad_align", "gat", "cure", "adv_one_step"),
+        *("free", "certified", "mart", "rat_finite"),
     },
     "test_the_seed_names_the_run": {
         "rat_exact",

@@ -18,7 +18,7 @@ from tfrobust.models.dropout import Dropout
 from tfrobust.ops.replicas.global_batch import sum_over_replicas
 
 REFUSED = {"gairat", "grad_align", "rat_reference", "free"}
-QUICK = ("fait_mer", "llr", "rat_exact")
+QUICK = ("llr",)
 CASES = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
     for name in METHODS
@@ -65,7 +65,8 @@ def assert_equal(one, two, atol, rtol=1e-5):
     (method, history), (other, logs) = one, two
     assert set(history) == set(logs)
     for name in history:
-        np.testing.assert_allclose(logs[name], history[name], rtol=rtol, err_msg=name)
+        # Of terms that are differences of numbers near 1, float32 keeps 1e-7.
+        np.testing.assert_allclose(logs[name], history[name], rtol=rtol, atol=1e-7, err_msg=name)
     for u, v in zip(method.classifier.variables, other.classifier.variables, strict=True):
         np.testing.assert_allclose(v.numpy(), u.numpy(), rtol=0, atol=atol, err_msg=u.path)
 

@@ -4,6 +4,7 @@ import contextlib
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tfrobust.attacks import APGD, PGD, Clean
@@ -38,6 +39,7 @@ def test_an_empty_batch_on_one_device():
         assert shapes[:2] == [(0, 8, 8, 3), (0,)] and set(shapes[2:]) <= {(0, 8, 8, 3)}
 
 
+@pytest.mark.slow
 def test_batches_of_three_and_one_on_two_replicas(two_replicas):
     """Penalties of activities, BatchNormalization, image gradients' statistics, predictions, reports."""
     x = np.random.default_rng(2).random((4, 8, 8, 3)).astype("float32")

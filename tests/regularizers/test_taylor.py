@@ -226,7 +226,7 @@ def test_scaling(deep):
     [
         ("exact", 1, "live"),
         pytest.param("exact", 2, "live", marks=pytest.mark.slow),
-        ("exact", 2, "shifted"),
+        pytest.param("exact", 2, "shifted", marks=pytest.mark.slow),
         ("exact", 2, "inference"),
         ("finite", 2, "live"),
         ("finite", 2, "shifted"),

@@ -62,6 +62,7 @@ def run(workdir, splits, factor, monkeypatch, **length):
     return [w.numpy() for w in exported[0].weights]
 
 
+@pytest.mark.slow
 def test_all_that_counts_epochs_comes_in_proportion(splits, tmp_path, monkeypatch):
     short = run(tmp_path / "short", splits, 1, monkeypatch, epochs=2)
     long = run(tmp_path / "long", splits, 4, monkeypatch, epochs=8, shorten_to=2)

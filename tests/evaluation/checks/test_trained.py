@@ -36,6 +36,7 @@ def behaves(model, split, limits=SHORT):
     return check_behaviour(model, *given, ids=split.ids)
 
 
+@pytest.mark.slow
 def test_a_robust_network_raises_nothing(sound, digit_images):
     given = digit_images.images, digit_images.labels, THREAT_MODEL, 10
     assert fired(check_contract(sound, *given)) == set()

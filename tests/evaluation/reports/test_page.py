@@ -258,6 +258,7 @@ def test_no_text_of_a_report_is_markup(ten_examples, tmp_path):
     check_html(tmp_path)
 
 
+@pytest.mark.slow
 def test_any_value_of_a_report_that_somebody_changed_is_refused_or_only_text(
     ten_examples, tmp_path
 ):

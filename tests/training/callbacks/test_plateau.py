@@ -180,7 +180,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=pytest.mark.slow) if c == "collapse" else c for c in CASES]
+)
 def test_an_interrupted_run_ends_alike(case, splits, tmp_path, monkeypatch, capsys):
     """Interrupted in the middle of an epoch that counts: the same bits; then it stays stopped."""
     monkeypatch.setattr("tfrobust.training.finish.export_classifier", lambda *a, **k: None)
