@@ -54,7 +54,7 @@ def test_robust_exactly_where_the_margin_says():
 
 
 @pytest.mark.parametrize(
-    ("threat_model", "norm"), [(Linf(EPS), np.inf), (L2(EPS), 2)], ids=["Linf", "L2"]
+    ("threat_model", "norm"), [(Linf(EPS), np.inf), (L2(EPS), 2), (L1(EPS), 1)], ids=str
 )
 @pytest.mark.parametrize("steps", [1, 3, 10])
 def test_it_ends_as_far_from_the_image_as_it_can_reach(threat_model, norm, steps):

@@ -3,6 +3,7 @@
 import warnings
 
 import keras
+import numpy as np
 import pytest
 
 from tfrobust.methods import Natural
@@ -18,6 +19,16 @@ def compile_classifier(channels, kernel=1, strides=2, dtype="float32", trainable
     Natural(classifier).compile("sgd")
 
 
+class Unbuilt(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.convolution = keras.layers.Conv2D(16, 1, strides=2, name="narrow")
+        self.dense = keras.layers.Dense(3)
+
+    def call(self, x, training=None):
+        return self.dense(keras.ops.mean(self.convolution(x), axis=(1, 2)))
+
+
 @pytest.fixture
 def onednn(monkeypatch):
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
@@ -25,8 +36,19 @@ def onednn(monkeypatch):
 
 
 def test_a_narrow_1x1_convolution_with_strides_is_told(onednn):
-    with pytest.warns(UserWarning, match="'narrow', a 1x1 convolution with strides of 15 channels"):
+    with pytest.warns(UserWarning, match="layer 'narrow' is a 1x1 .* strides on 15 channels"):
         compile_classifier(15)
+
+
+@pytest.mark.parametrize("train", ["fit", "train_on_batch"])
+def test_a_classifier_that_is_built_on_its_first_batch_is_told_then(onednn, train):
+    method = Natural(Unbuilt())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        method.compile("sgd")
+        # As an error, so that the step does not run: it could crash.
+        with pytest.raises(UserWarning, match="layer 'narrow' is a 1x1 .* strides on 3 channels"):
+            getattr(method, train)(np.zeros((4, 8, 8, 3), np.float32), np.zeros(4, np.int32))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfrobust import contract
 from tfrobust.compat import all_layers, build_on_batch, compiled_metrics
 from tfrobust.errors import UserError
+from tfrobust.methods.memory_faults import warn_of_narrow_convolutions
 from tfrobust.ops.replicas.rows import spans_processes, split_batches
 
 
@@ -31,6 +32,8 @@ class DistributedLoops:
                 local = self.distribute_strategy.experimental_local_results
                 first = keras.tree.map_structure(lambda value: local(value)[0], data_batch)
                 build_on_batch(self, first)
+                # What `compile` could not see.
+                warn_of_narrow_convolutions(self.classifier)
             # A graph that creates variables is traced twice.
             if optimizer is not None and not optimizer.built:
                 optimizer.build(self.trainable_variables)

@@ -8,14 +8,11 @@ import keras
 from tfrobust.errors import UserError
 from tfrobust.models.batch_normalization import BatchNormalization
 from tfrobust.ops.numbers import integer
+from tfrobust.ops.onednn import writes_beyond_memory
 
 ACTIVATIONS = ("relu", "softplus", "silu")
 PADDINGS = ("pytorch", "tensorflow")
 STARTS = ("fan_out", "fan_in", "pytorch")
-
-# oneDNN's gradient by the weights of a 1x1 convolution with strides (TensorFlow 2.21, AVX-512) writes
-# beyond its memory where the input has fewer channels than this and threads share a batch unevenly.
-_ONEDNN_CHANNELS = 16
 
 
 def check_choice(choices: Collection, name: str, value: Any) -> None:
@@ -68,7 +65,7 @@ def convolve(
         (b, ceil(h / stride), ceil(w / stride), filters).
     """
     fan_in = kernel * kernel * x.shape[-1]
-    if kernel == 1 and stride > 1 and x.shape[-1] < _ONEDNN_CHANNELS:
+    if writes_beyond_memory((kernel,), (stride,), x.shape[-1]):
         x, stride = keras.layers.AveragePooling2D(1, stride)(x), 1
     return _apply_padded(
         keras.layers.Conv2D,
