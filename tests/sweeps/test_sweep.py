@@ -1,6 +1,5 @@
-"""A sweep of commands that take no time, and one of real runs."""
+"""A sweep of commands that take no time: its runs, tables and dashboard, and what ends it."""
 
-import json
 import signal
 import sys
 import time
@@ -12,69 +11,16 @@ from google.protobuf import json_format
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import api_pb2, metadata
 
-from tfrobust.commands.parts.plan import Evaluations, print_plan
-from tfrobust.commands.start.command_line import ROOT
-from tfrobust.commands.sweep import COMMAND, SIGNALS
-from tfrobust.config.configuration import Configuration
+from tests.sweeps.stand_in import NEVER, make_sweep, run
+from tfrobust.commands.sweep import SIGNALS
 from tfrobust.errors import Interrupted, UserError
 from tfrobust.runs import kinds
-from tfrobust.runs.reports.run_report import read_duration
 from tfrobust.runs.signals import AskedToStop, StopRequest
 from tfrobust.sweeps.folder import SweepFolder
 from tfrobust.sweeps.grid import Point, parse_grid
 from tfrobust.sweeps.hparams import write_hparams
 from tfrobust.sweeps.results import Group, Result
-from tfrobust.sweeps.sweep import Sweep
 from tfrobust.sweeps.work import Task, run_tasks
-
-# Leaves what a run leaves, with an accuracy that follows from BETA; 7 diverges, 8 is refused, 9 is killed.
-TRAIN = """
-import json, os, pathlib, re, signal, sys
-given = dict(a.removeprefix("--").split("=", 1) for a in sys.argv[1:] if not a.startswith("--gin_b"))
-lines = [a.split("=", 1)[1] for a in sys.argv[1:] if a.startswith("--gin_b")]
-bound = {k.strip(): float(v) for k, v in (line.split("=") for line in lines)}
-print("started", bound)
-if bound["BETA"] == 9:
-    os.kill(os.getpid(), signal.SIGKILL)
-if bound["BETA"] in (7, 8):
-    print("error: no such beta")
-    sys.exit({7: 3, 8: 2}[bound["BETA"]])
-folder = pathlib.Path(given["workdir"])
-(folder / "export").mkdir(parents=True)
-right = int(50 + bound["BETA"] + bound.get("training.train.seed", 0))
-counts = {"right": right, "total": 100, "interval": [0.1, 0.9]}
-report = {"method": "TRADES", "data": "digits", "threat_model": "Linf(epsilon=0.15)", "gin_files": [],
-          "clean": {**counts, "right": 90}, "robust": counts, "training_seconds": 2.0,
-          "test_attack": "PGD", "seed": bound.get("training.train.seed", 0)}
-rows = "".join(f"{i},true,{'true' if i < right else 'false'}\\n" for i in range(100))
-(folder / "test_examples.csv").write_text("id,clean_right,robust\\n" + rows)
-(folder / "report.md").write_text("")
-(folder / "export" / "export.json").write_text("{}")
-(folder / "report.json").write_text(json.dumps(report))
-"""
-EVALUATE = """
-import json, pathlib, sys
-given = dict(a.removeprefix("--").split("=", 1) for a in sys.argv[1:])
-folder = pathlib.Path(given["workdir"])
-folder.mkdir(parents=True)
-(folder / "report.json").write_text(json.dumps({"tfrobust": {"schema": 1, "robust": {"accuracy": 0.25}}}))
-"""
-NEVER = AskedToStop(lambda: False)
-
-
-def make_sweep(tmp_path, grid, seeds=(), suite=None, **shared):
-    for name, text in (("train", TRAIN), ("evaluate", EVALUATE)):
-        (tmp_path / f"{name}.py").write_text(text)
-    folder = SweepFolder(tmp_path / "sweep", {"suite": suite, **shared}, parse_grid(grid, seeds))
-    commands = {n: (sys.executable, str(tmp_path / f"{n}.py")) for n in ("train", "evaluate")}
-    return Sweep(folder, commands, "gin/trades.gin", suite=suite)
-
-
-def run(sweep, jobs=2, stop=NEVER):
-    told = []
-    with sweep.folder.claim():
-        failed = sweep.run(jobs, stop, told.append)
-    return failed, told
 
 
 def test_all_runs_are_made_evaluated_and_tabled(tmp_path):
@@ -156,73 +102,6 @@ def test_columns_of_the_dashboard_have_their_kind_and_values(tmp_path, texts, ki
     assert list(json_format.MessageToDict(seed.domain_discrete)) == [*map(float, range(len(texts)))]
     titles = [metric.display_name for metric in found.metric_infos]
     assert titles == ["clean accuracy", "robust accuracy, pgd_20"]
-
-
-def test_what_is_done_is_skipped_and_values_may_be_added(tmp_path):
-    run(make_sweep(tmp_path, ["BETA = 1"]))
-    before = (tmp_path / "sweep" / "BETA=1" / "report.json").stat().st_mtime_ns
-    sweep = make_sweep(tmp_path, ["BETA = 3"])
-    run(sweep)
-    assert (tmp_path / "sweep" / "BETA=1" / "report.json").stat().st_mtime_ns == before
-    assert [p.name for p in sweep.folder.points] == ["BETA=1", "BETA=3"]
-    assert "| 1 |" in (tmp_path / "sweep" / "sweep.md").read_text()
-
-
-def test_a_suite_is_made_for_runs_that_are_there(tmp_path):
-    run(make_sweep(tmp_path, ["BETA = 1"], gin_file="a"))
-    before = (tmp_path / "sweep" / "BETA=1" / "report.json").stat().st_mtime_ns
-    for suite in ("pgd_20", "autoattack"):
-        sweep = make_sweep(tmp_path, ["BETA = 1"], suite=suite, gin_file="a")
-        assert sweep.list_untrained() == [] and len(sweep.list_unjudged()) == 1
-        run(sweep)
-        assert f"| {suite} |" in (tmp_path / "sweep" / "sweep.md").read_text().replace("\\", "")
-    assert (tmp_path / "sweep" / "BETA=1" / "report.json").stat().st_mtime_ns == before
-    with pytest.raises(UserError, match="under pgd_20 on all, and now it is 500 examples"):
-        make_sweep(tmp_path, ["BETA = 1"], suite="pgd_20", gin_file="a", examples=500)
-    with pytest.raises(UserError, match="gin_file: there 'a', now 'b'"):
-        make_sweep(tmp_path, ["BETA = 1"], suite="pgd_20", gin_file="b")
-
-
-def test_a_sweep_of_an_earlier_version_keeps_its_suite(tmp_path):
-    (tmp_path / "sweep" / "BETA=1").mkdir(parents=True)
-    point = {"values": [["BETA", "1"]], "seed": None}
-    former = {"sweep": {"suite": "pgd_20", "examples": 500}, "points": [point]}
-    (tmp_path / "sweep" / "sweep.json").write_text(json.dumps(former))
-    with pytest.raises(UserError, match="on 500 examples, and now it is all"):
-        make_sweep(tmp_path, ["BETA = 1"], suite="pgd_20")
-    assert make_sweep(tmp_path, ["BETA = 1"], suite="pgd_20", examples=500).folder.suites == {
-        "pgd_20": 500
-    }
-
-
-def test_a_value_written_in_another_way_is_the_same_run(tmp_path):
-    run(make_sweep(tmp_path, ["BETA = 1, 3"]))
-    sweep = make_sweep(tmp_path, ["BETA = 1.0, 30e-1, 4"])
-    assert [p.name for p in sweep.folder.points] == ["BETA=1", "BETA=3", "BETA=4"]
-    assert [p.name for p in sweep.missing()] == ["BETA=4"]
-    with pytest.raises(UserError, match="share the folder 'size=x_y'"):
-        one = SweepFolder(tmp_path / "words", {}, parse_grid(["a.size = 'x y'"]))
-        with one.claim():
-            (tmp_path / "words" / "size=x_y").mkdir()
-            SweepFolder(tmp_path / "words", {}, parse_grid(["a.size = 'x:y'"]))
-
-
-def test_lines_of_gin_may_be_written_in_another_way(tmp_path):
-    run(make_sweep(tmp_path, ["BETA = 1"], gin_bindings=["EPOCHS=20", "a.b = 'x'"]))
-    make_sweep(tmp_path, ["BETA = 1"], gin_bindings=["EPOCHS = 20.0", 'a.b = "x"'])
-    with pytest.raises(UserError, match="gin_bindings: there"):
-        make_sweep(tmp_path, ["BETA = 1"], gin_bindings=["EPOCHS = 21", "a.b = 'x'"])
-
-
-def test_a_seed_of_the_gin_file_counts_once(tmp_path):
-    """The fake run without a seed has seed 0, as many gin files have."""
-    run(make_sweep(tmp_path, ["BETA = 1"]))
-    sweep = make_sweep(tmp_path, ["BETA = 1"], (0, 4))
-    run(sweep)
-    table = (tmp_path / "sweep" / "sweep.md").read_text()
-    # 51 and 55, not 51, 51 and 55.
-    assert "| 1 | 2 of 2 | 90.00 ± 0.00 | 53.00 ± 2.83 |" in table
-    assert len((tmp_path / "sweep" / "sweep.csv").read_text().splitlines()) == 1 + 3
 
 
 def test_a_run_that_diverges_or_is_killed_stops_nothing(tmp_path):
@@ -321,38 +200,6 @@ def test_the_end_of_the_terminal_stops_a_sweep_but_not_under_nohup():
             signal.signal(signal.SIGHUP, kept)
 
 
-def test_a_changed_gin_file_is_refused_whichever_values_are_asked_for(tmp_path, capfd):
-    file, lines = tmp_path / "mine.gin", ["BETA = 1"]
-    file.write_text("include 'gin/trades.gin'\nEPOCHS = 3\n")
-    sweep = make_sweep(tmp_path, ["BETA = 1"], gin_file=str(file), gin_bindings=[], swept=["BETA"])
-    run(sweep)
-    record = {
-        "seed": 0,
-        "starts": [],
-        "configuration": Configuration([str(file)], lines, ROOT).given,
-    }
-    (tmp_path / "sweep" / "BETA=1" / "run.json").write_text(json.dumps(record))
-
-    def ask(values):
-        words = [f"--gin_file={file}", f"--workdir={tmp_path / 'sweep'}", "--dry_run"]
-        return COMMAND.main(["sweep", *words, f"--grid=BETA = {values}"])
-
-    assert ask("1") == 0
-    file.write_text("include 'gin/trades.gin'\nEPOCHS = 4\n")
-    for values in ("1", "1, 3", "3"):
-        capfd.readouterr()
-        assert ask(values) == 2
-        told = capfd.readouterr().err
-        assert "BETA=1 holds a run with another configuration" in told and "+ EPOCHS = 4" in told
-
-
-def test_other_folders_stay_untouched(tmp_path):
-    (tmp_path / "sweep").mkdir()
-    (tmp_path / "sweep" / "thesis.tex").write_text("three years")
-    with pytest.raises(UserError, match="not empty"):
-        make_sweep(tmp_path, ["BETA = 1"])
-
-
 def test_a_stop_reaches_every_run(tmp_path):
     waits = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(75))\n"
     waits += "open(sys.argv[1], 'w').close()\ntime.sleep(60)\n"
@@ -381,95 +228,6 @@ def test_means_leave_out_what_was_not_measured():
     assert group.mean("clean") == pytest.approx(0.6)
     assert group.deviation("clean") == pytest.approx(0.1414, abs=1e-4)
     assert group.mean("robust") is None and group.deviation("robust") is None
-
-
-@pytest.mark.parametrize(
-    ("plan", "took", "jobs", "time"),
-    [
-        ("estimated time    1 min 15 s, without the final test", (), 1, "6 min 15 s"),
-        ("estimated time    1 min 15 s, without the final test", (), 2, "3 min 45 s"),
-        ("estimated time    1 h 30 min, without the final test", (), 5, "1 h 30 min"),
-        ("", (80.0, 100.0), 3, "3 min 0 s"),
-    ],
-)
-def test_a_plan_says_how_long_all_runs_take(plan, took, jobs, time, capfd):
-    assert print_plan(took, "one", [sys.executable, "-c", f"print({plan!r})"], 5, jobs) == 0
-    told = capfd.readouterr().out
-    assert f"what is missing (5 runs) takes {time} with {jobs} at a time" in told
-    assert ("share the processor" in told) == (jobs > 1)
-    assert "Evaluations come on top." in told
-
-
-@pytest.mark.parametrize(
-    ("missing", "evaluations", "told"),
-    [
-        (
-            2,
-            Evaluations(4, (30.0,)),
-            "what is missing (2 runs and 4 evaluations) takes 4 min 0 s",
-        ),
-        (0, Evaluations(3, (30.0, 50.0)), "what is missing (3 evaluations) takes 2 min 0 s"),
-        (
-            1,
-            Evaluations(1, ()),
-            "what is missing (1 run) takes 1 min 0 s with 1 at a time. The 1",
-        ),
-        (0, Evaluations(3, ()), "The 3 evaluations come on top: none has ended yet."),
-        (2, Evaluations(0, ()), "what is missing (2 runs) takes 2 min 0 s with 1 at a time.\n"),
-    ],
-)
-def test_a_plan_counts_trainings_and_evaluations_by_themselves(missing, evaluations, told, capfd):
-    assert print_plan((50.0, 70.0), "one", ["unused"], missing, 1, evaluations) == 0
-    assert told in capfd.readouterr().out
-
-
-def test_a_run_took_its_test_and_export_too(tmp_path):
-    """From start to end; of one with several starts what it trained and tested, not what lay between."""
-    run(make_sweep(tmp_path, ["BETA = 1"]))
-    folder = tmp_path / "sweep" / "BETA=1"
-    report = json.loads((folder / "report.json").read_text())
-
-    def took(*ends):
-        times = [(began, ended and f"2026-01-01T{ended}+00:00") for began, ended in ends]
-        starts = [{"started": f"2026-01-01T{a}+00:00", "ended": b} for a, b in times]
-        (folder / "run.json").write_text(json.dumps({"seed": 0, "starts": starts}))
-        return read_duration(folder)
-
-    report = {**report, "gin_bindings": [], "test_seconds": 3.0}
-    (folder / "report.json").write_text(json.dumps(report))
-    assert took(("10:00:00", "10:01:07")) == 67.0
-    assert took(("10:00:00", None)) == took(("10:00:00", None), ("11:00:00", "11:00:01")) == 5.0
-
-
-@pytest.mark.parametrize(
-    ("suite", "told"),
-    [
-        (
-            "atlas_blackbox",
-            "tfrobust evaluate --model=RUN --suite=atlas_blackbox --surrogate=OTHER_RUN",
-        ),
-        ("rat_l2", "is made for L2. Received: norm Linf."),
-        ("pgd20", "There is no suite 'pgd20'"),
-    ],
-)
-def test_a_suite_that_cannot_judge_the_runs_is_told_before_hours_of_training(
-    tmp_path, suite, told, capsys
-):
-    words = ["--gin_file=gin/trades.gin", "--seeds=0", f"--workdir={tmp_path / 'sweep'}"]
-    assert COMMAND.main(["sweep", *words, f"--suite={suite}"]) == 2
-    assert told in capsys.readouterr().err
-    assert not (tmp_path / "sweep").exists()
-
-
-def test_a_sweep_of_which_nothing_was_begun_may_be_another_one(tmp_path):
-    for grid in (["BETA = 8"], ["SIZE = 8"]):
-        sweep = make_sweep(tmp_path, grid, gin_file=grid[0])
-        with sweep.folder.claim():
-            pass
-        assert [point.name for point in sweep.folder.points] == [grid[0].replace(" ", "")]
-    run(make_sweep(tmp_path, ["BETA = 1"], gin_file="a"))
-    with pytest.raises(UserError, match="a sweep of something else"):
-        make_sweep(tmp_path, ["SIZE = 8"], gin_file="b")
 
 
 def test_tables_that_take_long_are_written_seldom(tmp_path, monkeypatch):

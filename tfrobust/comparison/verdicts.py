@@ -15,10 +15,10 @@ import numpy as np
 
 from tfrobust.errors import UserError, one_line
 from tfrobust.runs import files, kinds
+from tfrobust.runs.reports.evaluation_report import read_evaluation_report
 from tfrobust.runs.reports.threat_model import describe_threat_model
 
 TEST_TABLE = "test_examples.csv"
-_SCHEMA = 1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ def read_evaluation(
         UserError: they are not there; the message is the reason, which goes on a sentence.
     """
     folder = pathlib.Path(folder)
-    ours = files.read_json(folder / "report.json", "tfrobust", _SCHEMA)["tfrobust"]
+    ours = read_evaluation_report(folder)
     if ours["robust"] is None:
         raise UserError("the evaluation has no attacks")
     rows = _read_rows(

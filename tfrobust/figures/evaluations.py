@@ -5,9 +5,8 @@ import pathlib
 from typing import Any
 
 from tfrobust.errors import UserError
-from tfrobust.runs import files, kinds
-
-_SCHEMA = 1
+from tfrobust.runs import kinds
+from tfrobust.runs.reports.evaluation_report import REPORT, read_evaluation_report
 
 
 def choose_evaluation(path: str | os.PathLike) -> pathlib.Path:
@@ -30,15 +29,15 @@ def choose_evaluation(path: str | os.PathLike) -> pathlib.Path:
     )
 
 
-def read_evaluation(path: str | os.PathLike) -> dict[str, Any]:
+def read_chosen_report(path: str | os.PathLike) -> dict[str, Any]:
     """The numbers of the evaluation in a folder, or of the only one of a run.
 
     Raises:
         UserError: there is none, or several.
     """
-    report = choose_evaluation(path) / "report.json"
-    if not report.is_file():
+    folder = choose_evaluation(path)
+    if not (folder / REPORT).is_file():
         raise UserError(
             f"There is no evaluation in {path}. Give a folder that tfrobust evaluate wrote, or a run."
         )
-    return files.read_json(report, "tfrobust", _SCHEMA)["tfrobust"]
+    return read_evaluation_report(folder)

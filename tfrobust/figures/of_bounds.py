@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from tfrobust.errors import UserError
-from tfrobust.figures.evaluations import choose_evaluation, read_evaluation
+from tfrobust.figures.evaluations import choose_evaluation, read_chosen_report
 from tfrobust.figures.request import Drawn, Request
 from tfrobust.plots import plot_bounds
 from tfrobust.plots.bounds import Bounds, find_steps
@@ -45,7 +45,7 @@ def _read_certification(name, folder):
 
 
 def _read_evaluation(name, folder):
-    ours = read_evaluation(folder)
+    ours = read_chosen_report(folder)
     curve = ours["curves"]["epsilon"]
     if curve is not None:
         attacked = np.array(curve["epsilon"]), np.array(curve["accuracy"])

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from tfrobust.errors import UserError
-from tfrobust.figures.evaluations import choose_evaluation, read_evaluation
+from tfrobust.figures.evaluations import choose_evaluation, read_chosen_report
 from tfrobust.figures.request import Drawn, Request
 from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.plots import (
@@ -193,7 +193,8 @@ def _read_metrics(request):
 
 def _read_evaluations(request):
     return {
-        name: read_evaluation(path) for name, path in zip(request.names, request.paths, strict=True)
+        name: read_chosen_report(path)
+        for name, path in zip(request.names, request.paths, strict=True)
     }
 
 

@@ -4,7 +4,7 @@ import pathlib
 import statistics
 
 from tfrobust.errors import UserError
-from tfrobust.figures.evaluations import read_evaluation
+from tfrobust.figures.evaluations import read_chosen_report
 from tfrobust.figures.request import Drawn, Request
 from tfrobust.ops.uncertainty.interval import binomial_interval
 from tfrobust.papers.found import FoundRun, find_runs
@@ -30,7 +30,7 @@ def draw_rows(request: Request) -> Drawn:
     for name, path in zip(request.names, request.paths, strict=True):
         runs = find_runs([path])
         if not runs:
-            report = read_evaluation(path)
+            report = read_chosen_report(path)
             if report["robust"] is None:
                 raise UserError(f"The evaluation {name} has no attacks. Leave it out.")
             rows[name] = _spread_of_counts(report["clean"]), _spread_of_counts(report["robust"])

@@ -21,9 +21,9 @@ def warn_of_narrow_convolutions(classifier: keras.Model) -> None:
         if isinstance(layer, keras.layers.Conv2D) and layer.built and _is_at_risk(layer):
             warnings.warn(
                 f"Training can crash on CPUs: layer {layer.name!r} is a 1x1 convolution with strides on "
-                f"{layer.kernel.shape[2]} channels, and for fewer than 16 oneDNN writes beyond its memory. Put "
-                "keras.layers.AveragePooling2D(1, strides) in front of the layer and leave out its strides, or "
-                "set the environment variable TF_ENABLE_ONEDNN_OPTS=0.",
+                f"{layer.kernel.shape[2]} channels, and for fewer than 16 oneDNN writes beyond its memory. "
+                "Put keras.layers.AveragePooling2D(1, strides) in front and leave out the strides, or set "
+                "TF_ENABLE_ONEDNN_OPTS=0 in the environment.",
                 stacklevel=3,
             )
             return

@@ -16,10 +16,10 @@ from tfrobust.comparison.verdicts import (
     read_evaluation,
 )
 from tfrobust.errors import UserError, one_line
-from tfrobust.runs import files, kinds
+from tfrobust.runs import kinds
+from tfrobust.runs.reports.evaluation_report import read_evaluation_report
 from tfrobust.runs.reports.run_report import read_bindings
 
-_SCHEMA = 1
 # The suite of bin/compare.py.
 _COMPARED = "autoattack_standard"
 # Radii that differ by less are one: RAT attacks networks of 8/255 at 0.031.
@@ -141,7 +141,7 @@ def _list_evaluations(folder, report):
     chosen: dict[str, tuple[pathlib.Path, dict[str, Any]]] = {}
     left_out = []
     for path in sorted(folder.glob("evaluation/*/report.json")):
-        ours = files.read_json(path, "tfrobust", _SCHEMA)["tfrobust"]
+        ours = read_evaluation_report(path.parent)
         if ours["robust"] is None:
             continue
         differs = _find_difference(ours, report)

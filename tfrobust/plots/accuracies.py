@@ -19,13 +19,12 @@ from tfrobust.plots.style import (
     in_column,
     make_figure,
 )
-from tfrobust.runs import files
+from tfrobust.runs.reports.evaluation_report import read_evaluation_report
 from tfrobust.runs.reports.naming import name_paths
 from tfrobust.runs.reports.threat_model import describe_threat_model
 
 # Hatching serves print, and eyes for which the colours are alike.
 STYLES = (("clean", COLOURS[0], HATCHES[0]), ("robust", COLOURS[1], HATCHES[1]))
-_SCHEMA = 1
 # Of labels below the bars that one column has room for beside each other.
 _LETTERS = 36
 # Inches of labels for which the figure has room.
@@ -108,7 +107,7 @@ def _turn_labels(figure, axes):
 
 
 def _read(folder: pathlib.Path) -> dict[str, Any]:
-    report = files.read_json(folder / "report.json", "tfrobust", _SCHEMA)["tfrobust"]
+    report = read_evaluation_report(folder)
     if report["robust"] is None:
         raise UserError(
             f"The evaluation in {folder} has no attacks, so it has no robust accuracy: leave it out."

@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from tfrobust.comparison.compare import compare_methods, judge_method
 from tfrobust.comparison.pairs import Comparison
 from tfrobust.comparison.verdicts import Verdicts, read_evaluation, read_test
-from tfrobust.runs import files
+from tfrobust.runs.reports.evaluation_report import REPORT, read_evaluation_report
 from tfrobust.runs.reports.run_report import read_run_report
 from tfrobust.sweeps.grid import Point, shorten
 
 MEASURES = ("clean", "robust", "suite")
-_REPORT, _SCHEMA = "report.json", 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +79,7 @@ def read_result(path: pathlib.Path, point: Point, suite: str | None) -> Result:
         UserError: a report cannot be read.
     """
     accuracies: dict[str, float] = {}
-    report = read_run_report(path) if (path / _REPORT).is_file() else None
+    report = read_run_report(path) if (path / REPORT).is_file() else None
     if report is not None:
         accuracies |= {"clean": report.clean, "robust": report.robust}
     judged = find_evaluation(path, suite)
@@ -88,8 +87,7 @@ def read_result(path: pathlib.Path, point: Point, suite: str | None) -> Result:
     if suite is None and report is not None:
         verdicts = functools.partial(read_test, path)
     if judged is not None:
-        found = files.read_json(judged / _REPORT, "tfrobust", _SCHEMA)["tfrobust"]
-        accuracies["suite"] = found["robust"]["accuracy"]
+        accuracies["suite"] = read_evaluation_report(judged)["robust"]["accuracy"]
         seed = point.seed if report is None else report.seed
         verdicts = functools.partial(read_evaluation, judged, seed)
     if report is None:
@@ -103,13 +101,12 @@ def find_evaluation(run: pathlib.Path, suite: str | None) -> pathlib.Path | None
     if suite is None:
         return None
     path = evaluation_folder(run, suite)
-    return path if (path / _REPORT).is_file() else None
+    return path if (path / REPORT).is_file() else None
 
 
 def read_evaluation_seconds(folder: pathlib.Path) -> float:
     """Seconds that a finished evaluation took."""
-    found = files.read_json(folder / _REPORT, "tfrobust", _SCHEMA)["tfrobust"]
-    return float(found.get("costs", {}).get("seconds") or 0.0)
+    return float(read_evaluation_report(folder).get("costs", {}).get("seconds") or 0.0)
 
 
 def evaluation_folder(run: pathlib.Path, suite: str) -> pathlib.Path:

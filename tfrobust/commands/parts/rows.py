@@ -10,8 +10,8 @@ from tfrobust.comparison.compare import compare_methods, judge_method
 from tfrobust.comparison.pairs import Comparison
 from tfrobust.comparison.verdicts import read_evaluation, read_test
 from tfrobust.errors import UserError
-from tfrobust.runs import files
 from tfrobust.runs.markdown import code, link, plain
+from tfrobust.runs.reports.evaluation_report import read_evaluation_report
 from tfrobust.runs.reports.naming import find_owner
 from tfrobust.runs.reports.run_report import read_run_report
 
@@ -126,7 +126,7 @@ def format_bounds(folder: str | os.PathLike, group: str = "") -> str:
     Raises:
         UserError: the folder's report.json is not that of an evaluation with attacks and certificates.
     """
-    ours = files.read_json(pathlib.Path(folder, "report.json"), "tfrobust", 1)["tfrobust"]
+    ours = read_evaluation_report(folder)
     proven, attacked = ours.get("certified"), ours["robust"]
     if not (proven and attacked):
         raise UserError(

@@ -63,6 +63,11 @@ class Measurement(keras.callbacks.Callback, abc.ABC):
         scale = 255.0 if images.dtype == np.uint8 else 1.0
         self._x, self._y = (images / scale).astype(np.float32), labels.astype(np.int32)
         self._compiled = tf.function(self.measure, autograph=False)
+        rows = min(_ROWS, len(self._x))
+        specs = [tf.TensorSpec((rows, *part.shape[1:]), part.dtype) for part in (self._x, self._y)]
+        traced = self._compiled.get_concrete_function(*specs).structured_outputs
+        for name, values in traced.items():
+            _check_shape(values, name, rows)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         parts: dict[str, list[np.ndarray]] = {}
@@ -72,7 +77,7 @@ class Measurement(keras.callbacks.Callback, abc.ABC):
             filled = np.resize(part, min(_ROWS, len(self._x)))
             found = self._compiled(tf.constant(self._x[filled]), tf.constant(self._y[filled]))
             for name, values in found.items():
-                parts.setdefault(name, []).append(_check(values, name, filled)[: len(part)])
+                parts.setdefault(name, []).append(np.asarray(values, np.float64)[: len(part)])
         if logs is not None:
             logs.update({name: float(np.mean(np.concatenate(p))) for name, p in parts.items()})
 
@@ -101,10 +106,9 @@ class Measurement(keras.callbacks.Callback, abc.ABC):
         """
 
 
-def _check(values, name, rows):
-    if values.shape != rows.shape:
+def _check_shape(values, name, rows):
+    if not values.shape.is_compatible_with((rows,)):
         raise UserError(
-            f"`measure` must give a number for each example, of shape ({len(rows)},). Received: {name} of "
-            f"shape {tuple(values.shape)}."
+            f"`measure` must give a number for each example, of shape ({rows},). Received: {name} of shape "
+            f"{tuple(values.shape)}."
         )
-    return np.asarray(values, np.float64)
