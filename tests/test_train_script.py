@@ -137,6 +137,8 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(run, tmp_path):
     status, out, _ = run("--dry_run")
     assert status == 0
     for line in (
+        "\nattack            PGD",
+        "\ntest attack       PGD",
         "parameters",
         "images            in memory",
         "training step",

@@ -89,6 +89,23 @@ def test_examples_are_measured_in_parts_of_one_size(monkeypatch):
         measure(Mean(data=(X, Y)), method)
 
 
+def test_images_and_labels_are_those_of_the_contract():
+    method, attack = make_method(), tfrobust.PGD(tfrobust.Linf(0.1), steps=2)
+    soft = np.eye(2, dtype=np.float32)[Y]
+    named, shares = (
+        measure(RecordJacobianNorm(attack, data=(X, labels)), method) for labels in (Y, soft)
+    )
+    assert named == shares
+    for data, words in (
+        ((255 * X, Y), r"\[0, 1\]"),
+        ((X[..., 0], Y), "Add the channel"),
+        ((X, Y[:-1]), "39 labels for 40 images"),
+        ((X, 2 * soft), "sum to 1"),
+    ):
+        with pytest.raises(UserError, match=words):
+            measure(RecordJacobianNorm(attack, data=data), method)
+
+
 def test_training_is_the_same_with_and_without():
     weights = []
     for callbacks in ([], [RecordDivergences(tfrobust.Linf(0.1), data=(X, Y))]):

@@ -16,6 +16,7 @@ from tfrobust.training import memory_plan
 from tfrobust.training.callbacks.metrics_log import MetricsLog
 from tfrobust.training.chain import make_chain
 from tfrobust.training.experiment import Experiment
+from tfrobust.training.report import describe_attack
 
 # Epochs between two grids of images, as in `train`: one of them is among those that are timed.
 _IMAGE_EPOCHS = 5
@@ -98,10 +99,10 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
     count = sum(int(tf.size(v)) for v in classifier.trainable_variables)
     if not experiment.workers.is_chief:
         return
-    attack = experiment.test_attack
     print(
         f"method            {method.describe()}\n"
-        f"test attack       {attack.describe()}, within {attack.threat_model.describe()}\n"
+        f"attack            {_describe_training(method)}\n"
+        f"test attack       {describe_attack(experiment.test_attack)}\n"
         f"parameters        {count:,}\n"
         f"training examples {len(experiment.splits.train):,}\n"
         f"images            {experiment.splits.describe_storage()}\n"
@@ -117,6 +118,10 @@ def print_plan(experiment: Experiment, seconds: float = 5.0, most_steps: int = 5
         f"peak memory       {_describe_memory()}\n"
         "Nothing was written."
     )
+
+
+def _describe_training(method):
+    return "none" if method.attack is None else describe_attack(method.attack)
 
 
 def time_keeping(experiment: Experiment, logs: dict[str, float]) -> float:

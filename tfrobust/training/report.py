@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tfrobust.attacks.base import Attack
 from tfrobust.comparison.verdicts import TEST_TABLE, write_test
 from tfrobust.evaluation.accuracy import Measured
 from tfrobust.evaluation.reports.headline import describe_change
@@ -49,7 +50,7 @@ def write_report(
         "gin_bindings": list(experiment.gin_bindings),
         "threat_model": repr(attack.threat_model),
         "test_attack": repr(attack),
-        "described": {"method": method.describe(), "test_attack": _name_attack(attack)},
+        "described": {"method": method.describe(), "test_attack": describe_attack(attack)},
         "clean": _count(measured.clean),
         "robust": _count(measured.robust),
         "checkpoint": {"rule": rule, "epoch": best["epoch"] + 1, "value": best["value"]},
@@ -76,8 +77,8 @@ def write_report(
 {_format_row("clean", result["clean"])}
 {_format_row("under the test attack", result["robust"])}
 
-- Test attack: {_describe_attack(attack)}. Each image that it found was checked by a fresh forward pass \
-in inference mode, and so were its distance and its pixel range. Intervals are Wilson's.
+- Test attack: {plain(describe_attack(attack))}. Each image that it found was checked by a fresh forward \
+pass in inference mode, and so were its distance and its pixel range. Intervals are Wilson's.
 - Trained {_describe_training(method)}.
 - Checkpoint: epoch {best["epoch"] + 1} of {experiment.epochs}{shortened}, {_CHOICE[rule]}{value}. \
 The test split was not used for the choice.
@@ -96,15 +97,12 @@ commands: `run.json`. Numbers of every epoch: `metrics.csv`. A row for each test
 def _describe_training(method):
     """Under which attack, and with what more, in words."""
     attack = method.attack
-    under = "without an attack" if attack is None else f"under {_describe_attack(attack)}"
+    under = "without an attack" if attack is None else f"under {plain(describe_attack(attack))}"
     return "; with ".join([under, *(plain(part.describe()) for part in method.list_additions())])
 
 
-def _describe_attack(attack):
-    return plain(_name_attack(attack))
-
-
-def _name_attack(attack):
+def describe_attack(attack: Attack) -> str:
+    """Settings and threat model of an attack in training, of a plan and of a report alike."""
     return f"{attack.describe()}, within {attack.threat_model.describe()}"
 
 

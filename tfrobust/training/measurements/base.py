@@ -7,7 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfrobust import contract
 from tfrobust.attacks.base import Attack
+from tfrobust.contract.labels import as_labels, check_counts
 from tfrobust.errors import UserError
 from tfrobust.methods.base import AdversarialModel
 from tfrobust.ops.numbers import integer
@@ -26,10 +28,11 @@ class Measurement(keras.callbacks.Callback, abc.ABC):
 
     Args:
         examples: how many of the first training examples are used, at least 1.
-        data: pair of images and labels to use in place of them; needed outside of `train`.
+        data: pair of images, (n, h, w, c), uint8 or floating-point in [0, 1], and labels, (n,) or soft ones,
+            (n, k), to use in place of them; needed outside of `train`.
 
     Raises:
-        UserError: at the start of training without images.
+        UserError: at the start of training, without images or for images or labels of another kind.
 
     Example:
         >>> class Confidence(tfrobust.training.Measurement):
@@ -60,8 +63,9 @@ class Measurement(keras.callbacks.Callback, abc.ABC):
                 f"`{type(self).__name__}` needs images: give `data=(images, labels)` outside of `train`."
             )
         images, labels = (np.asarray(part)[: self.examples] for part in self._data)
-        scale = 255.0 if images.dtype == np.uint8 else 1.0
-        self._x, self._y = (images / scale).astype(np.float32), labels.astype(np.int32)
+        check_counts(len(images), len(labels))
+        self._x = contract.array_from_uint8(contract.check_images(images))
+        self._y = as_labels(labels).numpy()
         self._compiled = tf.function(self.measure, autograph=False)
         rows = min(_ROWS, len(self._x))
         specs = [tf.TensorSpec((rows, *part.shape[1:]), part.dtype) for part in (self._x, self._y)]
@@ -102,7 +106,7 @@ class Measurement(keras.callbacks.Callback, abc.ABC):
 
         Args:
             x: images, (n, h, w, c): some of the examples, so that networks of any size fit into memory.
-            y: labels, (n,).
+            y: labels, (n,), or soft labels, (n, k).
         """
 
 
