@@ -15,6 +15,7 @@ from tfrobust.errors import UserError
 from tfrobust.evaluation.epsilon_curve import EpsilonCurve
 from tfrobust.plots import report_figures
 from tfrobust.plots.bounds import find_steps
+from tfrobust.runs.reports.identity import Identity
 
 EPSILON = 0.02
 
@@ -186,7 +187,7 @@ def test_certificates_by_earlier_rules_are_refused(setting, proven, folder, rule
 
 
 def test_what_is_certified_and_wrong_as_it_is_contradicts_too(setting):
-    """Two classifiers of the same weights, which are all that a hash sees."""
+    """Two classifiers of the same weights, which are all that earlier versions noted."""
     _, (x, y), _ = setting
     models = []
     for scale in (1.0, -1.0):
@@ -195,6 +196,7 @@ def test_what_is_certified_and_wrong_as_it_is_contradicts_too(setting):
         models[-1].set_weights([np.tile([[1.0, -1.0]], (64, 1)), np.zeros(2)])
     labels = np.zeros(30, int)
     proven = certify(models[0], (x, labels), "ibp", tfrobust.Linf(0.001))
+    proven = dataclasses.replace(proven, identity=Identity(proven.identity.weights))
     attack = tfrobust.PGD(tfrobust.Linf(0.001), steps=1)
     found = tfrobust.evaluate(
         models[1], (x, labels), attack, checks="contract", certified=proven, force=True
@@ -211,7 +213,7 @@ def test_certificates_of_something_else_are_refused(setting, proven, folder, tmp
     small = tfrobust.PGD(tfrobust.L2(0.1), steps=1)
     moved = tfrobust.evaluation.Examples.of(x, y, ids=np.arange(100, 130))
     for arguments, words in (
-        ((other, (x, y), attack, folder), "their weights differ"),
+        ((other, (x, y), attack, folder), "of another classifier"),
         ((model, (x, y), small, folder), "for Linf, the attacks for L2"),
         ((model, (x, y), attack, tmp_path), "no finished certification"),
         ((model, (x, y), small, smooth), "certifies the smoothed classifier"),

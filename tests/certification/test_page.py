@@ -61,7 +61,7 @@ def test_the_page_has_the_numbers_and_needs_nothing_else(certified):
         "Radii were looked for up to 0.3; beyond, nothing was asked.",
         "ibp: Interval bounds: the least and the largest value",
         "What limits it",
-        found.model_hash,
+        found.identity.weights,
     ):
         assert part in told, part
     low, high = (

@@ -152,6 +152,12 @@ def test_what_was_computed_is_kept_until_something_changes(models, tmp_path):
     model.set_weights([weight + 1.0 for weight in model.get_weights()])
     model.save(models["file"])
     assert draw("file", data=save(tmp_path, 1))[1]
+    # The same weights behind another normalisation.
+    keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Rescaling(-1.0), model]).save(
+        models["file"]
+    )
+    assert draw("file", data=save(tmp_path, 1))[1]
+    assert not draw("file", data=save(tmp_path, 1))[1]
 
 
 def save(folder, seed):

@@ -193,7 +193,9 @@ def test_the_next_version_claims_what_is_of_its_weights(evaluated, certified, mo
     found, text = head(folder / "README.md")
     assert "model-index" not in found and "%" not in text
     for name, paths in (("evaluations", [workdir]), ("certifications", certified[0])):
-        with pytest.raises(tfrobust.UserError, match=f"{name[:-1]} in .* of other weights than"):
+        with pytest.raises(
+            tfrobust.UserError, match=f"{name[:-1]} in .* of another classifier than"
+        ):
             update_card(folder, **{name: paths})
 
 

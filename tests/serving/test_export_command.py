@@ -61,4 +61,4 @@ def test_a_folder_of_other_weights_is_not_taken_for_this_classifier(file, tmp_pa
     for name in ("card", "litert"):
         arguments = f"--model={tmp_path / 'other.keras'}", f"--workdir={folder}", f"--format={name}"
         assert call(*arguments, "--nomeasure") == 2
-        assert "of other weights" in capsys.readouterr().err
+        assert "of another classifier" in capsys.readouterr().err

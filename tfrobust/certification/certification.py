@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from tfrobust.certification.certificate import Certificate
+from tfrobust.runs.reports.identity import Identity
 from tfrobust.threat_models.base import ThreatModel
 
 
@@ -49,7 +50,7 @@ class Certification:
         labels: int (n,).
         images: text (n,): hashes of the images, see `evaluation.fingerprint.hash_images`.
         proofs: a `Proof` for each certificate, in order.
-        model_hash: of the weights, the same as in an evaluation's fingerprint.
+        identity: of the classifier, the same as in an evaluation's fingerprint.
         environment: versions, platform, devices, commit.
         seconds: wall time of all.
 
@@ -71,7 +72,7 @@ class Certification:
     labels: np.ndarray
     images: np.ndarray
     proofs: tuple[Proof, ...]
-    model_hash: str = ""
+    identity: Identity = Identity("")
     environment: dict = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
 

@@ -19,7 +19,7 @@ from tfrobust.certification.suites import as_certificates
 from tfrobust.errors import Interrupted
 from tfrobust.evaluation.admission import count_classes, get_seen
 from tfrobust.evaluation.examples import AnyExamples, as_examples
-from tfrobust.evaluation.fingerprint import hash_images, hash_model
+from tfrobust.evaluation.fingerprint import hash_images, identify
 from tfrobust.evaluation.subject import Subject
 from tfrobust.ops.random.seeds import check_seed
 from tfrobust.runs import kinds
@@ -97,9 +97,9 @@ def certify(
         (name, one, one.prepare(subject, held.image_shape, num_classes, seed))
         for name, one in chosen.certificates
     ]
-    model_hash = hash_model(subject, held.image_shape)
+    identity = identify(subject, held.image_shape)
     fingerprint = {
-        "model": model_hash,
+        "model": identity.to_json(),
         "examples": held.digest(),
         "suite": chosen.hash,
         "rules": chosen.rules,
@@ -129,7 +129,7 @@ def certify(
             labels=np.asarray(held.y),
             images=hash_images(held.x),
             proofs=tuple(proofs),
-            model_hash=model_hash,
+            identity=identity,
             environment=describe_environment(),
             seconds=time.perf_counter() - began,
         )

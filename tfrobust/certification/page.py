@@ -167,7 +167,7 @@ def _list_settings(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for one in content["certificates"]:
         yield one["name"], f"`{one['certificate']}`"
     yield "seed", str(content["seed"])
-    yield "hash of the weights", f"`{content['model_hash']}`"
+    yield "hash of the weights", f"`{content['identity']['weights']}`"
     for name, value in content["environment"].items():
         if value is not None:
             yield name, describe(value)

@@ -84,7 +84,7 @@ def summarize_certification(certification: Certification) -> dict[str, Any]:
             "reach": certification.reach if math.isfinite(certification.reach) else None,
             "suite": certification.suite,
             "certain": certification.is_certain,
-            "model_hash": certification.model_hash,
+            "identity": certification.identity.to_json(),
             "seed": certification.seed,
             "examples": len(certification.ids),
             "clean": _count(certification.clean),

@@ -27,6 +27,7 @@ from tfrobust.errors import UserError
 from tfrobust.ops.random.seeds import SEED_LIMIT
 from tfrobust.runs import kinds
 from tfrobust.runs.exported import find_classifier, list_versions
+from tfrobust.runs.reports.identity import Identity
 
 SERVED, CARD = "saved_model", "card"
 # The images by which activations of int8 get their ranges.
@@ -143,18 +144,18 @@ def _run(values):
     from tfrobust.runs.origin import read_origin
     from tfrobust.serving.card import update_card
     from tfrobust.serving.card.sources import find_certifications, find_evaluations
-    from tfrobust.serving.reexport import check_same_weights, reexport
+    from tfrobust.serving.reexport import check_same_classifier, reexport
 
     found = find_classifier(values.model)
     folder = _choose_folder(values, found)
     origin = parts.name_classes(values, read_origin(found))
     if SERVED in values.format or kinds.EXPORT.read(folder) is None:
         reexport(found, folder, origin.class_names, values.version)
-    check_same_weights(found, folder)
+    check_same_classifier(found, folder)
     changes = {"license": values.license} if values.license else {}
-    weights = (kinds.EXPORT.read(folder) or {}).get("weights")
+    identity = Identity.find(kinds.EXPORT.read(folder) or {})
     measured = [
-        ([] if found.run is None else find(found.run, weights)) + given
+        ([] if found.run is None else find(found.run, identity)) + given
         for find, given in (
             (find_evaluations, values.evaluation),
             (find_certifications, values.certification),

@@ -11,6 +11,7 @@ from tfrobust.errors import UserError
 from tfrobust.evaluation.examples import Examples
 from tfrobust.evaluation.fingerprint import hash_images
 from tfrobust.runs.reports.certification_report import read_certification
+from tfrobust.runs.reports.identity import Identity
 from tfrobust.threat_models.base import ThreatModel
 
 
@@ -23,7 +24,7 @@ class Proofs(Protocol):
         clean: boolean (n,): right at the clean image.
         radii: float64 (n,): proven radii, 0 where nothing is proven.
         norm: "Linf" or "L2", of the radii.
-        model_hash: of the classifier, see `fingerprint.hash_model`.
+        identity: of the classifier.
         is_certain: whether they are proofs of the classifier itself.
         method: names of the certificates.
         seconds: wall time that they took.
@@ -48,7 +49,7 @@ class Proofs(Protocol):
     def norm(self) -> str: ...
 
     @property
-    def model_hash(self) -> str: ...
+    def identity(self) -> Identity: ...
 
     @property
     def is_certain(self) -> bool: ...
@@ -67,7 +68,7 @@ class LowerBound:
         certified: a `Certification`, the path of its folder, or None for no certificates.
         skip: whether certified examples are not attacked.
         threat_model: that of the attacks.
-        hash_model: function that hashes the classifier that is attacked.
+        identify: function that gives the identity of the classifier that is attacked.
 
     Raises:
         UserError: the folder holds no certification; it is of another classifier, a smoothed one, or in
@@ -75,7 +76,11 @@ class LowerBound:
     """
 
     def __init__(
-        self, certified: Any, skip: bool, threat_model: ThreatModel, hash_model: Callable[[], str]
+        self,
+        certified: Any,
+        skip: bool,
+        threat_model: ThreatModel,
+        identify: Callable[[], Identity],
     ) -> None:
         if certified is None and skip:
             raise UserError(
@@ -84,7 +89,7 @@ class LowerBound:
         self._skip, self._proofs = skip, None if certified is None else _as_proofs(certified)
         self._radius = threat_model.radius()
         if self._proofs is not None:
-            _check(self._proofs, threat_model, hash_model())
+            _check(self._proofs, threat_model, identify())
 
     def check_examples(self, examples: Examples) -> None:
         """Raises `UserError` if proofs for these ids are of other images or labels.
@@ -162,7 +167,7 @@ def _check_rules(folder, rules):
         )
 
 
-def _check(proofs: Proofs, threat_model: ThreatModel, model_hash: str) -> None:
+def _check(proofs: Proofs, threat_model: ThreatModel, identity: Identity) -> None:
     """Raises `UserError` unless the proofs are of this classifier and of this norm."""
     norm = type(threat_model).__name__
     if proofs.norm != norm:
@@ -170,10 +175,10 @@ def _check(proofs: Proofs, threat_model: ThreatModel, model_hash: str) -> None:
             f"The certificates are for {proofs.norm}, the attacks for {norm}. Certify in the threat model "
             "that is attacked."
         )
-    if proofs.model_hash != model_hash:
+    if not proofs.identity.is_same(identity):
         raise UserError(
-            "The certificates are of another classifier than the one that is evaluated: their weights "
-            "differ. Certify this one: tfrobust certify --model=..."
+            "The certificates are of another classifier than the one that is evaluated: "
+            f"{proofs.identity} there, {identity} here. Certify this one: tfrobust certify --model=..."
         )
 
 

@@ -41,7 +41,7 @@ from tfrobust.evaluation.engine.outcome import Evaluation
 from tfrobust.evaluation.epsilon_curve import share_passes, skip_curve
 from tfrobust.evaluation.examples import AnyExamples, Source, as_examples
 from tfrobust.evaluation.examples.chunk import count_rows
-from tfrobust.evaluation.fingerprint import compute_fingerprint, hash_model
+from tfrobust.evaluation.fingerprint import compute_fingerprint, identify
 from tfrobust.evaluation.folder import check_folder, claim_folder
 from tfrobust.evaluation.reports.evaluation import write_reports
 from tfrobust.evaluation.reports.report_files import save_chunks_in
@@ -158,8 +158,8 @@ def evaluate(
     examples = whole or examples
     check_merge(merge, examples, keep_images and whole is None)
     subject, chosen = Subject.of(model, trust), as_suite(suite, threat_model)
-    hash_now = functools.partial(hash_model, subject, examples.image_shape)
-    bound = LowerBound(certified, skip_certified, chosen.threat_model, hash_now)
+    identify_now = functools.partial(identify, subject, examples.image_shape)
+    bound = LowerBound(certified, skip_certified, chosen.threat_model, identify_now)
     evaluator = Evaluator(
         subject,
         chosen.attacks,

@@ -4,11 +4,15 @@ import hashlib
 
 import keras
 import numpy as np
+import tensorflow as tf
 
+from tfrobust.attacks.surrogates import load_surrogate
 from tfrobust.evaluation.compiled.classifier import Classifier
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.examples import AnyExamples
+from tfrobust.evaluation.subject import Subject
 from tfrobust.evaluation.suites import Suite
+from tfrobust.runs.reports.identity import Identity
 
 
 def compute_fingerprint(
@@ -16,8 +20,7 @@ def compute_fingerprint(
 ) -> dict:
     """A dict of JSON values: hashes of the model, of the examples and of the suite, the seed, and votes.
 
-    A classifier is known by its weights, or by its logits for some noise if it shows none. `rows` is the
-    size of chunks, 0 where there is one.
+    `rows` is the size of chunks, 0 where there is one.
 
     Example:
     >>> from tfrobust.evaluation import Evaluator, Examples, Subject, suite
@@ -29,39 +32,58 @@ def compute_fingerprint(
     >>> sorted(compute_fingerprint(evaluator, examples, short))
     ['examples', 'model', 'seed', 'suite']
     """
+    # Of these, a suite's hash sees the path alone.
+    surrogates = [
+        identify(Subject.of(load_surrogate(model)), examples.image_shape).to_json()
+        for model in suite.source_models
+    ]
     votes = {"votes": evaluator.votes} if evaluator.votes > 1 else {}
     return {
-        "model": hash_model(evaluator.subject, examples.image_shape),
+        "model": identify(evaluator.subject, examples.image_shape).to_json(),
         "examples": examples.digest(),
         "suite": suite.hash,
         "seed": evaluator.seed,
         **votes,
+        **({"surrogates": surrogates} if surrogates else {}),
         **({"chunk": rows} if rows else {}),
         **({"spared": _digest(evaluator.spared)} if len(evaluator.spared) else {}),
     }
 
 
-def hash_model(subject: Classifier, image_shape: tuple[int, ...]) -> str:
-    """16 hexadecimal digits that tell a classifier from others: of its weights, or else of some logits.
+def identify(subject: Classifier, image_shape: tuple[int, ...]) -> Identity:
+    """What tells a classifier from others: a hash of its weights, and its logits for four images of noise.
 
     Args:
         subject: `Subject`, or another `Classifier`.
-        image_shape: (h, w, c), of the noise for which logits are taken.
+        image_shape: (h, w, c), of the noise.
 
     Example:
     >>> from tfrobust.evaluation import Subject
-    >>> from tfrobust.evaluation.fingerprint import hash_model
-    >>> len(hash_model(Subject.of(tfrobust.models.digits_cnn()), (8, 8, 1)))
-    16
+    >>> from tfrobust.evaluation.fingerprint import identify
+    >>> flat, dense = keras.layers.Flatten(), keras.layers.Dense(3)
+    >>> one, other = (
+    ...     keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Rescaling(scale), flat, dense])
+    ...     for scale in (1.0, 2.0)
+    ... )
+    >>> one, other = (identify(Subject.of(model), (2, 2, 1)) for model in (one, other))
+    >>> one.weights == other.weights, one.is_same(other)
+    (True, False)
     """
     model = subject.model
     # Not its variables: the states of Dropout's random numbers are among them, new ones at each loading.
     is_keras = isinstance(model, keras.layers.Layer)
     variables = model.weights if is_keras else getattr(model, "variables", None)
+    noise = np.random.default_rng(0).random((4, *image_shape), np.float32)
+    # Each image twice: a classifier that draws random numbers answers otherwise.
+    logits = subject.forward(tf.constant(np.concatenate([noise, noise]))).numpy()
+    once, again = np.split(logits.astype(np.float64), 2)
+    signs = np.random.default_rng(1).choice([-1.0, 1.0], once.shape[1])
+    identity = Identity("", tuple(image_shape), tuple((once @ signs).tolist()))
+    if not identity.is_same(identity._replace(logits=tuple((again @ signs).tolist()))):
+        identity = Identity("" if variables else _digest(logits))
     if variables:
-        return _digest(*(np.asarray(variable) for variable in variables))
-    noise = np.random.default_rng(0).random((8, *image_shape), np.float32)
-    return _digest(subject.forward(noise).numpy())
+        identity = identity._replace(weights=_digest(*(np.asarray(v) for v in variables)))
+    return identity
 
 
 def hash_images(x: np.ndarray) -> np.ndarray:

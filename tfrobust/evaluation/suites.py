@@ -80,8 +80,9 @@ class Suite(Spec):
                 )
         if self.name == "custom":
             return
-        surrogates = _find_surrogates(self.attacks)
-        if self.name in ALIASES or self.attacks != _build(self.name, self.threat_model, surrogates):
+        if self.name in ALIASES or self.attacks != _build(
+            self.name, self.threat_model, self.source_models
+        ):
             raise UserError(
                 f"The name {self.name!r} belongs to another list of attacks. Use suite({self.name!r}, "
                 "threat_model) for that, or custom(attacks) for yours."
@@ -91,6 +92,14 @@ class Suite(Spec):
     def threat_model(self) -> ThreatModel:
         """That of all attacks."""
         return self.attacks[0][1].threat_model
+
+    @property
+    def source_models(self) -> tuple:
+        """The models that images come from, where attacks transfer them: each once, in order."""
+        found: list = []
+        for _, attack in self.attacks:
+            found += [model for model in attack.source_models if model not in found]
+        return tuple(found)
 
     @property
     def hash(self) -> str:
@@ -214,14 +223,6 @@ def _build(name, threat_model, surrogates):
 
 def _is_pair(value):
     return isinstance(value, (tuple, list)) and len(value) == 2 and isinstance(value[0], str)
-
-
-def _find_surrogates(attacks):
-    """The models that images come from, each once, in order."""
-    found = []
-    for _, attack in attacks:
-        found += [model for model in attack.source_models if model not in found]
-    return tuple(found)
 
 
 def _plain(value):

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfrobust.attacks import PGD
 from tfrobust.errors import UserError
-from tfrobust.evaluation.fingerprint import hash_model
+from tfrobust.evaluation.fingerprint import identify
 from tfrobust.figures.linearity import measure_linearity_errors
 from tfrobust.figures.planes import loss_over_plane, random_direction, signed_gradient
 from tfrobust.figures.request import Drawn, Request
@@ -185,7 +185,7 @@ def _settings(request, name, examples):
     return {
         "figure": name,
         "models": [
-            [model, hash_model(subject, examples.image_shape)]
+            [model, identify(subject, examples.image_shape).to_key()]
             for model, subject in request.subjects.items()
         ],
         "examples": examples.digest(),

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfrobust import contract
 from tfrobust.errors import UserError
-from tfrobust.evaluation.fingerprint import hash_model
+from tfrobust.evaluation.fingerprint import identify
 from tfrobust.evaluation.subject import Subject
 from tfrobust.serving import layout
 from tfrobust.serving.keras_file import find_foreign_classes, use_stock_layers, write_keras_file
@@ -109,9 +109,9 @@ def export_classifier(
             "num_classes": num_classes,
             "class_names": names,
             "code_needed_by_keras_file": find_foreign_classes(file),
-            "weights": hash_model(
+            "identity": identify(
                 Subject.of(plain), tuple(side or ANY_SIDE for side in image_shape)
-            ),
+            ).to_json(),
             "training": training,
             "license": license,
             "versions": {

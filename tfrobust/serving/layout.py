@@ -8,6 +8,7 @@ from typing import Any
 from tfrobust.errors import UserError
 from tfrobust.runs import files, kinds
 from tfrobust.runs.exported import list_versions
+from tfrobust.runs.reports.identity import Identity
 from tfrobust.serving.card.card import CARD, check_unedited, write_described
 
 KERAS_FILE = "classifier.keras"
@@ -20,8 +21,8 @@ _SAVED_MODEL = (
 )
 # Earlier versions of tfrobust kept one SavedModel, in a folder of this name.
 _FORMER = "saved_model"
-# What `export.json` knows about weights, wherever they are exported.
-_OF_WEIGHTS = ("training", "license", "evaluations", "certifications", "conversions")
+# What `export.json` knows about a classifier, wherever it is exported.
+_OF_CLASSIFIER = ("training", "license", "evaluations", "certifications", "conversions")
 _FORMER_FILES = (KERAS_FILE, *(f"{_FORMER}/{name}" for name in _SAVED_MODEL))
 
 
@@ -86,13 +87,15 @@ def write(
 def _write_rest(folder, keras_file, description):
     files.write_bytes(folder / KERAS_FILE, keras_file)
     former = kinds.EXPORT.read(folder) or {}
-    if former.get("weights") == description["weights"]:
-        # What was found out about these weights holds for them still.
-        kept = {name: former[name] for name in _OF_WEIGHTS if former.get(name)}
+    known = Identity.find(former)
+    is_same = known is not None and known.is_same(Identity.read(description["identity"]))
+    if is_same:
+        # What was found out about this classifier holds for it still.
+        kept = {name: former[name] for name in _OF_CLASSIFIER if former.get(name)}
         description |= {name: description.get(name) or value for name, value in kept.items()}
     write_described(folder, description)
-    if former.get("weights") != description["weights"]:
-        # Converted forms of other weights would be taken for those of these.
+    if not is_same:
+        # Converted forms of another classifier would be taken for those of this one.
         for conversion in former.get("conversions", {}).values():
             (folder / pathlib.Path(conversion["file"]).name).unlink(missing_ok=True)
 

@@ -6,32 +6,34 @@ from collections.abc import Sequence
 
 from tfrobust.contract.keras_file import read_keras_file
 from tfrobust.errors import UserError
-from tfrobust.evaluation.fingerprint import hash_model
+from tfrobust.evaluation.fingerprint import identify
 from tfrobust.evaluation.subject import Subject
 from tfrobust.runs import kinds
 from tfrobust.runs.exported import Exported
+from tfrobust.runs.reports.identity import Identity
 from tfrobust.serving.card.sources import describe_training
 from tfrobust.serving.export import ANY_SIDE, export_classifier
 
 
-def check_same_weights(found: Exported, folder: str | os.PathLike) -> None:
-    """Refuses an export of other weights than those of a classifier, for which it would be taken.
+def check_same_classifier(found: Exported, folder: str | os.PathLike) -> None:
+    """Refuses the export of another classifier, which would be taken for this one.
 
     Args:
         found: what `runs.exported.find_classifier` says, a `.keras` file.
         folder: of an export.
 
     Raises:
-        UserError: the weights differ, or the export does not say which it has.
+        UserError: they differ, or the export does not say which it has.
     """
     if found.path.parent == pathlib.Path(folder):
         return
     content = kinds.EXPORT.read(folder) or {}
     size = tuple(side or ANY_SIDE for side in content.get("image_shape", ()))
-    if content.get("weights") != hash_model(Subject.of(found.path), size):
+    known = Identity.find(content)
+    if known is None or not known.is_same(identify(Subject.of(found.path), size)):
         raise UserError(
-            f"The export in {folder} is of other weights than {found.path}. Choose another --workdir, or "
-            "export the classifier there by --format=saved_model first."
+            f"The export in {folder} is of another classifier than {found.path}. Choose another --workdir, "
+            "or export the classifier there by --format=saved_model first."
         )
 
 
@@ -57,7 +59,7 @@ def reexport(
     """
     known = kinds.EXPORT.read(found.path.parent) or {}
     training = known.get("training")
-    if "weights" not in known and found.run is not None:
+    if Identity.find(known) is None and found.run is not None:
         # Of an earlier version, whose runs alone wrote there.
         training = describe_training(found.run)
     shape = known.get("image_shape")

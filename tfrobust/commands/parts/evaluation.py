@@ -11,6 +11,7 @@ from tfrobust.commands.start.command_line import ROOT, require_flag
 from tfrobust.errors import UserError
 from tfrobust.runs import kinds
 from tfrobust.runs.origin import Origin
+from tfrobust.runs.reports.identity import Identity
 
 
 def load_examples(values: flags.FlagValues, source: Any, origin: Origin) -> tuple[Any, str]:
@@ -142,7 +143,7 @@ def write_card(
     """Puts what was measured into the model card of an export, unless it was edited."""
     from tfrobust.serving import update_card
 
-    if "weights" not in (kinds.EXPORT.read(export) or {}):
+    if Identity.find(kinds.EXPORT.read(export) or {}) is None:
         return
     try:
         card = update_card(export, evaluations, certifications=certifications)

@@ -14,6 +14,7 @@ from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.outcome import Outcome
 from tfrobust.runs import checkpoint, kinds
 from tfrobust.runs.bar import Bar
+from tfrobust.runs.reports.identity import Identity
 
 
 class Journal:
@@ -148,14 +149,31 @@ class Journal:
 
 def check_same(folder: str | os.PathLike, former: dict, now: dict) -> None:
     """Raises `UserError` if two fingerprints differ."""
-    changed = sorted(
-        name for name in former.keys() | now.keys() if former.get(name) != now.get(name)
-    )
+    changed = {
+        name: (repr(former.get(name)), repr(now.get(name)))
+        for name in (former.keys() | now.keys()) - {"model", "surrogates"}
+        if former.get(name) != now.get(name)
+    }
+    # Fingerprints of earlier versions have no surrogates; how many there are is of the suite.
+    for one, other in zip(_list_models(former), _list_models(now), strict=False):
+        if not one[1].is_same(other[1]):
+            changed[one[0]] = str(one[1]), str(other[1])
     if changed:
-        told = "; ".join(f"{n}: {former.get(n)!r} there, {now.get(n)!r} now" for n in changed)
-        raise UserError(
-            f"{folder} holds another evaluation; choose another folder. Differences: {told}."
+        differences = "; ".join(
+            f"{name}: {told[0]} there, {told[1]} now" for name, told in sorted(changed.items())
         )
+        raise UserError(
+            f"{folder} holds another evaluation; choose another folder. Differences: {differences}."
+        )
+
+
+def _list_models(fingerprint):
+    surrogates = enumerate(fingerprint.get("surrogates", ()))
+    named = [
+        ("model", fingerprint.get("model")),
+        *((f"surrogate {i}", one) for i, one in surrogates),
+    ]
+    return [(name, Identity.read(one)) for name, one in named]
 
 
 def read_outcome(

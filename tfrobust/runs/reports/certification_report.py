@@ -11,6 +11,7 @@ import numpy as np
 
 from tfrobust.errors import UserError
 from tfrobust.runs import files, kinds
+from tfrobust.runs.reports.identity import Identity
 
 SCHEMA = 1
 TABLE, REPORT = "certified.csv", "report.json"
@@ -59,9 +60,9 @@ class CertificationReport:
         return self.content["norm"]
 
     @property
-    def model_hash(self) -> str:
-        """Of the classifier's weights."""
-        return self.content["model_hash"]
+    def identity(self) -> Identity:
+        """Of the classifier."""
+        return Identity.find(self.content) or Identity("")
 
     @property
     def is_certain(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tfrobust.errors import UserError
 from tfrobust.runs import files, kinds
+from tfrobust.runs.reports.identity import Identity
 from tfrobust.serving.card.page import render_card
 from tfrobust.serving.card.sources import describe_certification, describe_evaluation
 
@@ -23,7 +24,7 @@ def update_card(
     """Writes the model card of an export again, from `export.json`, evaluations and certifications.
 
     Use it after an evaluation that is not in the folder of the run; `bin/evaluate.py` and `bin/certify.py` do
-    it for a run. The card names an evaluation or a certification only if it was made of the same weights.
+    it for a run. The card names an evaluation or a certification only if it is of the same classifier.
 
     Args:
         folder: of an export.
@@ -36,8 +37,8 @@ def update_card(
         The path of the card, `README.md`.
 
     Raises:
-        UserError: it is no export, an evaluation or a certification is of other weights, or the card was
-            edited by hand.
+        UserError: it is no export, an evaluation or a certification is of another classifier, or the card
+            was edited by hand.
 
     Example:
         >>> folder = tfrobust.serving.export_classifier(tfrobust.models.digits_cnn(), "export")
@@ -51,7 +52,7 @@ def update_card(
         raise UserError(
             f"{folder} is not an export: it has no export.json. Export the classifier first."
         )
-    if "weights" not in content:
+    if Identity.find(content) is None:
         raise UserError(
             f"The export in {folder} is of an earlier version, without a card. Export the classifier again."
         )
@@ -61,17 +62,18 @@ def update_card(
         ("evaluations", "evaluation", describe_evaluation, evaluations),
         ("certifications", "certification", describe_certification, certifications),
     ):
-        given = [_check_weights(describe(path), path, kind, folder, content) for path in paths]
+        given = [_check_same(describe(path), path, kind, folder, content) for path in paths]
         found[name] = merge_measured(content.get(name, []), given)
     write_described(folder, content | found | (changes or {}))
     return folder / CARD
 
 
-def _check_weights(described, path, kind, folder, content):
-    if described["weights"] != content["weights"]:
+def _check_same(described, path, kind, folder, content):
+    ours, theirs = Identity.find(content), Identity.find(described)
+    if not theirs.is_same(ours):
         raise UserError(
-            f"The {kind} in {path} is of other weights than the export in {folder}. Take "
-            f"{folder / 'classifier.keras'} as its --model."
+            f"The {kind} in {path} is of another classifier than the export in {folder}: {theirs} there, "
+            f"{ours} here. Take {folder / 'classifier.keras'} as its --model."
         )
     return described
 
@@ -100,7 +102,7 @@ def check_unedited(folder: str | os.PathLike, content: dict[str, Any]) -> None:
 
 def render_known(content: dict[str, Any]) -> str | None:
     """The card that a content of `export.json` makes; None for one without what a card needs."""
-    return render_card(content) if "weights" in content else None
+    return None if Identity.find(content) is None else render_card(content)
 
 
 def merge_measured(former: list[dict], new: list[dict]) -> list[dict]:

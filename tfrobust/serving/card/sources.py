@@ -9,6 +9,7 @@ from tfrobust.errors import UserError
 from tfrobust.evaluation.reports.report_files import read_report
 from tfrobust.runs import kinds
 from tfrobust.runs.reports.certification_report import read_certification
+from tfrobust.runs.reports.identity import Identity
 
 _OF_REPORT = (
     "method",
@@ -78,16 +79,16 @@ def describe_evaluation(folder: str | os.PathLike) -> dict[str, Any]:
         folder: of a finished evaluation.
 
     Returns:
-        A dict of JSON values; "weights" is the hash of the weights that were evaluated.
+        A dict of JSON values; "identity" is that of the classifier that was evaluated.
 
     Raises:
         UserError: it holds no report, or no record of what was evaluated.
     """
     report = read_report(folder)["tfrobust"]
-    weights = _find_weights(folder)
-    if weights is None:
+    identity = _find_identity(folder)
+    if identity is None:
         raise UserError(
-            f"{folder} does not say of which weights it is, as the evaluations of earlier versions. "
+            f"{folder} does not say of which classifier it is, as the evaluations of earlier versions. "
             "Evaluate the classifier again."
         )
     findings = [
@@ -97,7 +98,7 @@ def describe_evaluation(folder: str | os.PathLike) -> dict[str, Any]:
     versions = report["environment"].get("versions") or {}
     return {
         **{name: report.get(name) for name in _OF_EVALUATION},
-        "weights": weights,
+        "identity": identity.to_json(),
         "findings": [finding for finding in findings if finding["level"] != "passed"],
         "passed": sum(finding["level"] == "passed" for finding in findings),
         "checked": bool(findings),
@@ -112,7 +113,7 @@ def describe_certification(folder: str | os.PathLike) -> dict[str, Any]:
         folder: of a finished certification.
 
     Returns:
-        A dict of JSON values; "weights" is the hash of the weights that were certified.
+        A dict of JSON values; "identity" is that of the classifier that was certified.
 
     Raises:
         UserError: it holds no report.
@@ -130,7 +131,7 @@ def describe_certification(folder: str | os.PathLike) -> dict[str, Any]:
     return {
         **{name: content[name] for name in _OF_CERTIFICATION},
         **counts,
-        "weights": report.model_hash,
+        "identity": report.identity.to_json(),
         "suite_hash": report.suite_hash,
         "method": report.method,
         "certificates": [one["certificate"] for one in content["certificates"]],
@@ -138,32 +139,38 @@ def describe_certification(folder: str | os.PathLike) -> dict[str, Any]:
     }
 
 
-def find_certifications(run: str | os.PathLike, weights: str) -> list[pathlib.Path]:
-    """The folders of the finished certifications in a run's folder that are of these weights.
+def find_certifications(run: str | os.PathLike, identity: Identity) -> list[pathlib.Path]:
+    """The folders of the finished certifications in a run's folder that are of this classifier.
 
     Args:
         run: folder of a run.
-        weights: their hash, as `export.json` has it.
+        identity: of the classifier, as `export.json` has it.
     """
     folders = sorted(
         path.parent for path in pathlib.Path(run, "certification").glob("*/report.json")
     )
-    return [f for f in folders if not _is_shard(f) and read_certification(f).model_hash == weights]
+    return [
+        folder
+        for folder in folders
+        if not _is_shard(folder) and read_certification(folder).identity.is_same(identity)
+    ]
 
 
-def find_evaluations(run: str | os.PathLike, weights: str) -> list[pathlib.Path]:
-    """The folders of the finished evaluations in a run's folder that are of these weights.
+def find_evaluations(run: str | os.PathLike, identity: Identity) -> list[pathlib.Path]:
+    """The folders of the finished evaluations in a run's folder that are of this classifier.
 
     Args:
         run: folder of a run.
-        weights: their hash, as `export.json` has it.
+        identity: of the classifier, as `export.json` has it.
     """
     folders = sorted(path.parent for path in pathlib.Path(run, "evaluation").glob("*/report.json"))
-    return [f for f in folders if not _is_shard(f) and _find_weights(f) == weights]
+    found = {f: _find_identity(f) for f in folders if not _is_shard(f)}
+    return [folder for folder, one in found.items() if one is not None and one.is_same(identity)]
 
 
-def _find_weights(folder):
-    return (kinds.EVALUATION.read(folder) or {}).get("fingerprint", {}).get("model")
+def _find_identity(folder):
+    model = (kinds.EVALUATION.read(folder) or {}).get("fingerprint", {}).get("model")
+    return None if model is None else Identity.read(model)
 
 
 def _is_shard(folder):

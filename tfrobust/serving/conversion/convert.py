@@ -11,6 +11,7 @@ from tfrobust.errors import UserError
 from tfrobust.evaluation.examples import Examples
 from tfrobust.runs import files, kinds
 from tfrobust.runs.conversion.formats import check_format
+from tfrobust.runs.reports.identity import Identity
 from tfrobust.serving.card.card import check_unedited, update_card
 from tfrobust.serving.conversion.litert import load_litert, write_litert
 from tfrobust.serving.conversion.measure import measure_converted
@@ -50,7 +51,7 @@ def convert_export(
     """
     chosen, folder = check_format(format), pathlib.Path(folder)
     content = kinds.EXPORT.read(folder)
-    if content is None or "weights" not in content:
+    if content is None or Identity.find(content) is None:
         raise UserError(f"{folder} is no export, or of an earlier version. Export it first.")
     if chosen.needs_calibration and calibration is None:
         raise UserError(f"{format} needs `calibration`: some hundred images of the training.")
