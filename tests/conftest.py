@@ -63,7 +63,8 @@ def ten_examples():
     from tfrobust import Linf
     from tfrobust.attacks.apgd import APGD
     from tfrobust.attacks.square import Square
-    from tfrobust.evaluation.engine.outcome import Evaluation, Outcome
+    from tfrobust.evaluation.engine.evaluation import Evaluation
+    from tfrobust.evaluation.engine.outcome import Outcome
     from tfrobust.losses import TargetedDLR
 
     threat_model = Linf("8/255")

@@ -44,6 +44,28 @@ def test_the_reports_say_what_was_found(whole):
     assert not any(f.level in ("severe", "error") for f in result.findings)
 
 
+def test_a_result_prints_itself_in_a_line(whole, small):
+    result, _ = whole
+    _, images, labels = small
+    assert repr(result) == (
+        f"Evaluation({result.model} on arrays under custom, Linf(epsilon=0.02): 54 clean, "
+        f"{result.robust.sum()} robust of {len(labels)} examples)"
+    )
+    first = result.outcomes[0]
+    assert repr(first).endswith(f": {first.broken.sum()} of 54 examples broken)")
+    examples = Examples.of(images, labels)
+    assert repr(examples) == f"Examples(arrays: {len(labels)} images {images.shape[1:]})"
+    linear = keras.Sequential(
+        [keras.Input(images.shape[1:]), keras.layers.Flatten(), keras.layers.Dense(5)]
+    )
+    proven = tfrobust.certify(linear, (images[:4], labels[:4]), "ibp", Linf(0.02))
+    assert repr(proven).endswith(
+        f"{proven.clean.sum()} clean, {proven.certified.sum()} certified of 4 examples)"
+    )
+    assert repr(proven.proofs[0]).endswith(" of 4 examples with a radius)")
+    assert not any("array(" in repr(one) for one in (result, first, proven, proven.proofs))
+
+
 def test_the_same_again_runs_nothing_and_something_else_is_refused(whole, small, monkeypatch):
     network, images, labels = small
     result, folder = whole

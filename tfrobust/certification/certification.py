@@ -9,7 +9,7 @@ from tfrobust.runs.reports.identity import Identity
 from tfrobust.threat_models.base import ThreatModel
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Proof:
     """What one certificate proved of the n examples of a certification.
 
@@ -34,8 +34,12 @@ class Proof:
     passes: np.ndarray
     seconds: float
 
+    def __repr__(self) -> str:
+        proven = f"{(self.radii > 0.0).sum()} of {self.attempted.sum()} examples with a radius"
+        return f"Proof({self.name}, {self.certificate!r}: {proven})"
 
-@dataclasses.dataclass(frozen=True, eq=False)
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Certification:
     """The result of a suite of certificates on n examples: a lower bound of robust accuracy.
 
@@ -58,8 +62,8 @@ class Certification:
     >>> model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
     >>> data = np.full((4, 2, 2, 1), 0.5, "float32"), np.array([0, 0, 1, 1])
     >>> found = tfrobust.certify(model, data, "ibp", tfrobust.Linf(1.0))
-    >>> int(found.certified.sum()), found.radii.tolist()
-    (0, [0.0, 0.0, 0.0, 0.0])
+    >>> found.certified.tolist(), found.radii.tolist()
+    ([False, False, False, False], [0.0, 0.0, 0.0, 0.0])
     """
 
     model: str
@@ -75,6 +79,13 @@ class Certification:
     identity: Identity = Identity("")
     environment: dict = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        # Arrays of thousands of examples would hide what is asked for.
+        return (
+            f"Certification({self.model} on {self.data} under {self.suite}, {self.threat_model!r}: "
+            f"{self.clean.sum()} clean, {self.certified.sum()} certified of {len(self.ids)} examples)"
+        )
 
     @property
     def predictions(self) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.evaluation.compiled.store import forget_traces
+from tfrobust.evaluation.engine.evaluation import Evaluation
 from tfrobust.evaluation.engine.evaluator import Evaluator
-from tfrobust.evaluation.engine.outcome import Evaluation, Outcome
+from tfrobust.evaluation.engine.outcome import Outcome
 from tfrobust.evaluation.evaluate import evaluate
 from tfrobust.evaluation.examples import Examples, StoredExamples, load_examples
 from tfrobust.evaluation.reports.evaluation import write_reports

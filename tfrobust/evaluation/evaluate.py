@@ -35,9 +35,9 @@ from tfrobust.evaluation.checks.beside.grant import explain_short, is_short
 from tfrobust.evaluation.checks.traced import TracedModel
 from tfrobust.evaluation.compiled.devices import Devices
 from tfrobust.evaluation.engine.chunks import attack_examples
+from tfrobust.evaluation.engine.evaluation import Evaluation
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.journals import Journals
-from tfrobust.evaluation.engine.outcome import Evaluation
 from tfrobust.evaluation.epsilon_curve import share_passes, skip_curve
 from tfrobust.evaluation.examples import AnyExamples, Source, as_examples
 from tfrobust.evaluation.examples.chunk import count_rows

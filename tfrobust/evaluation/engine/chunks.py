@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from tfrobust import contract
+from tfrobust.evaluation.engine.evaluation import find_first
 from tfrobust.evaluation.engine.evaluator import Evaluator
 from tfrobust.evaluation.engine.journal import Journal
 from tfrobust.evaluation.engine.journals import Journals
 from tfrobust.evaluation.engine.merge import merge_outcomes
-from tfrobust.evaluation.engine.outcome import Outcome, find_first
+from tfrobust.evaluation.engine.outcome import Outcome
 from tfrobust.evaluation.examples import AnyExamples
 from tfrobust.runs.bar import Bar
 

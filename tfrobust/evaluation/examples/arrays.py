@@ -13,7 +13,7 @@ from tfrobust.errors import UserError
 from tfrobust.evaluation.examples.chunk import Chunk, cut_evenly
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Examples:
     """Images, labels, and the places in their source by which noise and results are keyed.
 
@@ -33,6 +33,9 @@ class Examples:
     y: np.ndarray
     ids: np.ndarray
     name: str = "arrays"
+
+    def __repr__(self) -> str:
+        return f"Examples({self.name}: {len(self)} images {self.image_shape})"
 
     @staticmethod
     def of(

@@ -33,7 +33,7 @@ class Source(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class StoredExamples:
     """Examples of a `Source`, of which an evaluation holds one chunk at a time.
 
@@ -58,6 +58,9 @@ class StoredExamples:
     places: np.ndarray
     ids: np.ndarray
     name: str = "source"
+
+    def __repr__(self) -> str:
+        return f"StoredExamples({self.name}: {len(self)} images {self.image_shape})"
 
     @staticmethod
     def of(source: Source, name: str = "source") -> "StoredExamples":

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfrobust.evaluation.engine.outcome import Evaluation
+from tfrobust.evaluation.engine.evaluation import Evaluation
 from tfrobust.evaluation.reports.passes import count_theoretical_passes
 from tfrobust.ops.uncertainty.interval import binomial_interval
 

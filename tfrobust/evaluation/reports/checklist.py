@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from tfrobust.evaluation.checks.finding import LEVELS, Finding
-from tfrobust.evaluation.engine.outcome import Evaluation
+from tfrobust.evaluation.engine.evaluation import Evaluation
 
 STATES = ("answered", "partly", "in doubt", "not answered")
 

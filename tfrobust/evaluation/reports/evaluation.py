@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tfrobust.evaluation.engine.outcome import Evaluation
+from tfrobust.evaluation.engine.evaluation import Evaluation
 from tfrobust.evaluation.reports import report_files
 from tfrobust.evaluation.reports.page import write_page
 from tfrobust.evaluation.reports.report_text import format_report

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from tfrobust.evaluation.checks.finding import Finding
-from tfrobust.evaluation.engine.outcome import Evaluation
+from tfrobust.evaluation.engine.evaluation import Evaluation
 from tfrobust.ops.uncertainty.interval import binomial_interval
 
 DISTRUST = ("severe", "error")

@@ -10,7 +10,7 @@ import numpy as np
 
 from tfrobust.errors import UserError
 from tfrobust.evaluation.engine.chunks import Found
-from tfrobust.evaluation.engine.outcome import Evaluation
+from tfrobust.evaluation.engine.evaluation import Evaluation
 from tfrobust.evaluation.reports.summary import SCHEMA
 from tfrobust.runs import files
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tfrobust.errors import UserError
-from tfrobust.evaluation.engine.outcome import Evaluation
+from tfrobust.evaluation.engine.evaluation import Evaluation
 from tfrobust.evaluation.reports import checklist
 from tfrobust.evaluation.reports.attack_summary import count_right, summarize_attacks
 from tfrobust.evaluation.reports.curves import (

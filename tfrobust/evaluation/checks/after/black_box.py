@@ -13,7 +13,8 @@ from tfrobust.evaluation.checks.check import Check, Limits, Setting
 from tfrobust.evaluation.checks.finding import Finding
 
 if typing.TYPE_CHECKING:
-    from tfrobust.evaluation.engine.outcome import Evaluation, Outcome
+    from tfrobust.evaluation.engine.evaluation import Evaluation
+    from tfrobust.evaluation.engine.outcome import Outcome
 
 _SHARES = {
     "share": Setting(0.002, "of examples that no gradient attack broke; more are a warning"),

@@ -9,7 +9,7 @@ from tfrobust.evaluation.checks.check import Check
 from tfrobust.evaluation.checks.finding import Finding
 
 if typing.TYPE_CHECKING:
-    from tfrobust.evaluation.engine.outcome import Evaluation
+    from tfrobust.evaluation.engine.evaluation import Evaluation
 
 CERTIFICATES = Check(
     "C43",

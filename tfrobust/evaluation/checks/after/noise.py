@@ -15,7 +15,7 @@ from tfrobust.evaluation.checks.traced import TracedModel
 from tfrobust.ops.logits import correct
 
 if typing.TYPE_CHECKING:
-    from tfrobust.evaluation.engine.outcome import Evaluation
+    from tfrobust.evaluation.engine.evaluation import Evaluation
 
 _BATCH = 256
 

@@ -10,7 +10,7 @@ from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.ops.uncertainty.interval import binomial_interval
 
 if typing.TYPE_CHECKING:
-    from tfrobust.evaluation.engine.outcome import Evaluation
+    from tfrobust.evaluation.engine.evaluation import Evaluation
 
 SECOND_LOOK = Check(
     "C26",

@@ -14,7 +14,7 @@ from tfrobust.evaluation.checks.finding import Finding
 from tfrobust.losses.objectives import CrossEntropy
 
 if typing.TYPE_CHECKING:
-    from tfrobust.evaluation.engine.outcome import Evaluation
+    from tfrobust.evaluation.engine.evaluation import Evaluation
 
 SUITE_LOSSES = Check(
     "C39",
