@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# Of the largest number: what devices and precisions of a matrix product differ by, and more.
-_SLACK = 0.01
+# Of the largest number: more than devices differ by. bfloat16 in place of float32 moves the logits of a
+# narrow ResNet by 0.012; pixels that are all 0.01 darker move them by 0.04 to 0.2.
+_SLACK = 0.03
 
 
 class Identity(NamedTuple):
