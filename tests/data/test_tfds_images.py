@@ -117,6 +117,16 @@ def test_pixels_and_labels_are_those_that_tfds_gives(shelf):
     np.testing.assert_array_equal(splits.test.images, stored(shelf, "toy", "test")[0])
 
 
+def test_nothing_is_logged_that_nobody_can_act_on(shelf, monkeypatch, caplog):
+    from absl import logging
+
+    # In place of once in a process.
+    monkeypatch.setattr(logging, "log_first_n", lambda level, words, n: logging.log(level, words))
+    tfds_images("toy", shelf, validation=2)
+    logging.get_absl_logger().warning("FeatureConnector.dtype")
+    assert [record.getMessage() for record in caplog.records] == ["FeatureConnector.dtype"]
+
+
 def test_the_environment_names_the_folder(shelf, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(shelf))
     assert len(tfds_images("toy:1.0.0", validation=4).test) == 10

@@ -1,5 +1,7 @@
 """Image-classification data sets from TensorFlow Datasets (TFDS)."""
 
+import contextlib
+import logging
 import os
 
 import numpy as np
@@ -144,9 +146,9 @@ def _read_features(builder, name, size):
             f"{name!r} is not a data set for image classification: it needs an image and a class label, "
             f"and its features are {sorted(features)}. Choose another, or use `arrays`."
         )
-    if image.dtype != np.uint8:
+    if image.np_dtype != np.uint8:
         raise UserError(
-            f"The images of {name!r} are {np.dtype(image.dtype).name}: only uint8 can be read. "
+            f"The images of {name!r} are {np.dtype(image.np_dtype).name}: only uint8 can be read. "
             "Convert them and use `arrays`."
         )
     shape = tuple(image.shape) if size is None else (*size, image.shape[2])
@@ -174,16 +176,32 @@ def _check_split(builder, name, given, default):
     return split
 
 
+@contextlib.contextmanager
+def _hiding(words):
+    """Keeps warnings with these words from absl's log: TFDS warns of a name that it uses itself."""
+    log = logging.getLogger("absl")
+
+    def keep(record):
+        return words not in record.getMessage()
+
+    log.addFilter(keep)
+    try:
+        yield
+    finally:
+        log.removeFilter(keep)
+
+
 def _read_split(builder, name, split, count, keys, shape, size):
     import tensorflow_datasets as tfds
 
     images, labels = np.empty((count, *shape), np.uint8), np.empty((count,), np.int64)
     wanted = {key: builder.info.features[key] for key in keys}
-    dataset = builder.as_dataset(
-        split=split,
-        read_config=tfds.ReadConfig(try_autocache=False),
-        decoders=tfds.decode.PartialDecoding(wanted),
-    )
+    with _hiding("FeatureConnector.dtype"):
+        dataset = builder.as_dataset(
+            split=split,
+            read_config=tfds.ReadConfig(try_autocache=False),
+            decoders=tfds.decode.PartialDecoding(wanted),
+        )
     dataset = dataset.map(
         lambda e: (e[keys[0]] if size is None else crop_and_resize(e[keys[0]], size), e[keys[1]]),
         num_parallel_calls=PARALLEL_CALLS,
