@@ -260,6 +260,21 @@ def test_gin_knows_what_is_bound_and_what_was_used(clean_gin):
         equal({3, 4} <= {v for v in inside if isinstance(v, int)}, True)
 
 
+def test_gin_forgets_what_its_files_registered(clean_gin):
+    gin.external_configurable(add_numbers, module="compat_kept")
+    with needs("gin-config", "gin.config._REGISTRY, _INVERSE_REGISTRY", "forget_gin_names"):
+        for room in ("training", "ops.schedules", "training"):
+            package, _, name = f"tfrobust.{room}".rpartition(".")
+            gin.clear_config()
+            compat.forget_gin_names()
+            gin.parse_config(
+                f"from __gin__ import dynamic_registration\nfrom {package} import {name}\n"
+                f"{name}.Steps.values = (1.0, 0.1)"
+            )
+            equal(f"\n{name}.Steps.values = " in gin.config_str(), True)
+        equal(compat.gin_configurable("compat_kept.add_numbers").wrapped is add_numbers, True)
+
+
 def test_gin_parses_through_its_own_public_functions(tmp_path, clean_gin, monkeypatch):
     calls = []
 

@@ -51,6 +51,7 @@ __all__ = [
     "draws_random_numbers",
     "find_operation",
     "find_origin",
+    "forget_gin_names",
     "gin_bindings",
     "gin_configurable",
     "gin_used_values",
@@ -175,6 +176,17 @@ def search_gin_files(prefixes: Sequence[str], readers: Sequence[tuple[Callable, 
     """Makes gin look for files in these places only; its public functions add places, and remove none."""
     gin.config._LOCATION_PREFIXES[:] = prefixes
     gin.config._FILE_READERS[:] = readers
+
+
+def forget_gin_names() -> None:
+    """Has gin forget what its files have registered; its public functions forget the bindings only.
+
+    It calls a thing in the texts that it writes as the first file did that was read in the process.
+    """
+    for selector, known in list(gin.config._REGISTRY.items()):
+        if known.import_source:
+            gin.config._REGISTRY.pop(selector)
+            gin.config._INVERSE_REGISTRY.pop(known.wrapped, None)
 
 
 def gin_bindings() -> dict[tuple[str, str], dict[str, Any]]:

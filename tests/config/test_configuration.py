@@ -44,6 +44,22 @@ def test_values_of_the_library_are_built_with_their_own_type_and_recorded(tmp_pa
     assert "train/attacks.PGD.step_size = '2/255'" in configuration.format_used()
 
 
+def test_the_text_of_a_configuration_does_not_depend_on_what_was_read_before():
+    """A run is gone on with by this text, in a process that may have read other files, or none."""
+    # The same thing by two names.
+    files = {
+        "training": "gin/fat_trades.gin",
+        "schedules": "gin/paper/cifar10_resnet18/fait.gin",
+    }
+    texts = [
+        {name: Configuration([str(ROOT / files[name])], root=ROOT).given for name in order}
+        for order in (("training", "schedules"), ("schedules", "training"))
+    ]
+    assert texts[0] == texts[1]
+    for name, text in texts[0].items():
+        assert f"\n{name}.Steps.values = " in text
+
+
 @pytest.mark.parametrize(
     ("binding", "message"),
     [

@@ -9,7 +9,7 @@ from typing import Any
 
 import gin
 
-from tfrobust.compat import gin_bindings, gin_used_values, search_gin_files
+from tfrobust.compat import forget_gin_names, gin_bindings, gin_used_values, search_gin_files
 from tfrobust.config import names as gin_names
 from tfrobust.config.overrides import track_overrides
 from tfrobust.config.preview import HEAD, Preview
@@ -41,6 +41,8 @@ class Configuration:
         optional: Sequence[str] = (),
     ) -> None:
         gin.clear_config()
+        # The text of a configuration, by which a run knows it again, does not depend on what was read before.
+        forget_gin_names()
         # Files only: gin would import a package in which to look for an included file.
         search_gin_files([str(pathlib.Path(root).resolve()), ""], [(open, os.path.isfile)])
         preview = Preview([*files, *optional], bindings, root, trust)
