@@ -80,8 +80,8 @@ def test_functional(nested):
 
 
 def test_seed_generators(nested):
-    with needs("keras", "Layer._seed_generators", "draws_random_numbers"):
-        drawing = [x.name for x in compat.all_layers(nested) if compat.draws_random_numbers(x)]
+    with needs("keras", "Layer._seed_generators", "seed_states"):
+        drawing = [x.name for x in compat.all_layers(nested) if compat.seed_states(x)]
         equal(drawing, ["drop"])
 
 

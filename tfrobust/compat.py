@@ -48,7 +48,6 @@ __all__ = [
     "build_now",
     "build_on_batch",
     "compiled_metrics",
-    "draws_random_numbers",
     "find_operation",
     "find_origin",
     "forget_gin_names",
@@ -95,13 +94,8 @@ def find_origin(tensor: keras.KerasTensor) -> tuple[keras.Operation, list[keras.
     return history.operation, history.operation._inbound_nodes[history.node_index].input_tensors
 
 
-def draws_random_numbers(layer: keras.layers.Layer) -> bool:
-    """Whether a layer has a generator of random numbers, which no public attribute tells."""
-    return bool(layer._seed_generators)
-
-
 def seed_states(layer: keras.layers.Layer) -> list[Any]:
-    """The variables from which a layer's own generators of random numbers go on."""
+    """The variables from which a layer's own generators of random numbers go on; none if it draws none."""
     return [generator.state for generator in layer._seed_generators]
 
 
@@ -121,11 +115,7 @@ def compiled_metrics(model: keras.Model) -> Any:
 
 
 def weighted_names(metrics: Any) -> list[str]:
-    """Names, in its results, of those compiled metrics that sample weights weigh.
-
-    Args:
-        metrics: the built collection that a `keras.Model` makes of `compile`'s metrics.
-    """
+    """Names, in the results of the built `compiled_metrics`, of those that sample weights weigh."""
     plain = sum(len(group.metrics) for group in metrics._flat_metrics if group)
     return list(metrics.result())[plain:]
 
@@ -179,14 +169,10 @@ def search_gin_files(prefixes: Sequence[str], readers: Sequence[tuple[Callable, 
 
 
 def forget_gin_names() -> None:
-    """Has gin forget what its files have registered; its public functions forget the bindings only.
-
-    It calls a thing in the texts that it writes as the first file did that was read in the process.
-    """
-    for selector, known in list(gin.config._REGISTRY.items()):
-        if known.import_source:
-            gin.config._REGISTRY.pop(selector)
-            gin.config._INVERSE_REGISTRY.pop(known.wrapped, None)
+    """Has gin forget what its files registered, and by which names; `clear_config` forgets bindings only."""
+    registry, inverse = gin.config._REGISTRY, gin.config._INVERSE_REGISTRY
+    for selector in [selector for selector, known in registry.items() if known.import_source]:
+        inverse.pop(registry.pop(selector).wrapped, None)
 
 
 def gin_bindings() -> dict[tuple[str, str], dict[str, Any]]:

@@ -491,7 +491,7 @@ def test_data(refused, text, word):
 
 
 GIN_FILES = [
-    ("nothing", "", "does not bind"),
+    ("nothing", "", "binds nothing of `train`"),
     ("no method", "from tfrobust import training\ninclude 'gin/parts/digits.gin'\n", "method"),
     ("not utf-8", b"\xff\xfe\x00EPOCHS", "gin"),
     ("binary", bytes(range(256)), "gin"),

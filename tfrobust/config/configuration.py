@@ -41,7 +41,8 @@ class Configuration:
         optional: Sequence[str] = (),
     ) -> None:
         gin.clear_config()
-        # The text of a configuration, by which a run knows it again, does not depend on what was read before.
+        # gin names a thing in its texts as the first file did that was read in the process: the text of a
+        # configuration, by which a run knows it again, would depend on what was read before.
         forget_gin_names()
         # Files only: gin would import a package in which to look for an included file.
         search_gin_files([str(pathlib.Path(root).resolve()), ""], [(open, os.path.isfile)])

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfrobust.compat import all_layers, draws_random_numbers
+from tfrobust.compat import all_layers, seed_states
 from tfrobust.errors import UserError
 from tfrobust.methods.update import clips, unwrap
 
@@ -45,7 +45,7 @@ def check_replicas(method: keras.Model) -> None:
                 "own part of the batch, so that several replicas would train a different model "
                 "than one. Use tfrobust.models.with_exact_batch_normalization(classifier)."
             )
-        if draws_random_numbers(layer) and not getattr(layer, "draws_by_row", False):
+        if seed_states(layer) and not getattr(layer, "draws_by_row", False):
             raise UserError(
                 f"Layer {layer.name!r}, a {type(layer).__name__}, draws the same numbers on every "
                 "replica, so that several replicas would train a different model than one. Use "
