@@ -71,6 +71,16 @@ def test_the_page_has_the_numbers_and_needs_nothing_else(certified):
     assert f"95 % interval {low:.2f} to {high:.2f} %" in told
 
 
+def test_a_certification_of_an_earlier_version_gets_a_page_too(certified, tmp_path):
+    folder = shutil.copytree(certified[1], tmp_path / "c")
+    content = json.loads((folder / "report.json").read_text())
+    identity = content["certification"].pop("identity")
+    content["certification"]["model_hash"] = identity["weights"]
+    (folder / "report.json").write_text(json.dumps(content))
+    write_page(folder)
+    assert identity["weights"] in read_page(folder)[1]
+
+
 def test_the_chart_has_the_share_that_is_proven_at_each_radius(certified):
     found, folder = certified
     report = read_certification(folder)

@@ -116,6 +116,7 @@ def test_images_that_the_data_room_reads_are_evaluated_where_they_are(small, tmp
     splits = tfrobust.data.npy(tmp_path, validation=5, memory_limit_gib=0)
     examples = load_examples(splits).first(40)
     assert isinstance(examples, StoredExamples) and examples.image_shape == (4, 4, 1)
+    assert repr(examples) == f"StoredExamples({examples.name}: {len(examples)} images (4, 4, 1))"
     expected = evaluated((network, grey[:40], labels[:40]), chunk="auto")
     for given in (examples, splits.test.take(np.arange(40))):
         check_same(evaluated(small, given), expected)

@@ -58,6 +58,37 @@ def test_an_identity_sees_what_is_computed_and_not_how_it_is_rounded(models):
     assert one.to_key() != other.to_key()
 
 
+def test_a_precision_is_no_other_classifier_and_another_brightness_is_one():
+    """What is allowed for rounding lies between the two, for a network of convolutions too."""
+    keras.utils.set_random_seed(0)
+    network = tfrobust.models.preact_resnet18(4, (8, 8, 1))
+    policy, found = keras.config.dtype_policy(), []
+    for name in ("float32", "mixed_bfloat16"):
+        keras.config.set_dtype_policy(name)
+        copy = tfrobust.models.preact_resnet18(4, (8, 8, 1))
+        keras.config.set_dtype_policy(policy)
+        copy.set_weights(network.get_weights())
+        found.append(identify(Subject.of(copy), (8, 8, 1)))
+    assert found[0].logits != found[1].logits and found[0].is_same(found[1])
+    darker = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Rescaling(1.0, -0.05), network])
+    assert not found[0].is_same(identify(Subject.of(darker), (8, 8, 1)))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        3,
+        [],
+        {},
+        {"weights": "a", "image_shape": 3, "logits": []},
+        {"weights": "a", "image_shape": [], "logits": ["x"]},
+    ],
+)
+def test_what_somebody_changed_is_refused(value):
+    with pytest.raises(UserError, match="changed by hand"):
+        Identity.read(value)
+
+
 def test_a_function_is_known_by_its_logits_and_chance_by_nothing(models):
     kernel = tf.constant(KERNEL)
 

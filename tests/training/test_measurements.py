@@ -101,6 +101,7 @@ def test_images_and_labels_are_those_of_the_contract():
         ((X[..., 0], Y), "Add the channel"),
         ((X, Y[:-1]), "39 labels for 40 images"),
         ((X, 2 * soft), "sum to 1"),
+        ((X, Y + 1), "between 0 and 1"),
     ):
         with pytest.raises(UserError, match=words):
             measure(RecordJacobianNorm(attack, data=data), method)

@@ -12,6 +12,7 @@ from tfrobust.evaluation.reports.tables import Rows, format_interval
 from tfrobust.evaluation.reports.wording import describe, format_percent, format_short
 from tfrobust.runs import files
 from tfrobust.runs.reports.certification_report import CertificationReport, read_certification
+from tfrobust.runs.reports.identity import Identity
 
 PAGE = "report.html"
 _TEMPLATE = pathlib.Path(__file__).parent / "certification.html.jinja"
@@ -167,7 +168,7 @@ def _list_settings(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for one in content["certificates"]:
         yield one["name"], f"`{one['certificate']}`"
     yield "seed", str(content["seed"])
-    yield "hash of the weights", f"`{content['identity']['weights']}`"
+    yield "hash of the weights", f"`{(Identity.find(content) or Identity('')).weights}`"
     for name, value in content["environment"].items():
         if value is not None:
             yield name, describe(value)

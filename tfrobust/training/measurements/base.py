@@ -65,7 +65,9 @@ class Measurement(keras.callbacks.Callback, abc.ABC):
         images, labels = (np.asarray(part)[: self.examples] for part in self._data)
         check_counts(len(images), len(labels))
         self._x = contract.array_from_uint8(contract.check_images(images))
-        self._y = as_labels(labels).numpy()
+        of_method = isinstance(self.model, AdversarialModel)
+        classifier = self.model.classifier if of_method else self.model
+        self._y = as_labels(labels, contract.num_classes(classifier)).numpy()
         self._compiled = tf.function(self.measure, autograph=False)
         rows = min(_ROWS, len(self._x))
         specs = [tf.TensorSpec((rows, *part.shape[1:]), part.dtype) for part in (self._x, self._y)]
