@@ -194,6 +194,20 @@ def test_no_door_takes_one_for_the_other(door, models, tmp_path):
     door(models[0], make(1.0), again)
 
 
+def test_a_saved_model_is_the_classifier_that_was_exported(tmp_path):
+    layers = [keras.layers.Conv2D(2, 3), tfrobust.models.BatchNormalization()]
+    layers += [keras.layers.Flatten(), keras.layers.Dropout(0.5), keras.layers.Dense(3)]
+    model = keras.Sequential([keras.Input((4, 4, 1)), *layers])
+    folder = export_classifier(model, tmp_path / "export")
+    for number, path in enumerate((folder / "1", folder / "classifier.keras")):
+        evaluate(path, tmp_path / str(number))
+        update_card(folder, [tmp_path / str(number)])
+        assert (
+            identify(Subject.of(path), (4, 4, 1)).weights
+            == identify(Subject.of(model), (4, 4, 1)).weights
+        )
+
+
 def test_an_export_into_the_same_folder_begins_a_card_without_numbers(models, tmp_path):
     folder = export_classifier(models[0], tmp_path / "export")
     evaluate(models[0], tmp_path / "one")

@@ -2,7 +2,6 @@
 
 import hashlib
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -70,9 +69,8 @@ def identify(subject: Classifier, image_shape: tuple[int, ...]) -> Identity:
     (True, False)
     """
     model = subject.model
-    # Not its variables: the states of Dropout's random numbers are among them, new ones at each loading.
-    is_keras = isinstance(model, keras.layers.Layer)
-    variables = model.weights if is_keras else getattr(model, "variables", None)
+    # No integers: such is the state of the random numbers of Dropout, a new one at each loading.
+    variables = [v for v in getattr(model, "variables", ()) if tf.as_dtype(v.dtype).is_floating]
     noise = np.random.default_rng(0).random((4, *image_shape), np.float32)
     # Each image twice: a classifier that draws random numbers answers otherwise.
     logits = subject.forward(tf.constant(np.concatenate([noise, noise]))).numpy()
