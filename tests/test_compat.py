@@ -6,8 +6,10 @@ import gc
 import importlib
 import importlib.metadata
 import inspect
+import os
 import pathlib
 import pkgutil
+import platform
 import runpy
 import subprocess
 import sys
@@ -204,6 +206,21 @@ def test_op_def_registry():
         equal(compat.find_operation("NoSuchOperation"), None)
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_is_mkl_enabled(asked):
+    # TensorFlow asks the environment once, and other processors may have no oneDNN at all.
+    code = "from tfrobust import compat; print(compat.onednn_is_on())"
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ
+        | {"TF_ENABLE_ONEDNN_OPTS": str(int(asked)), "PYTHONPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
+    )
+    with needs("tensorflow", "_pywrap_util_port.IsMklEnabled", "onednn_is_on"):
+        equal(told.stdout.strip(), str(asked and platform.machine() == "x86_64"))
+
+
 def test_the_mark_of_a_gradient_by_hand():
     @tf.custom_gradient
     def own(x):
@@ -380,6 +397,7 @@ MOVED = ["keras.src.models.functional", "keras.src.trainers.compile_utils"]
 MOVED += ["keras.src.trainers.data_adapters.array_data_adapter"]
 MOVED += ["keras.src.trainers.data_adapters.array_slicing"]
 MOVED += ["tensorflow.python.eager.record", "tensorflow.python.framework.op_def_registry"]
+MOVED += ["tensorflow.python.util._pywrap_util_port"]
 MOVED += ["tensorflow.python.distribute.collective_all_reduce_strategy"]
 MOVED += ["tensorflow.compiler.xla.tsl.protobuf.coordination_config_pb2"]
 

@@ -26,9 +26,10 @@ try:
     from tensorflow.python.distribute import collective_all_reduce_strategy
     from tensorflow.python.eager import context as eager_context
 
-    # A sum over replicas with a derivative in forward mode; the operations that a SavedModel may name.
+    # A sum over replicas with forward mode; operations that a SavedModel may name; whether oneDNN is on.
     from tensorflow.python.eager.record import record_operation, stop_recording
     from tensorflow.python.framework import op_def_registry
+    from tensorflow.python.util._pywrap_util_port import IsMklEnabled as onednn_is_on
 except ImportError as error:
     raise ImportError(
         f"This version of tfrobust does not work with TensorFlow {tf.__version__} and Keras "
@@ -57,6 +58,7 @@ __all__ = [
     "gin_values_within",
     "has_computed",
     "keep_for_session",
+    "onednn_is_on",
     "read_shared_text",
     "record_operation",
     "search_gin_files",

@@ -92,6 +92,30 @@ def test_trials_are_told():
     assert any(one.level == FAULT for one in probe({**IMPORT, "backend": "jax"}, MAIN))
 
 
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+# A probe whose step takes a half where oneDNN is asked for.
+TWICE_AS_FAST = f"""
+import json, os, sys
+later = 0.005 if os.environ.get("{ONEDNN}") == "1" else 0.01
+lines = [{IMPORT} | dict(onednn=later < 0.01), {PLAIN} | dict(later=later), {MAIN}]
+print(*map(json.dumps, lines[1:2] if sys.argv[1:] == ["step"] else lines), sep="\\n")
+"""
+
+
+def test_onednn_is_tried_where_tensorflow_leaves_it_off(monkeypatch):
+    command = (sys.executable, "-c", TWICE_AS_FAST)
+    monkeypatch.delenv(ONEDNN, raising=False)
+    (note,) = [one for one in trials.run_trials(command) if one.level == NOTE]
+    assert "takes 0.50 times as long" in note.told and f"{ONEDNN}=1" in note.remedy
+    # Who has chosen needs no advice, and who would gain nothing either.
+    for chosen in "01":
+        monkeypatch.setenv(ONEDNN, chosen)
+        assert not [one for one in trials.run_trials(command) if one.level == NOTE]
+    monkeypatch.delenv(ONEDNN)
+    slow = TWICE_AS_FAST.replace("0.005", "0.0099")
+    assert not [o for o in trials.run_trials((sys.executable, "-c", slow)) if o.level == NOTE]
+
+
 @pytest.mark.parametrize(
     ("lines", "end", "told"),
     [

@@ -1,12 +1,11 @@
 """Layers in whose gradient TensorFlow writes beyond its memory."""
 
-import os
 import warnings
 
 import keras
 import tensorflow as tf
 
-from tfrobust.compat import all_layers
+from tfrobust.compat import all_layers, onednn_is_on
 from tfrobust.ops.onednn import writes_beyond_memory
 
 
@@ -15,7 +14,7 @@ def warn_of_narrow_convolutions(classifier: keras.Model) -> None:
 
     See `tfrobust.ops.onednn.writes_beyond_memory`. Layers that are not built yet are passed over.
     """
-    if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0" or tf.config.list_physical_devices("GPU"):
+    if not onednn_is_on() or tf.config.list_physical_devices("GPU"):
         return
     for layer in all_layers(classifier):
         if isinstance(layer, keras.layers.Conv2D) and layer.built and _is_at_risk(layer):

@@ -16,6 +16,8 @@ def try_import() -> None:
     import keras
     import tensorflow as tf
 
+    from tfrobust.compat import onednn_is_on
+
     tell(
         "import",
         tensorflow=tf.__version__,
@@ -27,18 +29,24 @@ def try_import() -> None:
             for device in tf.config.list_physical_devices("GPU")
         ],
         built_with_cuda=tf.test.is_built_with_cuda(),
+        onednn=onednn_is_on(),
     )
 
 
-def try_steps() -> None:
+def try_steps(only_plainly: bool = False) -> None:
     """Times a training step of a small convolutional network plainly, in mixed precision and with XLA.
 
     In turns, so that what else the machine does meets all of them alike.
+
+    Args:
+        only_plainly: leave the others out.
     """
     import tensorflow as tf
 
     mixed = "mixed_float16" if tf.config.list_physical_devices("GPU") else "mixed_bfloat16"
     settings = {"plain": ("float32", False), mixed: (mixed, False), "XLA": ("float32", True)}
+    if only_plainly:
+        settings = {"plain": settings["plain"]}
     steps, first = {}, {}
     for name, setting in settings.items():
         try:
@@ -113,6 +121,9 @@ def _train_digits():
 if __name__ == "__main__":
     # The folder of this file comes first, and that of the package has to be there.
     sys.path[0] = sys.argv[1]
-    try_import()
-    try_steps()
-    try_main_job()
+    if sys.argv[2:] == ["step"]:
+        try_steps(only_plainly=True)
+    else:
+        try_import()
+        try_steps()
+        try_main_job()

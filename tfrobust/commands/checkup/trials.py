@@ -16,6 +16,7 @@ from tfrobust.commands.start.library_log import find_gpu
 _PROBE = pathlib.Path(__file__).with_name("probe.py")
 _PARENT = pathlib.Path(__file__).resolve().parents[3]
 _MOST_SECONDS = 600
+_ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 
 def run_trials(command: Sequence[str] = (sys.executable, str(_PROBE), str(_PARENT))) -> list:
@@ -27,7 +28,20 @@ def run_trials(command: Sequence[str] = (sys.executable, str(_PROBE), str(_PAREN
     Returns:
         Findings; the last one is a fault if the process did not reach its end.
     """
+    trials, err, status = _try(command)
+    findings = list(_judge(trials))
+    if status or not any(trial["trial"] == "main job" for trial in trials):
+        return [*findings, _describe_end(trials, err, status)]
+    if _leaves_onednn_off(trials[0]):
+        # TensorFlow asks the environment once, so that it takes another process.
+        with_it, *_ = _try([*command, "step"], {_ONEDNN: "1"})
+        findings += _judge_onednn(trials, with_it)
+    return findings
+
+
+def _try(command, more=()):
     environment = {"KERAS_BACKEND": "tensorflow", **os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment |= dict(more)
     try:
         ran = subprocess.run(
             command, capture_output=True, text=True, env=environment, timeout=_MOST_SECONDS
@@ -36,10 +50,7 @@ def run_trials(command: Sequence[str] = (sys.executable, str(_PROBE), str(_PAREN
     except subprocess.TimeoutExpired as error:
         out, err, status = _decode(error.stdout), f"not done in {_MOST_SECONDS} s", -signal.SIGALRM
     trials = [json.loads(line) for line in out.splitlines() if line.startswith('{"trial"')]
-    findings = list(_judge(trials))
-    if status or not any(trial["trial"] == "main job" for trial in trials):
-        findings.append(_describe_end(trials, err, status))
-    return findings
+    return trials, err, status
 
 
 def _judge(trials: list[dict[str, Any]]) -> Iterator[Finding]:
@@ -101,6 +112,29 @@ def _judge_step(trial, plain):
         advice = f"{ratio:.2f} times as long: may be worth it, {setting}."
     compiled = f", compiled in {trial['first']:.1f} s" if name == "XLA" else ""
     return Finding(OK, f"{name} works{compiled}; the same step takes {advice}")
+
+
+def _leaves_onednn_off(imported):
+    """Whether TensorFlow does so by itself: it does on processors without AVX512-VNNI and its like."""
+    return not (imported.get("onednn", True) or imported["devices"] or _ONEDNN in os.environ)
+
+
+def _judge_onednn(without, with_it):
+    times = [
+        trial["later"]
+        for trial in (*without, *with_it)
+        if trial["trial"] == "step" and trial["name"] == "plain" and "later" in trial
+    ]
+    if len(times) == 2 and times[1] < 0.95 * times[0]:
+        told = (
+            "TensorFlow leaves oneDNN, a library for processors, off on this one; with it the same step "
+            f"takes {times[1] / times[0]:.2f} times as long."
+        )
+        yield Finding(
+            NOTE,
+            told,
+            f"Set {_ONEDNN}=1 in the environment, for the whole of a run: numbers differ by rounding.",
+        )
 
 
 def _describe_end(trials, err, status):
