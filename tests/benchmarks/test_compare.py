@@ -1,5 +1,6 @@
 """The table of methods."""
 
+import json
 import pathlib
 
 import gin
@@ -16,7 +17,7 @@ from tfrobust.evaluation import Evaluator, Examples, Subject, custom
 from tfrobust.losses import DLR
 
 
-def refuse():
+def refuse(*_):
     raise UserError("there are none")
 
 
@@ -98,6 +99,22 @@ def test_a_suite_shares_traces_and_never_exceeds_its_parts(tmp_path, monkeypatch
         assert list(count.values()) == left
 
 
+def test_a_judged_run_needs_neither_its_classifier_nor_its_data(tmp_path):
+    counts = {name: {"right": 3, "total": 4} for name in ("clean", "robust")}
+    report = {"method": "TRADES", "seed": 2, "step_seconds": 0.01, **counts}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    found = {"threat_model": "Linf(epsilon=0.1)", "right": 2, "total": 3, "robust": "101"}
+    (tmp_path / "autoattack.json").write_text(json.dumps(found | {"standing": {"clean": 2}}))
+
+    shared = compare.SharedSuite()
+    verdicts = compare.judge_run(tmp_path, refuse, shared, 3)["verdicts"]()
+    assert verdicts.robust.tolist() == [True, False, True] and verdicts.seed == 2
+    # All four examples, or fewer, are another question.
+    for most in (None, 2, 9):
+        with pytest.raises(UserError, match=r"classifier\.keras"):
+            compare.judge_run(tmp_path, refuse, shared, most)
+
+
 def test_what_is_compared_by_default_shares_data_and_radius():
     """No pictures of one's own, no MNIST, no other radius."""
     from tfrobust.commands.compare import list_digits_files
@@ -121,21 +138,14 @@ def test_what_is_compared_by_default_shares_data_and_radius():
 
 @pytest.mark.slow
 def test_a_run_that_diverges_keeps_none_of_the_others_waiting(tmp_path, monkeypatch, capsys):
-    from tfrobust import evaluation
     from tfrobust.commands.compare import COMMAND
     from tfrobust.config.configuration import Configuration
-
-    class Some:
-        y = np.zeros(4)
-        load = first = lambda self, *_: self
 
     def train(workdir, configuration):
         if "adv" in str(workdir) and "seed_1" in str(workdir):
             raise NotFiniteError("The loss became NaN.")
 
     monkeypatch.setattr(Configuration, "bind", lambda self, function: train)
-    monkeypatch.setattr(evaluation, "read_run_settings", lambda folder: (None, None))
-    monkeypatch.setattr(evaluation, "load_examples", lambda data: Some())
     monkeypatch.setattr(
         compare, "judge_run", lambda folder, *_: judged(int(str(folder)[-1]), "1101")
     )

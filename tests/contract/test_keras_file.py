@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import pytest
 
-from tfrobust import Linf
 from tfrobust.attacks import surrogates
 from tfrobust.benchmarks.compare import judge_run
 from tfrobust.contract.keras_file import read_keras_file
@@ -29,7 +28,7 @@ DOORS = {
     "Subject": Subject.of,
     "a surrogate": lambda path: surrogates.load_surrogate(str(path)),
     "a run": lambda path: Subject.of(path.parents[1]),
-    "a run in a comparison": lambda path: judge_run(path.parents[1], None, Linf(0.1), Suite()),
+    "a run in a comparison": lambda path: judge_run(path.parents[1], None, Suite()),
 }
 
 

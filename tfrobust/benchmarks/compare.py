@@ -2,10 +2,11 @@
 
 import functools
 import json
+import math
 import os
 import pathlib
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -97,15 +98,20 @@ def _read(path, advice, check):
 
 
 def judge_run(
-    folder: str | os.PathLike, examples: Examples, threat_model: ThreatModel, shared: SharedSuite
+    folder: str | os.PathLike,
+    load_test: Callable[[str | os.PathLike], tuple[Examples, ThreatModel]],
+    shared: SharedSuite,
+    most: int | None = None,
 ) -> dict[str, Any]:
     """The report of a finished run with the count of a suite added; computed once a run.
 
+    Of a run that was judged before, run.json, report.json and the suite's file are all that is read.
+
     Args:
         folder: the run's.
-        examples: `evaluation.Examples` of its test split.
-        threat_model: of its test attack.
+        load_test: folder -> `evaluation.Examples` of its test split, threat model of its test attack.
         shared: `SharedSuite`.
+        most: judge on the first so many of these examples; None for all.
 
     Returns:
         The content of report.json, with "suite": a dict of "right", "total", "standing" and
@@ -114,9 +120,12 @@ def judge_run(
     """
     report, cache = read_report(folder), pathlib.Path(folder, f"{shared.name}.json")
     advice = "Remove it, and the run is judged again."
+    total = min(most or math.inf, report["clean"]["total"])
     # Judged on another number of examples it is judged again.
-    if not cache.is_file() or _read(cache, advice, _compute_share)["total"] != len(examples.y):
+    if not cache.is_file() or _read(cache, advice, _compute_share)["total"] != total:
         classifier = read_keras_file(pathlib.Path(folder, "export", "classifier.keras"))
+        examples, threat_model = load_test(folder)
+        examples = examples.first(total)
         standing, robust = shared(classifier, examples, threat_model)
         counted = {"right": min(standing.values()), "total": len(examples.y), "standing": standing}
         counted["robust"] = "".join("01"[bool(flag)] for flag in robust)

@@ -152,6 +152,11 @@ def _make_table(values):
         _read_configuration(values, gin, values.seeds[0])
     results, shared = {gin: [] for gin in gin_files}, comparing.SharedSuite()
     diverged = []
+
+    def load_test(folder):
+        data, threat_model = read_run_settings(folder)
+        return load_examples(data).load(), threat_model
+
     for seed in values.seeds:
         for gin in gin_files:
             folder = _choose_folder(values, gin, seed)
@@ -168,10 +173,7 @@ def _make_table(values):
                     diverged.append(f"{gin}, seed {seed}")
                     keras.utils.clear_session()
                     continue
-            data, threat_model = read_run_settings(folder)
-            examples = load_examples(data).load()
-            examples = examples.first(values.examples or len(examples.y))
-            results[gin].append(comparing.judge_run(folder, examples, threat_model, shared))
+            results[gin].append(comparing.judge_run(folder, load_test, shared, values.examples))
             keras.utils.clear_session()
     return comparing.format_comparison(results, values.beside), diverged
 
