@@ -115,6 +115,58 @@ def test_a_judged_run_needs_neither_its_classifier_nor_its_data(tmp_path):
             compare.judge_run(tmp_path, refuse, shared, most)
 
 
+@pytest.fixture
+def runs(tmp_path):
+    """Two methods, two seeds, judged on four images."""
+    for place, (name, robust) in enumerate({"adv": "1010", "trades": "1110"}.items()):
+        for seed in (0, 1):
+            folder = tmp_path / "runs" / name / f"seed_{seed}"
+            folder.mkdir(parents=True)
+            counts = {n: {"right": 3 + seed, "total": 9} for n in ("clean", "robust")}
+            report = {"method": name.upper(), "seed": seed, "step_seconds": 0.01 * (1 + place)}
+            (folder / "report.json").write_text(json.dumps(report | counts))
+            found = {"threat_model": "Linf(epsilon=0.1)", "right": robust.count("1"), "total": 4}
+            found |= {"robust": robust, "standing": {"clean": 3}}
+            (folder / "autoattack.json").write_text(json.dumps(found))
+            start = {"command": "/a/machine/python", "platform": "Linux", "commit": "abc"}
+            data = {"name": "digits", "fingerprint": {"test": "xyz"}}
+            run = {"seed": seed, "data": data, "starts": [start | {"versions": {"keras": "3"}}]}
+            (folder / "run.json").write_text(json.dumps(run))
+            (folder / "export").mkdir()
+    return tmp_path / "runs"
+
+
+def test_what_is_kept_of_runs_makes_the_same_table(runs, tmp_path, capsys):
+    from tfrobust.commands.compare import COMMAND
+
+    files = ["--gin_file=gin/adv.gin", "--gin_file=gin/trades.gin", "--beside=gin/adv.gin"]
+    asked, kept = ["compare", "--norun", "--examples=4", "--seeds=0,1", *files], tmp_path / "kept"
+    assert COMMAND.main([*asked, f"--workdir={runs}", f"--keep={kept}"]) == 0
+    table = capsys.readouterr().out
+    assert "TRADES | 2 | 38.9" in table and "trades is more robust than adv" in table
+    for _ in range(2):
+        assert COMMAND.main([*asked, f"--workdir={kept}"]) == 0
+        assert capsys.readouterr().out == table
+        # Keeping them once more changes nothing.
+        assert COMMAND.main([*asked, f"--workdir={runs}", f"--keep={kept}"]) == 0
+        capsys.readouterr()
+    names = {path.name for path in kept.rglob("*") if path.is_file()}
+    assert names == {"run.json", "report.json", "autoattack.json"}
+    assert "machine" not in "".join(path.read_text() for path in kept.rglob("*.json"))
+
+
+def test_nothing_is_kept_over_a_run(runs, tmp_path, capsys):
+    from tfrobust.commands.compare import COMMAND
+
+    before = sorted(runs.rglob("*"))
+    asked = ["compare", "--norun", "--gin_file=gin/adv.gin", "--examples=4", "--seeds=1"]
+    assert COMMAND.main([*asked, f"--workdir={tmp_path / 'other'}", f"--keep={runs}"]) == 2
+    assert "is not for what is kept of a run: it has export" in capsys.readouterr().err
+    assert COMMAND.main([*asked, f"--workdir={runs}", f"--keep={runs}/../runs"]) == 2
+    assert "is the folder of the runs" in capsys.readouterr().err
+    assert sorted(runs.rglob("*")) == before
+
+
 def test_what_is_compared_by_default_shares_data_and_radius():
     """No pictures of one's own, no MNIST, no other radius."""
     from tfrobust.commands.compare import list_digits_files

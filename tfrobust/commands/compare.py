@@ -8,6 +8,9 @@
 Runs that are complete are not repeated, and an interrupted one resumes. AutoAttack is its standard version;
 an example is robust if it survives all four attacks.
 
+Of each run the table is computed of three small files. --keep=FOLDER copies them, and with that folder as
+--workdir, --norun prints the table again without runs, data or time.
+
 Exit status: 0 done; 2 something cannot work; 3 a run diverged, the others are in the table; 75 stopped by a
 signal, call again to go on.
 """
@@ -30,6 +33,8 @@ from tfrobust.commands.start.command_line import (
     parse_seeds,
 )
 from tfrobust.errors import NotFiniteError, UserError, one_line
+
+SUITE = "autoattack"
 
 
 def _define(values):
@@ -69,6 +74,13 @@ def _define(values):
         flag_values=values,
     )
     flags.DEFINE_string(
+        "keep",
+        None,
+        "Folder to copy what the table is computed of into, three small files a run: with it as --workdir, "
+        "--norun prints the table again.",
+        **given,
+    )
+    flags.DEFINE_string(
         "readme", None, "File in which the table between the markers is replaced.", **given
     )
     flags.DEFINE_string(
@@ -92,6 +104,19 @@ def _check(values):
     if values.readme is not None:
         find_place(values.readme, values.markers)
     first_look.check_writable(values.workdir)
+    if values.keep is not None:
+        _check_keep(values)
+
+
+def _check_keep(values):
+    from tfrobust.benchmarks.kept import check_target
+
+    first_look.check_writable(values.keep)
+    if pathlib.Path(values.keep).resolve() == pathlib.Path(values.workdir).resolve():
+        raise UserError(f"--keep={values.keep} is the folder of the runs: choose another one.")
+    for gin in values.gin_file or list_digits_files():
+        for seed in values.seeds:
+            check_target(_choose_folder(values.keep, gin, seed), SUITE)
 
 
 def _run(values):
@@ -118,7 +143,7 @@ def _print_plan(values):
 
     gin_files = values.gin_file or list_digits_files()
     runs = [(gin, seed) for seed in values.seeds for gin in gin_files]
-    folders = {run: _choose_folder(values, *run) for run in runs}
+    folders = {run: _choose_folder(values.workdir, *run) for run in runs}
     missing = [run for run in runs if not is_trained(folders[run])]
     asked = len(runs), len(missing), values.workdir, len(gin_files), len(values.seeds)
     print(fold(describe_runs(*asked)))
@@ -144,13 +169,14 @@ def _make_table(values):
 
     from tfrobust import training
     from tfrobust.benchmarks import compare as comparing
+    from tfrobust.benchmarks.kept import keep_run
     from tfrobust.evaluation import load_examples, read_run_settings
 
     gin_files = values.gin_file or list_digits_files()
     for gin in gin_files:
         # All of them before the first one is trained, which takes a while.
         _read_configuration(values, gin, values.seeds[0])
-    results, shared = {gin: [] for gin in gin_files}, comparing.SharedSuite()
+    results, shared = {gin: [] for gin in gin_files}, comparing.SharedSuite(SUITE)
     diverged = []
 
     def load_test(folder):
@@ -159,7 +185,7 @@ def _make_table(values):
 
     for seed in values.seeds:
         for gin in gin_files:
-            folder = _choose_folder(values, gin, seed)
+            folder = _choose_folder(values.workdir, gin, seed)
             if not values.run and not (folder / "report.json").is_file():
                 continue
             print(f"{gin}, seed {seed}", flush=True)
@@ -174,12 +200,14 @@ def _make_table(values):
                     keras.utils.clear_session()
                     continue
             results[gin].append(comparing.judge_run(folder, load_test, shared, values.examples))
+            if values.keep is not None:
+                keep_run(folder, _choose_folder(values.keep, gin, seed), shared.name)
             keras.utils.clear_session()
     return comparing.format_comparison(results, values.beside), diverged
 
 
-def _choose_folder(values, gin, seed):
-    return pathlib.Path(values.workdir, pathlib.Path(gin).stem, f"seed_{seed}")
+def _choose_folder(workdir, gin, seed):
+    return pathlib.Path(workdir, pathlib.Path(gin).stem, f"seed_{seed}")
 
 
 def _read_configuration(values, gin, seed):
