@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.art_library import import_art
 from tfrobust.attacks import APGD, PGD, Square, Uniform
 from tfrobust.attacks.case import Case
 from tfrobust.attacks.fgsm import fgsm
@@ -14,11 +15,9 @@ from tfrobust.losses import cross_entropy
 from tfrobust.ops.random.keys import ExampleKeys, keys_of
 from tfrobust.threat_models import L2, Linf
 
+import_art()
 with warnings.catch_warnings():
-    # It says which other libraries it has not found.
     warnings.simplefilter("ignore")
-    pytest.importorskip("art.attacks.evasion", reason="ART is compared with where it is installed")
-
     from art.attacks.evasion import (
         AutoProjectedGradientDescent,
         FastGradientMethod,

@@ -7,6 +7,7 @@ import scipy.stats
 import tensorflow as tf
 
 import tfrobust
+from tests.art_library import import_art
 from tfrobust.certification import Smoothing, certify
 from tfrobust.certification.counts import bound_probability, find_probability, find_radius
 from tfrobust.errors import UserError
@@ -122,7 +123,8 @@ def test_what_gives_no_logits_is_an_abstention():
 
 
 def test_art_certifies_the_same_on_the_same_noise():
-    smoothing = pytest.importorskip("art.estimators.certification.randomized_smoothing")
+    import_art()
+    from art.estimators.certification import randomized_smoothing as smoothing
     from art.estimators.classification import TensorFlowV2Classifier
 
     model, sigma, n = make_linear(0.9), 0.25, 1000
