@@ -238,6 +238,7 @@ WRITING = {
     "sweeps/hparams": "inside of a claimed sweep",
     "sweeps/work": "logs of a claimed sweep",
     "figures/kept": "beside a picture that a user names",
+    "benchmarks/kept": "asks first: into nothing but copies that it made",
     "benchmarks/reference/comparison": "in a temporary folder",
     "benchmarks/reference/run_reference": "in a temporary folder",
     "serving/keras_file": "a file that a user names",

@@ -151,7 +151,8 @@ def test_a_call(name, eagerly):
     keras.utils.set_random_seed(99)
     for rows in (MIXED, MIXED[:1]):
         part = attack(model(), X[rows], labels()[rows], seed=SEEDS[rows])
-        np.testing.assert_allclose(part.x, x[rows], atol=1e-6)
+        # Processors add up another number of rows in another order: 1.5e-6 on one without AVX-512.
+        np.testing.assert_allclose(part.x, x[rows], atol=1e-5)
         np.testing.assert_array_equal(part.survived, survived[rows])
     assert attack(model(), X[:0], labels()[:0], seed=SEEDS[:0]).x.shape == X[:0].shape
 
@@ -165,7 +166,7 @@ def test_slots_with_what_came_back_from_a_configuration(name, eagerly):
     x, _, broken = found_by_a_call(name)
     result = SlotSchedule(Program(model(), again, 4), work(), CLASSES)()
     np.testing.assert_array_equal(result["broken"], broken)
-    np.testing.assert_allclose(result["images"][broken], x[broken], atol=1e-6)
+    np.testing.assert_allclose(result["images"][broken], x[broken], atol=1e-5)
 
 
 @pytest.mark.parametrize(
