@@ -15,6 +15,7 @@ from tfrobust import Linf
 from tfrobust.commands.evaluate import COMMAND as evaluate
 from tfrobust.commands.train import COMMAND
 from tfrobust.evaluation import read_run_settings
+from tfrobust.ops.onednn import is_left_off
 from tfrobust.runs import checkpoint
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -147,6 +148,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(run, tmp_path):
         "peak memory",
     ):
         assert line in out
+    assert ("TensorFlow leaves oneDNN off here" in out) == is_left_off()
     shares = re.findall(r"[\d.]+(?=%)", out[out.index("an epoch          ") :])
     assert len(shares) == 3 and abs(sum(map(float, shares)) - 100) < 0.2
     assert not (tmp_path / "run").exists()

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from tfrobust.benchmarks.measuring.memory import measure_process_peak
+from tfrobust.ops import onednn
 from tfrobust.runs.duration import format_duration
 from tfrobust.runs.workspace import Workspace
 from tfrobust.training import memory_plan
@@ -174,10 +175,16 @@ def _describe_keeping(seconds):
 def _describe_replicas(experiment):
     replicas = experiment.method.distribute_strategy.num_replicas_in_sync
     share = -(-experiment.batch_size // replicas)
-    return (
+    told = (
         f"{replicas} with {share} images of a batch each, on {experiment.workers.count} "
         f"{'worker' if experiment.workers.count == 1 else 'workers'}"
     )
+    if onednn.is_left_off():
+        told += (
+            f"\n                  TensorFlow leaves oneDNN off here; {onednn.VARIABLE}=1 may make a step "
+            "faster, and\n                  `tfrobust doctor` measures how much"
+        )
+    return told
 
 
 def _take_median_gap(times):

@@ -16,7 +16,7 @@ def try_import() -> None:
     import keras
     import tensorflow as tf
 
-    from tfrobust.compat import onednn_is_on
+    from tfrobust.ops.onednn import is_left_off
 
     tell(
         "import",
@@ -29,7 +29,7 @@ def try_import() -> None:
             for device in tf.config.list_physical_devices("GPU")
         ],
         built_with_cuda=tf.test.is_built_with_cuda(),
-        onednn=onednn_is_on(),
+        onednn_left_off=is_left_off(),
     )
 
 

@@ -32,7 +32,7 @@ def run_trials(command: Sequence[str] = (sys.executable, str(_PROBE), str(_PAREN
     findings = list(_judge(trials))
     if status or not any(trial["trial"] == "main job" for trial in trials):
         return [*findings, _describe_end(trials, err, status)]
-    if _leaves_onednn_off(trials[0]):
+    if trials[0].get("onednn_left_off"):
         # TensorFlow asks the environment once, so that it takes another process.
         with_it, *_ = _try([*command, "step"], {_ONEDNN: "1"})
         findings += _judge_onednn(trials, with_it)
@@ -112,11 +112,6 @@ def _judge_step(trial, plain):
         advice = f"{ratio:.2f} times as long: may be worth it, {setting}."
     compiled = f", compiled in {trial['first']:.1f} s" if name == "XLA" else ""
     return Finding(OK, f"{name} works{compiled}; the same step takes {advice}")
-
-
-def _leaves_onednn_off(imported):
-    """Whether TensorFlow does so by itself: it does on processors without AVX512-VNNI and its like."""
-    return not (imported.get("onednn", True) or imported["devices"] or _ONEDNN in os.environ)
 
 
 def _judge_onednn(without, with_it):
