@@ -15,9 +15,10 @@ THREAT_MODEL = Linf(0.15)
 ALARMS = {"C1", "C7", "C8", "C16", "C17", "C18a", "C18b", "C30"}
 
 
-def limits_of(examples=256, steps=50, samples=100, long_samples=10_000, targets=3):
+def limits_of(examples=256, steps=50, samples=100, long_samples=10_000, targets=3, **more):
     cost = {"examples": examples, "steps": steps, "targets": targets}
-    return read_limits({"C36": cost, "C15": {"samples": samples, "long_samples": long_samples}})
+    noise = {"samples": samples, "long_samples": long_samples}
+    return read_limits({"C36": cost, "C15": noise, **more})
 
 
 SHORT = limits_of(examples=200, steps=25, samples=50, long_samples=100)
@@ -53,7 +54,10 @@ def test_a_robust_network_raises_nothing(sound, digit_images):
 @pytest.mark.slow
 def test_a_robust_network_raises_nothing_in_l1(sound, digit_images):
     """Trained in Linf, it is robust to a part of the attacks in L1; none of the checks may doubt them."""
-    limits = limits_of(examples=200, steps=50, samples=50, long_samples=100)
+    # In L1 fifty steps are few: of networks whose training differs by its seed, or by rounding alone, one step
+    # broke 0, 1 or 2 of these 200 images that they did not; with two hundred steps 0 or 1.
+    few = {"share": 0.015}
+    limits = limits_of(examples=200, steps=50, samples=50, long_samples=100, C9=few)
     given = digit_images.images, digit_images.labels, L1(1.0), 10, limits
     assert fired(check_contract(sound, *given)) == set()
     found = by_id(check_behaviour(sound, *given, ids=digit_images.ids))
