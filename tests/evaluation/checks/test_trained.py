@@ -54,8 +54,8 @@ def test_a_robust_network_raises_nothing(sound, digit_images):
 @pytest.mark.slow
 def test_a_robust_network_raises_nothing_in_l1(sound, digit_images):
     """Trained in Linf, it is robust to a part of the attacks in L1; none of the checks may doubt them."""
-    # In L1 fifty steps are few: of networks whose training differs by its seed, or by rounding alone, one step
-    # broke 0, 1 or 2 of these 200 images that they did not; with two hundred steps 0 or 1.
+    # In L1 fifty steps are few: of networks whose training differs by its seed, or by rounding alone, one
+    # step broke 0, 1 or 2 of these 200 images that they did not; with two hundred steps 0 or 1.
     few = {"share": 0.015}
     limits = limits_of(examples=200, steps=50, samples=50, long_samples=100, C9=few)
     given = digit_images.images, digit_images.labels, L1(1.0), 10, limits
