@@ -15,7 +15,8 @@ import nbformat
 from nbformat.v4 import new_code_cell
 
 NOTEBOOKS = pathlib.Path(__file__).resolve().parent.parent / "docs" / "notebooks"
-SCALE = 0.4
+# At 0.4 what fine-tuning gains depends on a processor's rounding: 5 points on one, 22 on another.
+SCALE = 0.5
 # One accuracy that a notebook prints: "after: clean 98%, robust 71%".
 ACCURACIES = re.compile(r"^(?:(\w+): )?clean (\d+)%, robust (\d+)%$", re.M)
 
