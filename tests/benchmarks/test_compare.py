@@ -111,8 +111,9 @@ def test_a_judged_run_needs_neither_its_classifier_nor_its_data(tmp_path):
     verdicts = compare.judge_run(tmp_path, refuse, shared, 3)["verdicts"]()
     assert verdicts.robust.tolist() == [True, False, True] and verdicts.seed == 2
     # All four examples, or fewer, are another question.
-    for most in (None, 2, 9):
-        with pytest.raises(UserError, match=r"classifier\.keras"):
+    for most, asked in ((None, 4), (2, 2), (9, 4)):
+        told = rf"judged on 3 test examples, not on {asked}, .* Give --examples=3"
+        with pytest.raises(UserError, match=told):
             compare.judge_run(tmp_path, refuse, shared, most)
 
 

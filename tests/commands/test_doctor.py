@@ -93,28 +93,39 @@ def test_trials_are_told():
 
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
-# A probe whose step takes a half where oneDNN is asked for, and that asks TensorFlow's question.
+# A probe whose ResNet takes a half where oneDNN is asked for, and that asks TensorFlow's question.
 TWICE_AS_FAST = f"""
 import json, os, sys
 asked = os.environ.get("{ONEDNN}")
-step = {PLAIN} | dict(later=0.005 if asked == "1" else 0.01)
-lines = [{IMPORT} | dict(onednn_left_off=asked is None), step, {MAIN}]
-print(*map(json.dumps, [step] if sys.argv[1:] == ["step"] else lines), sep="\\n")
+resnet = dict(trial="resnet", later=0.005 if asked == "1" else 0.01)
+lines = [{IMPORT} | dict(onednn_left_off=asked is None), {PLAIN}, {MAIN}]
+print(*map(json.dumps, [resnet] if sys.argv[1:] == ["resnet"] else lines), sep="\\n")
 """
 
 
 def test_onednn_is_tried_where_tensorflow_leaves_it_off(monkeypatch):
-    command = (sys.executable, "-c", TWICE_AS_FAST)
+    def told(code):
+        return [f for f in trials.run_trials((sys.executable, "-c", code)) if "oneDNN" in f.told]
+
     monkeypatch.delenv(ONEDNN, raising=False)
-    (note,) = [one for one in trials.run_trials(command) if one.level == NOTE]
-    assert "takes 0.50 times as long" in note.told and f"{ONEDNN}=1" in note.remedy
-    # Who has chosen needs no advice, and who would gain nothing either.
+    (note,) = told(TWICE_AS_FAST)
+    assert note.level == NOTE and "takes 0.50 times as long" in note.told
+    assert f"{ONEDNN}=1" in note.remedy
+    (fine,) = told(TWICE_AS_FAST.replace("0.005", "0.0099"))
+    assert fine.level == OK and "takes 0.99 times as long" in fine.told and not fine.remedy
+    (broken,) = told(TWICE_AS_FAST.replace("[resnet] if", "[1 / 0] if"))
+    assert broken.level == NOTE and "was not made" in broken.told
+    # Who has chosen needs no advice.
     for chosen in "01":
         monkeypatch.setenv(ONEDNN, chosen)
-        assert not [one for one in trials.run_trials(command) if one.level == NOTE]
-    monkeypatch.delenv(ONEDNN)
-    slow = TWICE_AS_FAST.replace("0.005", "0.0099")
-    assert not [o for o in trials.run_trials((sys.executable, "-c", slow)) if o.level == NOTE]
+        assert told(TWICE_AS_FAST) == []
+
+
+@pytest.mark.slow
+def test_a_resnet_is_timed(monkeypatch):
+    command = [sys.executable, trials.__file__.replace("trials", "probe"), str(ROOT), "resnet"]
+    ((found,), _, status) = trials._try(command)
+    assert status == 0 and found["trial"] == "resnet" and found["later"] > 0
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,7 @@ def judge_run(
     total = min(most or math.inf, report["clean"]["total"])
     # Judged on another number of examples it is judged again.
     if not cache.is_file() or _read(cache, advice, _compute_share)["total"] != total:
+        _check_export(folder, cache, total)
         classifier = read_keras_file(pathlib.Path(folder, "export", "classifier.keras"))
         examples, threat_model = load_test(folder)
         examples = examples.first(total)
@@ -133,6 +134,16 @@ def judge_run(
     counted = _read(cache, advice, _compute_share)
     verdicts = functools.partial(read_counted, cache, shared.name, report["seed"])
     return {**report, "suite": counted, "verdicts": verdicts}
+
+
+def _check_export(folder, cache, total):
+    """Of a run that was kept without its classifier, says what it was judged on."""
+    if cache.is_file() and not pathlib.Path(folder, "export").exists():
+        judged = json.loads(cache.read_text(encoding="utf-8"))["total"]
+        raise UserError(
+            f"{folder} was judged on {judged} test examples, not on {total}, and has no classifier to judge "
+            f"again. Give --examples={judged}, or the folder of the run itself."
+        )
 
 
 def format_comparison(results: dict[str, list[dict[str, Any]]], beside: Sequence[str] = ()) -> str:

@@ -33,20 +33,15 @@ def try_import() -> None:
     )
 
 
-def try_steps(only_plainly: bool = False) -> None:
+def try_steps() -> None:
     """Times a training step of a small convolutional network plainly, in mixed precision and with XLA.
 
     In turns, so that what else the machine does meets all of them alike.
-
-    Args:
-        only_plainly: leave the others out.
     """
     import tensorflow as tf
 
     mixed = "mixed_float16" if tf.config.list_physical_devices("GPU") else "mixed_bfloat16"
     settings = {"plain": ("float32", False), mixed: (mixed, False), "XLA": ("float32", True)}
-    if only_plainly:
-        settings = {"plain": settings["plain"]}
     steps, first = {}, {}
     for name, setting in settings.items():
         try:
@@ -61,9 +56,17 @@ def try_steps(only_plainly: bool = False) -> None:
         tell("step", name=name, first=first[name], later=min(times[name] for times in rounds))
 
 
+def try_resnet() -> None:
+    """Times a training step of a narrow ResNet, by which oneDNN is judged: it gains most there."""
+    from tfrobust.models import preact_resnet18
+
+    step = _make_gradient(preact_resnet18(width=16), compiled=False)
+    _time(step)
+    tell("resnet", later=min(_time(step) for _ in range(5)))
+
+
 def _make_step(policy, compiled):
     import keras
-    import tensorflow as tf
 
     keras.utils.set_random_seed(0)
     layers = keras.layers
@@ -76,6 +79,12 @@ def _make_step(policy, compiled):
             layers.Dense(10, dtype="float32"),
         ]
     )
+    return _make_gradient(model, compiled)
+
+
+def _make_gradient(model, compiled):
+    import tensorflow as tf
+
     x, y = tf.random.stateless_uniform((32, 32, 32, 3), (0, 1)), tf.zeros(32, tf.int32)
     variables = [variable.value for variable in model.trainable_variables]
 
@@ -121,8 +130,8 @@ def _train_digits():
 if __name__ == "__main__":
     # The folder of this file comes first, and that of the package has to be there.
     sys.path[0] = sys.argv[1]
-    if sys.argv[2:] == ["step"]:
-        try_steps(only_plainly=True)
+    if sys.argv[2:] == ["resnet"]:
+        try_resnet()
     else:
         try_import()
         try_steps()
